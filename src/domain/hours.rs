@@ -1,0 +1,490 @@
+//! Opening hours for texts: when sending is open in every zone a shopper can be in, and when it next will be.
+//!
+//! The wall clock decides: at a change of the clocks a window opens and closes by what the shopper's own clock shows. The
+//! zones are the bundled ones, never the machine's, because a machine that missed an update texts an hour late. It knows no
+//! holidays and does not read the clock.
+
+use std::{fmt, str::FromStr, sync::LazyLock, time::Duration};
+
+use jiff::{
+    Timestamp,
+    civil::Date,
+    tz::{TimeZone, TimeZoneDatabase},
+};
+use serde::{Deserialize, Serialize};
+
+use super::time::{MINUTE, Time};
+
+/// Sending stops this long before closing: a gateway and a carrier may take their time.
+pub const LAST_CALL: Duration = Duration::from_secs(10 * 60);
+
+/// The same hours on some days of the week, `[from, to)` on the shopper's wall clock. Written `mon-sat 09:00-20:00`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct Hours {
+    /// Monday first; at least one is true.
+    days: [bool; 7],
+    /// Minutes of the day, `from + LAST_CALL < to <= 24 * 60`.
+    from: u16,
+    to: u16,
+}
+
+impl Hours {
+    /// Monday to Saturday, 09:00 to 20:00: what ships. A country's or a state's law may be narrower still.
+    pub const DEFAULT: Hours = Hours { days: [true, true, true, true, true, true, false], from: 9 * 60, to: 20 * 60 };
+}
+
+impl Default for Hours {
+    fn default() -> Hours {
+        Hours::DEFAULT
+    }
+}
+
+/// Whether a text may leave at a moment.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Opening {
+    /// Now, and up to (not including) `until`.
+    Open { until: Time },
+    /// Not now; this is the first moment at which it is.
+    Opens(Time),
+    /// Not within 14 days, or nobody knows the zone.
+    Never,
+}
+
+const SEARCH: Duration = Duration::from_secs(14 * 24 * 60 * 60);
+
+/// When texting is open in every one of these zones (IANA names). No zone at all, or one the database does not know, is
+/// `Never`: a text held is better than a text at night.
+pub fn opening(zones: &[impl AsRef<str>], hours: &Hours, now: Time) -> Opening {
+    let Some(zones) = zones.iter().map(|name| zone(name.as_ref())).collect::<Option<Vec<_>>>() else {
+        return Opening::Never;
+    };
+    if zones.is_empty() {
+        return Opening::Never;
+    }
+    let last = now + SEARCH;
+    let mut at = now;
+    // Each zone in turn moves the moment on to its own next opening; when none does, they have met.
+    loop {
+        let mut moved = at;
+        for zone in &zones {
+            match next(zone, hours, moved, true, last) {
+                Some(opens) => moved = opens,
+                None => return Opening::Never,
+            }
+        }
+        if moved == at {
+            break;
+        }
+        at = moved;
+    }
+    if at > now {
+        return Opening::Opens(at);
+    }
+    let closes = zones.iter().filter_map(|zone| next(zone, hours, now, false, last)).min();
+    Opening::Open { until: closes.unwrap_or(last) }
+}
+
+/// A zone of the bundled database, by its IANA name in any case.
+pub fn zone(name: &str) -> Option<TimeZone> {
+    static DATABASE: LazyLock<TimeZoneDatabase> = LazyLock::new(TimeZoneDatabase::bundled);
+    DATABASE.get(name).ok().filter(|zone| !zone.is_unknown())
+}
+
+/// The calendar day on the wall of this zone.
+pub fn day_of(zone: &TimeZone, at: Time) -> Date {
+    zone.to_datetime(at.to_timestamp()).date()
+}
+
+/// The first moment of a day in this zone; where the clocks skip midnight, the first that exists.
+pub fn start_of_day(zone: &TimeZone, date: Date) -> Time {
+    let midnight = zone.to_ambiguous_timestamp(date.at(0, 0, 0, 0)).compatible();
+    Time::from_millis(midnight.map_or(0, Timestamp::as_millisecond))
+}
+
+const DAY_MS: i64 = 24 * 60 * 60 * 1000;
+const MINUTE_MS: i64 = MINUTE.as_millis() as i64;
+
+/// The first moment from `at` on (up to `last`) at which this zone's wall clock is inside the hours (`open`) or outside.
+/// The time between two changes of the clocks has one offset, so each such stretch is plain arithmetic.
+fn next(zone: &TimeZone, hours: &Hours, mut at: Time, open: bool, last: Time) -> Option<Time> {
+    while at <= last {
+        let offset = i64::from(zone.to_offset(at.to_timestamp()).seconds()) * 1000;
+        let change = zone.following(at.to_timestamp()).next().map(|change| change.timestamp().as_millisecond());
+        let wall =
+            if open { hours.wall_opening(at.millis() + offset) } else { hours.wall_closing(at.millis() + offset) };
+        match (wall.map(|wall| wall - offset), change) {
+            (Some(moment), Some(change)) if moment >= change && change <= last.millis() => {
+                at = Time::from_millis(change)
+            }
+            (Some(moment), _) => return (moment <= last.millis()).then(|| Time::from_millis(moment)),
+            (None, _) => return None,
+        }
+    }
+    None
+}
+
+impl Hours {
+    /// The window of the day that begins at this wall time, less the last call.
+    fn window(&self, midnight: i64) -> Option<(i64, i64)> {
+        // Day 0 was a Thursday.
+        let weekday = usize::try_from((midnight.div_euclid(DAY_MS) + 3).rem_euclid(7)).ok()?;
+        let open = self.days.get(weekday).copied().unwrap_or(false);
+        let closing = midnight + i64::from(self.to) * MINUTE_MS - LAST_CALL.as_millis() as i64;
+        open.then_some((midnight + i64::from(self.from) * MINUTE_MS, closing))
+    }
+
+    fn windows_from(&self, wall: i64) -> impl Iterator<Item = (i64, i64)> {
+        let today = wall - wall.rem_euclid(DAY_MS);
+        (0..=7).filter_map(move |day| self.window(today + day * DAY_MS))
+    }
+
+    fn wall_opening(&self, wall: i64) -> Option<i64> {
+        self.windows_from(wall).find(|(_, closing)| *closing > wall).map(|(opening, _)| opening.max(wall))
+    }
+
+    fn wall_closing(&self, wall: i64) -> Option<i64> {
+        let now = self.windows_from(wall).next().filter(|(opening, closing)| (*opening..*closing).contains(&wall));
+        Some(now.map_or(wall, |(_, closing)| closing))
+    }
+}
+
+/// Why a text is no opening hours.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum NotHours {
+    #[error("write opening hours as in \"mon-sat 09:00-20:00\"")]
+    Shape,
+    #[error("\"{0}\" is no day of the week; they are mon, tue, wed, thu, fri, sat, sun")]
+    Day(String),
+    #[error("\"{0}\" is no time of day; write it as in 09:00")]
+    Clock(String),
+    #[error("opening hours must end after they begin, on the same day, and last more than ten minutes")]
+    Empty,
+}
+
+const DAYS: [&str; 7] = ["mon", "tue", "wed", "thu", "fri", "sat", "sun"];
+
+impl FromStr for Hours {
+    type Err = NotHours;
+
+    /// Days as a list of days and ranges (`mon-fri,sun`, also `sat-mon`), then one window. `24:00` is the end of the day.
+    fn from_str(text: &str) -> Result<Hours, NotHours> {
+        let (days, window) = text.trim().split_once(char::is_whitespace).ok_or(NotHours::Shape)?;
+        let (from, to) = window.split_once('-').ok_or(NotHours::Shape)?;
+        let hours = Hours { days: weekdays(days)?, from: clock(from)?, to: clock(to)? };
+        let shortest = (LAST_CALL.as_secs() / 60) as u16;
+        if hours.to > hours.from + shortest { Ok(hours) } else { Err(NotHours::Empty) }
+    }
+}
+
+fn weekdays(text: &str) -> Result<[bool; 7], NotHours> {
+    let named = |name: &str| {
+        let name = name.trim().to_ascii_lowercase();
+        DAYS.iter().position(|day| *day == name).ok_or(NotHours::Day(name))
+    };
+    let mut days = [false; 7];
+    for part in text.split(',') {
+        let (first, last) = part.split_once('-').unwrap_or((part, part));
+        let (first, last) = (named(first)?, named(last)?);
+        let length = (last + 7 - first) % 7;
+        for (day, open) in days.iter_mut().enumerate() {
+            *open |= (day + 7 - first) % 7 <= length;
+        }
+    }
+    Ok(days)
+}
+
+/// Minutes of the day.
+fn clock(text: &str) -> Result<u16, NotHours> {
+    let wrong = || NotHours::Clock(text.trim().to_owned());
+    let (hour, minute) = text.trim().split_once(':').ok_or_else(wrong)?;
+    let number = |digits: &str| {
+        let plain = (1..=2).contains(&digits.len()) && digits.bytes().all(|byte| byte.is_ascii_digit());
+        digits.parse::<u16>().ok().filter(|_| plain).ok_or_else(wrong)
+    };
+    let (hour, minute) = (number(hour)?, number(minute)?);
+    if minute > 59 || hour * 60 + minute > 24 * 60 {
+        return Err(wrong());
+    }
+    Ok(hour * 60 + minute)
+}
+
+impl fmt::Display for Hours {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut ranges: Vec<(usize, usize)> = Vec::new();
+        for day in (0..7).filter(|&day| self.days.get(day) == Some(&true)) {
+            match ranges.last_mut() {
+                Some((_, last)) if *last + 1 == day => *last = day,
+                _ => ranges.push((day, day)),
+            }
+        }
+        let name = |day: usize| DAYS.get(day).copied().unwrap_or("");
+        let ranges: Vec<String> = ranges
+            .iter()
+            .map(|&(first, last)| match last - first {
+                0 => name(first).to_owned(),
+                _ => format!("{}-{}", name(first), name(last)),
+            })
+            .collect();
+        let clock = |minutes: u16| format!("{:02}:{:02}", minutes / 60, minutes % 60);
+        write!(f, "{} {}-{}", ranges.join(","), clock(self.from), clock(self.to))
+    }
+}
+
+impl TryFrom<String> for Hours {
+    type Error = NotHours;
+    fn try_from(text: String) -> Result<Hours, NotHours> {
+        text.parse()
+    }
+}
+
+impl From<Hours> for String {
+    fn from(hours: Hours) -> String {
+        hours.to_string()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    const AUSTRALIA: &[&str] = &[
+        "Australia/Adelaide",
+        "Australia/Brisbane",
+        "Australia/Eucla",
+        "Australia/Lord_Howe",
+        "Australia/Perth",
+        "Australia/Sydney",
+        "Indian/Christmas",
+        "Indian/Cocos",
+    ];
+
+    fn time(text: &str) -> Time {
+        Time::parse(text).unwrap_or_else(|| panic!("{text}"))
+    }
+
+    #[track_caller]
+    fn check(zones: &[&str], hours: &str, now: &str, expected: &str) {
+        let said = match opening(zones, &hours.parse().unwrap(), time(now)) {
+            Opening::Open { until } => format!("open until {}", until.to_timestamp()),
+            Opening::Opens(at) => format!("opens {}", at.to_timestamp()),
+            Opening::Never => "never".to_owned(),
+        };
+        assert_eq!(said, expected, "{zones:?} {hours} at {now}");
+    }
+
+    const USUAL: &str = "mon-sat 09:00-20:00";
+
+    #[test]
+    fn an_ordinary_week_in_ljubljana() {
+        let here = &["Europe/Ljubljana"];
+        // Wednesday 2026-06-10, UTC+2.
+        check(here, USUAL, "2026-06-10T06:59:59.999Z", "opens 2026-06-10T07:00:00Z");
+        check(here, USUAL, "2026-06-10T07:00:00Z", "open until 2026-06-10T17:50:00Z");
+        check(here, USUAL, "2026-06-10T12:00:00Z", "open until 2026-06-10T17:50:00Z");
+        // 19:50 is the last call, though the shop closes at 20:00.
+        check(here, USUAL, "2026-06-10T17:49:59.999Z", "open until 2026-06-10T17:50:00Z");
+        check(here, USUAL, "2026-06-10T17:50:00Z", "opens 2026-06-11T07:00:00Z");
+        check(here, USUAL, "2026-06-10T18:30:00Z", "opens 2026-06-11T07:00:00Z");
+        // Saturday evening and all Sunday wait for Monday.
+        check(here, USUAL, "2026-06-13T17:55:00Z", "opens 2026-06-15T07:00:00Z");
+        check(here, USUAL, "2026-06-14T10:00:00Z", "opens 2026-06-15T07:00:00Z");
+        // Already Sunday in Ljubljana, still Saturday in UTC.
+        check(here, "sun 00:00-12:00", "2026-06-13T22:30:00Z", "open until 2026-06-14T09:50:00Z");
+        check(here, "mon-sun 00:00-24:00", "2026-06-14T21:55:00Z", "opens 2026-06-14T22:00:00Z");
+        check(here, "wed 09:00-20:00", "2026-06-10T18:00:00Z", "opens 2026-06-17T07:00:00Z");
+    }
+
+    #[test]
+    fn nights_on_which_the_clocks_change_in_ljubljana() {
+        let here = &["Europe/Ljubljana"];
+        // 2026-03-29: 02:00 becomes 03:00, UTC+1 becomes UTC+2.
+        check(here, USUAL, "2026-03-28T19:00:00Z", "opens 2026-03-30T07:00:00Z");
+        check(here, "mon-sun 09:00-20:00", "2026-03-28T19:00:00Z", "opens 2026-03-29T07:00:00Z");
+        // An opening inside the hour that does not exist is where the clock jumps past it.
+        check(here, "mon-sun 02:30-12:00", "2026-03-29T00:30:00Z", "opens 2026-03-29T01:00:00Z");
+        // A window wholly inside it does not open that day.
+        check(here, "mon-sun 02:10-02:50", "2026-03-29T00:30:00Z", "opens 2026-03-30T00:10:00Z");
+        check(here, "mon-sun 01:00-02:30", "2026-03-29T00:00:00Z", "open until 2026-03-29T01:00:00Z");
+        // 2026-10-25: 03:00 becomes 02:00 again, UTC+2 becomes UTC+1.
+        check(here, "mon-sun 09:00-20:00", "2026-10-24T19:00:00Z", "opens 2026-10-25T08:00:00Z");
+        check(here, "mon-sun 02:10-02:50", "2026-10-25T00:10:00Z", "open until 2026-10-25T00:40:00Z");
+        check(here, "mon-sun 02:10-02:50", "2026-10-25T00:45:00Z", "opens 2026-10-25T01:10:00Z");
+        check(here, "mon-sun 02:30-12:00", "2026-10-25T00:45:00Z", "open until 2026-10-25T01:00:00Z");
+    }
+
+    #[test]
+    fn new_york_and_its_clock_changes() {
+        let here = &["America/New_York"];
+        check(here, USUAL, "2026-07-01T12:59:00Z", "opens 2026-07-01T13:00:00Z");
+        check(here, USUAL, "2026-12-15T13:59:00Z", "opens 2026-12-15T14:00:00Z");
+        // 2026-03-08 and 2026-11-01.
+        check(here, "mon-sun 09:00-20:00", "2026-03-08T01:00:00Z", "opens 2026-03-08T13:00:00Z");
+        check(here, "mon-sun 02:30-06:00", "2026-03-08T06:00:00Z", "opens 2026-03-08T07:00:00Z");
+        check(here, "mon-sun 09:00-20:00", "2026-11-01T01:00:00Z", "opens 2026-11-01T14:00:00Z");
+        check(here, "mon-sun 01:30-20:00", "2026-11-01T05:45:00Z", "open until 2026-11-01T06:00:00Z");
+        check(here, "mon-sun 01:30-20:00", "2026-11-01T06:00:00Z", "opens 2026-11-01T06:30:00Z");
+    }
+
+    /// British Columbia, Alberta and Manitoba stay on daylight time from 2026 on (tzdata 2026e).
+    #[test]
+    fn western_canada_keeps_its_summer_time_in_winter() {
+        check(&["America/Vancouver"], USUAL, "2026-12-15T15:59:00Z", "opens 2026-12-15T16:00:00Z");
+        check(&["America/Vancouver"], USUAL, "2026-12-16T02:49:00Z", "open until 2026-12-16T02:50:00Z");
+        check(&["America/Vancouver"], USUAL, "2026-12-16T02:50:00Z", "opens 2026-12-16T16:00:00Z");
+        check(&["America/Los_Angeles"], USUAL, "2026-12-15T15:59:00Z", "opens 2026-12-15T17:00:00Z");
+        check(&["America/Edmonton"], USUAL, "2026-12-15T14:00:00Z", "opens 2026-12-15T15:00:00Z");
+        check(&["America/Winnipeg"], USUAL, "2026-12-15T13:00:00Z", "opens 2026-12-15T14:00:00Z");
+    }
+
+    #[test]
+    fn open_only_where_it_is_open_everywhere() {
+        // 12:30 to 19:30 on a clock in Sydney in July, 13:30 to 20:00 in December.
+        check(AUSTRALIA, USUAL, "2026-07-15T00:00:00Z", "opens 2026-07-15T02:30:00Z");
+        check(AUSTRALIA, USUAL, "2026-07-15T02:30:00Z", "open until 2026-07-15T09:20:00Z");
+        check(AUSTRALIA, USUAL, "2026-07-15T09:20:00Z", "opens 2026-07-16T02:30:00Z");
+        check(AUSTRALIA, USUAL, "2026-12-15T00:00:00Z", "opens 2026-12-15T02:30:00Z");
+        check(AUSTRALIA, USUAL, "2026-12-15T03:00:00Z", "open until 2026-12-15T08:50:00Z");
+        check(&["Europe/Madrid", "Atlantic/Canary"], USUAL, "2026-06-10T07:30:00Z", "opens 2026-06-10T08:00:00Z");
+        // Saturday has not ended in the west, Monday has not begun in the east.
+        check(&["Pacific/Auckland", "America/New_York"], USUAL, "2026-07-13T12:00:00Z", "opens 2026-07-13T21:00:00Z");
+        check(&["Asia/Tokyo", "America/Sao_Paulo"], USUAL, "2026-07-15T12:00:00Z", "never");
+    }
+
+    #[test]
+    fn nobody_knows_the_zone() {
+        check(&[], USUAL, "2026-06-10T12:00:00Z", "never");
+        check(&["Europe/Ljubljana", "Mars/Olympus"], USUAL, "2026-06-10T12:00:00Z", "never");
+        check(&["Etc/Unknown"], USUAL, "2026-06-10T12:00:00Z", "never");
+        check(&["europe/ljubljana"], USUAL, "2026-06-10T12:00:00Z", "open until 2026-06-10T17:50:00Z");
+        assert!(matches!(opening(&["UTC"], &Hours::DEFAULT, Time::from_millis(i64::MAX)), Opening::Never));
+    }
+
+    #[test]
+    fn days_have_beginnings() {
+        let start = |name: &str, at: &str| {
+            let zone = zone(name).unwrap();
+            let day = day_of(&zone, time(at));
+            format!("{day} {}", start_of_day(&zone, day).to_timestamp())
+        };
+        assert_eq!(start("Europe/Ljubljana", "2026-06-10T22:30:00Z"), "2026-06-11 2026-06-10T22:00:00Z");
+        assert_eq!(start("America/New_York", "2026-11-01T12:00:00Z"), "2026-11-01 2026-11-01T04:00:00Z");
+        // Beirut skips midnight, Havana has it twice.
+        assert_eq!(start("Asia/Beirut", "2026-03-29T12:00:00Z"), "2026-03-29 2026-03-28T22:00:00Z");
+        assert_eq!(start("America/Havana", "2026-11-01T12:00:00Z"), "2026-11-01 2026-11-01T04:00:00Z");
+    }
+
+    #[test]
+    fn hours_as_people_write_them() {
+        #[track_caller]
+        fn check(text: &str, expected: Result<&str, &str>) {
+            let read = text.parse::<Hours>().map(|hours| hours.to_string()).map_err(|problem| problem.to_string());
+            assert_eq!(read.as_deref().map_err(String::as_str), expected, "{text:?}");
+        }
+        check("mon-sat 09:00-20:00", Ok("mon-sat 09:00-20:00"));
+        check(" Mon-Fri,SUN  9:00 - 21:30 ", Ok("mon-fri,sun 09:00-21:30"));
+        check("sat-mon 00:00-24:00", Ok("mon,sat-sun 00:00-24:00"));
+        check("sun,mon,tue 10:00-10:11", Ok("mon-tue,sun 10:00-10:11"));
+        check("mon-sun 10:00-10:10", Err(NotHours::Empty.to_string().as_str()));
+        check("mon-sun 20:00-09:00", Err(NotHours::Empty.to_string().as_str()));
+        check("mon 9-17", Err("\"9\" is no time of day; write it as in 09:00"));
+        check("mon 09:60-17:00", Err("\"09:60\" is no time of day; write it as in 09:00"));
+        check("mon 09:00-24:01", Err("\"24:01\" is no time of day; write it as in 09:00"));
+        check("mon +9:00-17:00", Err("\"+9:00\" is no time of day; write it as in 09:00"));
+        check(
+            "monday 09:00-17:00",
+            Err("\"monday\" is no day of the week; they are mon, tue, wed, thu, fri, sat, sun"),
+        );
+        check("mon, 09:00-17:00", Err("\"\" is no day of the week; they are mon, tue, wed, thu, fri, sat, sun"));
+        check("", Err("write opening hours as in \"mon-sat 09:00-20:00\""));
+        check("always", Err("write opening hours as in \"mon-sat 09:00-20:00\""));
+        assert_eq!(Hours::default().to_string(), USUAL);
+        assert_eq!(serde_json::to_string(&Hours::DEFAULT).unwrap(), format!("\"{USUAL}\""));
+        assert!(serde_json::from_str::<Hours>("\"mon 9-17\"").is_err());
+    }
+
+    /// The rule by itself: what a clock on the wall shows, nothing else.
+    fn open_by_the_wall(zones: &[&str], hours: &Hours, at: Time) -> bool {
+        zones.iter().all(|name| {
+            let wall = zone(name).unwrap().to_datetime(at.to_timestamp());
+            let minute = wall.hour() as u16 * 60 + wall.minute() as u16;
+            let weekday = wall.weekday().to_monday_zero_offset() as usize;
+            hours.days[weekday] && minute >= hours.from && minute < hours.to - 10
+        })
+    }
+
+    fn any_hours() -> impl Strategy<Value = Hours> {
+        let days = any::<[bool; 7]>().prop_filter("open on some day", |days| days.contains(&true));
+        (days, 0..24 * 60u16, 11..24 * 60u16).prop_filter_map("within a day", |(days, from, length)| {
+            let to = from + length;
+            (to <= 24 * 60).then_some(Hours { days, from, to })
+        })
+    }
+
+    fn some_zones() -> impl Strategy<Value = Vec<&'static str>> {
+        let known = vec![
+            "Europe/Ljubljana",
+            "America/New_York",
+            "America/Vancouver",
+            "Australia/Lord_Howe",
+            "Africa/Casablanca",
+            "Asia/Kathmandu",
+            "America/Sao_Paulo",
+        ];
+        prop::sample::subsequence(known, 1..=3)
+    }
+
+    /// Any minute of 2026 and 2027, half of them within two days of a change of the clocks in one of these zones.
+    fn some_moment() -> impl Strategy<Value = Time> {
+        let changes = vec![
+            "2026-03-08T07:00:00Z",
+            "2026-03-08T10:00:00Z",
+            "2026-03-29T01:00:00Z",
+            "2026-04-04T15:00:00Z",
+            "2026-10-03T15:30:00Z",
+            "2026-10-25T01:00:00Z",
+            "2026-11-01T06:00:00Z",
+        ];
+        let near = (prop::sample::select(changes), -2_880..2_880_i64)
+            .prop_map(|(change, minutes)| time(change).seconds() / 60 + minutes);
+        prop_oneof![near, 29_453_760..30_504_960_i64].prop_map(|minute| Time::from_seconds(minute * 60))
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(128))]
+        #[test]
+        fn opens_at_the_first_open_minute(
+            zones in some_zones(),
+            hours in any_hours(),
+            now in some_moment(),
+        ) {
+            let open_at = |at| open_by_the_wall(&zones, &hours, at);
+            let (expect_open, end) = match opening(&zones, &hours, now) {
+                Opening::Open { until } => (true, until),
+                Opening::Opens(at) => (false, at),
+                Opening::Never => (false, now + SEARCH),
+            };
+            let mut at = now;
+            while at < end {
+                prop_assert_eq!(open_at(at), expect_open, "at {}", at);
+                at = at + MINUTE;
+            }
+            if end < now + SEARCH {
+                prop_assert_eq!(open_at(end), !expect_open, "at the end, {}", end);
+            }
+        }
+
+        #[test]
+        fn printed_hours_are_read_again(hours in any_hours()) {
+            prop_assert_eq!(hours.to_string().parse(), Ok(hours));
+        }
+
+        #[test]
+        fn text_never_panics(text in ".*", zone_name in ".*", now in any::<i64>()) {
+            let _ = text.parse::<Hours>();
+            let _ = opening(&[zone_name], &Hours::DEFAULT, Time::from_millis(now));
+            let _ = opening(&["America/New_York", "Asia/Tokyo"], &Hours::DEFAULT, Time::from_millis(now));
+        }
+    }
+}

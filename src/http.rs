@@ -1,0 +1,352 @@
+//! The one door out: every call to a gateway or a shop's API goes through `Http`.
+//!
+//! The outcome says what the caller must decide on: an answer, "the request provably never left" (safe to repeat), or
+//! "unknown" (it may have been acted on). The guarded client resolves names itself, refuses addresses inside private
+//! networks unless the operator set the connection up for one, follows no redirects, and bounds time and size.
+
+use std::{fmt, future::Future, net::IpAddr, pin::Pin, sync::Arc, time::Duration};
+
+use ipnet::IpNet;
+
+pub type Exchange<'a> = Pin<Box<dyn Future<Output = Result<Response, HttpError>> + Send + 'a>>;
+
+/// A client for HTTP requests. Object-safe, so that stories can put a shopkeeper's worst day behind it.
+pub trait Http: Send + Sync {
+    fn exchange(&self, request: Request) -> Exchange<'_>;
+}
+
+/// One request. `Debug` shows the method and the host only: URLs of gateways carry passwords.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Request {
+    pub method: Method,
+    pub url: String,
+    pub headers: Vec<(String, String)>,
+    pub body: Vec<u8>,
+    /// The operator chose this address: private networks are allowed.
+    pub private: bool,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Method {
+    Get,
+    Post,
+    Put,
+    Delete,
+}
+
+impl Request {
+    pub fn get(url: impl Into<String>) -> Request {
+        Request { method: Method::Get, url: url.into(), headers: Vec::new(), body: Vec::new(), private: false }
+    }
+
+    /// A form body, percent-encoded.
+    pub fn form<'a>(url: impl Into<String>, pairs: impl IntoIterator<Item = (&'a str, &'a str)>) -> Request {
+        let body = url::form_urlencoded::Serializer::new(String::new()).extend_pairs(pairs).finish();
+        Request { method: Method::Post, body: body.into_bytes(), ..Request::get(url) }
+            .header("content-type", "application/x-www-form-urlencoded")
+    }
+
+    pub fn json(url: impl Into<String>, body: &serde_json::Value) -> Request {
+        Request { method: Method::Post, body: body.to_string().into_bytes(), ..Request::get(url) }
+            .header("content-type", "application/json")
+    }
+
+    pub fn header(mut self, name: &str, value: impl Into<String>) -> Request {
+        self.headers.push((name.to_owned(), value.into()));
+        self
+    }
+
+    pub fn basic_auth(self, user: &str, password: &str) -> Request {
+        let pair = data_encoding::BASE64.encode(format!("{user}:{password}").as_bytes());
+        self.header("authorization", format!("Basic {pair}"))
+    }
+}
+
+impl fmt::Debug for Request {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let host = url::Url::parse(&self.url).ok().and_then(|url| url.host_str().map(str::to_owned));
+        write!(f, "{:?} {} ({} bytes)", self.method, host.as_deref().unwrap_or("?"), self.body.len())
+    }
+}
+
+/// An answer, its body cut at `ANSWER_BYTES_MAX`.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Response {
+    pub status: u16,
+    /// Names in lower case.
+    pub headers: Vec<(String, String)>,
+    pub body: Vec<u8>,
+}
+
+impl Response {
+    pub fn header(&self, name: &str) -> Option<&str> {
+        self.headers.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str())
+    }
+
+    pub fn text(&self) -> String {
+        String::from_utf8_lossy(&self.body).into_owned()
+    }
+
+    pub fn is_success(&self) -> bool {
+        (200..300).contains(&self.status)
+    }
+}
+
+impl fmt::Debug for Response {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} ({} bytes)", self.status, self.body.len())
+    }
+}
+
+/// Why there is no answer. The text names no URL and no address.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum HttpError {
+    /// Nothing reached the other side: name not found, connection refused, TLS refused. Safe to repeat.
+    #[error("not sent: {0}")]
+    NotSent(String),
+    /// The address is not one we may call. Never repeated.
+    #[error("not allowed: {0}")]
+    NotAllowed(String),
+    /// It may or may not have been acted on: timed out or cut after the request began to leave.
+    #[error("unknown outcome: {0}")]
+    Unknown(String),
+}
+
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+const TOTAL_TIMEOUT: Duration = Duration::from_secs(15);
+const ANSWER_BYTES_MAX: usize = 64 * 1024;
+
+/// The real client.
+pub struct GuardedHttp {
+    public: reqwest::Client,
+    private: reqwest::Client,
+}
+
+impl GuardedHttp {
+    /// Needs a rustls provider to have been installed (`main` does it once).
+    pub fn new() -> Result<GuardedHttp, reqwest::Error> {
+        let builder = || {
+            reqwest::Client::builder()
+                .connect_timeout(CONNECT_TIMEOUT)
+                .timeout(TOTAL_TIMEOUT)
+                .redirect(reqwest::redirect::Policy::none())
+                .no_proxy()
+                .user_agent(concat!("cartback/", env!("CARGO_PKG_VERSION")))
+        };
+        Ok(GuardedHttp { public: builder().dns_resolver(Arc::new(PublicOnly)).build()?, private: builder().build()? })
+    }
+
+    async fn call(&self, request: Request) -> Result<Response, HttpError> {
+        let url = url::Url::parse(&request.url).map_err(|_| HttpError::NotAllowed("not a URL".into()))?;
+        if !matches!(url.scheme(), "https" | "http") || !url.username().is_empty() || url.password().is_some() {
+            return Err(HttpError::NotAllowed("only plain http(s) addresses".into()));
+        }
+        if !request.private {
+            check_public(&url)?;
+        }
+        let client = if request.private { &self.private } else { &self.public };
+        let method = match request.method {
+            Method::Get => reqwest::Method::GET,
+            Method::Post => reqwest::Method::POST,
+            Method::Put => reqwest::Method::PUT,
+            Method::Delete => reqwest::Method::DELETE,
+        };
+        let call = request
+            .headers
+            .iter()
+            .fold(client.request(method, url), |call, (name, value)| call.header(name, value))
+            .body(request.body);
+        let mut answer = call.send().await.map_err(no_answer)?;
+        let status = answer.status().as_u16();
+        let headers = answer
+            .headers()
+            .iter()
+            .filter_map(|(name, value)| Some((name.as_str().to_owned(), value.to_str().ok()?.to_owned())))
+            .collect();
+        let mut body = Vec::new();
+        while let Some(chunk) = answer.chunk().await.map_err(|_| HttpError::Unknown("the answer broke off".into()))? {
+            let room = ANSWER_BYTES_MAX - body.len();
+            body.extend_from_slice(&chunk[..chunk.len().min(room)]);
+            if body.len() == ANSWER_BYTES_MAX {
+                break;
+            }
+        }
+        Ok(Response { status, headers, body })
+    }
+}
+
+impl Http for GuardedHttp {
+    fn exchange(&self, request: Request) -> Exchange<'_> {
+        Box::pin(self.call(request))
+    }
+}
+
+/// reqwest's own texts print URLs, which hold passwords: only the kind of failure is kept.
+fn no_answer(error: reqwest::Error) -> HttpError {
+    if error.is_builder() {
+        HttpError::NotAllowed("a header or the address has characters HTTP does not allow".into())
+    } else if refused_by_guard(&error) {
+        HttpError::NotAllowed("the name leads into a private network".into())
+    } else if error.is_connect() {
+        HttpError::NotSent("no connection".into())
+    } else if error.is_timeout() {
+        HttpError::Unknown("no answer in time".into())
+    } else {
+        HttpError::Unknown("the connection broke".into())
+    }
+}
+
+fn refused_by_guard(error: &reqwest::Error) -> bool {
+    let mut cause: Option<&(dyn std::error::Error + 'static)> = Some(error);
+    while let Some(error) = cause {
+        if error.is::<PrivateAddress>() {
+            return true;
+        }
+        cause = error.source();
+    }
+    false
+}
+
+fn check_public(url: &url::Url) -> Result<(), HttpError> {
+    let literal = match url.host() {
+        Some(url::Host::Ipv4(ip)) => Some(IpAddr::V4(ip)),
+        Some(url::Host::Ipv6(ip)) => Some(IpAddr::V6(ip)),
+        Some(url::Host::Domain(_)) => None,
+        None => return Err(HttpError::NotAllowed("no host".into())),
+    };
+    if url.scheme() != "https" {
+        return Err(HttpError::NotAllowed("only https outside private networks".into()));
+    }
+    match literal {
+        Some(ip) if !is_public(ip) => Err(HttpError::NotAllowed("the address is in a private network".into())),
+        _ => Ok(()),
+    }
+}
+
+/// Networks that are not the public internet: IANA's special-purpose registries for IPv4 and IPv6.
+const NOT_PUBLIC: &[&str] = &[
+    "0.0.0.0/8",
+    "10.0.0.0/8",
+    "100.64.0.0/10",
+    "127.0.0.0/8",
+    "169.254.0.0/16",
+    "172.16.0.0/12",
+    "192.0.0.0/24",
+    "192.0.2.0/24",
+    "192.88.99.0/24",
+    "192.168.0.0/16",
+    "198.18.0.0/15",
+    "198.51.100.0/24",
+    "203.0.113.0/24",
+    "224.0.0.0/4",
+    "240.0.0.0/4",
+    "::/127",
+    "64:ff9b:1::/48",
+    "100::/64",
+    "2001::/23",
+    "2001:db8::/32",
+    "2002::/16",
+    "3fff::/20",
+    "5f00::/16",
+    "fc00::/7",
+    "fe80::/10",
+    "fec0::/10",
+    "ff00::/8",
+];
+
+/// Whether an address may be called without the operator's word. IPv4 inside IPv6 (mapped, compatible, NAT64) counts as
+/// the IPv4 it carries.
+pub fn is_public(ip: IpAddr) -> bool {
+    let ip = match ip {
+        IpAddr::V6(v6) => {
+            let parts = v6.segments();
+            let carried = || {
+                let [a, b] = [parts[6].to_be_bytes(), parts[7].to_be_bytes()];
+                IpAddr::from([a[0], a[1], b[0], b[1]])
+            };
+            match parts {
+                [0, 0, 0, 0, 0, 0xffff, _, _] | [0x64, 0xff9b, 0, 0, 0, 0, _, _] => carried(),
+                [0, 0, 0, 0, 0, 0, high, _] if high != 0 => carried(),
+                _ => ip,
+            }
+        }
+        IpAddr::V4(_) => ip,
+    };
+    !NOT_PUBLIC.iter().filter_map(|net| net.parse::<IpNet>().ok()).any(|net| net.contains(&ip))
+}
+
+#[derive(Debug, thiserror::Error)]
+#[error("the name leads into a private network")]
+struct PrivateAddress;
+
+/// Checks every address of a name at the moment of connecting: a name that changed since it was saved is caught here.
+struct PublicOnly;
+
+impl reqwest::dns::Resolve for PublicOnly {
+    fn resolve(&self, name: reqwest::dns::Name) -> reqwest::dns::Resolving {
+        Box::pin(async move {
+            let found: Vec<_> = tokio::net::lookup_host((name.as_str(), 0)).await?.collect();
+            if found.iter().any(|address| !is_public(address.ip())) {
+                return Err(PrivateAddress.into());
+            }
+            Ok(Box::new(found.into_iter()) as reqwest::dns::Addrs)
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn private_networks_are_seen_through_every_disguise() {
+        for address in [
+            "127.0.0.1",
+            "0.0.0.0",
+            "10.1.2.3",
+            "172.31.0.1",
+            "192.168.1.1",
+            "100.64.0.1",
+            "169.254.169.254",
+            "::",
+            "::1",
+            "::ffff:127.0.0.1",
+            "::ffff:7f00:1",
+            "64:ff9b::7f00:1",
+            "::7f00:1",
+            "fe80::1",
+            "fd00::1",
+            "255.255.255.255",
+        ] {
+            assert!(!is_public(address.parse().unwrap()), "{address}");
+        }
+        for address in ["1.1.1.1", "93.184.215.14", "2606:4700::1111", "64:ff9b::101:101"] {
+            assert!(is_public(address.parse().unwrap()), "{address}");
+        }
+    }
+
+    #[test]
+    fn addresses_we_may_not_call_are_refused_before_any_packet() {
+        for address in [
+            "https://127.0.0.1/",
+            "https://127.1/",
+            "https://2130706433/",
+            "https://0x7f.1/",
+            "https://0177.0.0.1/",
+            "https://[::1]/",
+            "https://[::ffff:7f00:1]/",
+            "http://example.com/",
+            "https://127。0。0。1/",
+        ] {
+            let url = url::Url::parse(address).unwrap();
+            assert!(check_public(&url).is_err(), "{address}");
+        }
+        assert!(check_public(&url::Url::parse("https://api.example.com/send").unwrap()).is_ok());
+    }
+
+    #[test]
+    fn a_request_never_prints_its_secrets() {
+        let request = Request::get("https://sms.example.com/send?password=hunter2").basic_auth("me", "hunter2");
+        assert_eq!(format!("{request:?}"), "Get sms.example.com (0 bytes)");
+    }
+}

@@ -1,0 +1,77 @@
+//! # Cartback
+//!
+//! A self-hosted service that brings abandoned carts back by SMS and proves what that earned. One binary, one database
+//! (embedded SQLite, or PostgreSQL when one machine is not enough).
+//!
+//! # Bird's eye
+//! ```text
+//! shop ──webhook──▶ web::hook ─▶ inbox ─▶ ingest ─▶ cart, order, consent            (facts)
+//!                                                    │
+//!                       clock ─▶ worker ─▶ detect ─▶ decide ─▶ message (queued)     decide = pure, gate by gate
+//!                                                    │
+//!                                worker ─▶ send ─▶ gateway ─▶ carrier ─▶ shopper
+//! shopper ──tap──▶ web::follow ─▶ click ─▶ 303 to the shop's own checkout
+//! gateway ─receipt, reply─▶ web::hook ─▶ inbox ─▶ settle, opt out
+//! shop ──order, refund──▶ inbox ─▶ ingest ─▶ attribute ─▶ credit + evidence ─▶ roll-up ─▶ report
+//! ```
+//!
+//! # Map, in the direction of imports
+//! | module | what it is | may import |
+//! |---|---|---|
+//! | [`domain`] | pure rules and words: money, phones, hours, consent, decisions, attribution. No async, SQL, HTTP, clock | nothing of ours |
+//! | [`clock`] | the only place that asks for time or randomness | `domain` |
+//! | [`http`] | the one door out, guarded | `domain` |
+//! | [`store`] | the only SQL; [`store::db`] is the seam between the two engines; one file per noun | `domain` |
+//! | [`shop`], [`gateway`] | connectors: one file each, pure, described by a `Spec` | `domain`, `http` |
+//! | [`pipeline`] | one verb per file: load facts, ask the domain, write in one transaction | all of the above |
+//! | [`worker`] | the only loop, the only back-off | `pipeline`, `store`, `clock`, `domain` |
+//! | [`web`] | actix only: hooks, links, pages | `pipeline`, `store`, `domain`, `clock`, the connectors' `Spec`s |
+//! | `app`, `cli`, `demo` | wiring, commands, the simulated shop | everything |
+//!
+//! `tests/it/tidy.rs` holds the source to this table.
+//!
+//! # Six promises everything else serves
+//! 1. A webhook answered 2xx is never lost, and applying it twice, late or out of order changes nothing.
+//! 2. A shopper gets at most one text per (cart, step). When we are unsure whether a text left, we do not send another.
+//! 3. Nobody is texted without a recorded basis, outside their hours, after opting out, or after buying.
+//! 4. Every credited order can explain itself; credits follow refunds; they never exceed the shop's own orders.
+//! 5. Every cart can explain itself too: texted or not, and why, gate by gate.
+//! 6. One shop can neither see, slow nor break another.
+//!
+//! # Invariants
+//! - **Facts are stored, states derived.** A message's state is computed from its moments
+//!   ([`domain::message::Moments`]); an order's credit is a function of stored facts and may be recomputed at any time.
+//! - **Merging is commutative.** Carts, orders, refunds and consents merge so that every order of arrival ends alike
+//!   ([`domain::cart`], [`domain::order`]).
+//! - **Fact and job are one transaction.** A job ([`store::job`]) is only an index of what is due. Its cost grows with
+//!   what is due, never with how many carts exist.
+//! - **One turn per shop.** Whoever changes a shop's facts holds its turn ([`store::shop::take_turn`]), so that an order
+//!   and a text never pass each other unseen.
+//! - **No transaction is open across a call to the outside**, and an outcome we do not know is a state of its own.
+//! - **What is personal is sealed** before it reaches a table ([`domain::seal`]) and found through a keyed blind index.
+//!
+//! # A text, step by step
+//! 1. [`pipeline::detect`] fires when the cart's timer does, looks again, and marks the cart abandoned as of the moment
+//!    that was true.
+//! 2. [`pipeline::decide`] loads the facts of the next step and asks [`domain::decide::decide`]: nine gates, each with a
+//!    verdict and a reason, all kept. A yes becomes a queued message in the same transaction; the unique key
+//!    (shop, cart, step) is the last word on "at most once".
+//! 3. [`pipeline::send`] asks every gate again, notes the intent (`sending_at`) and commits; calls the gateway with no
+//!    transaction open; records accepted, refused, later or **unknown**. A process that dies in between leaves an intent
+//!    without an outcome: unknown too.
+//! 4. [`pipeline::settle`] moves it on by receipts, replies and look-ups; states only go forward.
+//!
+//! # An order, step by step
+//! 1. [`web`] keeps the raw body and answers; [`pipeline::ingest`] turns it into an order, closes every open cart of the
+//!    same checkout, phone, e-mail or customer, and cancels what waits for them.
+//! 2. [`pipeline::attribute`] collects every text of those carts with its judged taps, and [`domain::attribution`] picks
+//!    the winner, or says why there is none. All candidates and reasons are kept as evidence.
+//! 3. Refunds and cancellations become negative entries of the same credit; the touched days are rolled up anew.
+//!
+//! # Deliberately absent
+//! A message broker, Redis, an ORM, a front-end build, a plug-in loader, floats for money, "exactly once" claims, any
+//! feature that needs a third-party cookie.
+
+pub mod domain;
+pub mod clock;
+pub mod http;
