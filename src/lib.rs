@@ -75,3 +75,5 @@
 pub mod domain;
 pub mod clock;
 pub mod http;
+pub mod shop;
+pub mod gateway;

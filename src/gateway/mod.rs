@@ -1,0 +1,102 @@
+//! Gateways: one file per SMS provider. How to add one: write `gateway/x.rs` with a unit struct that implements
+//! `Gateway`, add `mod x;` and `&x::X` to `ALL` below.
+//!
+//! What providers share on the wire (forms, lost plus signs, waiting times) is in `wire`.
+//!
+//! A connector is pure: message in, request out; answer in, outcome out. `pipeline::send` does the talking. The one rule
+//! that matters more than any other: an outcome is `Later` only when the text provably did not leave, `Unknown` whenever
+//! it may have.
+
+use crate::{
+    domain::{
+        connector::{Accepted, Delivery, Refusal, Settings, Spec, Unreadable},
+        message::{GatewayEvent, MessageRef, Outgoing, SendOutcome},
+    },
+    http::{HttpError, Request, Response},
+};
+
+mod kannel;
+mod log;
+mod twilio;
+mod wire;
+
+/// How a text leaves.
+#[derive(Debug)]
+pub enum Dispatch {
+    /// By this HTTP request.
+    Http(Request),
+    /// It does not leave: the text is kept where the demo's phone can read it.
+    Keep,
+}
+
+/// What the gateway expects as the answer to its callback.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct CallbackAnswer {
+    pub content_type: &'static str,
+    pub body: &'static str,
+}
+
+/// What a look-up after an unknown outcome found.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum LookUp {
+    /// It did leave.
+    Found(Box<GatewayEvent>),
+    /// The gateway's list, long enough to be sure, does not have it. The message stays unknown, with this said.
+    Absent,
+    /// No usable answer: ask again later.
+    Unclear,
+}
+
+/// One SMS provider.
+pub trait Gateway: Send + Sync {
+    fn spec(&self) -> &'static Spec;
+
+    /// The request that sends this text.
+    fn dispatch(&self, settings: &Settings, sms: &Outgoing) -> Dispatch;
+
+    /// What the answer to that request (or its absence) means.
+    fn outcome(&self, answer: Result<&Response, &HttpError>) -> SendOutcome;
+
+    /// Is this callback from the gateway? Where nothing is signed, the secret path has already proved it.
+    fn verify(&self, settings: &Settings, delivery: &Delivery) -> Result<Accepted, Refusal>;
+
+    /// Receipts and replies in a verified callback of this topic.
+    fn read(&self, settings: &Settings, topic: &str, delivery: &Delivery) -> Result<Vec<GatewayEvent>, Unreadable>;
+
+    /// Whether a person can reply to the sender these settings name; an alphanumeric one hears nothing.
+    fn hears_replies(&self, _settings: &Settings) -> bool {
+        true
+    }
+
+    fn callback_answer(&self) -> CallbackAnswer {
+        CallbackAnswer { content_type: "text/plain", body: "" }
+    }
+
+    /// A request that can tell whether a text of unknown outcome left; `None` where the provider has none.
+    fn look_up(&self, _settings: &Settings, _sms: &Outgoing) -> Option<Request> {
+        None
+    }
+
+    fn looked_up(&self, _sms: &Outgoing, _reference: &MessageRef, _answer: &Response) -> LookUp {
+        LookUp::Unclear
+    }
+}
+
+pub const ALL: &[&dyn Gateway] = &[&twilio::Twilio, &kannel::Kannel, &log::Log];
+
+pub fn by_kind(kind: &str) -> Option<&'static dyn Gateway> {
+    ALL.iter().copied().find(|gateway| gateway.spec().kind == kind)
+}
+
+/// What no answer means for every HTTP gateway.
+pub fn no_answer(error: &HttpError) -> SendOutcome {
+    use crate::domain::message::RefusalClass;
+    match error {
+        HttpError::NotSent(why) => SendOutcome::Later { why: why.clone(), after: None },
+        HttpError::NotAllowed(why) => SendOutcome::Refused { class: RefusalClass::Account, code: why.clone() },
+        HttpError::Unknown(why) => SendOutcome::Unknown { why: why.clone() },
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,175 @@
+//! What every connector owes, whoever wrote it: a form a person can fill in, secrets that stay secret, and outcomes that
+//! never promise what nobody knows.
+
+use std::{collections::BTreeSet, time::Duration};
+
+use proptest::prelude::*;
+
+use super::*;
+use crate::{
+    domain::{phone::Phone, sms::Encoding, time::Time},
+    shop,
+};
+
+fn specs() -> [Vec<&'static Spec>; 2] {
+    [ALL.iter().map(|gateway| gateway.spec()).collect(), shop::ALL.iter().map(|shop| shop.spec()).collect()]
+}
+
+#[test]
+fn every_connector_describes_itself() {
+    for registry in specs() {
+        let kinds: BTreeSet<_> = registry.iter().map(|spec| spec.kind).collect();
+        assert_eq!(kinds.len(), registry.len(), "two connectors of one kind");
+        for spec in registry {
+            assert!(!spec.kind.is_empty() && !spec.name.is_empty());
+            assert!(spec.kind.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit()), "{}", spec.kind);
+            let keys: BTreeSet<_> = spec.fields.iter().map(|field| field.key).collect();
+            assert_eq!(keys.len(), spec.fields.len(), "{}: two fields of one key", spec.kind);
+            for field in spec.fields {
+                assert!(!field.key.is_empty() && !field.label.is_empty() && !field.help.is_empty(), "{field:?}");
+                assert!(!(field.secret && field.default.is_some()), "{}: a secret everyone knows", field.key);
+                if let Some(default) = field.default {
+                    assert_eq!((field.check)(default), Ok(()), "{}: its own default is wrong", field.key);
+                }
+            }
+        }
+    }
+    for gateway in ALL {
+        assert!(!gateway.spec().connect.is_empty(), "{}: how is it connected?", gateway.spec().kind);
+        assert!(by_kind(gateway.spec().kind).is_some());
+    }
+    assert!(by_kind("pigeon").is_none());
+}
+
+#[test]
+fn what_is_missing_is_said_all_at_once() {
+    for spec in specs().concat() {
+        let required: Vec<_> = spec.fields.iter().filter(|field| field.required && field.default.is_none()).collect();
+        match spec.settings(Default::default()) {
+            Ok(_) => assert!(required.is_empty(), "{}", spec.kind),
+            Err(problems) => assert_eq!(problems.len(), required.len(), "{problems:?}"),
+        }
+        assert!(spec.settings([("no such key".to_owned(), "x".to_owned())].into()).is_err());
+    }
+}
+
+#[test]
+fn secrets_never_show() {
+    const SECRET: &str = "hunter2hunter2";
+    for gateway in ALL {
+        let values = gateway.spec().fields.iter().map(|field| (field.key.to_owned(), SECRET.to_owned()));
+        let settings = Settings::restored(values.chain([("url".to_owned(), "http://k/".to_owned())]).collect());
+        let shown = format!("{settings:?} {:?} {:?}", gateway.dispatch(&settings, &outgoing("x")), outgoing("hush"));
+        assert!(!shown.contains(SECRET) && !shown.contains("2125550101") && !shown.contains("hush"), "{shown}");
+    }
+}
+
+fn outgoing(text: &str) -> Outgoing {
+    Outgoing {
+        reference: "7.msg_0000000000009".parse().unwrap(),
+        to: Phone::restored("+12125550101".into()),
+        text: text.into(),
+        encoding: Encoding::Ucs2,
+        valid_for: Duration::from_secs(600),
+        callback_url: Some("https://shop.example.com/hook/sms/secret?ref=7.msg_0000000000009".into()),
+        attempted_at: Time::from_seconds(1_790_000_000),
+    }
+}
+
+/// The rule that matters most, for one answer.
+fn judge(gateway: &dyn Gateway, status: u16, body: &[u8]) {
+    let kind = gateway.spec().kind;
+    let answer = Response { status, headers: vec![("retry-after".into(), "5".into())], body: body.to_vec() };
+    let outcome = gateway.outcome(Ok(&answer));
+    let shown = format!("{kind} {status} {}: {outcome:?}", answer.text());
+    if !answer.is_success() {
+        assert!(!matches!(outcome, SendOutcome::Accepted { .. }), "{shown}");
+    }
+    // Kannel says in words that it did not take it.
+    let documented = kind == "kannel" && status == 503 && body.starts_with(b"Temporal failure");
+    if !(400..500).contains(&status) && !documented {
+        assert!(!matches!(outcome, SendOutcome::Later { .. }), "{shown}");
+    }
+    if status >= 500 && !documented {
+        assert!(matches!(outcome, SendOutcome::Unknown { .. }), "{shown}");
+    }
+    if let SendOutcome::Refused { code, .. } = &outcome {
+        assert!(code.len() <= 60 && !code.contains("2125550101"), "{shown}");
+    }
+}
+
+#[test]
+fn no_answer_promises_what_nobody_knows() {
+    const BODIES: &[&str] = &[
+        "",
+        "0: Accepted for delivery",
+        "3: Queued for later delivery",
+        "Temporal failure, try again later.",
+        "Not routable. Do not try again. +12125550101",
+        "Authorization failed for sendsms",
+        r#"{"sid":"SM1","status":"queued"}"#,
+        r#"{"sid":"SM1","status":"failed","error_code":20429}"#,
+        r#"{"code":20429}"#,
+        r#"{"code":21611,"message":"+12125550101"}"#,
+        r#"{"code":21610}"#,
+        r#"{"code":"21610"}"#,
+        r#"{"code":-1}"#,
+        r#"{"sid":7}"#,
+        "[]",
+        "null",
+        "<html><body>Bad gateway</body></html>",
+        "\u{0}\u{feff}\u{1f600}",
+    ];
+    for gateway in ALL {
+        for status in 100..=599 {
+            BODIES.iter().for_each(|body| judge(*gateway, status, body.as_bytes()));
+        }
+    }
+}
+
+#[test]
+fn no_answer_at_all_is_judged_alike_everywhere() {
+    for gateway in ALL.iter().filter(|gateway| gateway.spec().kind != "log") {
+        for error in [HttpError::NotSent("a".into()), HttpError::NotAllowed("b".into()), HttpError::Unknown("c".into())]
+        {
+            assert_eq!(gateway.outcome(Err(&error)), no_answer(&error), "{}", gateway.spec().kind);
+        }
+    }
+}
+
+proptest! {
+    #[test]
+    fn odd_settings_and_bytes_never_panic(
+        value in "\\PC*",
+        text in "\\PC*",
+        seconds in any::<u64>(),
+        status in 100u16..600,
+        body in prop::collection::vec(any::<u8>(), 0..200),
+    ) {
+        for gateway in ALL {
+            let settings = Settings::restored(
+                gateway.spec().fields.iter().map(|field| (field.key.to_owned(), value.clone())).collect(),
+            );
+            let sms = Outgoing { valid_for: Duration::from_secs(seconds), callback_url: Some(value.clone()), ..outgoing(&text) };
+            let _ = gateway.dispatch(&settings, &sms);
+            let _ = gateway.dispatch(&Settings::default(), &sms);
+            let _ = gateway.look_up(&settings, &sms);
+            judge(*gateway, status, &body);
+            let delivery = Delivery {
+                method: "POST".into(),
+                url: value.clone(),
+                headers: vec![("x-twilio-signature".into(), value.clone())],
+                body: body.clone(),
+                received_at: Time::from_seconds(1),
+            };
+            if let Ok(Accepted::Keep { topic, .. }) = gateway.verify(&settings, &delivery) {
+                let _ = gateway.read(&settings, &topic, &delivery);
+            }
+            let answer = Response { status, headers: vec![], body: body.clone() };
+            let _ = gateway.looked_up(&sms, &sms.reference, &answer);
+        }
+        for field in specs().concat().iter().flat_map(|spec| spec.fields) {
+            let _ = (field.check)(&value);
+        }
+    }
+}

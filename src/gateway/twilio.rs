@@ -1,0 +1,238 @@
+//! Twilio Programmable Messaging, API of 2010-04-01 (twilio-oai `twilio_api_v2010`, docs "Messages resource").
+//!
+//! Sending is not idempotent and a repeated 500 may send twice (docs, error 20500), so only a 4xx with its code tells
+//! that nothing left. Our reference travels in the query of `StatusCallback`, which Twilio signs as part of the URL; what
+//! stays unknown is looked for in the list of texts to that number. Receipts carry no price: it is known only where an
+//! answer or a look-up shows it.
+//!
+//! `OptOutType` on inbound texts says what Twilio's own opt-out did; it is read past, because our keywords decide.
+
+use super::{CallbackAnswer, Dispatch, Gateway, LookUp, no_answer, wire};
+use crate::{
+    domain::{
+        connector::{Accepted, Delivery, Field, Refusal, Settings, Spec, Unreadable},
+        message::{GatewayEvent, MessageRef, Outgoing, Receipt, Reply, SendOutcome},
+    },
+    http::{HttpError, Request, Response},
+};
+
+mod answer;
+mod code;
+mod signature;
+
+pub struct Twilio;
+
+const API: &str = "https://api.twilio.com";
+
+static SPEC: Spec = Spec {
+    kind: "twilio",
+    name: "Twilio",
+    fields: &[
+        Field {
+            key: "account_sid",
+            label: "Account SID",
+            help: "AC and 32 digits, on the first page of the Twilio console",
+            required: true,
+            check: |text| check_sid("AC", text, "be AC and 32 hexadecimal digits"),
+            ..Field::TEXT
+        },
+        Field {
+            key: "auth_token",
+            label: "Auth token",
+            help: "beside the account SID; it verifies callbacks. While it is being replaced, or when webhooks are \
+                   signed with a shared key, list both with a comma, the one to send with first",
+            secret: true,
+            required: true,
+            ..Field::TEXT
+        },
+        Field {
+            key: "sender",
+            label: "Sender",
+            help: "a number (+1…), a short code, a name of up to 11 letters, or a messaging service (MG…)",
+            required: true,
+            check: check_sender,
+            ..Field::TEXT
+        },
+        Field {
+            key: "api_key_sid",
+            label: "API key SID",
+            help: "SK and 32 digits; with its secret it sends in place of the auth token",
+            check: |text| check_sid("SK", text, "be SK and 32 hexadecimal digits"),
+            ..Field::TEXT
+        },
+        Field { key: "api_key_secret", label: "API key secret", help: "of that key", secret: true, ..Field::TEXT },
+        Field {
+            key: "api_base",
+            label: "API address",
+            help: "only to send through a proxy or a stand-in",
+            default: Some(API),
+            check: wire::check_address,
+            ..Field::TEXT
+        },
+    ],
+    connect: &[
+        "Receipts need nothing: every text carries their address.",
+        "For replies open the number or the messaging service in the Twilio console.",
+        "Under \"A message comes in\" choose Webhook, HTTP POST, and paste {url}",
+    ],
+};
+
+/// Bounds of `ValidityPeriod` (docs, error 90007).
+const VALID_SECONDS_MAX: u64 = 36_000;
+
+/// Texts to one number looked through for one of unknown outcome.
+const PAGE_SIZE: &str = "100";
+
+impl Gateway for Twilio {
+    fn spec(&self) -> &'static Spec {
+        &SPEC
+    }
+
+    fn dispatch(&self, settings: &Settings, sms: &Outgoing) -> Dispatch {
+        let sender = settings.get("sender");
+        let sent_by = if is_sid("MG", sender) { "MessagingServiceSid" } else { "From" };
+        let valid = sms.valid_for.as_secs().clamp(1, VALID_SECONDS_MAX).to_string();
+        let mut form =
+            vec![("To", sms.to.e164()), (sent_by, sender), ("Body", sms.text.as_str()), ("ValidityPeriod", &valid)];
+        if let Some(callback) = &sms.callback_url {
+            form.push(("StatusCallback", callback));
+        }
+        Dispatch::Http(signed_in(settings, Request::form(messages(settings), form)))
+    }
+
+    fn outcome(&self, answer: Result<&Response, &HttpError>) -> SendOutcome {
+        match answer {
+            Ok(answer) => answer::outcome(answer),
+            Err(error) => no_answer(error),
+        }
+    }
+
+    fn verify(&self, settings: &Settings, delivery: &Delivery) -> Result<Accepted, Refusal> {
+        signature::verify(settings.list("auth_token"), delivery)?;
+        let fields = fields(delivery);
+        let status = status_word(&fields);
+        let topic = match status {
+            Some(_) => "receipt",
+            None if fields.has("Body") && fields.has("From") => "reply",
+            None => "other",
+        };
+        let key = match sid(&fields) {
+            Some(sid) => format!("{}:{}", wire::short(sid), wire::short(status.unwrap_or(topic))),
+            None => wire::fingerprint(delivery),
+        };
+        Ok(Accepted::Keep { topic: topic.into(), key })
+    }
+
+    fn read(&self, _settings: &Settings, topic: &str, delivery: &Delivery) -> Result<Vec<GatewayEvent>, Unreadable> {
+        let fields = fields(delivery);
+        match topic {
+            "receipt" => Ok(vec![GatewayEvent::Receipt(receipt(delivery, &fields)?)]),
+            "reply" => Ok(vec![GatewayEvent::Reply(Reply {
+                from: wire::with_plus(fields.get("From").ok_or_else(|| Unreadable::new("a text from nobody"))?),
+                to: wire::with_plus(fields.get("To").unwrap_or_default()),
+                text: fields.raw("Body").unwrap_or_default().to_owned(),
+                gateway_ref: sid(&fields).map_or_else(|| wire::fingerprint(delivery), str::to_owned),
+            })]),
+            _ => Ok(Vec::new()),
+        }
+    }
+
+    /// Words in a text/plain answer would be sent to the shopper.
+    fn callback_answer(&self) -> CallbackAnswer {
+        CallbackAnswer { content_type: "text/xml", body: "<Response/>" }
+    }
+
+    /// Everything to this number, newest first. Not narrowed by `DateSent`: texts still queued have none.
+    fn look_up(&self, settings: &Settings, sms: &Outgoing) -> Option<Request> {
+        let query = url::form_urlencoded::Serializer::new(String::new())
+            .append_pair("To", sms.to.e164())
+            .append_pair("PageSize", PAGE_SIZE)
+            .finish();
+        Some(signed_in(settings, Request::get(format!("{}?{query}", messages(settings)))))
+    }
+
+    fn looked_up(&self, sms: &Outgoing, reference: &MessageRef, answer: &Response) -> LookUp {
+        answer::looked_up(sms, reference, answer)
+    }
+}
+
+fn messages(settings: &Settings) -> String {
+    let base = settings.given("api_base").unwrap_or(API).trim_end_matches('/');
+    format!("{base}/2010-04-01/Accounts/{}/Messages.json", settings.get("account_sid"))
+}
+
+fn signed_in(settings: &Settings, request: Request) -> Request {
+    let request = match (settings.given("api_key_sid"), settings.given("api_key_secret")) {
+        (Some(key), Some(secret)) => request.basic_auth(key, secret),
+        _ => {
+            let token = settings.list("auth_token").next().unwrap_or_default();
+            request.basic_auth(settings.get("account_sid"), token)
+        }
+    };
+    // Only a stand-in for Twilio may live in a private network.
+    let private = settings.given("api_base").is_some_and(|base| base.trim_end_matches('/') != API);
+    Request { private, ..request }
+}
+
+fn is_sid(prefix: &str, text: &str) -> bool {
+    text.strip_prefix(prefix).is_some_and(|rest| rest.len() == 32 && rest.bytes().all(|byte| byte.is_ascii_hexdigit()))
+}
+
+fn check_sid(prefix: &str, text: &str, wanted: &'static str) -> Result<(), &'static str> {
+    if is_sid(prefix, text) { Ok(()) } else { Err(wanted) }
+}
+
+fn check_sender(text: &str) -> Result<(), &'static str> {
+    let digits = |text: &str, from: usize, to: usize| {
+        (from..=to).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_digit())
+    };
+    let name = text.len() <= 11
+        && text.bytes().any(|byte| byte.is_ascii_alphabetic())
+        && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b" +-_&".contains(&byte));
+    let number = text.strip_prefix('+').is_some_and(|rest| digits(rest, 7, 15));
+    if number || digits(text, 3, 8) || name || is_sid("MG", text) {
+        Ok(())
+    } else {
+        Err("be a number with its +, a short code, a name of up to 11 letters and digits, or MG and 32 digits")
+    }
+}
+
+/// What a callback says, wherever its signature covers it.
+fn fields(delivery: &Delivery) -> wire::Fields {
+    match signature::carrier(delivery) {
+        signature::Carrier::Form => wire::Fields::new(delivery.form_pairs()),
+        signature::Carrier::Query => wire::Fields::new(delivery.query_pairs()),
+        signature::Carrier::Json => wire::Fields::of_json(&delivery.body).unwrap_or_default(),
+    }
+}
+
+fn sid(fields: &wire::Fields) -> Option<&str> {
+    fields.get("MessageSid").or_else(|| fields.get("SmsSid"))
+}
+
+/// The state a status callback reports; an inbound text has only `SmsStatus`, and that says `received`.
+fn status_word(fields: &wire::Fields) -> Option<&str> {
+    let word = fields.get("MessageStatus").or_else(|| fields.get("SmsStatus"));
+    word.filter(|word| !matches!(*word, "received" | "receiving"))
+}
+
+fn receipt(delivery: &Delivery, fields: &wire::Fields) -> Result<Receipt, Unreadable> {
+    let reference = wire::Fields::new(delivery.query_pairs()).get("ref").and_then(|text| text.parse().ok());
+    let gateway_ref = sid(fields).map(wire::short);
+    if reference.is_none() && gateway_ref.is_none() {
+        return Err(Unreadable::new("a receipt that names no message"));
+    }
+    let told = code::told(status_word(fields).unwrap_or_default(), fields.get("ErrorCode"));
+    Ok(Receipt {
+        reference,
+        gateway_ref,
+        status: told.status,
+        code: told.code,
+        class: told.class,
+        cost: None,
+        segments: None,
+    })
+}
+
+#[cfg(test)]
+mod tests;

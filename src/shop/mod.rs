@@ -1,0 +1,72 @@
+//! Shops: one file per platform. How to add one: write `shop/x.rs` with a unit struct that implements `Shop`, add
+//! `mod x;` and `&x::X` to `ALL` below. The form, the validation, the help page and the contract tests follow from its
+//! `Spec`.
+//!
+//! A connector is pure: bytes in, events out; settings in, requests out. It never reads the clock, the database or the
+//! network.
+
+use crate::{
+    domain::{
+        connector::{Accepted, Delivery, Refusal, Settings, Spec, Unreadable},
+        event::{ShopEvent, ShopFacts},
+    },
+    http::{Request, Response},
+};
+
+mod generic;
+pub mod hosts;
+pub mod json;
+mod shopify;
+pub mod standard_webhooks;
+mod woocommerce;
+
+/// One topic of webhooks, to be asked for.
+#[derive(Debug)]
+pub struct Subscription {
+    /// As the platform's people call it.
+    pub topic: &'static str,
+    /// Asks for it; asking again changes nothing.
+    pub request: Request,
+}
+
+/// One shop platform.
+pub trait Shop: Send + Sync {
+    fn spec(&self) -> &'static Spec;
+
+    /// Is this delivery from the shop? Constant time in the secret; over the raw bytes. `received_at` is our clock.
+    fn verify(&self, settings: &Settings, delivery: &Delivery) -> Result<Accepted, Refusal>;
+
+    /// Turns a verified delivery of this topic into facts. An unknown topic is no events; what cannot be read is an
+    /// error that keeps the bytes for a replay.
+    fn read(&self, shop: &ShopFacts, topic: &str, delivery: &Delivery) -> Result<Vec<ShopEvent>, Unreadable>;
+
+    /// Hosts a recovery link may lead to; empty where the shop's signature on the link is proof enough.
+    fn hosts(&self, _settings: &Settings) -> Vec<String> {
+        Vec::new()
+    }
+
+    /// The host of the shop's front door, where a link leads that has nothing left to recover.
+    fn home(&self, settings: &Settings) -> Option<String>;
+
+    /// Query parameters that make the shop apply a discount code to a recovery URL.
+    fn discount_query(&self, _code: &str) -> Option<(&'static str, String)> {
+        None
+    }
+
+    /// Requests that make the platform send its webhooks to this URL; none where they are made by hand. An error is a
+    /// setting that stands in the way, in words for the shopkeeper.
+    fn subscribe(&self, _settings: &Settings, _webhook_url: &str) -> Result<Vec<Subscription>, String> {
+        Ok(Vec::new())
+    }
+
+    /// What the answer to one of these requests means. An error is words for the shopkeeper.
+    fn subscribed(&self, _answer: &Response) -> Result<(), String> {
+        Err("this platform's webhooks are made by hand".into())
+    }
+}
+
+pub const ALL: &[&dyn Shop] = &[&shopify::Shopify, &woocommerce::WooCommerce, &generic::Generic];
+
+pub fn by_kind(kind: &str) -> Option<&'static dyn Shop> {
+    ALL.iter().copied().find(|shop| shop.spec().kind == kind)
+}

@@ -1,0 +1,87 @@
+//! The webhooks an app's Admin API token can subscribe to: decides what is asked of Shopify, and what each answer means
+//! for the shopkeeper. It sends nothing itself.
+//!
+//! Not among them: `customers/redact`, `customers/data_request` and `shop/redact`, which Shopify takes from an app's own
+//! configuration and not from its API.
+
+use serde_json::{Value, json};
+
+use super::{hosts, json};
+use crate::{
+    domain::connector::Settings,
+    http::{Request, Response},
+    shop::Subscription,
+};
+
+/// Also the version of every body that comes by these subscriptions (Shopify docs, "About webhooks").
+const API_VERSION: &str = "2026-07";
+
+/// The name Shopify's API has for a topic, and the one its deliveries come under.
+const TOPICS: [(&str, &str); 10] = [
+    ("CHECKOUTS_CREATE", "checkouts/create"),
+    ("CHECKOUTS_UPDATE", "checkouts/update"),
+    ("CHECKOUTS_DELETE", "checkouts/delete"),
+    ("ORDERS_CREATE", "orders/create"),
+    ("ORDERS_UPDATED", "orders/updated"),
+    ("ORDERS_PAID", "orders/paid"),
+    ("ORDERS_CANCELLED", "orders/cancelled"),
+    ("REFUNDS_CREATE", "refunds/create"),
+    ("CUSTOMERS_MARKETING_CONSENT_UPDATE", "customers_marketing_consent/update"),
+    ("APP_UNINSTALLED", "app/uninstalled"),
+];
+
+const MUTATION: &str = "mutation($topic: WebhookSubscriptionTopic!, $webhookSubscription: WebhookSubscriptionInput!) {\n  \
+    webhookSubscriptionCreate(topic: $topic, webhookSubscription: $webhookSubscription) {\n    \
+    webhookSubscription { id }\n    userErrors { field message }\n  }\n}";
+
+/// The token goes to an address of Shopify's and to no other: a shop's own domain may one day be somebody else's.
+pub(super) fn requests(settings: &Settings, webhook_url: &str) -> Result<Vec<Subscription>, String> {
+    let Some(token) = settings.given("token") else { return Ok(Vec::new()) };
+    let domain = hosts::read(settings.get("domain")).into_iter().find(|host| host.ends_with(".myshopify.com"));
+    let Some(domain) = domain else {
+        return Err("domain: must be the shop's myshopify.com address for the token to be used; list the domain \
+                    shoppers see under storefront_hosts"
+            .into());
+    };
+    let url = format!("https://{domain}/admin/api/{API_VERSION}/graphql.json");
+    let request = |name| {
+        let variables = json!({ "topic": name, "webhookSubscription": { "uri": webhook_url } });
+        Request::json(&url, &json!({ "query": MUTATION, "variables": variables }))
+            .header("x-shopify-access-token", token)
+    };
+    Ok(TOPICS.map(|(name, topic)| Subscription { topic, request: request(name) }).into())
+}
+
+/// Done when Shopify made the subscription, or has it already.
+pub(super) fn answer(answer: &Response) -> Result<(), String> {
+    let body: Value = serde_json::from_slice(&answer.body).unwrap_or_default();
+    match answer.status {
+        200..300 => {}
+        401 => return Err("Shopify does not accept the token: is it this shop's, and not expired?".into()),
+        403 => return Err("Shopify refuses the token: is the app installed, with its scopes?".into()),
+        404 => return Err("Shopify knows no shop at this domain".into()),
+        status => return Err(format!("Shopify answered {status}; try again later")),
+    }
+    let made = json::at(&body, "data.webhookSubscriptionCreate");
+    let problems = json::list(&body, "errors").iter().chain(json::list(made, "userErrors"));
+    let problems: Vec<String> = problems.filter_map(|problem| json::text(problem, "message")).collect();
+    match problems.as_slice() {
+        [] if json::text(made, "webhookSubscription.id").is_some() => Ok(()),
+        [] => Err("Shopify's answer does not say whether it was done".into()),
+        [one] if one.contains("for this topic has already been taken") => Ok(()),
+        many => Err(many.iter().map(|problem| cause(problem)).collect::<Vec<_>>().join("; ")),
+    }
+}
+
+/// What a shopkeeper can do about a refusal, where Shopify's own words leave that open.
+fn cause(problem: &str) -> &str {
+    if problem.contains("protected customer data") {
+        "Shopify does not let this app see protected customer data (names, phone numbers, e-mail addresses): a custom \
+         app of the shop's own needs the plan Grow or a higher one, not Basic; any other app has to be granted access \
+         to protected customer data first"
+    } else if problem.contains("cannot create a webhook subscription with the specified topic") {
+        "the token may not see this: the app needs the scopes read_orders and read_customers"
+    } else {
+        problem
+    }
+}
