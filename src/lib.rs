@@ -77,3 +77,4 @@ pub mod clock;
 pub mod http;
 pub mod shop;
 pub mod gateway;
+pub mod store;

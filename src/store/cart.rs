@@ -1,0 +1,349 @@
+//! Carts. What is personal lies sealed in `detail`; the columns hold what lists and reports need.
+
+use super::{
+    Error, Read, Tx,
+    db::{all, first, run},
+    digest, maybe, millis, of, time,
+};
+use crate::domain::{
+    cart::{Cart, Revision},
+    event::CartUpdate,
+    id::CartId,
+    phone::Phone,
+    seal::{Place, ShopKeys},
+    time::Time,
+};
+
+fn place(id: CartId) -> Place {
+    Place { table: "cart", column: "detail", row: id.get() }
+}
+
+fn token(keys: &ShopKeys, token: &str) -> Vec<u8> {
+    keys.index("cart token", token).to_vec()
+}
+
+#[derive(sqlx::FromRow)]
+struct Row {
+    cart_id: i64,
+    started_at: i64,
+    updated_at: i64,
+    revision: Vec<u8>,
+    detail: Vec<u8>,
+    abandoned_at: Option<i64>,
+    bought_at: Option<i64>,
+    deleted_at: Option<i64>,
+    erased_at: Option<i64>,
+}
+
+impl Row {
+    fn into_cart(self, keys: &ShopKeys) -> Result<Cart, Error> {
+        let id = CartId::new(self.cart_id);
+        let latest: CartUpdate = keys.open_json(place(id), &self.detail)?;
+        Ok(Cart {
+            id,
+            revision: Revision { at: time(self.updated_at), digest: digest("cart revision", self.revision)? },
+            latest,
+            started_at: time(self.started_at),
+            abandoned_at: maybe(self.abandoned_at),
+            bought_at: maybe(self.bought_at),
+            deleted_at: maybe(self.deleted_at),
+            erased_at: maybe(self.erased_at),
+        })
+    }
+}
+
+pub async fn get(read: &mut Read, keys: &ShopKeys, id: CartId) -> Result<Option<Cart>, Error> {
+    let row = first!(
+        read,
+        Row,
+        "SELECT cart_id, started_at, updated_at, revision, detail, abandoned_at, bought_at, deleted_at, erased_at
+         FROM cart WHERE shop_id = $1 AND cart_id = $2",
+        of(keys),
+        id.get()
+    )?;
+    row.map(|row| row.into_cart(keys)).transpose()
+}
+
+pub async fn by_token(read: &mut Read, keys: &ShopKeys, name: &str) -> Result<Option<Cart>, Error> {
+    let row = first!(
+        read,
+        Row,
+        "SELECT cart_id, started_at, updated_at, revision, detail, abandoned_at, bought_at, deleted_at, erased_at
+         FROM cart WHERE shop_id = $1 AND token = $2",
+        of(keys),
+        token(keys, name)
+    )?;
+    row.map(|row| row.into_cart(keys)).transpose()
+}
+
+/// Writes a cart as it is now. `phone` is the number it can be texted on.
+pub async fn put(tx: &mut Tx, keys: &ShopKeys, cart: &Cart, phone: Option<&Phone>) -> Result<(), Error> {
+    let latest = &cart.latest;
+    let (currency, total) = latest.total.map_or((String::new(), 0), |total| (total.currency.to_string(), total.minor));
+    run!(
+        tx,
+        "INSERT INTO cart (shop_id, cart_id, token, started_at, updated_at, revision, phone, country, currency,
+                           total_minor, detail, abandoned_at, bought_at, deleted_at, erased_at)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)
+         ON CONFLICT (shop_id, cart_id) DO UPDATE SET
+             started_at = excluded.started_at, updated_at = excluded.updated_at, revision = excluded.revision,
+             phone = excluded.phone, country = excluded.country, currency = excluded.currency,
+             total_minor = excluded.total_minor, detail = excluded.detail, abandoned_at = excluded.abandoned_at,
+             bought_at = excluded.bought_at, deleted_at = excluded.deleted_at, erased_at = excluded.erased_at",
+        of(keys),
+        cart.id.get(),
+        token(keys, &latest.token),
+        cart.started_at.millis(),
+        cart.revision.at.millis(),
+        cart.revision.digest.to_vec(),
+        phone.map(|phone| keys.index("phone", phone.e164()).to_vec()),
+        latest.country.as_deref().unwrap_or(""),
+        currency,
+        total,
+        keys.seal_json(place(cart.id), latest)?,
+        millis(cart.abandoned_at),
+        millis(cart.bought_at),
+        millis(cart.deleted_at),
+        millis(cart.erased_at)
+    )?;
+    Ok(())
+}
+
+/// Notes that the checkout of this name was deleted, whether or not we know it already; the earliest moment stays.
+pub async fn note_deleted(tx: &mut Tx, keys: &ShopKeys, name: &[u8; 16], at: Time) -> Result<(), Error> {
+    run!(
+        tx,
+        "INSERT INTO cart_deletion (shop_id, name, at) VALUES ($1, $2, $3)
+         ON CONFLICT (shop_id, name) DO UPDATE SET
+             at = CASE WHEN excluded.at < cart_deletion.at THEN excluded.at ELSE cart_deletion.at END",
+        of(keys),
+        name.to_vec(),
+        at.millis()
+    )?;
+    Ok(())
+}
+
+/// When the checkout of this name was deleted.
+pub async fn deleted_at(read: &mut Read, keys: &ShopKeys, name: &[u8; 16]) -> Result<Option<Time>, Error> {
+    let row =
+        first!(read, (i64,), "SELECT at FROM cart_deletion WHERE shop_id = $1 AND name = $2", of(keys), name.to_vec())?;
+    Ok(row.map(|(at,)| time(at)))
+}
+
+/// Forgets deletions of checkouts that are too old to be told of again.
+pub async fn prune_deletions(tx: &mut Tx, keys: &ShopKeys, before: Time) -> Result<u64, Error> {
+    run!(tx, "DELETE FROM cart_deletion WHERE shop_id = $1 AND at < $2", of(keys), before.millis())
+}
+
+/// Notes since when it could have been texted: a valid number and consent were on record when it was abandoned.
+pub async fn mark_reachable(tx: &mut Tx, keys: &ShopKeys, id: CartId, at: Time) -> Result<(), Error> {
+    run!(
+        tx,
+        "UPDATE cart SET reachable_at = $3 WHERE shop_id = $1 AND cart_id = $2 AND reachable_at IS NULL",
+        of(keys),
+        id.get(),
+        at.millis()
+    )?;
+    Ok(())
+}
+
+/// Which carts a list shows. A cart that came further also counts for the stages before.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Filter {
+    #[default]
+    All,
+    /// Not bought, not yet abandoned.
+    Open,
+    Abandoned,
+    /// Abandoned without number or consent.
+    Unreachable,
+    Reachable,
+    /// Reachable, and no text was accepted for it.
+    Held,
+    Texted,
+    /// The carrier reported it, or a tap shows it.
+    Delivered,
+    /// A person opened its link.
+    Clicked,
+    /// Bought, credited to a text.
+    Recovered,
+    /// Bought without credit to a text.
+    Bought,
+    /// Of people who opted out.
+    OptedOut,
+}
+
+/// One statement per filter, so that each finds its own index. A span is `[$2, $3)` of when a cart was abandoned (begun,
+/// while it is not), and of the order for recovered ones.
+macro_rules! filtered {
+    ($filter:expr, $columns:literal, $rest:literal) => {
+        match $filter {
+            Filter::All => filtered!(@ $columns, "TRUE", $rest),
+            Filter::Open => filtered!(@ $columns, "abandoned_at IS NULL AND bought_at IS NULL", $rest),
+            Filter::Abandoned => filtered!(@ $columns, "abandoned_at IS NOT NULL", $rest),
+            Filter::Unreachable => filtered!(
+                @ $columns,
+                "abandoned_at IS NOT NULL AND reachable_at IS NULL AND NOT EXISTS (
+                     SELECT 1 FROM message WHERE message.shop_id = $1 AND message.cart_id = cart.cart_id
+                       AND message.accepted_at IS NOT NULL)",
+                $rest
+            ),
+            Filter::Reachable => filtered!(
+                @ $columns,
+                "(reachable_at IS NOT NULL OR EXISTS (
+                     SELECT 1 FROM message WHERE message.shop_id = $1 AND message.cart_id = cart.cart_id
+                       AND message.accepted_at IS NOT NULL))",
+                $rest
+            ),
+            Filter::Held => filtered!(
+                @ $columns,
+                "reachable_at IS NOT NULL AND NOT EXISTS (
+                     SELECT 1 FROM message WHERE message.shop_id = $1 AND message.cart_id = cart.cart_id
+                       AND message.accepted_at IS NOT NULL)",
+                $rest
+            ),
+            Filter::Texted => filtered!(
+                @ $columns,
+                "EXISTS (SELECT 1 FROM message WHERE message.shop_id = $1 AND message.cart_id = cart.cart_id
+                           AND message.accepted_at IS NOT NULL)",
+                $rest
+            ),
+            Filter::Delivered => filtered!(
+                @ $columns,
+                "EXISTS (SELECT 1 FROM message WHERE message.shop_id = $1 AND message.cart_id = cart.cart_id
+                           AND (message.delivered_at IS NOT NULL OR EXISTS (
+                               SELECT 1 FROM click WHERE click.shop_id = $1 AND click.message_id = message.message_id
+                                 AND click.verdict = 'human')))",
+                $rest
+            ),
+            Filter::Clicked => filtered!(
+                @ $columns,
+                "EXISTS (SELECT 1 FROM message JOIN click
+                           ON click.shop_id = $1 AND click.message_id = message.message_id AND click.verdict = 'human'
+                         WHERE message.shop_id = $1 AND message.cart_id = cart.cart_id)",
+                $rest
+            ),
+            Filter::Recovered => concat!(
+                "SELECT ",
+                $columns,
+                " FROM cart WHERE shop_id = $1 AND EXISTS (
+                      SELECT 1 FROM message JOIN credit
+                        ON credit.shop_id = $1 AND credit.message_id = message.message_id AND credit.class = 'credited'
+                       AND credit.entry = 'order' AND credit.at >= $2 AND credit.at < $3
+                      WHERE message.shop_id = $1 AND message.cart_id = cart.cart_id) ",
+                $rest
+            ),
+            Filter::Bought => filtered!(
+                @ $columns,
+                "bought_at IS NOT NULL AND NOT EXISTS (
+                     SELECT 1 FROM message JOIN credit
+                       ON credit.shop_id = $1 AND credit.message_id = message.message_id AND credit.class = 'credited'
+                     WHERE message.shop_id = $1 AND message.cart_id = cart.cart_id)",
+                $rest
+            ),
+            Filter::OptedOut => filtered!(
+                @ $columns,
+                "EXISTS (SELECT 1 FROM opt_out WHERE opt_out.shop_id = $1 AND opt_out.phone = cart.phone)",
+                $rest
+            ),
+        }
+    };
+    (@ $columns:literal, $where:literal, $rest:literal) => {
+        concat!(
+            "SELECT ",
+            $columns,
+            " FROM cart WHERE shop_id = $1 AND COALESCE(abandoned_at, started_at) >= $2
+                AND COALESCE(abandoned_at, started_at) < $3 AND ",
+            $where,
+            " ",
+            $rest
+        )
+    };
+}
+
+/// Newest first, older than `before`, of the span `[from, to)`.
+pub async fn list(
+    read: &mut Read,
+    keys: &ShopKeys,
+    filter: Filter,
+    (from, to): (Time, Time),
+    before: CartId,
+    most: u32,
+) -> Result<Vec<Cart>, Error> {
+    let sql = filtered!(
+        filter,
+        "cart_id, started_at, updated_at, revision, detail, abandoned_at, bought_at, deleted_at, erased_at",
+        "AND cart_id < $4 ORDER BY cart_id DESC LIMIT $5"
+    );
+    let rows = all!(read, Row, sql, of(keys), from.millis(), to.millis(), before.get(), i64::from(most))?;
+    rows.into_iter().map(|row| row.into_cart(keys)).collect()
+}
+
+/// How many `list` would show in all.
+pub async fn count(read: &mut Read, keys: &ShopKeys, filter: Filter, (from, to): (Time, Time)) -> Result<u64, Error> {
+    let sql = filtered!(filter, "CAST(COUNT(*) AS BIGINT)", "");
+    let row = first!(read, (i64,), sql, of(keys), from.millis(), to.millis())?;
+    Ok(row.map_or(0, |(count,)| count.unsigned_abs()))
+}
+
+/// Carts of one stage and currency.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Stopped {
+    /// How far they came: 0 abandoned, 1 reachable, 2 texted, 3 delivered, 4 clicked, 5 recovered.
+    pub stage: i64,
+    /// "" where the shop named no total.
+    pub currency: String,
+    pub carts: u64,
+    pub total_minor: i64,
+}
+
+/// How far the carts came that were abandoned in the span `[from, to)`, each counted once, at its last stage.
+pub async fn stages(read: &mut Read, keys: &ShopKeys, from: Time, to: Time) -> Result<Vec<Stopped>, Error> {
+    let rows = all!(
+        read,
+        (i64, String, i64, i64),
+        "SELECT stage, currency, CAST(COUNT(*) AS BIGINT), CAST(SUM(total_minor) AS BIGINT) FROM (
+             SELECT currency, total_minor, CAST(CASE
+                 WHEN EXISTS (SELECT 1 FROM message JOIN credit ON credit.shop_id = $1
+                                AND credit.message_id = message.message_id AND credit.class = 'credited'
+                              WHERE message.shop_id = $1 AND message.cart_id = cart.cart_id) THEN 5
+                 WHEN EXISTS (SELECT 1 FROM message JOIN click ON click.shop_id = $1
+                                AND click.message_id = message.message_id AND click.verdict = 'human'
+                              WHERE message.shop_id = $1 AND message.cart_id = cart.cart_id) THEN 4
+                 WHEN EXISTS (SELECT 1 FROM message WHERE message.shop_id = $1 AND message.cart_id = cart.cart_id
+                                AND message.delivered_at IS NOT NULL) THEN 3
+                 WHEN EXISTS (SELECT 1 FROM message WHERE message.shop_id = $1 AND message.cart_id = cart.cart_id
+                                AND message.accepted_at IS NOT NULL) THEN 2
+                 WHEN reachable_at IS NOT NULL THEN 1 ELSE 0 END AS BIGINT) AS stage
+             FROM cart WHERE shop_id = $1 AND abandoned_at >= $2 AND abandoned_at < $3
+         ) AS each GROUP BY stage, currency ORDER BY stage, currency",
+        of(keys),
+        from.millis(),
+        to.millis()
+    )?;
+    Ok(rows
+        .into_iter()
+        .map(|(stage, currency, carts, total_minor)| Stopped {
+            stage,
+            currency,
+            carts: carts.unsigned_abs(),
+            total_minor,
+        })
+        .collect())
+}
+
+/// Carts that ended without an order before this moment and still hold personal data.
+pub async fn forgettable(read: &mut Read, keys: &ShopKeys, before: Time, most: u32) -> Result<Vec<Cart>, Error> {
+    let rows = all!(
+        read,
+        Row,
+        "SELECT cart_id, started_at, updated_at, revision, detail, abandoned_at, bought_at, deleted_at, erased_at
+         FROM cart WHERE shop_id = $1 AND cart_id < $2 AND updated_at < $3 AND erased_at IS NULL
+         ORDER BY cart_id LIMIT $4",
+        of(keys),
+        i64::MAX,
+        before.millis(),
+        i64::from(most)
+    )?;
+    rows.into_iter().map(|row| row.into_cart(keys)).collect()
+}

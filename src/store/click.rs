@@ -1,0 +1,104 @@
+//! Clicks: every opening of a recovery link, raw, and the verdict on whether a person did it.
+
+use super::{
+    Error, Read, Tx,
+    db::{all, first, run},
+    from_json, json, of, time,
+};
+use crate::domain::{
+    click::Opened,
+    id::{ClickId, MessageId},
+    seal::ShopKeys,
+    time::Time,
+};
+
+/// An opening as stored. `verdict`: "" not judged yet, `human`, or the reason why it does not count.
+#[derive(Clone, Debug)]
+pub struct Click {
+    pub id: ClickId,
+    pub message: MessageId,
+    pub at: Time,
+    pub opened: Opened,
+    pub verdict: String,
+}
+
+pub const HUMAN: &str = "human";
+
+impl Click {
+    pub fn is_human(&self) -> bool {
+        self.verdict == HUMAN
+    }
+}
+
+pub async fn record(tx: &mut Tx, keys: &ShopKeys, click: &Click) -> Result<(), Error> {
+    run!(
+        tx,
+        "INSERT INTO click (shop_id, click_id, message_id, at, opened) VALUES ($1, $2, $3, $4, $5)",
+        of(keys),
+        click.id.get(),
+        click.message.get(),
+        click.at.millis(),
+        json(&click.opened)?
+    )?;
+    Ok(())
+}
+
+pub async fn judge(tx: &mut Tx, keys: &ShopKeys, id: ClickId, verdict: &str) -> Result<(), Error> {
+    run!(tx, "UPDATE click SET verdict = $3 WHERE shop_id = $1 AND click_id = $2", of(keys), id.get(), verdict)?;
+    Ok(())
+}
+
+#[derive(sqlx::FromRow)]
+struct Row {
+    click_id: i64,
+    message_id: i64,
+    at: i64,
+    opened: String,
+    verdict: String,
+}
+
+impl Row {
+    fn into_click(self) -> Result<Click, Error> {
+        Ok(Click {
+            id: ClickId::new(self.click_id),
+            message: MessageId::new(self.message_id),
+            at: time(self.at),
+            opened: from_json("click", &self.opened)?,
+            verdict: self.verdict,
+        })
+    }
+}
+
+pub async fn get(read: &mut Read, keys: &ShopKeys, id: ClickId) -> Result<Option<Click>, Error> {
+    let row = first!(
+        read,
+        Row,
+        "SELECT click_id, message_id, at, opened, verdict FROM click WHERE shop_id = $1 AND click_id = $2",
+        of(keys),
+        id.get()
+    )?;
+    row.map(Row::into_click).transpose()
+}
+
+/// All of a message, oldest first.
+pub async fn of_message(read: &mut Read, keys: &ShopKeys, message: MessageId) -> Result<Vec<Click>, Error> {
+    let rows = all!(
+        read,
+        Row,
+        "SELECT click_id, message_id, at, opened, verdict FROM click WHERE shop_id = $1 AND message_id = $2
+         ORDER BY click_id",
+        of(keys),
+        message.get()
+    )?;
+    rows.into_iter().map(Row::into_click).collect()
+}
+
+/// Openings by verdict, over all shops, for the metrics page. An operator read.
+pub async fn count_by_verdict(read: &mut Read) -> Result<Vec<(String, u64)>, Error> {
+    let rows = all!(
+        read,
+        (String, i64),
+        "SELECT verdict, CAST(COUNT(*) AS BIGINT) FROM click GROUP BY verdict ORDER BY verdict"
+    )?;
+    Ok(rows.into_iter().map(|(verdict, count)| (verdict, count.unsigned_abs())).collect())
+}

@@ -1,0 +1,99 @@
+//! The consent and opt-out ledgers: append-only, by the phone's blind index. An opt-out survives the erasure of all else.
+
+use super::{
+    Error, Read, Tx,
+    db::{all, run},
+    of, time,
+};
+use crate::domain::{
+    consent::{Consent, OptOut},
+    event::ConsentState,
+    phone::Phone,
+    seal::{Place, ShopKeys},
+    time::Time,
+};
+
+/// The blind index of a phone, as the ledgers and messages hold it.
+pub fn phone_index(keys: &ShopKeys, phone: &Phone) -> [u8; 16] {
+    keys.index("phone", phone.e164())
+}
+
+/// Entries have no number of their own; their place is the phone they are about.
+fn place(phone: &[u8; 16]) -> Place {
+    let [a, b, c, d, e, f, g, h, ..] = *phone;
+    Place { table: "consent", column: "detail", row: i64::from_be_bytes([a, b, c, d, e, f, g, h]) }
+}
+
+fn state_name(state: ConsentState) -> &'static str {
+    match state {
+        ConsentState::Granted => "granted",
+        ConsentState::Pending => "pending",
+        ConsentState::Withdrawn => "withdrawn",
+        ConsentState::NotGiven => "not_given",
+    }
+}
+
+/// Appends an entry; the same statement again changes nothing. `false` when it was known.
+pub async fn record(tx: &mut Tx, keys: &ShopKeys, phone: &[u8; 16], entry: &Consent, now: Time) -> Result<bool, Error> {
+    let added = run!(
+        tx,
+        "INSERT INTO consent (shop_id, phone, at, state, source, recorded_at, detail)
+         VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT (shop_id, phone, at, state, source) DO NOTHING",
+        of(keys),
+        phone.to_vec(),
+        entry.at.millis(),
+        state_name(entry.state),
+        entry.proof.source.as_str(),
+        now.millis(),
+        keys.seal_json(place(phone), entry)?
+    )?;
+    Ok(added > 0)
+}
+
+/// Appends an opt-out; the same one again changes nothing. `false` when it was known.
+pub async fn opt_out(tx: &mut Tx, keys: &ShopKeys, phone: &[u8; 16], entry: &OptOut, now: Time) -> Result<bool, Error> {
+    let added = run!(
+        tx,
+        "INSERT INTO opt_out (shop_id, phone, at, source, recorded_at) VALUES ($1, $2, $3, $4, $5)
+         ON CONFLICT (shop_id, phone, at, source) DO NOTHING",
+        of(keys),
+        phone.to_vec(),
+        entry.at.millis(),
+        entry.source.as_str(),
+        now.millis()
+    )?;
+    Ok(added > 0)
+}
+
+/// Everything both ledgers say about a phone, oldest first.
+pub async fn of_phone(
+    read: &mut Read,
+    keys: &ShopKeys,
+    phone: &[u8; 16],
+) -> Result<(Vec<Consent>, Vec<OptOut>), Error> {
+    let consents = all!(
+        read,
+        (Vec<u8>,),
+        "SELECT detail FROM consent WHERE shop_id = $1 AND phone = $2 ORDER BY at, state, source",
+        of(keys),
+        phone.to_vec()
+    )?;
+    let outs = all!(
+        read,
+        (i64, String),
+        "SELECT at, source FROM opt_out WHERE shop_id = $1 AND phone = $2 ORDER BY at, source",
+        of(keys),
+        phone.to_vec()
+    )?;
+    let consents = consents
+        .into_iter()
+        .map(|(detail,)| Ok(keys.open_json(place(phone), &detail)?))
+        .collect::<Result<_, Error>>()?;
+    Ok((consents, outs.into_iter().map(|(at, source)| OptOut { at: time(at), source }).collect()))
+}
+
+/// Forgets the consents of a phone; its opt-outs stay, as a keyed hash, so that it is never texted again by mistake.
+pub async fn erase(tx: &mut Tx, keys: &ShopKeys, phone: &[u8; 16]) -> Result<(), Error> {
+    run!(tx, "DELETE FROM consent WHERE shop_id = $1 AND phone = $2", of(keys), phone.to_vec())?;
+    Ok(())
+}

@@ -1,0 +1,169 @@
+//! Credits and the evidence behind them: what each order was given to, why, and what went back.
+
+use super::{
+    Error, Read, Tx,
+    db::{all, first, run},
+    from_json, json, of, time,
+};
+use crate::domain::{
+    attribution::{Attribution, Entry},
+    id::{MessageId, OrderId},
+    money::{Currency, Money},
+    seal::ShopKeys,
+    time::Time,
+};
+
+/// Replaces an order's verdict by a newer one; the same verdict again changes nothing.
+pub async fn replace(
+    tx: &mut Tx,
+    keys: &ShopKeys,
+    order: OrderId,
+    currency: Currency,
+    verdict: &Attribution,
+) -> Result<(), Error> {
+    run!(tx, "DELETE FROM credit WHERE shop_id = $1 AND order_id = $2", of(keys), order.get())?;
+    if let Some(winner) = verdict.winner {
+        for entry in &verdict.entries {
+            run!(
+                tx,
+                "INSERT INTO credit (shop_id, order_id, entry, message_id, step, class, amount_minor, currency, at)
+                 VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)",
+                of(keys),
+                order.get(),
+                entry.entry.as_str(),
+                winner.message.get(),
+                i64::from(winner.step),
+                winner.class.name(),
+                entry.amount_minor,
+                currency.code(),
+                entry.at.millis()
+            )?;
+        }
+    }
+    run!(
+        tx,
+        "INSERT INTO evidence (shop_id, order_id, message_id, verdict) VALUES ($1, $2, $3, $4)
+         ON CONFLICT (shop_id, order_id)
+         DO UPDATE SET message_id = excluded.message_id, verdict = excluded.verdict",
+        of(keys),
+        order.get(),
+        verdict.winner.map(|winner| winner.message.get()),
+        json(verdict)?
+    )?;
+    Ok(())
+}
+
+/// The verdict on an order, if it was ever judged.
+pub async fn evidence(read: &mut Read, keys: &ShopKeys, order: OrderId) -> Result<Option<Attribution>, Error> {
+    let row = first!(
+        read,
+        (String,),
+        "SELECT verdict FROM evidence WHERE shop_id = $1 AND order_id = $2",
+        of(keys),
+        order.get()
+    )?;
+    row.map(|(verdict,)| from_json("evidence", &verdict)).transpose()
+}
+
+/// A line of the credit ledger as lists show it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Line {
+    pub order: OrderId,
+    pub message: MessageId,
+    pub class: String,
+    pub entry: Entry,
+    pub currency: Currency,
+}
+
+#[derive(sqlx::FromRow)]
+struct Row {
+    order_id: i64,
+    message_id: i64,
+    class: String,
+    entry: String,
+    amount_minor: i64,
+    currency: String,
+    at: i64,
+}
+
+impl Row {
+    fn into_line(self) -> Result<Line, Error> {
+        Ok(Line {
+            order: OrderId::new(self.order_id),
+            message: MessageId::new(self.message_id),
+            class: self.class,
+            entry: Entry { entry: self.entry, amount_minor: self.amount_minor, at: time(self.at) },
+            currency: Currency::parse(&self.currency).map_err(|why| Error::damaged("currency", why))?,
+        })
+    }
+}
+
+/// The entries of one order, in time's order.
+pub async fn of_order(read: &mut Read, keys: &ShopKeys, order: OrderId) -> Result<Vec<Line>, Error> {
+    let rows = all!(
+        read,
+        Row,
+        "SELECT order_id, message_id, class, entry, amount_minor, currency, at FROM credit
+         WHERE shop_id = $1 AND order_id = $2 ORDER BY at, entry",
+        of(keys),
+        order.get()
+    )?;
+    rows.into_iter().map(Row::into_line).collect()
+}
+
+/// The orders credited to a message.
+pub async fn of_message(read: &mut Read, keys: &ShopKeys, message: MessageId) -> Result<Vec<Line>, Error> {
+    let rows = all!(
+        read,
+        Row,
+        "SELECT order_id, message_id, class, entry, amount_minor, currency, at FROM credit
+         WHERE shop_id = $1 AND message_id = $2 ORDER BY at, entry",
+        of(keys),
+        message.get()
+    )?;
+    rows.into_iter().map(Row::into_line).collect()
+}
+
+/// An order with what it earned, for the list behind a figure.
+#[derive(Clone, Debug)]
+pub struct Credited {
+    pub order: OrderId,
+    pub number: String,
+    pub class: String,
+    pub step: u32,
+    pub placed_at: Time,
+    pub gross: Money,
+    pub net: Money,
+}
+
+/// Orders credited in a span `[from, to)` of their placing, newest first.
+pub async fn list(read: &mut Read, keys: &ShopKeys, from: Time, to: Time, most: u32) -> Result<Vec<Credited>, Error> {
+    let rows = all!(
+        read,
+        (i64, String, String, i64, i64, String, i64, i64),
+        "SELECT won.order_id, shop_order.number, won.class, won.step, won.at, won.currency, won.amount_minor,
+                CAST((SELECT SUM(all_of.amount_minor) FROM credit AS all_of
+                      WHERE all_of.shop_id = $1 AND all_of.order_id = won.order_id) AS BIGINT)
+         FROM credit AS won JOIN shop_order ON shop_order.shop_id = $1 AND shop_order.order_id = won.order_id
+         WHERE won.shop_id = $1 AND won.entry = 'order' AND won.at >= $2 AND won.at < $3
+         ORDER BY won.at DESC LIMIT $4",
+        of(keys),
+        from.millis(),
+        to.millis(),
+        i64::from(most)
+    )?;
+    rows.into_iter()
+        .map(|(order, number, class, step, at, code, gross, net)| {
+            let currency = Currency::parse(&code).map_err(|why| Error::damaged("currency", why))?;
+            Ok(Credited {
+                order: OrderId::new(order),
+                number,
+                class,
+                step: u32::try_from(step).unwrap_or(0),
+                placed_at: time(at),
+                gross: Money::new(gross, currency),
+                net: Money::new(net, currency),
+            })
+        })
+        .collect()
+}

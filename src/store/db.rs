@@ -1,0 +1,290 @@
+//! The seam between SQLite and PostgreSQL: the only file that knows there are two.
+//!
+//! One SQL text serves both. Three things differ, all here: how we connect, how a write transaction begins, and the
+//! row-lock clause of a claim. Queries run on a `Read`, commands on a `Tx`; a `Tx` is also a `Read`.
+
+use std::{
+    ops::{Deref, DerefMut},
+    path::Path,
+    str::FromStr,
+    time::Duration,
+};
+
+use sqlx::{
+    PgConnection, PgPool, Postgres, Sqlite, SqliteConnection, SqlitePool, Transaction,
+    pool::PoolConnection,
+    postgres::{PgConnectOptions, PgPoolOptions},
+    sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous},
+};
+
+use super::Error;
+
+/// A database: embedded SQLite (one writer connection, some readers) or PostgreSQL.
+#[derive(Clone)]
+pub enum Db {
+    Lite { writer: SqlitePool, readers: SqlitePool },
+    Pg(PgPool),
+}
+
+/// Readers of the SQLite file, and connections to PostgreSQL.
+const LITE_READERS: u32 = 4;
+const PG_CONNECTIONS: u32 = 16;
+/// How long a caller waits for a connection or a lock before it is told that the database is busy.
+const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(2);
+
+impl Db {
+    /// Opens or creates the SQLite file. `synchronous=FULL`: an acknowledged webhook survives a power cut.
+    pub async fn open_lite(file: &Path) -> Result<Db, Error> {
+        let options = SqliteConnectOptions::new()
+            .filename(file)
+            .create_if_missing(true)
+            .journal_mode(SqliteJournalMode::Wal)
+            .synchronous(SqliteSynchronous::Full)
+            .busy_timeout(ACQUIRE_TIMEOUT)
+            .foreign_keys(true)
+            // Erased rows leave no bytes behind in freed pages.
+            .pragma("secure_delete", "ON");
+        let pool = || SqlitePoolOptions::new().acquire_timeout(ACQUIRE_TIMEOUT).test_before_acquire(false);
+        let writer = pool().max_connections(1).connect_with(options.clone()).await?;
+        let readers = pool().max_connections(LITE_READERS).connect_with(options.read_only(true)).await?;
+        Ok(Db::Lite { writer, readers })
+    }
+
+    pub async fn open_pg(url: &str) -> Result<Db, Error> {
+        let options = PgConnectOptions::from_str(url)?.application_name("cartback");
+        let pool = PgPoolOptions::new()
+            .max_connections(PG_CONNECTIONS)
+            .acquire_timeout(ACQUIRE_TIMEOUT)
+            .connect_with(options)
+            .await?;
+        Ok(Db::Pg(pool))
+    }
+
+    /// Whether a commit waits until it is on the disk, as it does from the start. Only what can be made again (the demo's
+    /// past) may be written without; `true` again writes everything down before it answers. PostgreSQL always waits.
+    pub async fn wait_for_disk(&self, wait: bool) -> Result<(), Error> {
+        if let Db::Lite { writer, .. } = self {
+            let mut conn = writer.acquire().await?;
+            let pragma = if wait { "PRAGMA synchronous = FULL" } else { "PRAGMA synchronous = OFF" };
+            sqlx::query(pragma).execute(&mut *conn).await?;
+            if wait {
+                sqlx::query("PRAGMA wal_checkpoint(TRUNCATE)").execute(&mut *conn).await?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether one commit may carry rows of several shops: on SQLite it saves syncs, on a distributed PostgreSQL it would
+    /// tie two shards together.
+    pub fn commits_span_shops(&self) -> bool {
+        matches!(self, Db::Lite { .. })
+    }
+
+    pub fn is_lite(&self) -> bool {
+        matches!(self, Db::Lite { .. })
+    }
+
+    pub async fn read(&self) -> Result<Read, Error> {
+        Ok(match self {
+            Db::Lite { readers, .. } => Read(Inner::Lite(readers.acquire().await?)),
+            Db::Pg(pool) => Read(Inner::Pg(pool.acquire().await?)),
+        })
+    }
+
+    /// Begins a write transaction. Prefer `transact!`, which repeats it when the database asks for that.
+    pub async fn begin(&self) -> Result<Tx, Error> {
+        let inner = match self {
+            Db::Lite { writer, .. } => Inner::LiteTx(begin_lite(writer).await?),
+            Db::Pg(pool) => {
+                let pool = pool.clone();
+                // A `begin` whose future is dropped half-way leaves its transaction open in the pool (sqlx 0.9.0), so it
+                // runs to its end in a task of its own.
+                let begun = tokio::spawn(async move { pool.begin().await }).await;
+                Inner::PgTx(begun.map_err(|_| Error::Busy)??)
+            }
+        };
+        Ok(Tx(Read(inner)))
+    }
+
+    pub async fn close(&self) {
+        match self {
+            Db::Lite { writer, readers } => {
+                readers.close().await;
+                writer.close().await;
+            }
+            Db::Pg(pool) => pool.close().await,
+        }
+    }
+
+    pub(super) async fn migrate(&self, migrator: &sqlx::migrate::Migrator) -> Result<(), Error> {
+        match self {
+            Db::Lite { writer, .. } => migrator.run(writer).await?,
+            Db::Pg(pool) => migrator.run(pool).await?,
+        }
+        Ok(())
+    }
+}
+
+/// A deferred BEGIN would fail on its first write whenever another writer came between.
+///
+/// When the disk is full or broken SQLite ends the transaction by itself; sqlx (0.9.0) goes on counting it as open and
+/// refuses every later one on that connection, for as long as the process lives. Such a connection is thrown away.
+async fn begin_lite(writer: &SqlitePool) -> Result<Transaction<'static, Sqlite>, Error> {
+    const BEGIN: &str = "BEGIN IMMEDIATE";
+    match writer.begin_with(BEGIN).await {
+        Err(sqlx::Error::InvalidSavePointStatement) => {
+            writer.acquire().await?.close().await?;
+            Ok(writer.begin_with(BEGIN).await?)
+        }
+        begun => Ok(begun?),
+    }
+}
+
+enum Inner {
+    Lite(PoolConnection<Sqlite>),
+    Pg(PoolConnection<Postgres>),
+    LiteTx(Transaction<'static, Sqlite>),
+    PgTx(Transaction<'static, Postgres>),
+}
+
+/// A connection to read with.
+pub struct Read(Inner);
+
+/// A write transaction; dropped without `commit`, it never happened.
+pub struct Tx(Read);
+
+pub(super) enum Conn<'c> {
+    Lite(&'c mut SqliteConnection),
+    Pg(&'c mut PgConnection),
+}
+
+impl Read {
+    pub(super) fn conn(&mut self) -> Conn<'_> {
+        match &mut self.0 {
+            Inner::Lite(conn) => Conn::Lite(conn),
+            Inner::Pg(conn) => Conn::Pg(conn),
+            Inner::LiteTx(conn) => Conn::Lite(conn),
+            Inner::PgTx(conn) => Conn::Pg(conn),
+        }
+    }
+}
+
+impl Read {
+    /// The one place a statement may have two texts: a claim's row-lock clause.
+    pub(super) fn either(&self, lite: &'static str, pg: &'static str) -> &'static str {
+        match self.0 {
+            Inner::Lite(_) | Inner::LiteTx(_) => lite,
+            Inner::Pg(_) | Inner::PgTx(_) => pg,
+        }
+    }
+}
+
+impl Tx {
+    pub async fn commit(self) -> Result<(), Error> {
+        match self.0.0 {
+            Inner::LiteTx(tx) => tx.commit().await?,
+            Inner::PgTx(tx) => tx.commit().await?,
+            Inner::Lite(_) | Inner::Pg(_) => {}
+        }
+        Ok(())
+    }
+}
+
+impl Deref for Tx {
+    type Target = Read;
+    fn deref(&self) -> &Read {
+        &self.0
+    }
+}
+
+impl DerefMut for Tx {
+    fn deref_mut(&mut self) -> &mut Read {
+        &mut self.0
+    }
+}
+
+/// Binds and runs one SQL text on whichever engine the connection is of.
+macro_rules! on_either {
+    ($read:expr, |$conn:ident: $Engine:ident| $body:expr) => {
+        match $read.conn() {
+            $crate::store::db::Conn::Lite($conn) => {
+                type $Engine = sqlx::Sqlite;
+                $body
+            }
+            $crate::store::db::Conn::Pg($conn) => {
+                type $Engine = sqlx::Postgres;
+                $body
+            }
+        }
+    };
+}
+
+/// `all!(read, Row, "SELECT …", bind, …)`: every row.
+macro_rules! all {
+    ($read:expr, $row:ty, $sql:expr $(, $bind:expr)* $(,)?) => {
+        $crate::store::db::on_either!($read, |conn: Engine| {
+            sqlx::query_as::<Engine, $row>($sql)$(.bind($bind))*.fetch_all(conn).await
+        })
+        .map_err($crate::store::Error::from)
+    };
+}
+
+/// `first!(read, Row, "SELECT …", bind, …)`: the first row, if there is one.
+macro_rules! first {
+    ($read:expr, $row:ty, $sql:expr $(, $bind:expr)* $(,)?) => {
+        $crate::store::db::on_either!($read, |conn: Engine| {
+            sqlx::query_as::<Engine, $row>($sql)$(.bind($bind))*.fetch_optional(conn).await
+        })
+        .map_err($crate::store::Error::from)
+    };
+}
+
+/// `run!(tx, "UPDATE …", bind, …)`: how many rows it touched.
+macro_rules! run {
+    ($tx:expr, $sql:expr $(, $bind:expr)* $(,)?) => {
+        $crate::store::db::on_either!($tx, |conn: Engine| {
+            sqlx::query::<Engine>($sql)$(.bind($bind))*.execute(conn).await.map(|done| done.rows_affected())
+        })
+        .map_err($crate::store::Error::from)
+    };
+}
+
+pub(crate) use {all, first, on_either, run};
+
+/// How often a transaction is repeated when the database lost a race for it.
+pub const TRANSACTION_TRIES_MAX: u32 = 5;
+
+/// Runs a block in a write transaction and commits it; repeats the whole block on serialization failures, deadlocks and
+/// busy locks. The block therefore has no effect outside the database, and owns nothing it cannot use twice.
+///
+/// `transact!(db, |tx| { store::cart::put(tx, …).await?; value })`
+#[macro_export]
+macro_rules! transact {
+    ($db:expr, |$tx:ident| $body:expr) => {{
+        let mut tries = 0;
+        loop {
+            let outcome: Result<_, $crate::store::Error> = async {
+                let mut begun = $db.begin().await?;
+                let value = {
+                    let $tx = &mut begun;
+                    $body
+                };
+                begun.commit().await?;
+                Ok(value)
+            }
+            .await;
+            tries += 1;
+            match outcome {
+                Err(error) if error.is_transient() && tries < $crate::store::db::TRANSACTION_TRIES_MAX => {
+                    $crate::store::db::back_off(tries).await;
+                }
+                settled => break settled,
+            }
+        }
+    }};
+}
+
+/// A short wait that grows with the tries.
+pub async fn back_off(tries: u32) {
+    tokio::time::sleep(Duration::from_millis(u64::from(tries * tries) * 5)).await;
+}

@@ -1,0 +1,65 @@
+//! Decisions: every verdict on every step of every cart, gate by gate, kept as it was made.
+
+use super::{
+    Error, Read, Tx,
+    db::{all, run},
+    from_json, json, of, time,
+};
+use crate::domain::{
+    decide::{Decision, Verdict},
+    id::{CartId, DecisionId},
+    seal::ShopKeys,
+    time::Time,
+};
+
+/// A decision with where and when it was made.
+#[derive(Clone, Debug)]
+pub struct Kept {
+    pub cart: CartId,
+    pub step: u32,
+    pub at: Time,
+    pub decision: Decision,
+}
+
+pub async fn record(tx: &mut Tx, keys: &ShopKeys, id: DecisionId, kept: &Kept) -> Result<(), Error> {
+    let (verdict, until) = match kept.decision.verdict {
+        Verdict::Pass => ("pass", None),
+        Verdict::Wait(until) => ("wait", Some(until.millis())),
+        Verdict::Stop => ("stop", None),
+    };
+    run!(
+        tx,
+        "INSERT INTO decision (shop_id, decision_id, cart_id, step, at, verdict, until, gates)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
+        of(keys),
+        id.get(),
+        kept.cart.get(),
+        i64::from(kept.step),
+        kept.at.millis(),
+        verdict,
+        until,
+        json(&kept.decision)?
+    )?;
+    Ok(())
+}
+
+/// All of a cart, oldest first.
+pub async fn of_cart(read: &mut Read, keys: &ShopKeys, cart: CartId) -> Result<Vec<Kept>, Error> {
+    let rows = all!(
+        read,
+        (i64, i64, String),
+        "SELECT step, at, gates FROM decision WHERE shop_id = $1 AND cart_id = $2 ORDER BY decision_id",
+        of(keys),
+        cart.get()
+    )?;
+    rows.into_iter()
+        .map(|(step, at, gates)| {
+            Ok(Kept {
+                cart,
+                step: u32::try_from(step).unwrap_or(0),
+                at: time(at),
+                decision: from_json("decision", &gates)?,
+            })
+        })
+        .collect()
+}

@@ -1,0 +1,142 @@
+//! Gateways: connected SMS accounts. A shop's own come first; the house's (shop 0) serve whoever has none.
+
+use super::{
+    Error, Read, Tx,
+    db::{all, first, run},
+    maybe, millis, of, time,
+};
+use crate::domain::{
+    connector::Settings,
+    id::{GatewayId, ShopId},
+    seal::{Place, ShopKeys},
+    time::Time,
+};
+
+#[derive(Clone, Debug)]
+pub struct Gateway {
+    pub shop: ShopId,
+    pub id: GatewayId,
+    pub kind: String,
+    pub name: String,
+    pub settings: Settings,
+    pub created_at: Time,
+    /// The operator chose its address: it may lie in a private network.
+    pub private: bool,
+    pub paused_at: Option<Time>,
+    pub pause_reason: String,
+}
+
+#[derive(sqlx::FromRow)]
+struct Row {
+    gateway_id: i64,
+    kind: String,
+    name: String,
+    settings: Vec<u8>,
+    created_at: i64,
+    private_at: Option<i64>,
+    paused_at: Option<i64>,
+    pause_reason: String,
+}
+
+fn place(id: GatewayId) -> Place {
+    Place { table: "gateway", column: "settings", row: id.get() }
+}
+
+impl Row {
+    fn into_gateway(self, keys: &ShopKeys) -> Result<Gateway, Error> {
+        let id = GatewayId::new(self.gateway_id);
+        Ok(Gateway {
+            shop: keys.shop(),
+            id,
+            settings: keys.open_json(place(id), &self.settings)?,
+            kind: self.kind,
+            name: self.name,
+            created_at: time(self.created_at),
+            private: self.private_at.is_some(),
+            paused_at: maybe(self.paused_at),
+            pause_reason: self.pause_reason,
+        })
+    }
+}
+
+pub async fn create(tx: &mut Tx, keys: &ShopKeys, gateway: &Gateway) -> Result<(), Error> {
+    run!(
+        tx,
+        "INSERT INTO gateway (shop_id, gateway_id, kind, name, settings, created_at, private_at)
+         VALUES ($1, $2, $3, $4, $5, $6, $7)",
+        of(keys),
+        gateway.id.get(),
+        gateway.kind.as_str(),
+        gateway.name.as_str(),
+        keys.seal_json(place(gateway.id), &gateway.settings)?,
+        gateway.created_at.millis(),
+        millis(gateway.private.then_some(gateway.created_at))
+    )?;
+    Ok(())
+}
+
+pub async fn get(read: &mut Read, keys: &ShopKeys, id: GatewayId) -> Result<Option<Gateway>, Error> {
+    let row = first!(
+        read,
+        Row,
+        "SELECT gateway_id, kind, name, settings, created_at, private_at, paused_at, pause_reason FROM gateway
+         WHERE shop_id = $1 AND gateway_id = $2",
+        of(keys),
+        id.get()
+    )?;
+    row.map(|row| row.into_gateway(keys)).transpose()
+}
+
+/// The gateways of one shop (or of the house), newest first: the newest is the one that sends.
+pub async fn list(read: &mut Read, keys: &ShopKeys) -> Result<Vec<Gateway>, Error> {
+    let rows = all!(
+        read,
+        Row,
+        "SELECT gateway_id, kind, name, settings, created_at, private_at, paused_at, pause_reason FROM gateway
+         WHERE shop_id = $1 ORDER BY gateway_id DESC",
+        of(keys)
+    )?;
+    rows.into_iter().map(|row| row.into_gateway(keys)).collect()
+}
+
+/// The shops that have a gateway of their own. An operator read.
+pub async fn shops_with_own(read: &mut Read) -> Result<Vec<ShopId>, Error> {
+    let rows = all!(read, (i64,), "SELECT DISTINCT shop_id FROM gateway WHERE shop_id > 0")?;
+    Ok(rows.into_iter().map(|(shop,)| ShopId::new(shop)).collect())
+}
+
+/// Stops a gateway from taking texts; answers whether it was running until now.
+pub async fn pause(tx: &mut Tx, shop: ShopId, id: GatewayId, reason: &str, now: Time) -> Result<bool, Error> {
+    let touched = run!(
+        tx,
+        "UPDATE gateway SET paused_at = $3, pause_reason = $4
+         WHERE shop_id = $1 AND gateway_id = $2 AND paused_at IS NULL",
+        shop.get(),
+        id.get(),
+        now.millis(),
+        reason
+    )?;
+    Ok(touched > 0)
+}
+
+pub async fn resume(tx: &mut Tx, shop: ShopId, id: GatewayId) -> Result<bool, Error> {
+    let touched = run!(
+        tx,
+        "UPDATE gateway SET paused_at = NULL, pause_reason = ''
+         WHERE shop_id = $1 AND gateway_id = $2 AND paused_at IS NOT NULL",
+        shop.get(),
+        id.get()
+    )?;
+    Ok(touched > 0)
+}
+
+pub async fn save_settings(tx: &mut Tx, keys: &ShopKeys, id: GatewayId, settings: &Settings) -> Result<(), Error> {
+    run!(
+        tx,
+        "UPDATE gateway SET settings = $3 WHERE shop_id = $1 AND gateway_id = $2",
+        of(keys),
+        id.get(),
+        keys.seal_json(place(id), settings)?
+    )?;
+    Ok(())
+}

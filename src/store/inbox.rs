@@ -1,0 +1,266 @@
+//! The inbox: every verified delivery as it came, sealed, until it is forgotten. Written before it is understood.
+
+use super::{
+    Error, Read, Tx,
+    db::{all, first, run},
+    maybe, of, time,
+};
+use crate::domain::{
+    connector::Delivery,
+    id::{DeliveryId, GatewayId, ShopId},
+    seal::{Place, ShopKeys},
+    time::Time,
+};
+
+/// A delivery in the inbox.
+#[derive(Clone, Debug)]
+pub struct Kept {
+    pub id: DeliveryId,
+    /// `None`: from the shop itself.
+    pub gateway: Option<GatewayId>,
+    pub topic: String,
+    pub delivery: Delivery,
+    pub done_at: Option<Time>,
+    pub problem: String,
+}
+
+/// A line of the inbox's list: no bytes.
+#[derive(Clone, Debug)]
+pub struct Line {
+    pub id: DeliveryId,
+    pub gateway: Option<GatewayId>,
+    pub topic: String,
+    pub received_at: Time,
+    pub done_at: Option<Time>,
+    pub events: u64,
+    pub problem: String,
+    /// Of the body as it came, within a few.
+    pub bytes: u64,
+}
+
+/// What is to be kept.
+pub struct Arrival {
+    pub id: DeliveryId,
+    pub gateway: Option<GatewayId>,
+    pub topic: String,
+    /// HMAC over (connection, topic, delivery id, SHA-256 of the body).
+    pub dedup: [u8; 16],
+    pub delivery: Delivery,
+}
+
+fn place(column: &'static str, id: DeliveryId) -> Place {
+    Place { table: "inbox", column, row: id.get() }
+}
+
+type Head = (String, String, Vec<(String, String)>);
+
+/// Keeps a delivery; `false` when the same one is there already.
+pub async fn keep(tx: &mut Tx, keys: &ShopKeys, arrival: &Arrival) -> Result<bool, Error> {
+    let delivery = &arrival.delivery;
+    let head: Head = (delivery.method.clone(), delivery.url.clone(), delivery.headers.clone());
+    let kept = run!(
+        tx,
+        "INSERT INTO inbox (shop_id, delivery_id, gateway_id, topic, dedup, received_at, head, body)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8) ON CONFLICT (shop_id, dedup) DO NOTHING",
+        of(keys),
+        arrival.id.get(),
+        arrival.gateway.map_or(0, GatewayId::get),
+        arrival.topic.as_str(),
+        arrival.dedup.to_vec(),
+        delivery.received_at.millis(),
+        keys.seal_json(place("head", arrival.id), &head)?,
+        keys.seal(place("body", arrival.id), &delivery.body)
+    )?;
+    Ok(kept > 0)
+}
+
+#[derive(sqlx::FromRow)]
+struct Row {
+    gateway_id: i64,
+    topic: String,
+    received_at: i64,
+    head: Vec<u8>,
+    body: Vec<u8>,
+    done_at: Option<i64>,
+    problem: String,
+}
+
+pub async fn get(read: &mut Read, keys: &ShopKeys, id: DeliveryId) -> Result<Option<Kept>, Error> {
+    let row = first!(
+        read,
+        Row,
+        "SELECT gateway_id, topic, received_at, head, body, done_at, problem FROM inbox
+         WHERE shop_id = $1 AND delivery_id = $2",
+        of(keys),
+        id.get()
+    )?;
+    let Some(row) = row else { return Ok(None) };
+    let (method, url, headers): Head = keys.open_json(place("head", id), &row.head)?;
+    let body = keys.open(place("body", id), &row.body)?;
+    Ok(Some(Kept {
+        id,
+        gateway: (row.gateway_id != 0).then(|| GatewayId::new(row.gateway_id)),
+        topic: row.topic,
+        delivery: Delivery { method, url, headers, body, received_at: time(row.received_at) },
+        done_at: maybe(row.done_at),
+        problem: row.problem,
+    }))
+}
+
+/// Whether a delivery is a gateway's callback and not a webhook of the shop.
+pub async fn is_callback(read: &mut Read, shop: ShopId, id: DeliveryId) -> Result<bool, Error> {
+    let row = first!(
+        read,
+        (i64,),
+        "SELECT gateway_id FROM inbox WHERE shop_id = $1 AND delivery_id = $2",
+        shop.get(),
+        id.get()
+    )?;
+    Ok(row.is_some_and(|(gateway,)| gateway != 0))
+}
+
+/// Notes what became of a delivery: how many events it held, or the problem that keeps it for a replay ("" for none).
+pub async fn finish(
+    tx: &mut Tx,
+    shop: ShopId,
+    id: DeliveryId,
+    events: u64,
+    problem: &str,
+    now: Time,
+) -> Result<(), Error> {
+    run!(
+        tx,
+        "UPDATE inbox SET done_at = $3, events = $4, problem = $5 WHERE shop_id = $1 AND delivery_id = $2",
+        shop.get(),
+        id.get(),
+        now.millis(),
+        i64::try_from(events).unwrap_or(i64::MAX),
+        problem
+    )?;
+    Ok(())
+}
+
+#[derive(sqlx::FromRow)]
+struct LineRow {
+    delivery_id: i64,
+    gateway_id: i64,
+    topic: String,
+    received_at: i64,
+    done_at: Option<i64>,
+    events: i64,
+    problem: String,
+    bytes: i64,
+}
+
+/// Which deliveries a list shows.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Filter {
+    #[default]
+    All,
+    Unreadable,
+    Waiting,
+    /// Read, and something followed from it.
+    Applied,
+    /// Read, and nothing followed from it.
+    Ignored,
+}
+
+impl Filter {
+    fn number(self) -> i64 {
+        match self {
+            Filter::All => 0,
+            Filter::Unreadable => 1,
+            Filter::Waiting => 2,
+            Filter::Applied => 3,
+            Filter::Ignored => 4,
+        }
+    }
+}
+
+/// How much longer a body is when it is sealed.
+const SEAL_BYTES: i64 = 42;
+
+/// Newest first, older than `before`.
+pub async fn list(
+    read: &mut Read,
+    shop: ShopId,
+    filter: Filter,
+    before: DeliveryId,
+    most: u32,
+) -> Result<Vec<Line>, Error> {
+    let rows = all!(
+        read,
+        LineRow,
+        "SELECT delivery_id, gateway_id, topic, received_at, done_at, events, problem,
+                CAST(LENGTH(body) AS BIGINT) AS bytes
+         FROM inbox
+         WHERE shop_id = $1 AND delivery_id < $2
+           AND ($3 = 0 OR ($3 = 1 AND problem <> '') OR ($3 = 2 AND done_at IS NULL)
+                OR ($3 = 3 AND done_at IS NOT NULL AND problem = '' AND events > 0)
+                OR ($3 = 4 AND done_at IS NOT NULL AND problem = '' AND events = 0))
+         ORDER BY delivery_id DESC LIMIT $4",
+        shop.get(),
+        before.get(),
+        filter.number(),
+        i64::from(most)
+    )?;
+    Ok(rows
+        .into_iter()
+        .map(|row| Line {
+            id: DeliveryId::new(row.delivery_id),
+            gateway: (row.gateway_id != 0).then(|| GatewayId::new(row.gateway_id)),
+            topic: row.topic,
+            received_at: time(row.received_at),
+            done_at: maybe(row.done_at),
+            events: row.events.unsigned_abs(),
+            problem: row.problem,
+            bytes: row.bytes.saturating_sub(SEAL_BYTES).max(0).unsigned_abs(),
+        })
+        .collect())
+}
+
+/// How many came since a moment, of those a filter leaves.
+pub async fn count(read: &mut Read, shop: ShopId, filter: Filter, since: Time) -> Result<u64, Error> {
+    let row = first!(
+        read,
+        (i64,),
+        "SELECT CAST(COUNT(*) AS BIGINT) FROM inbox
+         WHERE shop_id = $1 AND received_at >= $2
+           AND ($3 = 0 OR ($3 = 1 AND problem <> '') OR ($3 = 2 AND done_at IS NULL)
+                OR ($3 = 3 AND done_at IS NOT NULL AND problem = '' AND events > 0)
+                OR ($3 = 4 AND done_at IS NOT NULL AND problem = '' AND events = 0))",
+        shop.get(),
+        since.millis(),
+        filter.number()
+    )?;
+    Ok(row.map_or(0, |(count,)| count.unsigned_abs()))
+}
+
+/// Per topic: the last arrival and how many there are since `since`. Gateways' callbacks are left out.
+pub async fn topics(read: &mut Read, shop: ShopId, since: Time) -> Result<Vec<(String, Time, u64)>, Error> {
+    let rows = all!(
+        read,
+        (String, i64, i64),
+        "SELECT topic, CAST(MAX(received_at) AS BIGINT), CAST(COUNT(*) AS BIGINT) FROM inbox
+         WHERE shop_id = $1 AND gateway_id = 0 AND received_at >= $2 GROUP BY topic ORDER BY topic",
+        shop.get(),
+        since.millis()
+    )?;
+    Ok(rows.into_iter().map(|(topic, last, count)| (topic, time(last), count.unsigned_abs())).collect())
+}
+
+/// Forgets deliveries that were dealt with and are older than this.
+pub async fn prune(tx: &mut Tx, shop: ShopId, before: Time) -> Result<u64, Error> {
+    run!(
+        tx,
+        "DELETE FROM inbox WHERE shop_id = $1 AND received_at < $2 AND done_at IS NOT NULL",
+        shop.get(),
+        before.millis()
+    )
+}
+
+/// Forgets one delivery.
+pub async fn forget(tx: &mut Tx, shop: ShopId, id: DeliveryId) -> Result<(), Error> {
+    run!(tx, "DELETE FROM inbox WHERE shop_id = $1 AND delivery_id = $2", shop.get(), id.get())?;
+    Ok(())
+}

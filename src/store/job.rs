@@ -1,0 +1,292 @@
+//! Jobs: an index of what is due, nothing more. A job carries the id of the fact it is about; scheduling it again moves it.
+//! A claim moves it too, to the end of its lease, so that "due" is always one comparison on one index.
+
+use std::fmt;
+
+use super::{
+    Error, Read, Tx,
+    db::{all, first, run},
+    maybe, word,
+};
+use crate::domain::{id::ShopId, time::Time};
+
+/// What is to be done; each is a verb of the pipeline.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Kind {
+    /// Turn a delivery into facts.
+    Ingest,
+    /// Look whether a cart is abandoned by now.
+    Detect,
+    /// Decide about a cart's next step.
+    Decide,
+    /// Send a queued message.
+    Send,
+    /// Ask the gateway about a message of unknown outcome.
+    LookUp,
+    /// Judge an order.
+    Attribute,
+    /// Judge a click.
+    Judge,
+    /// Recompute a day's figures.
+    Rollup,
+}
+
+impl Kind {
+    pub const ALL: [Kind; 8] = [
+        Kind::Ingest,
+        Kind::Detect,
+        Kind::Decide,
+        Kind::Send,
+        Kind::LookUp,
+        Kind::Attribute,
+        Kind::Judge,
+        Kind::Rollup,
+    ];
+
+    pub fn name(self) -> &'static str {
+        match self {
+            Kind::Ingest => "ingest",
+            Kind::Detect => "detect",
+            Kind::Decide => "decide",
+            Kind::Send => "send",
+            Kind::LookUp => "look_up",
+            Kind::Attribute => "attribute",
+            Kind::Judge => "judge",
+            Kind::Rollup => "rollup",
+        }
+    }
+}
+
+impl fmt::Display for Kind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+/// A claimed job.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Job {
+    pub shop: ShopId,
+    pub kind: Kind,
+    pub subject: i64,
+    /// 1 on the first try.
+    pub attempt: u32,
+    /// Proof of the claim: finishing or putting it back only works while it is still ours.
+    pub claim: String,
+}
+
+/// Makes it due at this moment, whenever it was due before, and takes it from whoever has it.
+pub async fn schedule(tx: &mut Tx, shop: ShopId, kind: Kind, subject: i64, due_at: Time) -> Result<(), Error> {
+    run!(
+        tx,
+        "INSERT INTO job (shop_id, kind, subject_id, due_at) VALUES ($1, $2, $3, $4)
+         ON CONFLICT (shop_id, kind, subject_id)
+         DO UPDATE SET due_at = excluded.due_at, attempt = 0, claimed_until = NULL, claimed_by = NULL",
+        shop.get(),
+        kind.name(),
+        subject,
+        due_at.millis()
+    )?;
+    Ok(())
+}
+
+/// Makes sure it is due by this moment; one that waits already keeps its earlier moment, one that is being done is done
+/// again afterwards.
+pub async fn ensure(tx: &mut Tx, shop: ShopId, kind: Kind, subject: i64, due_at: Time) -> Result<(), Error> {
+    run!(
+        tx,
+        "INSERT INTO job (shop_id, kind, subject_id, due_at) VALUES ($1, $2, $3, $4)
+         ON CONFLICT (shop_id, kind, subject_id) DO UPDATE SET
+             due_at = CASE WHEN job.claimed_by IS NULL AND job.due_at < excluded.due_at THEN job.due_at
+                           ELSE excluded.due_at END,
+             claimed_until = NULL, claimed_by = NULL",
+        shop.get(),
+        kind.name(),
+        subject,
+        due_at.millis()
+    )?;
+    Ok(())
+}
+
+/// Removes it, whoever has it.
+pub async fn cancel(tx: &mut Tx, shop: ShopId, kind: Kind, subject: i64) -> Result<(), Error> {
+    run!(tx, "DELETE FROM job WHERE shop_id = $1 AND kind = $2 AND subject_id = $3", shop.get(), kind.name(), subject)?;
+    Ok(())
+}
+
+/// The shops with anything due, most overdue first. An operator read; its cost is what is due.
+pub async fn shops_due(read: &mut Read, now: Time) -> Result<Vec<ShopId>, Error> {
+    let rows = all!(
+        read,
+        (i64, i64),
+        "SELECT shop_id, CAST(MIN(due_at) AS BIGINT) FROM job WHERE due_at <= $1 GROUP BY shop_id ORDER BY 2",
+        now.millis()
+    )?;
+    Ok(rows.into_iter().map(|(shop, _)| ShopId::new(shop)).collect())
+}
+
+/// When the next job of any shop falls due. An operator read.
+pub async fn next_due(read: &mut Read) -> Result<Option<Time>, Error> {
+    let row = first!(read, (Option<i64>,), "SELECT MIN(due_at) FROM job")?;
+    Ok(row.and_then(|(due,)| maybe(due)))
+}
+
+/// How much is due by now, over all shops, for the metrics page. An operator read.
+pub async fn count_due(read: &mut Read, now: Time) -> Result<u64, Error> {
+    let row = first!(read, (i64,), "SELECT CAST(COUNT(*) AS BIGINT) FROM job WHERE due_at <= $1", now.millis())?;
+    Ok(row.map_or(0, |(count,)| count.unsigned_abs()))
+}
+
+/// What is left to do in a shop, by kind.
+pub async fn waiting(read: &mut Read, shop: ShopId) -> Result<Vec<(Kind, u64)>, Error> {
+    let rows = all!(
+        read,
+        (String, i64),
+        "SELECT kind, CAST(COUNT(*) AS BIGINT) FROM job WHERE shop_id = $1 GROUP BY kind ORDER BY kind",
+        shop.get()
+    )?;
+    rows.into_iter()
+        .map(|(kind, count)| Ok((word("job kind", &Kind::ALL, Kind::name, &kind)?, count.unsigned_abs())))
+        .collect()
+}
+
+macro_rules! claim_sql {
+    ($lock:literal) => {
+        concat!(
+            // Found first, then changed: as a plain sub-query PostgreSQL may run the search again for every row, past
+            // its LIMIT, and one worker would claim everything there is.
+            "WITH due AS MATERIALIZED (
+                 SELECT kind, subject_id FROM job WHERE shop_id = $1 AND due_at <= $2 ORDER BY due_at LIMIT $5",
+            $lock,
+            ") UPDATE job SET due_at = $3, claimed_until = $3, claimed_by = $4, attempt = attempt + 1
+               WHERE shop_id = $1 AND due_at <= $2 AND (kind, subject_id) IN (SELECT kind, subject_id FROM due)
+               RETURNING kind, subject_id, attempt"
+        )
+    };
+}
+
+/// Claims up to `most` due jobs of one shop until `until`, for whoever holds `claim` (a fresh name each time).
+pub async fn claim(
+    tx: &mut Tx,
+    shop: ShopId,
+    now: Time,
+    until: Time,
+    claim: &str,
+    most: u32,
+) -> Result<Vec<Job>, Error> {
+    let sql = tx.either(claim_sql!(""), claim_sql!(" FOR UPDATE SKIP LOCKED"));
+    let mut rows = all!(tx, (String, i64, i64), sql, shop.get(), now.millis(), until.millis(), claim, i64::from(most))?;
+    // As they came to be: RETURNING has no order.
+    rows.sort_by_key(|&(_, subject, _)| subject);
+    rows.into_iter()
+        .map(|(kind, subject, attempt)| {
+            Ok(Job {
+                shop,
+                kind: word("job kind", &Kind::ALL, Kind::name, &kind)?,
+                subject,
+                attempt: u32::try_from(attempt).unwrap_or(u32::MAX),
+                claim: claim.to_owned(),
+            })
+        })
+        .collect()
+}
+
+/// Whether the claim still stands: a process that slept past its lease has lost it and must not act on it.
+pub async fn holds(read: &mut Read, job: &Job) -> Result<bool, Error> {
+    let row = first!(
+        read,
+        (i64,),
+        "SELECT subject_id FROM job WHERE shop_id = $1 AND kind = $2 AND subject_id = $3 AND claimed_by = $4",
+        job.shop.get(),
+        job.kind.name(),
+        job.subject,
+        job.claim.as_str()
+    )?;
+    Ok(row.is_some())
+}
+
+/// Frees every claim: only for a process that knows that no other is alive. An operator command.
+pub async fn release_all(tx: &mut Tx, now: Time) -> Result<u64, Error> {
+    run!(
+        tx,
+        "UPDATE job SET due_at = $1, claimed_until = NULL, claimed_by = NULL WHERE claimed_by IS NOT NULL",
+        now.millis()
+    )
+}
+
+/// Gives back whatever is left of a claim: due again at this moment, its attempt counted.
+pub async fn release(tx: &mut Tx, shop: ShopId, claim: &str, due_at: Time) -> Result<u64, Error> {
+    run!(
+        tx,
+        "UPDATE job SET due_at = $3, claimed_until = NULL, claimed_by = NULL WHERE shop_id = $1 AND claimed_by = $2",
+        shop.get(),
+        claim,
+        due_at.millis()
+    )
+}
+
+/// Done: removes it, unless it was scheduled again meanwhile. `false` when the claim was lost.
+pub async fn finish(tx: &mut Tx, job: &Job) -> Result<bool, Error> {
+    let touched = run!(
+        tx,
+        "DELETE FROM job WHERE shop_id = $1 AND kind = $2 AND subject_id = $3 AND claimed_by = $4",
+        job.shop.get(),
+        job.kind.name(),
+        job.subject,
+        job.claim.as_str()
+    )?;
+    Ok(touched > 0)
+}
+
+/// What `suspect` adds to a job's attempts.
+pub const SUSPECT: u32 = 1000;
+
+/// Notes, before a job that never ended well is begun again, that it is begun: should the process end now, this job was
+/// in the middle of it.
+pub async fn suspect(tx: &mut Tx, job: &Job) -> Result<(), Error> {
+    run!(
+        tx,
+        "UPDATE job SET attempt = attempt + $5 WHERE shop_id = $1 AND kind = $2 AND subject_id = $3 AND claimed_by = $4",
+        job.shop.get(),
+        job.kind.name(),
+        job.subject,
+        job.claim.as_str(),
+        i64::from(SUSPECT)
+    )?;
+    Ok(())
+}
+
+/// Not yet: due again later, with a clean slate. `false` when the claim was lost.
+pub async fn put_back(tx: &mut Tx, job: &Job, due_at: Time) -> Result<bool, Error> {
+    let touched = run!(
+        tx,
+        "UPDATE job SET due_at = $5, attempt = 0, claimed_until = NULL, claimed_by = NULL
+         WHERE shop_id = $1 AND kind = $2 AND subject_id = $3 AND claimed_by = $4",
+        job.shop.get(),
+        job.kind.name(),
+        job.subject,
+        job.claim.as_str(),
+        due_at.millis()
+    )?;
+    Ok(touched > 0)
+}
+
+/// It failed: due again later, its attempts counted. `false` when the claim was lost.
+pub async fn try_again(tx: &mut Tx, job: &Job, due_at: Time) -> Result<bool, Error> {
+    let touched = run!(
+        tx,
+        "UPDATE job SET due_at = $5, claimed_until = NULL, claimed_by = NULL
+         WHERE shop_id = $1 AND kind = $2 AND subject_id = $3 AND claimed_by = $4",
+        job.shop.get(),
+        job.kind.name(),
+        job.subject,
+        job.claim.as_str(),
+        due_at.millis()
+    )?;
+    Ok(touched > 0)
+}
+
+/// Removes everything a shop still had to do.
+pub async fn cancel_all(tx: &mut Tx, shop: ShopId) -> Result<u64, Error> {
+    run!(tx, "DELETE FROM job WHERE shop_id = $1", shop.get())
+}

@@ -1,0 +1,420 @@
+//! Messages: one row per (cart, step), ever. The words and the number lie sealed in `detail`.
+
+use serde::{Deserialize, Serialize};
+
+use super::{
+    Error, Read, Tx,
+    db::{all, first, run},
+    maybe, millis, of, time,
+};
+use crate::domain::{
+    id::{CartId, GatewayId, MessageId, ShopId},
+    message::{Cost, MessageRef, MessageState, Moments},
+    money::Currency,
+    phone::Phone,
+    seal::{Place, ShopKeys},
+    sms::Encoding,
+    time::Time,
+};
+
+/// A message as stored.
+#[derive(Clone, Debug)]
+pub struct Message {
+    pub shop: ShopId,
+    pub id: MessageId,
+    pub cart: CartId,
+    pub step: u32,
+    /// The gateway it goes through: its tenant (the shop or the house) and its id.
+    pub gateway_shop: ShopId,
+    pub gateway: GatewayId,
+    /// ISO 3166-1 alpha-2 of the number.
+    pub country: String,
+    pub words: Words,
+    pub segments: u32,
+    pub created_at: Time,
+    /// It must not be delivered after this.
+    pub expires_at: Time,
+    pub attempt: u32,
+    /// The claim under which it is being sent.
+    pub sending_by: Option<String>,
+    pub moments: Moments,
+    /// Why it was refused, is unknown or was cancelled, for people.
+    pub reason: String,
+    pub gateway_ref: Option<String>,
+    pub cost: Option<Cost>,
+}
+
+impl Message {
+    pub fn reference(&self) -> MessageRef {
+        MessageRef { shop: self.shop, message: self.id }
+    }
+
+    pub fn phone(&self) -> Phone {
+        Phone::restored(self.words.phone.clone())
+    }
+}
+
+/// What is sealed of a message.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Words {
+    /// E.164; empty after erasure, as the text is.
+    pub phone: String,
+    pub text: String,
+    pub encoding: Encoding,
+    pub language: Option<String>,
+    /// The code only this text carries, if any.
+    pub code: Option<String>,
+}
+
+impl std::fmt::Debug for Words {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Words({} characters)", self.text.chars().count())
+    }
+}
+
+fn place(id: MessageId) -> Place {
+    Place { table: "message", column: "detail", row: id.get() }
+}
+
+#[derive(sqlx::FromRow)]
+struct Row {
+    message_id: i64,
+    cart_id: i64,
+    step: i64,
+    gateway_shop: i64,
+    gateway_id: i64,
+    country: String,
+    detail: Vec<u8>,
+    segments: i64,
+    created_at: i64,
+    expires_at: i64,
+    attempt: i64,
+    sending_at: Option<i64>,
+    sending_by: Option<String>,
+    accepted_at: Option<i64>,
+    refused_at: Option<i64>,
+    unknown_at: Option<i64>,
+    delivered_at: Option<i64>,
+    undelivered_at: Option<i64>,
+    cancelled_at: Option<i64>,
+    expired_at: Option<i64>,
+    reason: String,
+    gateway_ref: Option<String>,
+    cost_micros: Option<i64>,
+    cost_currency: Option<String>,
+}
+
+impl Row {
+    fn into_message(self, keys: &ShopKeys) -> Result<Message, Error> {
+        let id = MessageId::new(self.message_id);
+        let currency = self.cost_currency.as_deref().and_then(|code| Currency::parse(code).ok());
+        Ok(Message {
+            shop: keys.shop(),
+            id,
+            cart: CartId::new(self.cart_id),
+            step: u32::try_from(self.step).unwrap_or(0),
+            gateway_shop: ShopId::new(self.gateway_shop),
+            gateway: GatewayId::new(self.gateway_id),
+            country: self.country,
+            words: keys.open_json(place(id), &self.detail)?,
+            segments: u32::try_from(self.segments).unwrap_or(0),
+            created_at: time(self.created_at),
+            expires_at: time(self.expires_at),
+            attempt: u32::try_from(self.attempt).unwrap_or(u32::MAX),
+            sending_by: self.sending_by,
+            moments: Moments {
+                sending_at: maybe(self.sending_at),
+                accepted_at: maybe(self.accepted_at),
+                refused_at: maybe(self.refused_at),
+                unknown_at: maybe(self.unknown_at),
+                delivered_at: maybe(self.delivered_at),
+                undelivered_at: maybe(self.undelivered_at),
+                cancelled_at: maybe(self.cancelled_at),
+                expired_at: maybe(self.expired_at),
+            },
+            reason: self.reason,
+            gateway_ref: self.gateway_ref,
+            cost: self.cost_micros.zip(currency).map(|(micros, currency)| Cost { micros, currency }),
+        })
+    }
+}
+
+macro_rules! select {
+    ($($rest:expr),+) => {
+        concat!(
+            "SELECT message_id, cart_id, step, gateway_shop, gateway_id, country, detail, segments, created_at,
+                    expires_at, attempt, sending_at, sending_by, accepted_at, refused_at, unknown_at, delivered_at,
+                    undelivered_at, cancelled_at, expired_at, reason, gateway_ref, cost_micros, cost_currency
+             FROM message WHERE shop_id = $1 AND ",
+            $($rest),+
+        )
+    };
+}
+
+/// Writes a new message. `Error::Duplicate` when its (cart, step) has one.
+pub async fn create(tx: &mut Tx, keys: &ShopKeys, message: &Message) -> Result<(), Error> {
+    run!(
+        tx,
+        "INSERT INTO message (shop_id, message_id, cart_id, step, gateway_shop, gateway_id, phone, country, detail,
+                              segments, created_at, expires_at)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)",
+        of(keys),
+        message.id.get(),
+        message.cart.get(),
+        i64::from(message.step),
+        message.gateway_shop.get(),
+        message.gateway.get(),
+        keys.index("phone", &message.words.phone).to_vec(),
+        message.country.as_str(),
+        keys.seal_json(place(message.id), &message.words)?,
+        i64::from(message.segments),
+        message.created_at.millis(),
+        message.expires_at.millis()
+    )?;
+    Ok(())
+}
+
+/// Writes everything that can change of a message.
+pub async fn save(tx: &mut Tx, keys: &ShopKeys, message: &Message) -> Result<(), Error> {
+    let moments = &message.moments;
+    run!(
+        tx,
+        "UPDATE message SET gateway_shop = $3, gateway_id = $4, detail = $5, segments = $6, expires_at = $7,
+                attempt = $8, sending_at = $9, sending_by = $10, accepted_at = $11, refused_at = $12, unknown_at = $13,
+                delivered_at = $14, undelivered_at = $15, cancelled_at = $16, expired_at = $17, reason = $18,
+                gateway_ref = $19, cost_micros = $20, cost_currency = $21
+         WHERE shop_id = $1 AND message_id = $2",
+        of(keys),
+        message.id.get(),
+        message.gateway_shop.get(),
+        message.gateway.get(),
+        keys.seal_json(place(message.id), &message.words)?,
+        i64::from(message.segments),
+        message.expires_at.millis(),
+        i64::from(message.attempt),
+        millis(moments.sending_at),
+        message.sending_by.as_deref(),
+        millis(moments.accepted_at),
+        millis(moments.refused_at),
+        millis(moments.unknown_at),
+        millis(moments.delivered_at),
+        millis(moments.undelivered_at),
+        millis(moments.cancelled_at),
+        millis(moments.expired_at),
+        message.reason.as_str(),
+        message.gateway_ref.as_deref(),
+        message.cost.map(|cost| cost.micros),
+        message.cost.map(|cost| cost.currency.to_string())
+    )?;
+    Ok(())
+}
+
+/// Takes the number's index from an erased message, so that nothing leads from a phone to it any more.
+pub async fn forget_phone(tx: &mut Tx, keys: &ShopKeys, id: MessageId) -> Result<(), Error> {
+    run!(
+        tx,
+        "UPDATE message SET phone = $3 WHERE shop_id = $1 AND message_id = $2",
+        of(keys),
+        id.get(),
+        Vec::<u8>::new()
+    )?;
+    Ok(())
+}
+
+pub async fn get(read: &mut Read, keys: &ShopKeys, id: MessageId) -> Result<Option<Message>, Error> {
+    let row = first!(read, Row, select!("message_id = $2"), of(keys), id.get())?;
+    row.map(|row| row.into_message(keys)).transpose()
+}
+
+/// All of a cart, by step.
+pub async fn of_cart(read: &mut Read, keys: &ShopKeys, cart: CartId) -> Result<Vec<Message>, Error> {
+    let rows = all!(read, Row, select!("cart_id = $2 ORDER BY step"), of(keys), cart.get())?;
+    rows.into_iter().map(|row| row.into_message(keys)).collect()
+}
+
+pub async fn by_gateway_ref(read: &mut Read, keys: &ShopKeys, reference: &str) -> Result<Option<Message>, Error> {
+    let row = first!(read, Row, select!("gateway_ref = $2"), of(keys), reference)?;
+    row.map(|row| row.into_message(keys)).transpose()
+}
+
+/// Messages to this phone made since a moment, newest first.
+pub async fn to_phone(read: &mut Read, keys: &ShopKeys, phone: &[u8; 16], since: Time) -> Result<Vec<Message>, Error> {
+    let rows = all!(
+        read,
+        Row,
+        select!("phone = $2 AND created_at >= $3 ORDER BY created_at DESC"),
+        of(keys),
+        phone.to_vec(),
+        since.millis()
+    )?;
+    rows.into_iter().map(|row| row.into_message(keys)).collect()
+}
+
+/// The state as `Moments::state` derives it, for counting in the database; a test holds the two together.
+macro_rules! state_sql {
+    () => {
+        "CASE WHEN delivered_at IS NOT NULL THEN 'delivered' WHEN undelivered_at IS NOT NULL THEN 'undelivered'
+              WHEN accepted_at IS NOT NULL THEN 'accepted' WHEN refused_at IS NOT NULL THEN 'refused'
+              WHEN cancelled_at IS NOT NULL THEN 'cancelled' WHEN expired_at IS NOT NULL THEN 'expired'
+              WHEN unknown_at IS NOT NULL THEN 'unknown' WHEN sending_at IS NOT NULL THEN 'sending'
+              ELSE 'queued' END"
+    };
+}
+
+/// Newest first, older than `before`; only those in one state where it is given.
+pub async fn list(
+    read: &mut Read,
+    keys: &ShopKeys,
+    state: Option<MessageState>,
+    before: MessageId,
+    most: u32,
+) -> Result<Vec<Message>, Error> {
+    let rows = all!(
+        read,
+        Row,
+        select!("message_id < $2 AND ($3 = '' OR $3 = ", state_sql!(), ") ORDER BY message_id DESC LIMIT $4"),
+        of(keys),
+        before.get(),
+        state.map_or("", MessageState::name),
+        i64::from(most)
+    )?;
+    rows.into_iter().map(|row| row.into_message(keys)).collect()
+}
+
+/// Texts of one shop in one state, with what they cost in one currency.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Tally {
+    pub state: MessageState,
+    pub messages: u64,
+    /// Of those whose gateway told a price in this currency; `None` for those without one.
+    pub cost: Option<Cost>,
+}
+
+pub async fn tally(read: &mut Read, keys: &ShopKeys) -> Result<Vec<Tally>, Error> {
+    let rows = all!(
+        read,
+        (String, Option<String>, i64, Option<i64>),
+        concat!(
+            "SELECT ",
+            state_sql!(),
+            ", cost_currency, CAST(COUNT(*) AS BIGINT), CAST(SUM(cost_micros) AS BIGINT) FROM message
+             WHERE shop_id = $1 GROUP BY 1, 2 ORDER BY 1, 2"
+        ),
+        of(keys)
+    )?;
+    rows.into_iter()
+        .map(|(state, code, messages, micros)| {
+            let currency = code.as_deref().and_then(|code| Currency::parse(code).ok());
+            Ok(Tally {
+                state: super::word("message state", &MessageState::ALL, MessageState::name, &state)?,
+                messages: messages.unsigned_abs(),
+                cost: micros.zip(currency).map(|(micros, currency)| Cost { micros, currency }),
+            })
+        })
+        .collect()
+}
+
+/// What went through one gateway for one shop, in one currency.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Through {
+    pub gateway: GatewayId,
+    pub texts: u64,
+    pub delivered: u64,
+    pub unknown: u64,
+    pub waiting: u64,
+    pub cost: Option<Cost>,
+    pub last_receipt_at: Option<Time>,
+}
+
+/// Per gateway: texts accepted and delivered since a moment and their cost; unknown and waiting ones among those made in
+/// the last days; the last receipt.
+pub async fn through(read: &mut Read, keys: &ShopKeys, since: Time, made_since: Time) -> Result<Vec<Through>, Error> {
+    let rows = all!(
+        read,
+        (i64, Option<String>, i64, i64, i64, i64, Option<i64>, Option<i64>),
+        "SELECT gateway_id, cost_currency,
+                CAST(SUM(CASE WHEN accepted_at >= $2 THEN 1 ELSE 0 END) AS BIGINT),
+                CAST(SUM(CASE WHEN accepted_at >= $2 AND delivered_at IS NOT NULL THEN 1 ELSE 0 END) AS BIGINT),
+                CAST(SUM(CASE WHEN unknown_at IS NOT NULL AND accepted_at IS NULL AND undelivered_at IS NULL
+                               AND refused_at IS NULL AND cancelled_at IS NULL AND expired_at IS NULL
+                              THEN 1 ELSE 0 END) AS BIGINT),
+                CAST(SUM(CASE WHEN sending_at IS NULL AND accepted_at IS NULL AND refused_at IS NULL
+                               AND unknown_at IS NULL AND cancelled_at IS NULL AND expired_at IS NULL
+                              THEN 1 ELSE 0 END) AS BIGINT),
+                CAST(SUM(CASE WHEN accepted_at >= $2 THEN cost_micros END) AS BIGINT),
+                CAST(MAX(COALESCE(delivered_at, undelivered_at)) AS BIGINT)
+         FROM message WHERE shop_id = $1 AND created_at >= $3 GROUP BY gateway_id, cost_currency",
+        of(keys),
+        since.millis(),
+        made_since.millis()
+    )?;
+    Ok(rows
+        .into_iter()
+        .map(|(gateway, code, texts, delivered, unknown, waiting, micros, receipt)| Through {
+            gateway: GatewayId::new(gateway),
+            texts: texts.unsigned_abs(),
+            delivered: delivered.unsigned_abs(),
+            unknown: unknown.unsigned_abs(),
+            waiting: waiting.unsigned_abs(),
+            cost: micros
+                .zip(code.as_deref().and_then(|code| Currency::parse(code).ok()))
+                .map(|(micros, currency)| Cost { micros, currency }),
+            last_receipt_at: maybe(receipt),
+        })
+        .collect())
+}
+
+/// Texts by state, over all shops, for the metrics page. An operator read.
+pub async fn count_by_state(read: &mut Read) -> Result<Vec<(String, u64)>, Error> {
+    let rows = all!(
+        read,
+        (String, i64),
+        concat!("SELECT ", state_sql!(), ", CAST(COUNT(*) AS BIGINT) FROM message GROUP BY 1 ORDER BY 1")
+    )?;
+    Ok(rows.into_iter().map(|(state, count)| (state, count.unsigned_abs())).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::Db;
+
+    #[tokio::test]
+    async fn the_database_derives_the_state_that_we_derive() {
+        let folder = tempfile::tempdir().unwrap();
+        let db = Db::open_lite(&folder.path().join("states.sqlite")).await.unwrap();
+        let mut tx = db.begin().await.unwrap();
+        for set in 0..1u32 << 8 {
+            let at = |bit: u32| (set >> bit & 1 == 1).then_some(i64::from(bit) + 1);
+            let moments = Moments {
+                sending_at: maybe(at(0)),
+                accepted_at: maybe(at(1)),
+                refused_at: maybe(at(2)),
+                unknown_at: maybe(at(3)),
+                delivered_at: maybe(at(4)),
+                undelivered_at: maybe(at(5)),
+                cancelled_at: maybe(at(6)),
+                expired_at: maybe(at(7)),
+            };
+            let row = first!(
+                tx,
+                (String,),
+                concat!(
+                    "SELECT ",
+                    state_sql!(),
+                    " FROM (SELECT $1 AS sending_at, $2 AS accepted_at, $3 AS refused_at, $4 AS unknown_at,
+                            $5 AS delivered_at, $6 AS undelivered_at, $7 AS cancelled_at, $8 AS expired_at) AS moments"
+                ),
+                at(0),
+                at(1),
+                at(2),
+                at(3),
+                at(4),
+                at(5),
+                at(6),
+                at(7)
+            );
+            assert_eq!(row.unwrap().unwrap().0, moments.state().name(), "{moments:?}");
+        }
+    }
+}

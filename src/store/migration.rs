@@ -1,0 +1,33 @@
+//! The schema, brought up to date. Migrations are files in `migrations/`, one set for both engines, never edited once
+//! released; a new one is a new file and a line in `ALL`.
+
+use std::borrow::Cow;
+
+use sqlx::{
+    AssertSqlSafe, SqlSafeStr,
+    migrate::{Migration, MigrationType, Migrator},
+};
+
+use super::{Db, Error, Read, db::first};
+
+/// Version, name, text. Expand first, contract a release later: two versions of the binary may share one database.
+pub const ALL: &[(i64, &str, &str)] = &[(1, "foundation", include_str!("../../migrations/0001_foundation.sql"))];
+
+/// Applies what is missing. Refuses a database whose applied migrations are not the ones we know.
+pub async fn run(db: &Db) -> Result<(), Error> {
+    let migrations = ALL
+        .iter()
+        .map(|&(version, name, text)| {
+            let sql = AssertSqlSafe(text).into_sql_str();
+            Migration::new(version, Cow::Borrowed(name), MigrationType::Simple, sql, false)
+        })
+        .collect();
+    db.migrate(&Migrator::with_migrations(migrations)).await
+}
+
+/// Whether every migration we know has been applied; a newer version of the binary may have applied more.
+pub async fn is_current(read: &mut Read) -> Result<bool, Error> {
+    let row = first!(read, (Option<i64>,), "SELECT MAX(version) FROM _sqlx_migrations WHERE success")?;
+    let applied = row.and_then(|(version,)| version);
+    Ok(ALL.last().is_none_or(|&(newest, ..)| applied.is_some_and(|applied| applied >= newest)))
+}

@@ -1,0 +1,318 @@
+//! Shops and their keys. Operator tables: read before a tenant is known.
+
+use std::{
+    collections::HashMap,
+    sync::{Arc, Mutex},
+};
+
+use super::{
+    Error, Read, Tx,
+    db::{all, first, run},
+    from_json, json, maybe, time,
+};
+use crate::domain::{
+    connector::Settings,
+    id::ShopId,
+    money::Currency,
+    rules::Rules,
+    seal::{OperatorKeys, Place, ShopKeys},
+    time::Time,
+};
+
+/// A connected store.
+#[derive(Clone, Debug)]
+pub struct Shop {
+    pub id: ShopId,
+    pub kind: String,
+    pub name: String,
+    /// ISO 3166-1 alpha-2.
+    pub country: String,
+    pub currency: Currency,
+    /// IANA name.
+    pub zone: String,
+    pub settings: Settings,
+    pub rules: Rules,
+    pub created_at: Time,
+    pub paused_at: Option<Time>,
+    pub uninstalled_at: Option<Time>,
+    pub erased_at: Option<Time>,
+}
+
+impl Shop {
+    /// Why this shop sends nothing at the moment, if so.
+    pub fn stopped(&self) -> Option<&'static str> {
+        if self.erased_at.is_some() {
+            Some("the shop was erased")
+        } else if self.uninstalled_at.is_some() {
+            Some("the shop removed Cartback")
+        } else if self.paused_at.is_some() {
+            Some("the shop is paused")
+        } else {
+            None
+        }
+    }
+}
+
+/// Opens shop keys with the operator's, and remembers them.
+#[derive(Clone)]
+pub struct Vault {
+    operator: OperatorKeys,
+    opened: Arc<Mutex<HashMap<ShopId, ShopKeys>>>,
+}
+
+impl Vault {
+    pub fn new(operator: OperatorKeys) -> Vault {
+        Vault { operator, opened: Arc::default() }
+    }
+
+    /// The keys of a shop (or of the house). Errors when the operator's key does not open them.
+    ///
+    /// What is remembered is compared with the database each time, by one look at an index: another process may have
+    /// given the shop its next key, and what that key sealed must be readable here at once.
+    pub async fn keys(&self, read: &mut Read, shop: ShopId) -> Result<ShopKeys, Error> {
+        let known = self.opened.lock().unwrap_or_else(|broken| broken.into_inner()).get(&shop).cloned();
+        let newest =
+            first!(read, (Option<i64>,), "SELECT MAX(generation) FROM shop_key WHERE shop_id = $1", shop.get())?;
+        if let Some(keys) = known
+            && newest == Some((Some(i64::from(keys.newest())),))
+        {
+            return Ok(keys);
+        }
+        let rows = all!(
+            read,
+            (i64, Vec<u8>),
+            "SELECT generation, wrapped FROM shop_key WHERE shop_id = $1 ORDER BY generation",
+            shop.get()
+        )?;
+        let mut generations = Vec::new();
+        for (generation, wrapped) in rows {
+            let generation = u32::try_from(generation).map_err(|why| Error::damaged("key generation", why))?;
+            generations.push((generation, self.operator.unwrap_key(shop, generation, &wrapped)?));
+        }
+        let keys = ShopKeys::new(shop, generations)?;
+        self.opened.lock().unwrap_or_else(|broken| broken.into_inner()).insert(shop, keys.clone());
+        Ok(keys)
+    }
+
+    /// Forgets what it opened, so that a new generation is seen.
+    pub fn forget(&self, shop: ShopId) {
+        self.opened.lock().unwrap_or_else(|broken| broken.into_inner()).remove(&shop);
+    }
+
+    /// Gives a shop (or the house) its next key generation.
+    pub async fn add_key(&self, tx: &mut Tx, shop: ShopId, key: &[u8; 32], now: Time) -> Result<u32, Error> {
+        let last = first!(
+            tx,
+            (i64,),
+            "SELECT CAST(COALESCE(MAX(generation), 0) AS BIGINT) FROM shop_key WHERE shop_id = $1",
+            shop.get()
+        )?;
+        let generation = last.map_or(0, |(last,)| last) + 1;
+        let number = u32::try_from(generation).map_err(|why| Error::damaged("key generation", why))?;
+        run!(
+            tx,
+            "INSERT INTO shop_key (shop_id, generation, wrapped, created_at) VALUES ($1, $2, $3, $4)",
+            shop.get(),
+            generation,
+            self.operator.wrap(shop, number, key),
+            now.millis()
+        )?;
+        self.forget(shop);
+        Ok(number)
+    }
+
+    /// Wraps every shop key that an older operator key still holds with the newest one; answers how many.
+    pub async fn rewrap(&self, tx: &mut Tx) -> Result<u64, Error> {
+        let rows = all!(tx, (i64, i64, Vec<u8>), "SELECT shop_id, generation, wrapped FROM shop_key")?;
+        let mut changed = 0;
+        for (shop, generation, wrapped) in rows {
+            if self.operator.wrapped_by_newest(&wrapped) {
+                continue;
+            }
+            let number = u32::try_from(generation).map_err(|why| Error::damaged("key generation", why))?;
+            let key = self.operator.unwrap_key(ShopId::new(shop), number, &wrapped)?;
+            changed += run!(
+                tx,
+                "UPDATE shop_key SET wrapped = $3 WHERE shop_id = $1 AND generation = $2",
+                shop,
+                generation,
+                self.operator.wrap(ShopId::new(shop), number, &key)
+            )?;
+        }
+        Ok(changed)
+    }
+}
+
+/// When the newest key of a shop was made.
+pub async fn newest_key_at(read: &mut Read, shop: ShopId) -> Result<Option<Time>, Error> {
+    let row = first!(read, (Option<i64>,), "SELECT MAX(created_at) FROM shop_key WHERE shop_id = $1", shop.get())?;
+    Ok(row.and_then(|(at,)| maybe(at)))
+}
+
+/// Makes the house's keys on the first start. Idempotent; `key` is fresh random bytes.
+pub async fn open_house(tx: &mut Tx, vault: &Vault, key: &[u8; 32], now: Time) -> Result<(), Error> {
+    let house = ShopId::HOUSE.get();
+    let made = run!(tx, "INSERT INTO turn (shop_id) VALUES ($1) ON CONFLICT (shop_id) DO NOTHING", house)?;
+    if made > 0 {
+        vault.add_key(tx, ShopId::HOUSE, key, now).await?;
+    }
+    Ok(())
+}
+
+/// Waits for the shop's turn and holds it until the transaction ends.
+pub async fn take_turn(tx: &mut Tx, shop: ShopId) -> Result<(), Error> {
+    // On SQLite the write transaction itself is everybody's turn.
+    let sql = tx.either(
+        "SELECT shop_id FROM turn WHERE shop_id = $1",
+        "SELECT shop_id FROM turn WHERE shop_id = $1 FOR UPDATE",
+    );
+    first!(tx, (i64,), sql, shop.get())?;
+    Ok(())
+}
+
+const SETTINGS: &str = "settings";
+
+fn place(id: ShopId) -> Place {
+    Place { table: "shop", column: SETTINGS, row: id.get() }
+}
+
+/// A shop to be connected.
+pub struct NewShop {
+    pub kind: String,
+    pub name: String,
+    pub country: String,
+    pub currency: Currency,
+    pub zone: String,
+    pub settings: Settings,
+    pub rules: Rules,
+    /// Fresh random bytes.
+    pub key: [u8; 32],
+}
+
+/// Connects a shop and gives it the next number.
+pub async fn create(tx: &mut Tx, vault: &Vault, new: &NewShop, now: Time) -> Result<ShopId, Error> {
+    let last = first!(tx, (i64,), "SELECT CAST(COALESCE(MAX(shop_id), 0) AS BIGINT) FROM shop")?;
+    let id = ShopId::new(last.map_or(0, |(last,)| last) + 1);
+    run!(tx, "INSERT INTO turn (shop_id) VALUES ($1)", id.get())?;
+    vault.add_key(tx, id, &new.key, now).await?;
+    // Not through the vault: should this transaction fail, it must not remember keys that never were.
+    let keys = ShopKeys::new(id, vec![(1, new.key)])?;
+    run!(
+        tx,
+        "INSERT INTO shop (shop_id, kind, name, country, currency, zone, settings, rules, created_at)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)",
+        id.get(),
+        new.kind.as_str(),
+        new.name.as_str(),
+        new.country.as_str(),
+        new.currency.code(),
+        new.zone.as_str(),
+        keys.seal_json(place(id), &new.settings)?,
+        json(&new.rules)?,
+        now.millis()
+    )?;
+    Ok(id)
+}
+
+#[derive(sqlx::FromRow)]
+struct Row {
+    shop_id: i64,
+    kind: String,
+    name: String,
+    country: String,
+    currency: String,
+    zone: String,
+    settings: Vec<u8>,
+    rules: String,
+    created_at: i64,
+    paused_at: Option<i64>,
+    uninstalled_at: Option<i64>,
+    erased_at: Option<i64>,
+}
+
+impl Row {
+    fn into_shop(self, keys: &ShopKeys) -> Result<Shop, Error> {
+        let id = ShopId::new(self.shop_id);
+        Ok(Shop {
+            id,
+            settings: keys.open_json(place(id), &self.settings)?,
+            rules: from_json("shop rules", &self.rules)?,
+            currency: Currency::parse(&self.currency).map_err(|why| Error::damaged("currency", why))?,
+            kind: self.kind,
+            name: self.name,
+            country: self.country,
+            zone: self.zone,
+            created_at: time(self.created_at),
+            paused_at: maybe(self.paused_at),
+            uninstalled_at: maybe(self.uninstalled_at),
+            erased_at: maybe(self.erased_at),
+        })
+    }
+}
+
+pub async fn get(read: &mut Read, vault: &Vault, id: ShopId) -> Result<Option<Shop>, Error> {
+    Ok(open(read, vault, id).await?.map(|(shop, _)| shop))
+}
+
+/// A shop with its keys.
+pub async fn open(read: &mut Read, vault: &Vault, id: ShopId) -> Result<Option<(Shop, ShopKeys)>, Error> {
+    let row = first!(
+        read,
+        Row,
+        "SELECT shop_id, kind, name, country, currency, zone, settings, rules, created_at, paused_at, uninstalled_at,
+                erased_at
+         FROM shop WHERE shop_id = $1",
+        id.get()
+    )?;
+    match row {
+        Some(row) => {
+            let keys = vault.keys(read, id).await?;
+            Ok(Some((row.into_shop(&keys)?, keys)))
+        }
+        None => Ok(None),
+    }
+}
+
+/// Every shop, oldest first. An operator read.
+pub async fn list(read: &mut Read, vault: &Vault) -> Result<Vec<Shop>, Error> {
+    let rows = all!(
+        read,
+        Row,
+        "SELECT shop_id, kind, name, country, currency, zone, settings, rules, created_at, paused_at, uninstalled_at,
+                erased_at
+         FROM shop ORDER BY shop_id"
+    )?;
+    let mut shops = Vec::new();
+    for row in rows {
+        let keys = vault.keys(read, ShopId::new(row.shop_id)).await?;
+        shops.push(row.into_shop(&keys)?);
+    }
+    Ok(shops)
+}
+
+/// Their numbers only. An operator read.
+pub async fn ids(read: &mut Read) -> Result<Vec<ShopId>, Error> {
+    let rows = all!(read, (i64,), "SELECT shop_id FROM shop WHERE erased_at IS NULL ORDER BY shop_id")?;
+    Ok(rows.into_iter().map(|(id,)| ShopId::new(id)).collect())
+}
+
+/// Saves what can be changed of a shop.
+pub async fn save(tx: &mut Tx, keys: &ShopKeys, shop: &Shop) -> Result<(), Error> {
+    run!(
+        tx,
+        "UPDATE shop SET name = $2, country = $3, currency = $4, zone = $5, settings = $6, rules = $7, paused_at = $8,
+                uninstalled_at = $9, erased_at = $10
+         WHERE shop_id = $1",
+        shop.id.get(),
+        shop.name.as_str(),
+        shop.country.as_str(),
+        shop.currency.code(),
+        shop.zone.as_str(),
+        keys.seal_json(place(shop.id), &shop.settings)?,
+        json(&shop.rules)?,
+        super::millis(shop.paused_at),
+        super::millis(shop.uninstalled_at),
+        super::millis(shop.erased_at)
+    )?;
+    Ok(())
+}

@@ -1,0 +1,57 @@
+//! Orphans: work that is not done and has no job. A fact and its job are written in one transaction, so there should be
+//! none; if there ever is, it is found here and not by a shopkeeper.
+
+use super::{Error, Read, db::all, job::Kind};
+use crate::domain::{id::ShopId, time::Time};
+
+/// Ids hold their time above this many bits (`clock::Ids`): a span of time is a span of ids.
+const ID_TIME_SHIFT: u32 = 21;
+
+fn first_id(at: Time) -> i64 {
+    at.millis().checked_shl(ID_TIME_SHIFT).unwrap_or(i64::MAX)
+}
+
+/// Deliveries, carts and messages made in `[from, to)` that wait for something no job will do.
+pub async fn orphans(read: &mut Read, shop: ShopId, from: Time, to: Time) -> Result<Vec<(Kind, i64)>, Error> {
+    let (shop, from, to) = (shop.get(), first_id(from), first_id(to));
+    let deliveries = all!(
+        read,
+        (i64,),
+        "SELECT delivery_id FROM inbox WHERE shop_id = $1 AND delivery_id >= $2 AND delivery_id < $3 AND done_at IS NULL
+           AND NOT EXISTS (SELECT 1 FROM job WHERE job.shop_id = $1 AND job.kind = 'ingest'
+                             AND job.subject_id = inbox.delivery_id)",
+        shop,
+        from,
+        to
+    )?;
+    let carts = all!(
+        read,
+        (i64,),
+        "SELECT cart_id FROM cart WHERE shop_id = $1 AND cart_id >= $2 AND cart_id < $3 AND abandoned_at IS NULL
+           AND bought_at IS NULL AND deleted_at IS NULL AND erased_at IS NULL
+           AND NOT EXISTS (SELECT 1 FROM job WHERE job.shop_id = $1 AND job.kind = 'detect'
+                             AND job.subject_id = cart.cart_id)",
+        shop,
+        from,
+        to
+    )?;
+    let messages = all!(
+        read,
+        (i64,),
+        "SELECT message_id FROM message WHERE shop_id = $1 AND message_id >= $2 AND message_id < $3
+           AND accepted_at IS NULL AND refused_at IS NULL AND unknown_at IS NULL AND cancelled_at IS NULL
+           AND expired_at IS NULL AND undelivered_at IS NULL
+           AND NOT EXISTS (SELECT 1 FROM job WHERE job.shop_id = $1 AND job.kind = 'send'
+                             AND job.subject_id = message.message_id)",
+        shop,
+        from,
+        to
+    )?;
+    let tagged = |kind: Kind| move |(id,): (i64,)| (kind, id);
+    Ok(deliveries
+        .into_iter()
+        .map(tagged(Kind::Ingest))
+        .chain(carts.into_iter().map(tagged(Kind::Detect)))
+        .chain(messages.into_iter().map(tagged(Kind::Send)))
+        .collect())
+}
