@@ -78,3 +78,5 @@ pub mod http;
 pub mod shop;
 pub mod gateway;
 pub mod store;
+pub mod pipeline;
+pub mod worker;

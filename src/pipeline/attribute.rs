@@ -1,0 +1,134 @@
+//! Attribute: an order is judged against every text that may have brought it, and the verdict replaces the one before.
+//! Nothing here decides; `domain::attribution` does.
+
+use std::collections::BTreeMap;
+
+use super::{Core, dirty, judge};
+use crate::{
+    domain::{
+        attribution::{Candidate, OrderFacts, Tie, attribute as verdict_on},
+        id::{MessageId, OrderId},
+        link::{self, Purpose},
+        order::Order,
+        seal::ShopKeys,
+    },
+    store::{
+        self, Error, Tx,
+        identity::{self, Kind, Subject},
+        job::{self, Job},
+        message::Message,
+        shop::Shop,
+    },
+};
+
+/// Judges one order.
+pub async fn attribute(core: &Core, tx: &mut Tx, job: &Job) -> Result<(), Error> {
+    let now = core.now();
+    store::shop::take_turn(tx, job.shop).await?;
+    if let Some((shop, keys)) = core.shop(tx, job.shop).await?
+        && let Some(order) = store::order::get(tx, &keys, OrderId::new(job.subject)).await?
+    {
+        let candidates = candidates(tx, &shop, &keys, &order, now).await?;
+        let latest = &order.latest;
+        let facts = OrderFacts {
+            placed_at: order.placed_at,
+            cancelled_at: order.cancelled_at,
+            total_minor: latest.total.minor,
+            currency: latest.total.currency,
+            channel: latest.channel,
+            test: latest.test,
+            refunds: store::order::refunds(tx, &keys, &latest.external_id).await?,
+        };
+        let verdict = verdict_on(&facts, &candidates, &shop.rules);
+        let before = store::credit::of_order(tx, &keys, order.id).await?;
+        store::credit::replace(tx, &keys, order.id, facts.currency, &verdict).await?;
+        let days = before.iter().map(|line| line.entry.at).chain(verdict.entries.iter().map(|entry| entry.at));
+        for at in days {
+            dirty(tx, &shop, at, now).await?;
+        }
+    }
+    job::finish(tx, job).await.map(|_| ())
+}
+
+/// Every text of the carts that share a name with the order, or whose link or code the order carried back, each with its
+/// strongest tie.
+async fn candidates(
+    tx: &mut Tx,
+    shop: &Shop,
+    keys: &ShopKeys,
+    order: &Order,
+    now: crate::domain::time::Time,
+) -> Result<Vec<Candidate>, Error> {
+    let latest = &order.latest;
+    let mut ties: BTreeMap<MessageId, (Tie, Message)> = BTreeMap::new();
+    for (kind, value) in identity::names(tx, keys, Subject::Order(order.id)).await? {
+        for cart in identity::carts(tx, keys, &value).await? {
+            for message in store::message::of_cart(tx, keys, cart).await? {
+                let code_used = message.words.code.as_ref().is_some_and(|code| {
+                    latest.codes.iter().any(|used| used.eq_ignore_ascii_case(code)) && is_own_code(shop, code)
+                });
+                let tie = if code_used { Tie::Code } else { tie(kind) };
+                strengthen(&mut ties, tie, message);
+            }
+        }
+    }
+    for token in &latest.recovery_tokens {
+        let found = link::parse(token).filter(|token| token.shop() == shop.id);
+        if let Some(reference) = found.and_then(|token| token.verify(keys, Purpose::Restore))
+            && let Some(message) = store::message::get(tx, keys, reference.message).await?
+        {
+            strengthen(&mut ties, Tie::Token, message);
+        }
+    }
+    for (tie, message) in forgotten(tx, keys, order).await? {
+        strengthen(&mut ties, tie, message);
+    }
+    let mut candidates = Vec::with_capacity(ties.len());
+    for (id, (tie, message)) in ties {
+        let judged = judge::judge_all(tx, shop, keys, &message, now).await?;
+        candidates.push(Candidate {
+            message: id,
+            step: message.step,
+            accepted_at: message.moments.accepted_at,
+            taps: judged.taps,
+            bot_opens: judged.bots,
+            tie,
+        });
+    }
+    Ok(candidates)
+}
+
+/// Texts that were found for this order before a name that led to them was erased. What was earned stays earned: a refund
+/// that comes later must find the credit it takes from.
+async fn forgotten(tx: &mut Tx, keys: &ShopKeys, order: &Order) -> Result<Vec<(Tie, Message)>, Error> {
+    let Some(before) = store::credit::evidence(tx, keys, order.id).await? else { return Ok(Vec::new()) };
+    let order_erased = store::order::is_erased(tx, keys, order.id).await?;
+    let mut found = Vec::new();
+    for known in before.considered {
+        let Some(message) = store::message::get(tx, keys, known.message).await? else { continue };
+        let cart = store::cart::get(tx, keys, message.cart).await?;
+        if order_erased || cart.is_none_or(|cart| cart.erased_at.is_some()) {
+            found.push((known.tie, message));
+        }
+    }
+    Ok(found)
+}
+
+fn tie(kind: Kind) -> Tie {
+    match kind {
+        Kind::Checkout => Tie::CartToken,
+        Kind::Phone => Tie::Phone,
+        Kind::Customer => Tie::Customer,
+        Kind::Email => Tie::Email,
+    }
+}
+
+/// A code every text shares proves nothing about one of them.
+fn is_own_code(shop: &Shop, code: &str) -> bool {
+    !code.eq_ignore_ascii_case(&shop.rules.discount_code)
+}
+
+fn strengthen(ties: &mut BTreeMap<MessageId, (Tie, Message)>, tie: Tie, message: Message) {
+    let known = ties.entry(message.id).or_insert((tie, message));
+    known.0 = known.0.max(tie);
+}

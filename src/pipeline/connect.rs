@@ -1,0 +1,277 @@
+//! Connect: a shop or a gateway is added by what a person typed. Every problem is told at once.
+
+use std::collections::BTreeMap;
+
+use super::Core;
+use crate::{
+    clock,
+    domain::{
+        connector::{Settings, Spec},
+        hours,
+        id::{GatewayId, ShopId},
+        money::Currency,
+        rules::Rules,
+    },
+    gateway, shop,
+    store::{self, Error, connection, gateway::Gateway, shop::NewShop},
+    transact,
+};
+
+/// Why something could not be connected.
+#[derive(Debug, thiserror::Error)]
+pub enum NotConnected {
+    /// What was typed, problem by problem.
+    #[error("{}", .0.join("\n"))]
+    Wrong(Vec<String>),
+    #[error(transparent)]
+    Store(#[from] Error),
+}
+
+/// A connected shop or gateway: what to show for it.
+#[derive(Clone, Debug)]
+pub struct Connected {
+    pub shop: ShopId,
+    pub gateway: Option<GatewayId>,
+    /// The URL to paste at the other side.
+    pub webhook_url: String,
+    /// Steps to take there, with the URL filled in.
+    pub steps: Vec<String>,
+}
+
+/// What a person says of a shop.
+#[derive(Clone, Debug, Default)]
+pub struct ShopTyped {
+    pub kind: String,
+    pub name: String,
+    pub country: String,
+    pub currency: String,
+    /// IANA name.
+    pub zone: String,
+    pub settings: BTreeMap<String, String>,
+    /// Changes to the default rules.
+    pub rules: BTreeMap<String, String>,
+}
+
+const NAME_CHARS_MAX: usize = 60;
+
+/// Connects a shop: the typed `--set` values are settings of its connector or rules of the shop, by name.
+pub async fn add_shop(core: &Core, typed: &ShopTyped) -> Result<Connected, NotConnected> {
+    let mut problems = Vec::new();
+    let kind = shop::by_kind(&typed.kind);
+    let Some(kind) = kind else {
+        let known: Vec<_> = shop::ALL.iter().map(|shop| shop.spec().kind).collect();
+        return Err(NotConnected::Wrong(vec![format!("kind: must be one of {}", known.join(", "))]));
+    };
+    let (settings, mut rules) = sort_out(kind.spec(), &typed.settings);
+    rules.extend(typed.rules.clone());
+    let currency = checked_currency(&typed.currency, &mut problems);
+    let name = typed.name.trim().to_owned();
+    if name.is_empty() || name.chars().count() > NAME_CHARS_MAX {
+        problems.push(format!("name: must be 1 to {NAME_CHARS_MAX} characters; it stands at the head of every text"));
+    }
+    let country = checked_country(&typed.country, &mut problems);
+    let zone = checked_zone(&typed.zone, &mut problems);
+    let settings = kind.spec().settings(settings).unwrap_or_else(|found| {
+        problems.extend(found);
+        Settings::default()
+    });
+    let rules = changed_rules(&rules, &mut problems);
+    let (Some(currency), true) = (currency, problems.is_empty()) else { return Err(NotConnected::Wrong(problems)) };
+    let key = clock::random();
+    let new = NewShop { kind: typed.kind.clone(), name, country, currency, zone, settings, rules, key };
+    let (now, public_id) = (core.now(), opaque_id());
+    let id = transact!(core.db, |tx| {
+        let id = store::shop::create(tx, &core.vault, &new, now).await?;
+        connection::create(tx, &public_id, id, None, now).await?;
+        id
+    })?;
+    Ok(connected(core, kind.spec(), id, None, &public_id))
+}
+
+/// Connects a gateway for one shop, or for the house. `private`: the operator chose its address by hand.
+pub async fn add_gateway(
+    core: &Core,
+    tenant: ShopId,
+    kind: &str,
+    name: &str,
+    settings: BTreeMap<String, String>,
+    private: bool,
+) -> Result<Connected, NotConnected> {
+    let Some(kind) = gateway::by_kind(kind) else {
+        let known: Vec<_> = gateway::ALL.iter().map(|gateway| gateway.spec().kind).collect();
+        return Err(NotConnected::Wrong(vec![format!("kind: must be one of {}", known.join(", "))]));
+    };
+    let settings = kind.spec().settings(settings).map_err(NotConnected::Wrong)?;
+    let mut read = core.db.read().await?;
+    if tenant != ShopId::HOUSE && store::shop::get(&mut read, &core.vault, tenant).await?.is_none() {
+        return Err(NotConnected::Wrong(vec![format!("shop: there is no shop {tenant}")]));
+    }
+    let keys = core.vault.keys(&mut read, tenant).await?;
+    drop(read);
+    let now = core.now();
+    let account = Gateway {
+        shop: tenant,
+        id: GatewayId::new(core.fresh_id()),
+        kind: kind.spec().kind.to_owned(),
+        name: if name.trim().is_empty() { kind.spec().name.to_owned() } else { name.trim().to_owned() },
+        settings,
+        created_at: now,
+        private,
+        paused_at: None,
+        pause_reason: String::new(),
+    };
+    let public_id = opaque_id();
+    transact!(core.db, |tx| {
+        store::gateway::create(tx, &keys, &account).await?;
+        connection::create(tx, &public_id, tenant, Some(account.id), now).await?;
+    })?;
+    Ok(connected(core, kind.spec(), tenant, Some(account.id), &public_id))
+}
+
+/// Changes a shop: rules by name, connector settings by name, and `name`, `country`, `currency`, `timezone`, `paused`.
+pub async fn change_shop(core: &Core, id: ShopId, changes: &BTreeMap<String, String>) -> Result<(), NotConnected> {
+    let mut read = core.db.read().await?;
+    let Some((mut shop, keys)) = core.shop(&mut read, id).await? else {
+        return Err(NotConnected::Wrong(vec![format!("shop: there is no shop {id}")]));
+    };
+    drop(read);
+    let Some(kind) = shop::by_kind(&shop.kind) else {
+        return Err(NotConnected::Wrong(vec![format!("kind: no connector {}", shop.kind)]));
+    };
+    let mut problems = Vec::new();
+    let now = core.now();
+    let mut rest = BTreeMap::new();
+    for (key, value) in changes {
+        match key.as_str() {
+            "name" => shop.name = value.trim().to_owned(),
+            "country" => shop.country = checked_country(value, &mut problems),
+            "currency" => shop.currency = checked_currency(value, &mut problems).unwrap_or(shop.currency),
+            "timezone" => shop.zone = checked_zone(value, &mut problems),
+            "paused" => match value.as_str() {
+                "yes" => shop.paused_at = shop.paused_at.or(Some(now)),
+                "no" => (shop.paused_at, shop.uninstalled_at) = (None, None),
+                _ => problems.push("paused: must be yes or no".into()),
+            },
+            _ => {
+                rest.insert(key.clone(), value.clone());
+            }
+        }
+    }
+    let (settings, rules) = sort_out(kind.spec(), &rest);
+    let mut all: BTreeMap<String, String> =
+        shop.settings.pairs().map(|(key, value)| (key.to_owned(), value.to_owned())).collect();
+    all.extend(settings);
+    match kind.spec().settings(all) {
+        Ok(settings) => shop.settings = settings,
+        Err(found) => problems.extend(found),
+    }
+    if let Err(found) = shop.rules.set_all(pairs(&rules)) {
+        problems.extend(found);
+    }
+    if !problems.is_empty() {
+        return Err(NotConnected::Wrong(problems));
+    }
+    transact!(core.db, |tx| store::shop::save(tx, &keys, &shop).await?)?;
+    Ok(())
+}
+
+/// A shop's or a gateway's webhook URL and steps, as they were when it was connected.
+pub async fn shown(core: &Core, shop: ShopId, gateway: Option<(GatewayId, &str)>) -> Result<Option<Connected>, Error> {
+    let mut read = core.db.read().await?;
+    let Some(found) = connection::of(&mut read, shop, gateway.map(|(id, _)| id)).await? else { return Ok(None) };
+    let spec = match gateway {
+        Some((_, kind)) => gateway::by_kind(kind).map(|kind| kind.spec()),
+        None => store::shop::get(&mut read, &core.vault, shop)
+            .await?
+            .and_then(|shop| shop::by_kind(&shop.kind))
+            .map(|kind| kind.spec()),
+    };
+    Ok(spec.map(|spec| connected(core, spec, shop, gateway.map(|(id, _)| id), &found.public_id)))
+}
+
+/// What came of asking for each topic, in the order asked: done, or why not, in words for the shopkeeper.
+pub type Subscribed = Vec<(String, Result<(), String>)>;
+
+/// Asks the shop's platform to send its webhooks to us, topic after topic; none where they are made by hand. Nothing is
+/// stored: asking again changes nothing.
+pub async fn subscribe(core: &Core, id: ShopId) -> Result<Subscribed, NotConnected> {
+    let mut read = core.db.read().await?;
+    let Some((shop, _)) = core.shop(&mut read, id).await? else {
+        return Err(NotConnected::Wrong(vec![format!("shop: there is no shop {id}")]));
+    };
+    drop(read);
+    let (Some(kind), Some(connected)) = (shop::by_kind(&shop.kind), shown(core, id, None).await?) else {
+        return Err(NotConnected::Wrong(vec![format!("kind: no connector {}", shop.kind)]));
+    };
+    let wanted =
+        kind.subscribe(&shop.settings, &connected.webhook_url).map_err(|problem| NotConnected::Wrong(vec![problem]))?;
+    if !wanted.is_empty() && !core.public_url.starts_with("https://") {
+        let problem = "public_url: must be an https:// address, or no webhook can reach us";
+        return Err(NotConnected::Wrong(vec![problem.into()]));
+    }
+    let mut all = Vec::with_capacity(wanted.len());
+    for one in wanted {
+        let outcome = match core.http.exchange(one.request).await {
+            Ok(answer) => kind.subscribed(&answer),
+            Err(error) => Err(error.to_string()),
+        };
+        all.push((one.topic.to_owned(), outcome));
+    }
+    Ok(all)
+}
+
+fn connected(core: &Core, spec: &Spec, shop: ShopId, gateway: Option<GatewayId>, public_id: &str) -> Connected {
+    let side = if gateway.is_some() { "sms" } else { "shop" };
+    let webhook_url = format!("{}/hook/{side}/{public_id}", core.public_url);
+    let steps = spec.connect.iter().map(|step| step.replace("{url}", &webhook_url)).collect();
+    Connected { shop, gateway, webhook_url, steps }
+}
+
+/// 128 random bits: whoever knows the path of an unsigned gateway may speak for it.
+fn opaque_id() -> String {
+    data_encoding::BASE64URL_NOPAD.encode(&clock::random::<16>())
+}
+
+/// What was typed belongs to the connector where it has a field of that name, else to the shop's rules.
+fn sort_out(spec: &Spec, typed: &BTreeMap<String, String>) -> (BTreeMap<String, String>, BTreeMap<String, String>) {
+    let known = Rules::names();
+    typed.clone().into_iter().partition(|(key, _)| {
+        let is_rule = known.contains(key) || key.starts_with("texts.");
+        spec.field(key).is_some() || !is_rule
+    })
+}
+
+fn changed_rules(changes: &BTreeMap<String, String>, problems: &mut Vec<String>) -> Rules {
+    let mut rules = Rules::default();
+    if let Err(found) = rules.set_all(pairs(changes)) {
+        problems.extend(found);
+    }
+    rules
+}
+
+fn pairs(typed: &BTreeMap<String, String>) -> impl Iterator<Item = (&str, &str)> {
+    typed.iter().map(|(key, value)| (key.as_str(), value.as_str()))
+}
+
+fn checked_country(typed: &str, problems: &mut Vec<String>) -> String {
+    let code = typed.trim().to_ascii_uppercase();
+    if code.len() != 2 || !code.bytes().all(|byte| byte.is_ascii_uppercase()) {
+        problems.push("country: must be a two-letter code, as in SI".into());
+    }
+    code
+}
+
+fn checked_currency(typed: &str, problems: &mut Vec<String>) -> Option<Currency> {
+    let currency = Currency::parse(typed).ok();
+    if currency.is_none() {
+        problems.push("currency: must be a three-letter code, as in EUR".into());
+    }
+    currency
+}
+
+fn checked_zone(typed: &str, problems: &mut Vec<String>) -> String {
+    if hours::zone(typed.trim()).is_none() {
+        problems.push("timezone: must be an IANA name, as in Europe/Ljubljana".into());
+    }
+    typed.trim().to_owned()
+}

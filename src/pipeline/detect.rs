@@ -1,0 +1,53 @@
+//! Detect: when a cart's timer fires, look whether it is abandoned by now. Its cost is what is due; carts that lie still
+//! cost nothing.
+
+use super::{
+    Core, dirty,
+    ingest::{carried_consent, textable},
+};
+use crate::{
+    domain::{
+        consent::{Standing, standing},
+        decide::abandoned_at,
+        id::CartId,
+    },
+    store::{
+        self, Error, Tx,
+        job::{self, Job},
+    },
+};
+
+/// Marks the cart abandoned and hands it to the decision, or waits on when the shopper was active meanwhile.
+pub async fn detect(core: &Core, tx: &mut Tx, job: &Job) -> Result<(), Error> {
+    let now = core.now();
+    store::shop::take_turn(tx, job.shop).await?;
+    let id = CartId::new(job.subject);
+    let Some((shop, keys)) = core.shop(tx, job.shop).await? else { return done(tx, job).await };
+    let Some(mut cart) = store::cart::get(tx, &keys, id).await? else { return done(tx, job).await };
+    if !cart.is_open() || !cart.is_recoverable() || cart.abandoned_at.is_some() {
+        return done(tx, job).await;
+    }
+    // The moment counts when it was reached, not when we looked: after our own downtime nothing is moved.
+    let at = abandoned_at(&shop.rules, cart.active_at());
+    if at > now {
+        return job::put_back(tx, job, at).await.map(|_| ());
+    }
+    cart.abandoned_at = Some(at);
+    let phone = textable(&shop, &cart.latest.who, cart.latest.country.as_deref());
+    store::cart::put(tx, &keys, &cart, phone.as_ref()).await?;
+    if let Some(phone) = &phone {
+        let index = store::consent::phone_index(&keys, phone);
+        let (mut consents, outs) = store::consent::of_phone(tx, &keys, &index).await?;
+        consents.extend(carried_consent(&shop, &cart, phone, &consents, &outs));
+        if matches!(standing(&consents, &outs), Standing::Consented(_)) {
+            store::cart::mark_reachable(tx, &keys, id, at).await?;
+        }
+    }
+    dirty(tx, &shop, at, now).await?;
+    job::schedule(tx, job.shop, job::Kind::Decide, id.get(), now).await?;
+    done(tx, job).await
+}
+
+async fn done(tx: &mut Tx, job: &Job) -> Result<(), Error> {
+    job::finish(tx, job).await.map(|_| ())
+}

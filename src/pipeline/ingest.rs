@@ -1,0 +1,358 @@
+//! Ingest: a kept delivery becomes facts. Row, effects and what follows from them are written in one transaction, and
+//! doing it again, late or in another order ends in the same state.
+
+use std::time::Duration;
+
+use super::{Core, dirty, erase};
+use crate::{
+    domain::{
+        cart::{Cart, Revision, earliest},
+        consent::{Consent, OptOut},
+        event::{
+            CartUpdate, ConsentState, ConsentUpdate, Identity, OrderUpdate, Refund, ShopEvent, ShopFacts, TypedPhone,
+        },
+        id::{CartId, DeliveryId, OrderId, ShopId},
+        order::{Link, Order, closes},
+        phone::{Phone, PhoneProblem},
+        seal::ShopKeys,
+        time::{HOUR, Time},
+    },
+    shop,
+    store::{
+        self, Error, Tx,
+        identity::{self, Kind, Subject},
+        inbox::Kept,
+        job,
+        shop::Shop,
+    },
+};
+
+/// The shop an event happens in, and when.
+pub(crate) struct Place<'p> {
+    pub core: &'p Core,
+    pub shop: &'p Shop,
+    pub keys: &'p ShopKeys,
+    pub now: Time,
+    /// When the delivery arrived: what a sender's clock may not run ahead of. Unlike `now` it is the same in a replay.
+    pub arrived_at: Time,
+}
+
+/// Applies one delivery of the shop's own webhooks. An unreadable one is kept with the reason.
+pub async fn ingest(core: &Core, tx: &mut Tx, shop_id: ShopId, id: DeliveryId) -> Result<(), Error> {
+    let now = core.now();
+    store::shop::take_turn(tx, shop_id).await?;
+    let Some((mut shop, keys)) = core.shop(tx, shop_id).await? else { return Ok(()) };
+    let Some(kept) = store::inbox::get(tx, &keys, id).await? else { return Ok(()) };
+    if shop.erased_at.is_some() {
+        return store::inbox::forget(tx, shop_id, id).await;
+    }
+    let events = match read(&shop, &kept) {
+        Ok(events) => events,
+        Err(problem) => return store::inbox::finish(tx, shop_id, id, 0, &problem, now).await,
+    };
+    let count = events.len() as u64;
+    for event in events {
+        let arrived_at = kept.delivery.received_at;
+        apply(core, tx, &mut shop, &keys, event, (now, arrived_at)).await?;
+    }
+    store::inbox::finish(tx, shop_id, id, count, "", now).await
+}
+
+/// What a kept delivery says, or why it says nothing.
+pub(crate) fn read(shop: &Shop, kept: &Kept) -> Result<Vec<ShopEvent>, String> {
+    let kind = shop::by_kind(&shop.kind).ok_or_else(|| format!("no connector of kind {}", shop.kind))?;
+    let facts = ShopFacts { country: shop.country.clone(), currency: shop.currency };
+    kind.read(&facts, &kept.topic, &kept.delivery).map_err(|unreadable| unreadable.to_string())
+}
+
+async fn apply(
+    core: &Core,
+    tx: &mut Tx,
+    shop: &mut Shop,
+    keys: &ShopKeys,
+    event: ShopEvent,
+    (now, arrived_at): (Time, Time),
+) -> Result<(), Error> {
+    let place = Place { core, shop, keys, now, arrived_at };
+    match event {
+        ShopEvent::Cart(update) => take_cart(tx, &place, *update).await,
+        ShopEvent::CartDeleted { token, at } => delete_cart(tx, &place, &token, at).await,
+        ShopEvent::Order(update) => take_order(tx, &place, *update).await,
+        ShopEvent::Refunds { order, refunds } => take_refunds(tx, &place, &order, &refunds).await,
+        ShopEvent::Consent(update) => take_consent(tx, &place, *update).await,
+        ShopEvent::Redact(who) => erase::person(tx, &place, &who).await,
+        ShopEvent::DataRequest(who) => {
+            let whom = who.customer.as_deref().unwrap_or("a person without a customer id");
+            let words = format!("Customer {whom} asks what is held about them; answer within 30 days.");
+            store::alarm::raise(tx, shop.id, "data_request", whom, &words, now).await.map(|_| ())
+        }
+        ShopEvent::Uninstalled { at } => {
+            shop.uninstalled_at.get_or_insert(at);
+            store::shop::save(tx, keys, shop).await
+        }
+        ShopEvent::ShopRedact => {
+            shop.erased_at.get_or_insert(now);
+            store::shop::save(tx, keys, shop).await?;
+            erase::shop(tx, shop.id).await
+        }
+        ShopEvent::Test => Ok(()),
+    }
+}
+
+/// The first of the typed numbers that can be texted.
+pub(crate) fn textable(shop: &Shop, who: &Identity, country: Option<&str>) -> Option<Phone> {
+    phones(shop, who, country).into_iter().next()
+}
+
+/// A typed number, read in its own country, the cart's, the shop's.
+pub(crate) fn read_phone(shop: &Shop, typed: &TypedPhone, country: Option<&str>) -> Result<Phone, PhoneProblem> {
+    let countries: Vec<&str> =
+        typed.country.as_deref().into_iter().chain(country).chain([shop.country.as_str()]).collect();
+    Phone::read(&typed.number, &countries)
+}
+
+/// Every typed number that is one.
+fn phones(shop: &Shop, who: &Identity, country: Option<&str>) -> Vec<Phone> {
+    let mut found: Vec<Phone> = Vec::new();
+    for typed in &who.phones {
+        if let Ok(phone) = read_phone(shop, typed, country)
+            && !found.contains(&phone)
+        {
+            found.push(phone);
+        }
+    }
+    found
+}
+
+/// Every name a person or a checkout is known by, as blind index entries with their kind.
+pub(crate) fn names<'n>(
+    shop: &Shop,
+    keys: &ShopKeys,
+    who: &Identity,
+    country: Option<&str>,
+    checkouts: impl IntoIterator<Item = &'n str>,
+) -> Vec<(Kind, [u8; 16])> {
+    let checkouts = checkouts.into_iter().map(|token| (Kind::Checkout, token.to_owned()));
+    let phones = phones(shop, who, country).into_iter().map(|phone| (Kind::Phone, phone.e164().to_owned()));
+    let email = who.email_key().map(|email| (Kind::Email, email));
+    let customer = who.customer.clone().map(|customer| (Kind::Customer, customer));
+    checkouts
+        .chain(phones)
+        .chain(customer)
+        .chain(email)
+        .map(|(kind, text)| (kind, identity::value(keys, kind, &text)))
+        .collect()
+}
+
+fn link(kind: Kind) -> Link {
+    if kind == Kind::Checkout { Link::SameCheckout } else { Link::SamePerson }
+}
+
+/// How far a sender's clock may run ahead of ours before its times stop counting as they are: enough for a clock set
+/// wrong, too little for one bad body to keep later news out for long.
+const AHEAD_MOST: Duration = HOUR;
+
+fn revision<T: serde::Serialize>(place: &Place<'_>, update: &T, updated_at: Time) -> Result<Revision, Error> {
+    let text = serde_json::to_string(update).map_err(|why| Error::damaged("event", why))?;
+    let at = updated_at.min(place.arrived_at + AHEAD_MOST);
+    Ok(Revision { at, digest: place.keys.index("revision", &text) })
+}
+
+async fn take_cart(tx: &mut Tx, place: &Place<'_>, mut update: CartUpdate) -> Result<(), Error> {
+    let Place { core, shop, keys, .. } = *place;
+    let revision = revision(place, &update, update.updated_at)?;
+    // A clock ahead of ours must not hold a cart back.
+    update.updated_at = update.updated_at.min(place.arrived_at);
+    take_withdrawal(tx, place, &update).await?;
+    let tokens = [Some(update.token.as_str()), update.cart_token.as_deref()];
+    let names = names(shop, keys, &update.who, update.country.as_deref(), tokens.into_iter().flatten());
+    let cart = match store::cart::by_token(tx, keys, &update.token).await? {
+        Some(mut cart) if cart.erased_at.is_none() => {
+            cart.merge(update, revision);
+            cart
+        }
+        Some(_) => return Ok(()),
+        None => Cart::new(CartId::new(core.fresh_id()), update, revision),
+    };
+    // Of a late, stale update too: any name a cart ever had may link it.
+    identity::add(tx, keys, Subject::Cart(cart.id), &names).await?;
+    let cart = close_if_over(tx, keys, cart).await?;
+    write_cart(tx, place, &cart).await?;
+    if !cart.is_open() {
+        let why = if cart.bought_at.is_some() { "bought" } else { DELETED };
+        return stop_cart(tx, place, cart.id, why).await;
+    }
+    if cart.abandoned_at.is_none() && cart.is_recoverable() {
+        let due = crate::domain::decide::abandoned_at(&shop.rules, cart.active_at());
+        job::schedule(tx, shop.id, job::Kind::Detect, cart.id.get(), due).await?;
+    }
+    Ok(())
+}
+
+async fn write_cart(tx: &mut Tx, place: &Place<'_>, cart: &Cart) -> Result<(), Error> {
+    let phone = textable(place.shop, &cart.latest.who, cart.latest.country.as_deref());
+    store::cart::put(tx, place.keys, cart, phone.as_ref()).await
+}
+
+/// Asks every order of any of its names, and every deletion of either of its tokens, whether it ended this cart.
+async fn close_if_over(tx: &mut Tx, keys: &ShopKeys, mut cart: Cart) -> Result<Cart, Error> {
+    for (kind, value) in identity::names(tx, keys, Subject::Cart(cart.id)).await? {
+        for id in identity::orders(tx, keys, &value).await? {
+            let placed_at = store::order::placed_at(tx, keys, id).await?;
+            cart.bought_at = earliest(cart.bought_at, closes(placed_at, link(kind), &cart));
+        }
+        if kind == Kind::Checkout {
+            cart.deleted_at = earliest(cart.deleted_at, store::cart::deleted_at(tx, keys, &value).await?);
+        }
+    }
+    Ok(cart)
+}
+
+/// Nothing more will be said about this cart: what waits is cancelled.
+pub(crate) async fn stop_cart(tx: &mut Tx, place: &Place<'_>, cart: CartId, why: &str) -> Result<(), Error> {
+    let shop = place.shop.id;
+    job::cancel(tx, shop, job::Kind::Detect, cart.get()).await?;
+    job::cancel(tx, shop, job::Kind::Decide, cart.get()).await?;
+    for mut message in store::message::of_cart(tx, place.keys, cart).await? {
+        super::send::cancel_if_waiting(tx, place.keys, &mut message, why, place.now).await?;
+    }
+    Ok(())
+}
+
+const DELETED: &str = "the checkout was deleted";
+
+/// Noted under its name, since the delete may come before the checkout. Newer Shopify versions tell the second name only.
+async fn delete_cart(tx: &mut Tx, place: &Place<'_>, token: &str, at: Time) -> Result<(), Error> {
+    let name = identity::value(place.keys, Kind::Checkout, token);
+    store::cart::note_deleted(tx, place.keys, &name, at).await?;
+    for id in identity::carts(tx, place.keys, &name).await? {
+        let Some(mut cart) = store::cart::get(tx, place.keys, id).await? else { continue };
+        cart.deleted_at = earliest(cart.deleted_at, Some(at));
+        write_cart(tx, place, &cart).await?;
+        stop_cart(tx, place, id, DELETED).await?;
+    }
+    Ok(())
+}
+
+async fn take_order(tx: &mut Tx, place: &Place<'_>, mut update: OrderUpdate) -> Result<(), Error> {
+    let Place { core, shop, keys, now, arrived_at } = *place;
+    let refunds = std::mem::take(&mut update.refunds);
+    let revision = revision(place, &update, update.updated_at)?;
+    update.placed_at = update.placed_at.map(|at| at.min(arrived_at));
+    let names = names(shop, keys, &update.who, None, update.cart_tokens.iter().map(String::as_str));
+    let known = store::order::by_external_id(tx, keys, &update.external_id).await?;
+    let before = known.as_ref().and_then(|order| order.placed_at);
+    let order = match known {
+        Some(mut order) => {
+            order.merge(update, revision);
+            order
+        }
+        None => Order::new(OrderId::new(core.fresh_id()), update, revision),
+    };
+    let erased = store::order::is_erased(tx, keys, order.id).await?;
+    let order = if erased { erase::without_person(order) } else { order };
+    if !erased {
+        identity::add(tx, keys, Subject::Order(order.id), &names).await?;
+    }
+    store::order::put(tx, keys, &order).await?;
+    for refund in &refunds {
+        store::order::add_refund(tx, keys, &order.latest.external_id, refund).await?;
+    }
+    if let Some(placed_at) = order.placed_at {
+        close_carts(tx, place, placed_at, order.id).await?;
+    }
+    // The day it leaves needs its figures again as much as the day it comes to.
+    for at in [before, order.placed_at].into_iter().flatten() {
+        dirty(tx, shop, at, now).await?;
+    }
+    job::ensure(tx, shop.id, job::Kind::Attribute, order.id.get(), now).await
+}
+
+/// Every open cart of the same person is closed, not only the one whose token the order names.
+async fn close_carts(tx: &mut Tx, place: &Place<'_>, placed_at: Time, order: OrderId) -> Result<(), Error> {
+    for (kind, value) in identity::names(tx, place.keys, Subject::Order(order)).await? {
+        for id in identity::carts(tx, place.keys, &value).await? {
+            let Some(mut cart) = store::cart::get(tx, place.keys, id).await? else { continue };
+            let bought_at = earliest(cart.bought_at, closes(Some(placed_at), link(kind), &cart));
+            if bought_at != cart.bought_at {
+                cart.bought_at = bought_at;
+                write_cart(tx, place, &cart).await?;
+                stop_cart(tx, place, cart.id, "bought").await?;
+            }
+        }
+    }
+    Ok(())
+}
+
+async fn take_refunds(tx: &mut Tx, place: &Place<'_>, order: &str, refunds: &[Refund]) -> Result<(), Error> {
+    for refund in refunds {
+        store::order::add_refund(tx, place.keys, order, refund).await?;
+    }
+    if let Some(order) = store::order::by_external_id(tx, place.keys, order).await? {
+        job::ensure(tx, place.shop.id, job::Kind::Attribute, order.id.get(), place.now).await?;
+    }
+    Ok(())
+}
+
+async fn take_consent(tx: &mut Tx, place: &Place<'_>, update: ConsentUpdate) -> Result<(), Error> {
+    let Place { shop, keys, now, arrived_at, .. } = *place;
+    // A consent for a number that cannot be texted has no use and no place in the ledger.
+    let Ok(phone) = read_phone(shop, &update.phone, None) else { return Ok(()) };
+    if update.state == ConsentState::NotGiven {
+        return Ok(());
+    }
+    let entry = Consent { state: update.state, at: update.at.min(arrived_at), proof: update.proof };
+    enter(tx, keys, &phone, &entry, now).await
+}
+
+/// A checkout whose shop says that its customer has unsubscribed: a no for every cart of that number, not for this one.
+async fn take_withdrawal(tx: &mut Tx, place: &Place<'_>, update: &CartUpdate) -> Result<(), Error> {
+    let Place { shop, keys, now, .. } = *place;
+    let country = update.country.as_deref();
+    let Some(told) = update.consent.as_ref().filter(|told| told.state == ConsentState::Withdrawn) else {
+        return Ok(());
+    };
+    let phone = match &told.phone {
+        Some(typed) => read_phone(shop, typed, country).ok(),
+        None => textable(shop, &update.who, country),
+    };
+    let Some(phone) = phone else { return Ok(()) };
+    let at = told.proof.given_at.unwrap_or(update.updated_at).min(update.updated_at);
+    enter(tx, keys, &phone, &Consent { state: told.state, at, proof: told.proof.clone() }, now).await
+}
+
+async fn enter(tx: &mut Tx, keys: &ShopKeys, phone: &Phone, entry: &Consent, now: Time) -> Result<(), Error> {
+    let index = store::consent::phone_index(keys, phone);
+    store::consent::record(tx, keys, &index, entry, now).await?;
+    if entry.state == ConsentState::Withdrawn {
+        super::settle::silence(tx, keys, &index, "consent withdrawn", now).await?;
+    }
+    Ok(())
+}
+
+/// The consent a cart itself carries for this number, beside what the ledgers say. Without a moment of its own it is a box
+/// found ticked: it counts as of when the cart was begun, and never against an opt-out, since shops remember boxes.
+pub(crate) fn carried_consent(
+    shop: &Shop,
+    cart: &Cart,
+    phone: &Phone,
+    consents: &[Consent],
+    outs: &[OptOut],
+) -> Option<Consent> {
+    let given = cart.latest.consent.as_ref()?;
+    let country = cart.latest.country.as_deref();
+    let for_this_phone =
+        given.phone.as_ref().is_none_or(|typed| read_phone(shop, typed, country).as_ref() == Ok(phone));
+    let taken_back = !outs.is_empty() || consents.iter().any(|entry| entry.state == ConsentState::Withdrawn);
+    let told = match given.state {
+        ConsentState::Granted => given.proof.given_at.is_some() || !taken_back,
+        // Said so that the cart's story tells why it waits for nothing.
+        ConsentState::Pending => true,
+        ConsentState::Withdrawn | ConsentState::NotGiven => false,
+    };
+    (for_this_phone && told).then(|| Consent {
+        state: given.state,
+        at: given.proof.given_at.unwrap_or(cart.started_at).min(cart.active_at()),
+        proof: given.proof.clone(),
+    })
+}

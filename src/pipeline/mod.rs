@@ -1,0 +1,71 @@
+//! The pipeline: one verb per file. Each loads facts, asks the domain, and writes in one transaction. No transaction is
+//! ever open across a call to the outside.
+
+pub mod receive;
+pub mod ingest;
+pub mod erase;
+pub mod detect;
+pub mod decide;
+pub mod send;
+pub mod settle;
+pub mod follow;
+pub mod judge;
+pub mod attribute;
+pub mod rollup;
+pub mod report;
+pub mod recurring;
+pub mod connect;
+
+use std::sync::Arc;
+
+use jiff::tz::TimeZone;
+
+use crate::{
+    clock::{Clock, Ids},
+    domain::{hours, id::ShopId, seal::ShopKeys, time::Time},
+    http::Http,
+    store::{self, Db, Error, Read, Tx, job, shop::Shop, shop::Vault},
+};
+
+/// Everything the pipeline works with. One per process.
+pub struct Core {
+    pub db: Db,
+    pub vault: Vault,
+    pub clock: Arc<dyn Clock>,
+    pub ids: Ids,
+    pub http: Arc<dyn Http>,
+    /// Our address as the world sees it, without a slash at the end: `https://sms.example.com`.
+    pub public_url: String,
+    /// This process, among those that share the database.
+    pub holder: String,
+    /// Recovery links may lead to `http://` addresses: only for a simulated shop on this machine.
+    pub plain_links: bool,
+    /// Rung whenever work was written that is due at once.
+    pub wake: tokio::sync::Notify,
+}
+
+impl Core {
+    pub fn now(&self) -> Time {
+        self.clock.now()
+    }
+
+    pub fn fresh_id(&self) -> i64 {
+        self.ids.next(self.now())
+    }
+
+    /// A shop with its keys; `None` when there is no such shop.
+    pub async fn shop(&self, read: &mut Read, id: ShopId) -> Result<Option<(Shop, ShopKeys)>, Error> {
+        store::shop::open(read, &self.vault, id).await
+    }
+}
+
+/// A shop's zone; UTC where its name is not known any more.
+pub fn zone_of(shop: &Shop) -> TimeZone {
+    hours::zone(&shop.zone).unwrap_or(TimeZone::UTC)
+}
+
+/// Marks the day of this moment for recomputing.
+pub(crate) async fn dirty(tx: &mut Tx, shop: &Shop, at: Time, now: Time) -> Result<(), Error> {
+    let day = rollup::day_number(&zone_of(shop), at);
+    job::ensure(tx, shop.id, job::Kind::Rollup, day, now).await
+}

@@ -1,0 +1,244 @@
+//! Send: claim (committed) → prepare (asks every gate again, notes the intent, commits) → exchange (no transaction open) →
+//! record (commits). Whatever happens in between, a text goes out at most once: an intent without a recorded outcome is
+//! *unknown*, and what is unknown is never sent again by itself.
+
+use std::time::Duration;
+
+use super::{Core, decide, dirty, settle};
+use crate::{
+    domain::{
+        consent::OptOut,
+        decide::{GateName, Verdict, expires_at},
+        id::{GatewayId, MessageId, ShopId},
+        message::{MessageState, Outgoing, RefusalClass, SendOutcome},
+        seal::ShopKeys,
+        time::Time,
+    },
+    gateway::{self, Dispatch},
+    store::{
+        self, Error, Tx,
+        gateway::Gateway,
+        job::{self, Job},
+        message::Message,
+    },
+    transact,
+};
+
+/// Sends one queued message, as far as the gates and the gateway let it.
+pub async fn send(core: &Core, job: &Job) -> Result<(), Error> {
+    let prepared: Option<(Outgoing, Gateway)> = transact!(core.db, |tx| prepare(core, tx, job).await?)?;
+    let Some((sms, account)) = prepared else { return Ok(()) };
+    let outcome = exchange(core, &sms, &account).await;
+    transact!(core.db, |tx| record(core, tx, job, &account, &outcome).await?)
+}
+
+/// Asks again, and notes the intent to send. `None` when there is nothing to send now.
+async fn prepare(core: &Core, tx: &mut Tx, job: &Job) -> Result<Option<(Outgoing, Gateway)>, Error> {
+    let now = core.now();
+    store::shop::take_turn(tx, job.shop).await?;
+    if !job::holds(tx, job).await? {
+        return Ok(None);
+    }
+    let Some((shop, keys)) = core.shop(tx, job.shop).await? else { return finish(tx, job).await };
+    let Some(mut message) = store::message::get(tx, &keys, MessageId::new(job.subject)).await? else {
+        return finish(tx, job).await;
+    };
+    match message.moments.state() {
+        MessageState::Queued => {}
+        // Someone claimed it, noted the intent and was not heard of again.
+        MessageState::Sending => {
+            let why = "the process that was sending it ended before it knew the outcome";
+            become_unknown(core, tx, &keys, &mut message, why).await?;
+            return finish(tx, job).await;
+        }
+        _ => return finish(tx, job).await,
+    }
+    let Some(cart) = store::cart::get(tx, &keys, message.cart).await? else { return finish(tx, job).await };
+    let sender = decide::sender(core, tx, &shop).await?;
+    let asked = decide::ask(tx, core, &shop, &keys, &cart, message.step, &sender, Some(message.id)).await?;
+    match asked.decision.verdict {
+        Verdict::Stop => {
+            let gate = asked.decision.reason();
+            let why = gate.map_or("", |gate| gate.why.as_str()).to_owned();
+            if gate.is_some_and(|gate| gate.gate == GateName::InTime) {
+                message.moments.expired_at = Some(now);
+            } else {
+                message.moments.cancelled_at = Some(now);
+            }
+            message.reason = why;
+            store::message::save(tx, &keys, &message).await?;
+            return finish(tx, job).await;
+        }
+        Verdict::Wait(until) => {
+            job::put_back(tx, job, until).await?;
+            return Ok(None);
+        }
+        Verdict::Pass => {}
+    }
+    let Some(account) = sender else { return finish(tx, job).await };
+    message.gateway_shop = account.shop;
+    message.gateway = account.id;
+    message.expires_at = expires_at(&cart, &shop.rules, &asked.decision, now);
+    message.attempt = message.attempt.saturating_add(1);
+    message.moments.sending_at = Some(now);
+    message.sending_by = Some(job.claim.clone());
+    store::message::save(tx, &keys, &message).await?;
+    let callback = store::connection::of(tx, account.shop, Some(account.id)).await?;
+    Ok(Some((outgoing(core, &message, callback.map(|found| found.public_id), now), account)))
+}
+
+async fn finish<T>(tx: &mut Tx, job: &Job) -> Result<Option<T>, Error> {
+    job::finish(tx, job).await?;
+    Ok(None)
+}
+
+pub(crate) fn outgoing(core: &Core, message: &Message, connection: Option<String>, now: Time) -> Outgoing {
+    let reference = message.reference();
+    Outgoing {
+        reference,
+        to: message.phone(),
+        text: message.words.text.clone(),
+        encoding: message.words.encoding,
+        valid_for: message.expires_at.since(now),
+        callback_url: connection.map(|id| format!("{}/hook/sms/{id}?ref={reference}", core.public_url)),
+        attempted_at: message.moments.sending_at.unwrap_or(now),
+    }
+}
+
+async fn exchange(core: &Core, sms: &Outgoing, account: &Gateway) -> SendOutcome {
+    let Some(kind) = gateway::by_kind(&account.kind) else {
+        return SendOutcome::Refused { class: RefusalClass::Account, code: format!("no connector {}", account.kind) };
+    };
+    match kind.dispatch(&account.settings, sms) {
+        Dispatch::Keep => SendOutcome::Accepted { reference: None, segments: None, cost: None },
+        Dispatch::Http(mut request) => {
+            // Only an operator's word opens private networks, whatever the connector would like.
+            request.private &= account.private;
+            let answer = core.http.exchange(request).await;
+            kind.outcome(answer.as_ref())
+        }
+    }
+}
+
+/// First wait after a failure that provably sent nothing; doubles with each attempt.
+const RETRY_FIRST: Duration = Duration::from_secs(30);
+const RETRY_MOST: Duration = Duration::from_secs(15 * 60);
+
+async fn record(core: &Core, tx: &mut Tx, job: &Job, account: &Gateway, outcome: &SendOutcome) -> Result<(), Error> {
+    let now = core.now();
+    store::shop::take_turn(tx, job.shop).await?;
+    let Some((shop, keys)) = core.shop(tx, job.shop).await? else { return Ok(()) };
+    let Some(mut message) = store::message::get(tx, &keys, MessageId::new(job.subject)).await? else {
+        return Ok(());
+    };
+    match outcome {
+        SendOutcome::Accepted { reference, segments, cost } => {
+            let accepted_at = *message.moments.accepted_at.get_or_insert(now);
+            message.gateway_ref = reference.clone().or(message.gateway_ref);
+            message.segments = segments.unwrap_or(message.segments);
+            message.cost = cost.or(message.cost);
+            message.reason.clear();
+            dirty(tx, &shop, accepted_at, now).await?;
+        }
+        SendOutcome::Refused { class: RefusalClass::Account, code } => {
+            pause_gateway(tx, account, code, now).await?;
+            return wait_on(core, tx, &keys, job, message, &format!("account refused: {code}"), RETRY_MOST).await;
+        }
+        SendOutcome::Refused { class, code } => {
+            message.moments.refused_at.get_or_insert(now);
+            message.reason = format!("{}: {code}", class.name());
+            if *class == RefusalClass::OptedOut {
+                let index = store::consent::phone_index(&keys, &message.phone());
+                settle::opt_out(tx, &keys, &index, OptOut { at: now, source: "gateway".into() }, &shop, now).await?;
+            }
+        }
+        SendOutcome::Later { why, after } => {
+            let doubled = RETRY_FIRST.saturating_mul(1 << message.attempt.min(6).saturating_sub(1));
+            let wait = after.unwrap_or(doubled.min(RETRY_MOST));
+            return wait_on(core, tx, &keys, job, message, why, wait).await;
+        }
+        SendOutcome::Unknown { why } => become_unknown(core, tx, &keys, &mut message, why).await?,
+    }
+    store::message::save(tx, &keys, &message).await?;
+    job::finish(tx, job).await.map(|_| ())
+}
+
+/// Back to the queue: it provably did not leave. Unless somebody else has taken it meanwhile, or its time is up.
+async fn wait_on(
+    core: &Core,
+    tx: &mut Tx,
+    keys: &ShopKeys,
+    job: &Job,
+    mut message: Message,
+    why: &str,
+    wait: Duration,
+) -> Result<(), Error> {
+    let now = core.now();
+    if message.sending_by.as_deref() != Some(job.claim.as_str()) || message.moments.state() != MessageState::Sending {
+        return Ok(());
+    }
+    message.moments.sending_at = None;
+    message.sending_by = None;
+    message.reason = why.to_owned();
+    store::message::save(tx, keys, &message).await?;
+    job::put_back(tx, job, now + wait).await.map(|_| ())
+}
+
+/// One alarm, not one for every text that waits.
+async fn pause_gateway(tx: &mut Tx, account: &Gateway, code: &str, now: Time) -> Result<(), Error> {
+    let reason = format!("it refused our account ({code}); mend it and resume");
+    if store::gateway::pause(tx, account.shop, account.id, &reason, now).await? {
+        tracing::error!(gateway = %account.id, code, "gateway paused: it refused our account");
+        let words = format!("Gateway {} is paused: {reason}.", account.name);
+        store::alarm::raise(tx, account.shop, "gateway_paused", &account.id.to_string(), &words, now).await?;
+    }
+    Ok(())
+}
+
+/// When a gateway is first asked about a text of unknown outcome.
+const LOOK_UP_AFTER: Duration = Duration::from_secs(60);
+
+/// Unless a receipt has told meanwhile that it left.
+async fn become_unknown(
+    core: &Core,
+    tx: &mut Tx,
+    keys: &ShopKeys,
+    message: &mut Message,
+    why: &str,
+) -> Result<(), Error> {
+    let now = core.now();
+    message.moments.unknown_at.get_or_insert(now);
+    message.reason = why.to_owned();
+    store::message::save(tx, keys, message).await?;
+    if message.moments.state() == MessageState::Unknown {
+        job::schedule(tx, message.shop, job::Kind::LookUp, message.id.get(), now + LOOK_UP_AFTER).await?;
+    }
+    Ok(())
+}
+
+/// Cancels a message that has not left; one on its way or gone stays as it is. Only what its own time ended is *expired*.
+pub(crate) async fn cancel_if_waiting(
+    tx: &mut Tx,
+    keys: &ShopKeys,
+    message: &mut Message,
+    why: &str,
+    now: Time,
+) -> Result<(), Error> {
+    if message.moments.state() != MessageState::Queued {
+        return Ok(());
+    }
+    message.moments.cancelled_at = Some(now);
+    message.reason = why.to_owned();
+    store::message::save(tx, keys, message).await?;
+    job::cancel(tx, message.shop, job::Kind::Send, message.id.get()).await
+}
+
+/// Lets a paused gateway send again.
+pub async fn resume_gateway(core: &Core, shop: ShopId, id: GatewayId) -> Result<bool, Error> {
+    let now = core.now();
+    transact!(core.db, |tx| {
+        let resumed = store::gateway::resume(tx, shop, id).await?;
+        store::alarm::clear(tx, shop, "gateway_paused", &id.to_string(), now).await?;
+        resumed
+    })
+}

@@ -1,0 +1,249 @@
+//! The worker: the only loop, the only back-off. It finds the shops with due work, claims a handful of jobs of each, and
+//! gives them to the pipeline. A shop with much to do takes its turn like one with little.
+
+use std::{future::Future, panic::AssertUnwindSafe, sync::Arc, time::Duration};
+
+use futures_util::{FutureExt, StreamExt, stream};
+use tokio_util::sync::CancellationToken;
+
+use crate::{
+    clock,
+    domain::{
+        id::{DeliveryId, ShopId},
+        time::Time,
+    },
+    pipeline::{
+        Core, attribute, decide, detect, ingest, judge,
+        recurring::{Recurring, Timetable},
+        rollup, send, settle,
+    },
+    store::{
+        self, Error,
+        job::{self, Job, Kind},
+    },
+    transact,
+};
+
+/// Jobs claimed of one shop at a time.
+const CLAIM_MOST: u32 = 100;
+/// A claim lasts this long: three times the longest HTTP call. What outlives it finds its claim gone and leaves it be.
+const LEASE: Duration = Duration::from_secs(45);
+/// Texts on their way at once, per shop.
+const SENDS_AT_ONCE: usize = 16;
+/// Failures after which a job is given up and a person told.
+const TRIES_MAX: u32 = 5;
+/// Endings of the process in the middle of one and the same job after which the job is taken for their cause. That it was
+/// claimed by processes that ended says nothing: a hundred others were too.
+const ENDINGS_MAX: u32 = 3;
+const RETRY_FIRST: Duration = Duration::from_secs(5);
+/// The loop looks at least this often, should a bell have been missed.
+const IDLE_MOST: Duration = Duration::from_millis(500);
+/// Waits after the database failed, growing.
+const AWAY_FIRST: Duration = Duration::from_millis(250);
+const AWAY_MOST: Duration = Duration::from_secs(5);
+
+pub struct Worker {
+    core: Arc<Core>,
+    timetable: Timetable,
+}
+
+impl Worker {
+    pub fn new(core: Arc<Core>, recurring: Vec<Recurring>) -> Worker {
+        Worker { core, timetable: Timetable::new(recurring) }
+    }
+
+    /// Works until told to stop; what it has claimed by then is finished first.
+    pub async fn run(mut self, stop: CancellationToken) {
+        let mut away = AWAY_FIRST;
+        while !stop.is_cancelled() {
+            let pause = match self.tick().await {
+                Ok(0) => {
+                    away = AWAY_FIRST;
+                    self.until_next().await
+                }
+                Ok(_) => {
+                    away = AWAY_FIRST;
+                    continue;
+                }
+                Err(error) => {
+                    tracing::error!(%error, "the worker waits for the database");
+                    away = (away * 2).min(AWAY_MOST);
+                    away
+                }
+            };
+            tokio::select! {
+                () = stop.cancelled() => {}
+                () = self.core.wake.notified() => {}
+                () = tokio::time::sleep(pause) => {}
+            }
+        }
+    }
+
+    async fn until_next(&self) -> Duration {
+        let next = match self.core.db.read().await {
+            Ok(mut read) => job::next_due(&mut read).await.ok().flatten(),
+            Err(_) => None,
+        };
+        let wait = next.map_or(IDLE_MOST, |due| self.core.clock.wall(due.since(self.core.now())));
+        wait.clamp(Duration::from_millis(5), IDLE_MOST)
+    }
+
+    /// Does what is due now; answers how many jobs that were. Jobs that fall due by it are left for the next tick.
+    pub async fn tick(&mut self) -> Result<usize, Error> {
+        let mut done = self.timetable.run(&self.core).await?;
+        let now = self.core.now();
+        let mut read = self.core.db.read().await?;
+        let shops = job::shops_due(&mut read, now).await?;
+        drop(read);
+        for shop in shops {
+            match self.tick_shop(shop, now).await {
+                Ok(count) => done += count,
+                Err(error) if error.is_outage() => return Err(error),
+                // What only this shop has (a row of a newer version, a damaged one) must not hold up the others.
+                Err(error) => tracing::error!(%shop, %error, "this shop's work is stuck"),
+            }
+        }
+        Ok(done)
+    }
+
+    async fn tick_shop(&self, shop: ShopId, now: Time) -> Result<usize, Error> {
+        let claim = data_encoding::BASE64URL_NOPAD.encode(&clock::random::<12>());
+        let core = &self.core;
+        let jobs = transact!(core.db, |tx| job::claim(tx, shop, now, now + LEASE, &claim, CLAIM_MOST).await?)?;
+        let count = jobs.len();
+        let outcome = self.do_all(jobs).await;
+        if outcome.is_err() {
+            // Nothing of it is being done any more: the rest need not wait until the lease is over.
+            let due = core.now() + RETRY_FIRST;
+            let released: Result<u64, Error> = transact!(core.db, |tx| job::release(tx, shop, &claim, due).await?);
+            if let Err(error) = released {
+                tracing::warn!(%shop, %error, "what was claimed waits until its lease is over");
+            }
+        }
+        outcome.map(|()| count)
+    }
+
+    async fn do_all(&self, jobs: Vec<Job>) -> Result<(), Error> {
+        let core = &self.core;
+        let (deliveries, jobs): (Vec<Job>, Vec<Job>) = jobs.into_iter().partition(|job| job.kind == Kind::Ingest);
+        take_in(core, deliveries).await?;
+        let (sends, jobs): (Vec<Job>, Vec<Job>) =
+            jobs.into_iter().partition(|job| matches!(job.kind, Kind::Send | Kind::LookUp));
+        for job in &jobs {
+            perform(core, job).await?;
+        }
+        let failures: Vec<Error> = stream::iter(sends)
+            .map(|job| async move { perform(core, &job).await })
+            .buffer_unordered(SENDS_AT_ONCE)
+            .filter_map(|outcome| async { outcome.err() })
+            .collect()
+            .await;
+        failures.into_iter().next().map_or(Ok(()), Err)
+    }
+}
+
+/// Deliveries of the shop itself share a transaction; should that fail, each gets its own, so that one bad row holds no
+/// other back.
+async fn take_in(core: &Arc<Core>, deliveries: Vec<Job>) -> Result<(), Error> {
+    let fresh = deliveries.len() > 1 && deliveries.iter().all(|job| job.attempt == 1);
+    if fresh {
+        let together: Result<Result<Vec<&Job>, Error>, Panicked> = caught(async {
+            transact!(core.db, |tx| {
+                let mut callbacks = Vec::new();
+                for job in &deliveries {
+                    let id = DeliveryId::new(job.subject);
+                    if store::inbox::is_callback(tx, job.shop, id).await? {
+                        callbacks.push(job);
+                    } else {
+                        ingest::ingest(core, tx, job.shop, id).await?;
+                        job::finish(tx, job).await?;
+                    }
+                }
+                callbacks
+            })
+        })
+        .await;
+        if let Ok(Ok(callbacks)) = together {
+            for job in callbacks {
+                perform(core, job).await?;
+            }
+            return Ok(());
+        }
+    }
+    for job in &deliveries {
+        perform(core, job).await?;
+    }
+    Ok(())
+}
+
+/// Does one job. A failure of the job is dealt with here; an error means that the database itself is away.
+async fn perform(core: &Arc<Core>, job: &Job) -> Result<(), Error> {
+    if job.attempt > TRIES_MAX {
+        if job.attempt > job::SUSPECT * ENDINGS_MAX {
+            return give_up(core, job, "the process ended each time it was begun").await;
+        }
+        transact!(core.db, |tx| job::suspect(tx, job).await?)?;
+    }
+    let why = match caught(attempt(core, job)).await {
+        Ok(Ok(())) => return Ok(()),
+        Ok(Err(error)) if error.is_outage() => return Err(error),
+        Ok(Err(error)) => error.to_string(),
+        Err(Panicked) => "a defect of ours; see the log".to_owned(),
+    };
+    tracing::error!(kind = %job.kind, shop = %job.shop, subject = job.subject, attempt = job.attempt, why, "a job failed");
+    if job.attempt >= TRIES_MAX {
+        return give_up(core, job, &why).await;
+    }
+    let due = core.now() + RETRY_FIRST * (1 << job.attempt.min(8));
+    transact!(core.db, |tx| job::try_again(tx, job, due).await.map(|_| ())?)
+}
+
+async fn attempt(core: &Arc<Core>, job: &Job) -> Result<(), Error> {
+    match job.kind {
+        Kind::Ingest => take_in_one(core, job).await,
+        Kind::Detect => transact!(core.db, |tx| detect::detect(core, tx, job).await?),
+        Kind::Decide => transact!(core.db, |tx| decide::decide(core, tx, job).await?),
+        Kind::Judge => transact!(core.db, |tx| judge::judge(core, tx, job).await?),
+        Kind::Attribute => transact!(core.db, |tx| attribute::attribute(core, tx, job).await?),
+        Kind::Rollup => transact!(core.db, |tx| rollup::rollup(core, tx, job).await?),
+        Kind::Send => send::send(core, job).await,
+        Kind::LookUp => settle::look_up(core, job).await,
+    }
+}
+
+async fn take_in_one(core: &Arc<Core>, job: &Job) -> Result<(), Error> {
+    let id = DeliveryId::new(job.subject);
+    let mut read = core.db.read().await?;
+    let callback = store::inbox::is_callback(&mut read, job.shop, id).await?;
+    drop(read);
+    if callback {
+        settle::settle(core, job.shop, id).await?;
+        return transact!(core.db, |tx| job::finish(tx, job).await.map(|_| ())?);
+    }
+    transact!(core.db, |tx| {
+        ingest::ingest(core, tx, job.shop, id).await?;
+        job::finish(tx, job).await.map(|_| ())?;
+    })
+}
+
+/// What cannot be done is put aside where a person sees it; its neighbours go on.
+async fn give_up(core: &Arc<Core>, job: &Job, why: &str) -> Result<(), Error> {
+    let now = core.now();
+    let problem = format!("given up after {TRIES_MAX} tries: {why}");
+    transact!(core.db, |tx| {
+        if job.kind == Kind::Ingest {
+            store::inbox::finish(tx, job.shop, DeliveryId::new(job.subject), 0, &problem, now).await?;
+        } else {
+            let words = format!("Work of kind {} was {problem}.", job.kind);
+            store::alarm::raise(tx, job.shop, "job", &format!("{}:{}", job.kind, job.subject), &words, now).await?;
+        }
+        job::finish(tx, job).await.map(|_| ())?;
+    })
+}
+
+struct Panicked;
+
+/// A panic is a failure of one job, not of the process.
+async fn caught<T>(work: impl Future<Output = T>) -> Result<T, Panicked> {
+    AssertUnwindSafe(work).catch_unwind().await.map_err(|_| Panicked)
+}
