@@ -80,3 +80,4 @@ pub mod gateway;
 pub mod store;
 pub mod pipeline;
 pub mod worker;
+pub mod web;

@@ -1,0 +1,143 @@
+//! The web: everything a browser, a shop or a gateway can ask of us. Pages are values first (`view`), filled by `page`,
+//! answered here. Nothing in here decides what a webhook, a tap or an order means: that is the pipeline's.
+//!
+//! | path | who asks | file |
+//! |---|---|---|
+//! | `/hook/shop/{connection}`, `/hook/sms/{connection}` | shops and gateways | [`hook`] |
+//! | `/r/{token}`, `/o/{token}` | shoppers | [`follow`] |
+//! | `/healthz`, `/readyz`, `/metrics` | the operator's machines; no personal data in any of them | [`health`], [`metric`] |
+//! | `/assets/…` | browsers | [`asset`] |
+//! | everything else | people who are signed in | [`page`], [`session`] |
+//!
+//! Every answer passes [`shield`]: it adds the security headers, refuses changes asked for by other sites, turns
+//! problems into pages and a panic into an answer.
+
+pub mod view;
+pub mod problem;
+pub mod shield;
+pub mod body;
+pub mod hook;
+pub mod stranger;
+pub mod follow;
+pub mod health;
+pub mod metric;
+pub mod asset;
+pub mod session;
+pub mod page;
+
+use std::{sync::Arc, time::Duration};
+
+use actix_web::{
+    Route, guard,
+    http::Method,
+    middleware::from_fn,
+    web::{self, Data, ServiceConfig},
+};
+use metrics_exporter_prometheus::PrometheusHandle;
+
+use crate::pipeline::{Core, receive::Inbox};
+use problem::Problem;
+
+/// What every handler works with. One per process.
+pub struct State {
+    pub core: Arc<Core>,
+    pub inbox: Inbox,
+    /// Nobody needs to sign in: the demo, on loopback only. `shield` then answers only to names of this machine.
+    pub open_door: bool,
+    /// The counters of this process; `metric::install` makes it.
+    pub metrics: Option<PrometheusHandle>,
+    pub limits: Limits,
+    /// What stands above every page of a demo.
+    pub bar: Option<Bar>,
+    strangers: stranger::Strangers,
+    counted: metric::Counted,
+}
+
+/// Makes the demo's bar anew for each page: its clock runs.
+pub type Bar = Box<dyn Fn() -> view::demo::Bar + Send + Sync>;
+
+/// What a client may take of us.
+#[derive(Clone, Copy, Debug)]
+pub struct Limits {
+    pub body_bytes_max: usize,
+    /// For the whole body, however its bytes trickle in.
+    pub body_time_max: Duration,
+}
+
+impl Default for Limits {
+    fn default() -> Limits {
+        Limits { body_bytes_max: 1 << 20, body_time_max: Duration::from_secs(10) }
+    }
+}
+
+impl State {
+    pub fn new(core: Arc<Core>, inbox: Inbox) -> State {
+        State {
+            core,
+            inbox,
+            open_door: false,
+            metrics: None,
+            limits: Limits::default(),
+            bar: None,
+            strangers: stranger::Strangers::default(),
+            counted: metric::Counted::default(),
+        }
+    }
+}
+
+/// Everything, for `App::new().configure(…)`.
+pub fn configure(state: State) -> impl Fn(&mut ServiceConfig) + Clone {
+    configure_with(state, |_| {})
+}
+
+/// Everything, and before it the routes of `more`, behind the same shield: the demo's.
+pub fn configure_with(
+    state: State,
+    more: impl Fn(&mut ServiceConfig) + Clone + 'static,
+) -> impl Fn(&mut ServiceConfig) + Clone {
+    let state = Data::new(state);
+    move |config| {
+        config.app_data(state.clone()).service(
+            web::scope("")
+                .wrap(from_fn(shield::shield))
+                .configure(more.clone())
+                .configure(routes)
+                .default_service(web::to(async || Problem::NotFound)),
+        );
+    }
+}
+
+fn routes(config: &mut ServiceConfig) {
+    config
+        .service(
+            web::resource("/hook/shop/{connection}").route(web::post().to(hook::shop)).default_service(only("POST")),
+        )
+        .service(
+            web::resource("/hook/sms/{connection}")
+                .route(web::post().to(hook::sms))
+                .route(web::get().to(hook::sms))
+                .default_service(only("GET, POST")),
+        )
+        .service(web::resource("/r/{token}").route(get().to(follow::follow)).default_service(only("GET, HEAD")))
+        .service(
+            web::resource("/o/{token}")
+                .route(get().to(follow::ask_opt_out))
+                .route(web::post().to(follow::opt_out))
+                .default_service(only("GET, HEAD, POST")),
+        )
+        .service(web::resource("/healthz").route(get().to(health::alive)).default_service(only("GET, HEAD")))
+        .service(web::resource("/readyz").route(get().to(health::ready)).default_service(only("GET, HEAD")))
+        .service(web::resource("/metrics").route(get().to(metric::show)).default_service(only("GET, HEAD")))
+        .service(web::resource("/assets/{path:.*}").route(get().to(asset::show)).default_service(only("GET, HEAD")));
+    page::routes(config);
+}
+
+/// GET, and HEAD, which is a GET without its body.
+pub fn get() -> Route {
+    web::route().guard(guard::Any(guard::Get()).or(guard::Method(Method::HEAD)))
+}
+
+/// What a resource answers to any other method than these.
+pub fn only(allowed: &'static str) -> Route {
+    web::to(move || std::future::ready(Problem::Method(allowed)))
+}

@@ -1,0 +1,222 @@
+//! One cart, telling everything that happened to it and why: activity, every decision gate by gate, every text, every
+//! opening of its link, consents, opt-outs, orders.
+
+use actix_web::{HttpRequest, HttpResponse};
+
+use super::{Visit, id, show, story, story::Story, story::Text};
+use crate::{
+    domain::{
+        cart::Cart,
+        decide::{Gate as Asked, Verdict},
+        event::ConsentState,
+        id::CartId,
+        message::MessageState,
+        money::Money,
+        seal::ShopKeys,
+        time::Time,
+    },
+    pipeline::ingest,
+    store::{
+        self, Error, Read,
+        decision::Kept,
+        identity::{self, Subject},
+        shop::Shop,
+    },
+    web::{
+        problem::Problem,
+        view::{
+            Page, Section, Tone,
+            cart::{Cart as View, CartState, Entry, Gate, Item, Verdict as Mark},
+            format::{self, Shown as _},
+        },
+    },
+};
+
+pub async fn get(request: HttpRequest) -> Result<HttpResponse, Problem> {
+    let visit = Visit::begin(&request, Section::Carts).await?;
+    let id: CartId = id(&request)?;
+    let (shop, keys) = visit.shop().ok_or(Problem::NotFound)?;
+    let mut read = visit.read().await?;
+    let cart = store::cart::get(&mut read, keys, id).await?.ok_or(Problem::NotFound)?;
+    let story = Story::of(&mut read, keys, cart).await?;
+    let mut timeline = activity(shop, &story.cart);
+    timeline.extend(story.decisions.iter().map(|kept| decision(kept, &visit.page)));
+    let gateways = super::gateways::names(&mut read, visit.core(), keys).await?;
+    for text in &story.texts {
+        let through = gateways.get(&text.message.gateway).map_or("", String::as_str);
+        timeline.extend(self::text(text, through, &visit.core().public_url));
+    }
+    timeline.extend(permissions(&mut read, shop, keys, &story.cart).await?);
+    timeline.extend(orders(&mut read, keys, &story.cart).await?);
+    timeline.sort_by_key(|entry| entry.at);
+    let state = story.state(shop, visit.page.now);
+    show(&View {
+        id: id.to_string(),
+        value: story::value(shop, &story.cart),
+        who: story::who(shop, &story.cart),
+        country: story::country(&story.cart),
+        state,
+        items: items(&story.cart),
+        abandoned_at: story.cart.abandoned_at,
+        next: next(state, &story.why(shop, &visit.page)),
+        timeline,
+        erased: story.cart.erased_at.is_some(),
+        page: visit.page.clone(),
+    })
+}
+
+fn next(state: CartState, why: &str) -> String {
+    match state {
+        CartState::Open | CartState::Waiting => format!("{why}."),
+        CartState::Recovered | CartState::Bought | CartState::Lost => format!("{why}. Nothing more will be sent."),
+        CartState::NotTexted | CartState::Texted | CartState::Clicked => format!("{why}."),
+    }
+}
+
+fn items(cart: &Cart) -> Vec<Item> {
+    let total = |price: Money, quantity| Money::new(price.minor.saturating_mul(i64::from(quantity)), price.currency);
+    let items = cart.latest.items.iter();
+    items
+        .map(|item| Item {
+            name: item.title.clone(),
+            quantity: u64::from(item.quantity),
+            total: item.price.map(|price| total(price, item.quantity)),
+        })
+        .collect()
+}
+
+fn activity(shop: &Shop, cart: &Cart) -> Vec<Entry> {
+    let mut entries =
+        vec![Entry::new(cart.started_at, Tone::Quiet, "checkout begun").detail(story::value(shop, cart).shown())];
+    if cart.active_at() > cart.started_at {
+        entries.push(Entry::new(cart.active_at(), Tone::Quiet, "last change by the shopper"));
+    }
+    if let Some(at) = cart.abandoned_at {
+        let quiet = format::span(shop.rules.abandoned_after());
+        entries.push(Entry::new(at, Tone::Live, "counted as abandoned").detail(format!("{quiet} without activity")));
+    }
+    if let Some(at) = cart.bought_at {
+        entries.push(Entry::new(at, Tone::Good, "closed by an order"));
+    }
+    if let Some(at) = cart.deleted_at {
+        entries.push(Entry::new(at, Tone::Quiet, "checkout deleted"));
+    }
+    if let Some(at) = cart.erased_at {
+        entries.push(Entry::new(at, Tone::Quiet, "personal data erased"));
+    }
+    entries
+}
+
+fn decision(kept: &Kept, page: &Page) -> Entry {
+    let step = kept.step;
+    let (tone, what) = match kept.decision.verdict {
+        Verdict::Pass => (Tone::Live, format!("text {step}: every gate passed")),
+        Verdict::Wait(until) => (Tone::Live, format!("text {step}: waits until {}", format::moment(until, &page.zone))),
+        Verdict::Stop => (Tone::Quiet, format!("text {step}: not sent")),
+    };
+    let why = kept.decision.reason().map_or(String::new(), |gate| format::sentence_case(&gate.why));
+    Entry::new(kept.at, tone, what).detail(why).gates(kept.decision.gates.iter().map(gate).collect())
+}
+
+fn gate(asked: &Asked) -> Gate {
+    Gate {
+        name: asked.gate.words().to_owned(),
+        verdict: match asked.verdict {
+            Verdict::Pass => Mark::Pass,
+            Verdict::Wait(_) => Mark::Wait,
+            Verdict::Stop => Mark::Stop,
+        },
+        why: asked.why.clone(),
+    }
+}
+
+fn text(text: &Text, through: &str, public_url: &str) -> Vec<Entry> {
+    let (message, moments) = (&text.message, &text.message.moments);
+    let step = message.step;
+    let reason = |state: MessageState| {
+        if text.state() == state { message.reason.clone() } else { String::new() }
+    };
+    let mut queued = Entry::new(message.created_at, Tone::Live, format!("text {step} queued"))
+        .detail(format!("To {}", message.phone().masked()))
+        .anchor(message.id.to_string());
+    if message.words.text.is_empty() {
+        queued.detail = "Its words were erased".to_owned();
+    } else {
+        queued = queued.quote(story::quoted(&message.words.text, public_url));
+    }
+    let mut entries = vec![queued];
+    let mut note = |at: Option<Time>, tone, what: &str, detail: String| {
+        if let Some(at) = at {
+            entries.push(Entry::new(at, tone, format!("text {step} {what}")).detail(detail));
+        }
+    };
+    let parts = format::number_of(u64::from(message.segments), "part", "parts");
+    let cost = message.cost.map(|cost| cost.shown());
+    let sent: Vec<String> =
+        [through.to_owned(), parts].into_iter().chain(cost).filter(|part| !part.is_empty()).collect();
+    note(moments.accepted_at, Tone::Live, "sent", sent.join(" · "));
+    note(moments.unknown_at, Tone::Bad, "of unknown outcome: not sent again by itself", reason(MessageState::Unknown));
+    note(moments.refused_at, Tone::Bad, "refused", reason(MessageState::Refused));
+    note(moments.delivered_at, Tone::Good, "delivered", String::new());
+    note(moments.undelivered_at, Tone::Bad, "not delivered", reason(MessageState::Undelivered));
+    note(moments.cancelled_at, Tone::Quiet, "cancelled", reason(MessageState::Cancelled));
+    note(moments.expired_at, Tone::Bad, "came too late", reason(MessageState::Expired));
+    entries.extend(text.clicks.iter().map(|click| {
+        let (tone, what) = if click.is_human() { (Tone::Good, "tapped") } else { (Tone::Quiet, "opened, not counted") };
+        Entry::new(click.at, tone, format!("link of text {step} {what}")).detail(story::opening(click))
+    }));
+    entries
+}
+
+/// What the phone's owner allowed and took back, for this shop.
+async fn permissions(read: &mut Read, shop: &Shop, keys: &ShopKeys, cart: &Cart) -> Result<Vec<Entry>, Error> {
+    let latest = &cart.latest;
+    let Some(phone) = ingest::textable(shop, &latest.who, latest.country.as_deref()) else { return Ok(Vec::new()) };
+    let index = store::consent::phone_index(keys, &phone);
+    let (consents, outs) = store::consent::of_phone(read, keys, &index).await?;
+    let consents = consents.into_iter().map(|consent| {
+        let (tone, what) = match consent.state {
+            ConsentState::Granted => (Tone::Good, "consent for SMS given"),
+            ConsentState::Pending => (Tone::Live, "consent for SMS asked for"),
+            ConsentState::Withdrawn => (Tone::Bad, "consent for SMS taken back"),
+            ConsentState::NotGiven => (Tone::Quiet, "consent for SMS not given"),
+        };
+        Entry::new(consent.at, tone, what).detail(format!("By {}", consent.proof.source))
+    });
+    let outs = outs
+        .into_iter()
+        .map(|out| Entry::new(out.at, Tone::Bad, "opted out").detail(format!("By {}: no text follows", out.source)));
+    Ok(consents.chain(outs).collect())
+}
+
+/// Orders of the same person or checkout, with what was credited.
+async fn orders(read: &mut Read, keys: &ShopKeys, cart: &Cart) -> Result<Vec<Entry>, Error> {
+    let mut found = Vec::new();
+    for (_, value) in identity::names(read, keys, Subject::Cart(cart.id)).await? {
+        found.extend(identity::orders(read, keys, &value).await?);
+    }
+    found.sort_unstable();
+    found.dedup();
+    let mut entries = Vec::new();
+    for id in found {
+        let Some(order) = store::order::get(read, keys, id).await? else { continue };
+        let Some(placed_at) = order.placed_at.filter(|&at| at >= cart.started_at) else { continue };
+        let winner = store::credit::evidence(read, keys, id).await?.and_then(|verdict| verdict.winner);
+        let said = match winner {
+            Some(winner) => format!("{} to text {}", format::sentence_case(winner.class.name()), winner.step),
+            None => "Credited to no text".to_owned(),
+        };
+        let latest = &order.latest;
+        let what = format!("order {} placed", latest.number);
+        let entry = Entry::new(placed_at, Tone::Good, what).detail(format!("{} · {said}", latest.total.shown()));
+        entries.push(entry.link("why", format!("/orders/{id}")));
+        for refund in store::order::refunds(read, keys, &latest.external_id).await? {
+            let what = format!("{} of order {} given back", refund.amount.shown(), latest.number);
+            entries.push(Entry::new(refund.at, Tone::Quiet, what));
+        }
+        if let Some(at) = order.cancelled_at {
+            entries.push(Entry::new(at, Tone::Quiet, format!("order {} cancelled", latest.number)));
+        }
+    }
+    Ok(entries)
+}

@@ -1,0 +1,107 @@
+//! The overview: what texts brought back, what needs a person, where carts stop; and how far the set-up is until then.
+
+use actix_web::{HttpRequest, HttpResponse};
+
+use super::{
+    Visit,
+    figures::{self, count},
+    gateways, shops, show,
+};
+use crate::{
+    domain::{
+        message::MessageState,
+        seal::ShopKeys,
+        time::{DAY, Time},
+    },
+    store::{self, Read, cart::Filter, inbox, shop::Shop},
+    web::{
+        problem::Problem,
+        view::{
+            Section,
+            funnel::Funnel,
+            need::Need,
+            overview::{Overview, SetUp},
+        },
+    },
+};
+
+pub async fn get(request: HttpRequest) -> Result<HttpResponse, Problem> {
+    let visit = Visit::begin(&request, Section::Overview).await?;
+    let mut page = Overview {
+        takings: Vec::new(),
+        holdout: None,
+        texts: 0,
+        texts_before: None,
+        cost: Vec::new(),
+        opt_outs: 0,
+        funnel: Funnel::default(),
+        needs: Vec::new(),
+        set_up: Some(SetUp::default()),
+        page: visit.page.clone(),
+    };
+    if let Some((shop, keys)) = visit.shop() {
+        let mut read = visit.read().await?;
+        page.set_up = set_up(&mut read, &visit, shop, keys).await?;
+        page.needs = needs(&mut read, &visit, shop, keys).await?;
+        drop(read);
+        let figures = figures::of(&visit, shop, keys).await?;
+        let total = &figures.report.total;
+        page.takings = figures.takings(shop);
+        page.texts = count(total.counts.texts);
+        page.texts_before = figures.before.as_ref().map(|before| count(before.total.counts.texts));
+        page.cost = figures::cost(total);
+        page.opt_outs = count(total.counts.opt_outs);
+        page.funnel = figures.funnel;
+    }
+    show(&page)
+}
+
+const EVER: (Time, Time) = (Time::FIRST, Time::LAST);
+
+/// `None` once a cart was seen.
+async fn set_up(read: &mut Read, visit: &Visit, shop: &Shop, keys: &ShopKeys) -> Result<Option<SetUp>, Problem> {
+    let newest = crate::domain::id::CartId::new(i64::MAX);
+    if !store::cart::list(read, keys, Filter::All, EVER, newest, 1).await?.is_empty() {
+        return Ok(None);
+    }
+    let accounts = gateways::all(read, visit.core(), keys).await?;
+    let webhook = shops::connection(read, shop, visit.page.now).await?.last_webhook_at.is_some();
+    Ok(Some(SetUp { shop: true, gateway: !accounts.is_empty(), webhook, cart: false }))
+}
+
+async fn needs(read: &mut Read, visit: &Visit, shop: &Shop, keys: &ShopKeys) -> Result<Vec<Need>, Problem> {
+    let now = visit.page.now;
+    let mut needs = Vec::new();
+    let tally = store::message::tally(read, keys).await?;
+    let unknown = tally.iter().filter(|each| each.state == MessageState::Unknown).map(|each| each.messages).sum();
+    if unknown > 0 {
+        needs.push(Need::UnknownOutcomes { messages: unknown });
+    }
+    let accounts = gateways::all(read, visit.core(), keys).await?;
+    if accounts.is_empty() {
+        let carts = store::cart::count(read, keys, Filter::Held, (now - DAY, now)).await?;
+        needs.push(Need::NoGateway { carts });
+    }
+    needs.extend(
+        accounts
+            .into_iter()
+            .filter(|account| account.paused_at.is_some())
+            .map(|account| Need::GatewayPaused { gateway: account.name, why: account.pause_reason }),
+    );
+    let connection = shops::connection(read, shop, now).await?;
+    let (id, name) = (shop.id.to_string(), shop.name.clone());
+    if connection.last_failure.is_some() {
+        let failures = connection.signature_failures;
+        needs.push(Need::BadSignatures { id: id.clone(), name: name.clone(), failures });
+    }
+    if let (true, Some(since), Some(usual_per_hour)) =
+        (connection.is_quiet(&now), connection.last_webhook_at, connection.usual_per_hour)
+    {
+        needs.push(Need::ShopQuiet { id, name, since, usual_per_hour });
+    }
+    let deliveries = store::inbox::count(read, shop.id, inbox::Filter::Unreadable, Time::FIRST).await?;
+    if deliveries > 0 {
+        needs.push(Need::Unreadable { deliveries });
+    }
+    Ok(needs)
+}

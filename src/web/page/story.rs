@@ -1,0 +1,242 @@
+//! A cart's story: what its facts amount to for people. Decides in which state a cart is shown and in which words; every
+//! fact in it is the store's.
+
+use crate::{
+    domain::{
+        attribution::Class,
+        cart::Cart,
+        click::explain,
+        decide::{GateName, Verdict},
+        message::MessageState,
+        money::Money,
+        seal::ShopKeys,
+        time::{HOUR, Time},
+    },
+    pipeline::ingest,
+    store::{self, Error, Read, click::Click, decision::Kept, message::Message, shop::Shop},
+    web::view::{Page, cart::CartState, format, message::state_label},
+};
+
+/// A text with what became of it.
+pub struct Text {
+    pub message: Message,
+    pub clicks: Vec<Click>,
+    pub credits: Vec<store::credit::Line>,
+}
+
+impl Text {
+    pub fn state(&self) -> MessageState {
+        self.message.moments.state()
+    }
+
+    pub fn is_tapped(&self) -> bool {
+        self.clicks.iter().any(Click::is_human)
+    }
+
+    /// Whether an order is credited to it: assisted ones are shown apart.
+    pub fn is_credited(&self) -> bool {
+        self.credits.iter().any(|line| line.class == Class::Credited.name())
+    }
+}
+
+pub struct Story {
+    pub cart: Cart,
+    pub texts: Vec<Text>,
+    pub decisions: Vec<Kept>,
+}
+
+impl Story {
+    pub async fn of(read: &mut Read, keys: &ShopKeys, cart: Cart) -> Result<Story, Error> {
+        let mut texts = Vec::new();
+        // Nothing is decided or sent before a cart counts as abandoned.
+        let decisions = match cart.abandoned_at {
+            Some(_) => store::decision::of_cart(read, keys, cart.id).await?,
+            None => Vec::new(),
+        };
+        if !decisions.is_empty() {
+            for message in store::message::of_cart(read, keys, cart.id).await? {
+                let clicks = store::click::of_message(read, keys, message.id).await?;
+                let credits = store::credit::of_message(read, keys, message.id).await?;
+                texts.push(Text { message, clicks, credits });
+            }
+        }
+        Ok(Story { cart, texts, decisions })
+    }
+
+    pub fn state(&self, shop: &Shop, now: Time) -> CartState {
+        if self.texts.iter().any(Text::is_credited) {
+            return CartState::Recovered;
+        }
+        if self.cart.bought_at.is_some() {
+            return CartState::Bought;
+        }
+        if self.cart.abandoned_at.is_none() {
+            return if self.cart.is_open() { CartState::Open } else { CartState::NotTexted };
+        }
+        let left = self.texts.iter().filter(|text| text.message.moments.may_have_left());
+        let Some(last) = left.map(|text| text.message.created_at).max() else {
+            return if self.is_waiting() { CartState::Waiting } else { CartState::NotTexted };
+        };
+        let window = HOUR * shop.rules.click_window_hours;
+        if !self.cart.is_open() || now.since(last) > window {
+            CartState::Lost
+        } else if self.texts.iter().any(Text::is_tapped) {
+            CartState::Clicked
+        } else {
+            CartState::Texted
+        }
+    }
+
+    fn is_waiting(&self) -> bool {
+        let queued = self.texts.iter().any(|text| text.state() == MessageState::Queued);
+        let decided = self.decisions.last().map(|kept| kept.decision.verdict);
+        self.cart.is_open() && (queued || matches!(decided, None | Some(Verdict::Wait(_))))
+    }
+
+    /// Why it stands there, in a sentence.
+    pub fn why(&self, shop: &Shop, page: &Page) -> String {
+        match self.state(shop, page.now) {
+            CartState::Open => {
+                let quiet = format::span(shop.rules.abandoned_after());
+                format!("Counts as abandoned after {quiet} without activity")
+            }
+            CartState::Recovered => {
+                let text = self.texts.iter().find(|text| text.is_credited());
+                text.map_or(String::new(), |text| format!("Ordered after a tap on text {}", text.message.step))
+            }
+            CartState::Bought if self.texts.iter().any(|text| !text.credits.is_empty()) => {
+                "Ordered after a text that nobody tapped".to_owned()
+            }
+            CartState::Bought => "Ordered, with no tap on a text before".to_owned(),
+            CartState::Waiting | CartState::NotTexted => self.held(page),
+            CartState::Texted | CartState::Clicked | CartState::Lost => self.last_text(),
+        }
+    }
+
+    fn held(&self, page: &Page) -> String {
+        if self.cart.erased_at.is_some() {
+            return "Erased".to_owned();
+        }
+        if self.cart.deleted_at.is_some() {
+            return "The checkout was deleted".to_owned();
+        }
+        if let Some(text) = self.texts.iter().find(|text| text.state() != MessageState::Queued) {
+            return self.one_text(text);
+        }
+        let Some(kept) = self.decisions.last() else { return "Its first text is decided within seconds".to_owned() };
+        match (kept.decision.reason(), kept.decision.verdict) {
+            (Some(gate), Verdict::Wait(until)) => {
+                let moment = format::moment(until, &page.zone);
+                format!("Text {} waits until {moment}: {}", kept.step, gate.why)
+            }
+            (Some(gate), _) => format::sentence_case(&reason(gate.gate, &gate.why)),
+            (None, _) => format!("Text {} is queued", kept.step),
+        }
+    }
+
+    fn last_text(&self) -> String {
+        self.texts.iter().rev().find(|text| text.message.moments.may_have_left()).map_or(String::new(), |text| {
+            let tapped = if text.is_tapped() { ", tapped, not bought" } else { "" };
+            format!("{}{tapped}", self.one_text(text))
+        })
+    }
+
+    fn one_text(&self, text: &Text) -> String {
+        let (state, why) = (state_label(text.state()).to_lowercase(), &text.message.reason);
+        let why = if why.is_empty() { String::new() } else { format!(": {why}") };
+        format!("Text {} {state}{why}", text.message.step)
+    }
+}
+
+/// A gate's verdict as a sentence of its own.
+fn reason(gate: GateName, why: &str) -> String {
+    match gate {
+        GateName::Consent => format!("no consent for SMS: {why}"),
+        GateName::Number => format!("the number: {why}"),
+        _ => why.to_owned(),
+    }
+}
+
+/// `Ana, …4455`: enough to know a cart by, not enough to call anybody.
+pub fn who(shop: &Shop, cart: &Cart) -> String {
+    let latest = &cart.latest;
+    let phone = ingest::textable(shop, &latest.who, latest.country.as_deref()).map(|phone| phone.masked());
+    let contact = phone.or_else(|| latest.who.email_key().as_deref().and_then(masked_email));
+    let name = latest.first_name.as_deref().map(str::trim).filter(|name| !name.is_empty());
+    match (name, contact) {
+        (Some(name), Some(contact)) => format!("{name}, {contact}"),
+        (Some(name), None) => name.to_owned(),
+        (None, Some(contact)) => contact,
+        (None, None) => "Somebody".to_owned(),
+    }
+}
+
+/// `a…@example.com`
+fn masked_email(email: &str) -> Option<String> {
+    let (name, host) = email.rsplit_once('@')?;
+    Some(format!("{}…@{host}", name.chars().next()?))
+}
+
+pub fn value(shop: &Shop, cart: &Cart) -> Money {
+    cart.latest.total.unwrap_or(Money::new(0, shop.currency))
+}
+
+pub fn country(cart: &Cart) -> Option<String> {
+    cart.latest.country.clone().filter(|country| !country.is_empty())
+}
+
+/// What an opening of a link was, in words.
+pub fn opening(click: &Click) -> &'static str {
+    match click.verdict.as_str() {
+        "" => "Being judged",
+        store::click::HUMAN => "Opened by a person",
+        code => explain(code),
+    }
+}
+
+/// A text as it looked, with the part of each link that opens the cart left out: whoever reads a page must not be able to
+/// follow it as the shopper.
+pub fn quoted(text: &str, public_url: &str) -> String {
+    let mut quoted = String::with_capacity(text.len());
+    for word in text.split_inclusive(char::is_whitespace) {
+        let hidden = ["/r/", "/o/"].iter().find_map(|path| {
+            let start = format!("{public_url}{path}");
+            word.find(&start).and_then(|at| word.get(..at + start.len()))
+        });
+        match hidden {
+            Some(shown) => {
+                quoted.push_str(shown);
+                quoted.push('…');
+                quoted.extend(word.chars().last().filter(|last| last.is_whitespace()));
+            }
+            None => quoted.push_str(word),
+        }
+    }
+    quoted
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_quoted_text_opens_nothing() {
+        #[track_caller]
+        fn check(text: &str, expected: &str) {
+            assert_eq!(quoted(text, "https://s.example"), expected);
+        }
+        check("Hi: https://s.example/r/AbC-_9 bye", "Hi: https://s.example/r/… bye");
+        check("Hi: https://s.example/r/AbC-_9", "Hi: https://s.example/r/…");
+        check(
+            "https://s.example/r/a\nStop: https://s.example/o/b",
+            "https://s.example/r/…\nStop: https://s.example/o/…",
+        );
+        check("https://shop.example/r/a", "https://shop.example/r/a");
+    }
+
+    #[test]
+    fn an_address_is_masked() {
+        assert_eq!(masked_email("ana@example.com").as_deref(), Some("a…@example.com"));
+        assert_eq!(masked_email("@example.com"), None);
+    }
+}

@@ -1,0 +1,41 @@
+//! Error pages: what happened, what is safe, what to do next. Never why in technical words: that is in the log, under
+//! the id shown.
+
+use askama::Template;
+
+#[derive(Clone, Debug, Template)]
+#[template(path = "page/error.html")]
+pub struct ErrorPage {
+    pub kind: Kind,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Kind {
+    NotFound,
+    /// The id finds it in the log.
+    Broken {
+        id: String,
+    },
+    /// Starting, stopping or out of breath: worth another try after so many seconds.
+    Busy {
+        retry_seconds: u64,
+    },
+}
+
+impl ErrorPage {
+    pub fn status(&self) -> u16 {
+        match self.kind {
+            Kind::NotFound => 404,
+            Kind::Broken { .. } => 500,
+            Kind::Busy { .. } => 503,
+        }
+    }
+
+    pub fn answer(&self) -> String {
+        match &self.kind {
+            Kind::NotFound => "There is no page here.".to_owned(),
+            Kind::Broken { .. } => "Something of ours broke.".to_owned(),
+            Kind::Busy { retry_seconds } => format!("Cartback is busy. Please try again in {retry_seconds} s."),
+        }
+    }
+}

@@ -1,0 +1,160 @@
+//! Where carts stop: a row per stage, all bars on the scale of the first.
+
+use super::format;
+use crate::domain::money::Money;
+
+/// How far a cart came. The figures of a funnel are carts, at every stage.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stage {
+    Abandoned,
+    Reachable,
+    Texted,
+    Delivered,
+    Clicked,
+    Recovered,
+}
+
+impl Stage {
+    pub fn label(&self) -> &'static str {
+        match self {
+            Stage::Abandoned => "Abandoned",
+            Stage::Reachable => "Reachable",
+            Stage::Texted => "Texted",
+            Stage::Delivered => "Delivered",
+            Stage::Clicked => "Tapped",
+            Stage::Recovered => "Recovered",
+        }
+    }
+
+    pub fn definition(&self) -> &'static str {
+        match self {
+            Stage::Abandoned => "Carts without activity for the shop’s waiting time, and without an order until then.",
+            Stage::Reachable => {
+                "Of those, carts with a mobile number, a recorded consent and no opt-out: we were allowed to text."
+            }
+            Stage::Texted => "Of those, carts for which at least one text was accepted by a gateway.",
+            Stage::Delivered => {
+                "Of those, carts with a text the carrier reported delivered, or whose link a person opened."
+            }
+            Stage::Clicked => {
+                "Of those, carts whose link a person opened. Previews, scanners and bots are kept but not counted."
+            }
+            Stage::Recovered => "Of those, carts that became an order credited to a text.",
+        }
+    }
+
+    /// The carts this figure counts.
+    pub fn href(&self) -> &'static str {
+        match self {
+            Stage::Abandoned => "/carts?state=abandoned",
+            Stage::Reachable => "/carts?state=reachable",
+            Stage::Texted => "/carts?state=texted",
+            Stage::Delivered => "/carts?state=delivered",
+            Stage::Clicked => "/carts?state=clicked",
+            Stage::Recovered => "/carts?state=recovered",
+        }
+    }
+
+    /// The carts that came to the stage before and stopped there, where that is a list of its own.
+    pub fn stopped_href(&self) -> Option<&'static str> {
+        match self {
+            Stage::Reachable => Some("/carts?state=unreachable"),
+            Stage::Texted => Some("/carts?state=held"),
+            Stage::Delivered => Some("/messages?state=undelivered"),
+            _ => None,
+        }
+    }
+}
+
+#[derive(Clone, Debug)]
+pub struct Step {
+    pub stage: Stage,
+    pub carts: u64,
+    /// What the carts were worth that came to the stage before and not to this one, per currency.
+    pub left: Vec<Money>,
+}
+
+#[derive(Clone, Debug, Default)]
+pub struct Funnel(pub Vec<Step>);
+
+/// A step with what can only be said beside the others.
+pub struct Row<'a> {
+    pub step: &'a Step,
+    /// Of the bar of the first step.
+    pub width: String,
+    /// Of the step before; `None` for the first.
+    pub share: Option<String>,
+}
+
+impl Funnel {
+    pub fn is_empty(&self) -> bool {
+        self.0.iter().all(|step| step.carts == 0)
+    }
+
+    pub fn rows(&self) -> Vec<Row<'_>> {
+        let first = self.0.first().map_or(0, |step| step.carts).max(1);
+        let before = std::iter::once(None).chain(self.0.iter().map(Some));
+        self.0
+            .iter()
+            .zip(before)
+            .map(|(step, before)| Row {
+                step,
+                width: format!("{:.2}%", (step.carts as f64 / first as f64 * 100.0).min(100.0)),
+                share: before.map(|before| match format::rate(step.carts, before.carts) {
+                    counts if counts.contains(" of ") => counts,
+                    share => format!("{share} of {}", before.stage.label().to_lowercase()),
+                }),
+            })
+            .collect()
+    }
+
+    pub fn carts(&self, stage: Stage) -> u64 {
+        self.0.iter().find(|step| step.stage == stage).map_or(0, |step| step.carts)
+    }
+
+    /// The sentence above the bars: where most of what could be won stops.
+    pub fn sentence(&self) -> String {
+        let (abandoned, recovered) = (self.carts(Stage::Abandoned), self.carts(Stage::Recovered));
+        match abandoned {
+            0 => "No cart was abandoned in this period.".to_owned(),
+            _ => format!(
+                "{} abandoned carts were recovered; {} could be texted.",
+                format::out_of(recovered, abandoned),
+                format::count(self.carts(Stage::Reachable)),
+            ),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn funnel(carts: &[(Stage, u64)]) -> Funnel {
+        Funnel(carts.iter().map(|&(stage, carts)| Step { stage, carts, left: Vec::new() }).collect())
+    }
+
+    #[test]
+    fn shares_are_of_the_step_before() {
+        let funnel =
+            funnel(&[(Stage::Abandoned, 400), (Stage::Reachable, 100), (Stage::Texted, 20), (Stage::Clicked, 3)]);
+        let shares: Vec<_> = funnel.rows().into_iter().map(|row| (row.width, row.share.unwrap_or_default())).collect();
+        let expected = [
+            ("100.00%", ""),
+            ("25.00%", "25\u{a0}% of abandoned"),
+            ("5.00%", "20\u{a0}% of reachable"),
+            ("0.75%", "3 of 20"),
+        ];
+        assert_eq!(shares, expected.map(|(width, share)| (width.to_owned(), share.to_owned())));
+    }
+
+    #[test]
+    fn an_empty_funnel_says_so() {
+        assert!(funnel(&[(Stage::Abandoned, 0)]).is_empty());
+        assert_eq!(Funnel::default().sentence(), "No cart was abandoned in this period.");
+        assert_eq!(
+            funnel(&[(Stage::Abandoned, 412), (Stage::Recovered, 31)]).sentence(),
+            "31 of 412 abandoned carts were recovered; 0 could be texted."
+        );
+    }
+}

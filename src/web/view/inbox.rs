@@ -1,0 +1,171 @@
+//! The inbox: every raw body that arrived, what was made of it, and a way to try again.
+
+use askama::Template;
+
+use super::{
+    Choice, Page, Pager, Tone,
+    format::{self, Shown as _},
+    query,
+};
+use crate::domain::time::Time;
+
+#[derive(Clone, Debug, Template)]
+#[template(path = "page/inbox.html")]
+pub struct Inbox {
+    pub page: Page,
+    pub filter: Filter,
+    /// How many the filter leaves, of the last 24 hours.
+    pub today: u64,
+    pub unreadable_today: u64,
+    /// Whether anything arrived ever.
+    pub is_new: bool,
+    pub rows: Vec<DeliveryRow>,
+    pub pager: Pager,
+}
+
+#[derive(Clone, Debug)]
+pub struct DeliveryRow {
+    /// `dlv_…`
+    pub id: String,
+    /// Who sent it: the shop's or the gateway's name.
+    pub from: String,
+    /// In the sender's words; "" where it has none.
+    pub topic: String,
+    pub bytes: u64,
+    pub received_at: Time,
+    pub verdict: Verdict,
+    /// How often it was applied again by hand.
+    pub replays: u64,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    Waiting,
+    Applied {
+        events: u64,
+    },
+    /// A topic that means nothing to us.
+    Ignored,
+    /// Kept; the bytes can be read again once the reader learnt how.
+    Unreadable {
+        why: String,
+    },
+}
+
+impl DeliveryRow {
+    pub fn label(&self) -> &'static str {
+        match self.verdict {
+            Verdict::Waiting => "Waiting",
+            Verdict::Applied { .. } => "Applied",
+            Verdict::Ignored => "Ignored",
+            Verdict::Unreadable { .. } => "Unreadable",
+        }
+    }
+
+    pub fn tone(&self) -> Tone {
+        match self.verdict {
+            Verdict::Waiting => Tone::Live,
+            Verdict::Applied { .. } => Tone::Good,
+            Verdict::Ignored => Tone::Quiet,
+            Verdict::Unreadable { .. } => Tone::Bad,
+        }
+    }
+
+    pub fn detail(&self) -> String {
+        let said = match &self.verdict {
+            Verdict::Waiting => "its turn comes within seconds".to_owned(),
+            Verdict::Applied { events } => format::number_of(*events, "event", "events"),
+            Verdict::Ignored => "not a topic we use".to_owned(),
+            Verdict::Unreadable { why } => why.clone(),
+        };
+        match self.replays {
+            0 => said,
+            times => format!("{said} · {}", format::number_of(times, "replay", "replays")),
+        }
+    }
+
+    pub fn size(&self) -> String {
+        format::size(self.bytes)
+    }
+
+    /// Applying a delivery twice changes nothing, so anything that had its turn may have another.
+    pub fn can_replay(&self) -> bool {
+        self.verdict != Verdict::Waiting
+    }
+}
+
+/// What `/inbox?verdict=` understands.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Filter {
+    #[default]
+    All,
+    Unreadable,
+    Waiting,
+    Applied,
+    Ignored,
+}
+
+impl Filter {
+    pub const ALL: [Filter; 5] = [Filter::All, Filter::Unreadable, Filter::Waiting, Filter::Applied, Filter::Ignored];
+
+    pub fn parse(text: &str) -> Filter {
+        Filter::ALL.into_iter().find(|filter| filter.name() == text).unwrap_or_default()
+    }
+
+    pub fn name(&self) -> &'static str {
+        match self {
+            Filter::All => "",
+            Filter::Unreadable => "unreadable",
+            Filter::Waiting => "waiting",
+            Filter::Applied => "applied",
+            Filter::Ignored => "ignored",
+        }
+    }
+
+    fn label(self) -> &'static str {
+        match self {
+            Filter::All => "All",
+            Filter::Unreadable => "Unreadable",
+            Filter::Waiting => "Waiting",
+            Filter::Applied => "Applied",
+            Filter::Ignored => "Ignored",
+        }
+    }
+}
+
+impl Inbox {
+    pub fn answer(&self) -> String {
+        if self.is_new {
+            return "Nothing has arrived yet.".to_owned();
+        }
+        let deliveries = format::sentence_case(&format::number_of(self.today, "delivery", "deliveries"));
+        match self.unreadable_today {
+            0 => format!("{deliveries} in the last 24 h, every one readable."),
+            some => format!("{deliveries} in the last 24 h; {} could not be read.", format::count(some)),
+        }
+    }
+
+    pub fn choices(&self) -> Vec<Choice> {
+        Filter::ALL
+            .into_iter()
+            .map(|filter| Choice {
+                label: filter.label(),
+                href: self.page.href(&query("/inbox", &[("verdict", filter.name())])),
+                current: filter == self.filter,
+                count: (filter == Filter::Unreadable && self.unreadable_today > 0).then_some(self.unreadable_today),
+            })
+            .collect()
+    }
+
+    pub fn first_href(&self) -> String {
+        self.list_href("")
+    }
+
+    pub fn next_href(&self) -> Option<String> {
+        self.pager.next.as_deref().map(|after| self.list_href(after))
+    }
+
+    fn list_href(&self, after: &str) -> String {
+        self.page.href(&query("/inbox", &[("verdict", self.filter.name()), ("after", after)]))
+    }
+}

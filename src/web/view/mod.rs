@@ -1,0 +1,351 @@
+//! Pages as values: one struct per page, filled by a handler from the store, rendered by the template of the same name.
+//! A view decides wording and order; it never reads the database, the clock or a request, and never sums.
+//!
+//! # Where things live
+//!
+//! | path | page | also accepts |
+//! |---|---|---|
+//! | `/` | [`overview`] | |
+//! | `/carts` | [`cart::Carts`] | `state` = a [`cart::Filter`], `q` (a whole phone, e-mail, order number, customer or checkout id), `day`, `after` (cursor) |
+//! | `/carts/{cart_…}` | [`cart::Cart`] | `#msg_…` jumps to a text |
+//! | `/messages` | [`message::Messages`] | `state` = a `MessageState` name, `after` |
+//! | `/orders/{ord_…}` | [`order::Order`] | |
+//! | `/report` | [`report::Report`] | |
+//! | `/shops`, `/shops/{n}` | [`shop::Shops`], [`shop::Shop`] | |
+//! | `/gateways` | [`gateway::Gateways`] | `POST /gateways/{gw_…}/pause`, `…/resume` |
+//! | `/inbox` | [`inbox::Inbox`] | `verdict` = an [`inbox::Filter`], `after`; `POST /inbox/{dlv_…}/replay` |
+//! | `/sign-in`, `/sign-in/{token}` | [`sign_in::SignIn`] | `POST /sign-in/{token}`, `POST /sign-out` |
+//! | `/o/{token}` | [`public::OptOut`] | `POST` opts out |
+//! | `/r/{token}` | [`public::LinkGone`], when the link no longer leads anywhere | |
+//! | `/demo/phone` | [`demo::Phone`] | `phone`; `POST /demo/phone` with `phone`, `text` replies |
+//! | `/demo/checkout/{token}` | [`demo::Checkout`] | `POST` places the order |
+//! | `/demo/skip` | | `POST` with `minutes` moves the demo's clock |
+//! | `/assets/…` | css, js, icon | |
+//!
+//! Every signed-in page accepts `shop` (a number) and `days` (7, 30 or 90). A form that changes anything carries `csrf`.
+//!
+//! # How to add a page
+//! Write `view/x.rs` with the struct and its `answer()`, `templates/page/x.html` extending `layout.html`, rich and empty
+//! samples in `sample.rs`. The first line of a page answers its question in one sentence with a number.
+
+pub mod format;
+pub mod chart;
+pub mod takings;
+pub mod funnel;
+pub mod need;
+pub mod overview;
+pub mod cart;
+pub mod message;
+pub mod order;
+pub mod report;
+pub mod shop;
+pub mod gateway;
+pub mod inbox;
+pub mod sign_in;
+pub mod public;
+pub mod demo;
+pub mod error;
+#[cfg(test)]
+mod sample;
+
+use std::fmt;
+
+use askama::filters::HtmlSafe;
+use jiff::tz::TimeZone;
+
+use crate::domain::time::Time;
+
+/// What frames every signed-in page.
+#[derive(Clone, Debug)]
+pub struct Page {
+    pub section: Section,
+    /// Every shop this person may see, by name.
+    pub shops: Vec<ShopChoice>,
+    /// The chosen one; `None` only while there is none.
+    pub shop: Option<ShopChoice>,
+    pub days: Days,
+    pub now: Time,
+    /// The chosen shop's zone, UTC without one.
+    pub zone: TimeZone,
+    /// Goes into every form; empty when another defence stands in for it.
+    pub csrf: String,
+    pub signed_in_as: String,
+    /// What the last `POST` did, in a sentence, shown once.
+    pub notice: Option<String>,
+    pub demo: Option<demo::Bar>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ShopChoice {
+    pub id: String,
+    pub name: String,
+}
+
+/// The places of the main navigation, in its order.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Section {
+    Overview,
+    Carts,
+    Messages,
+    Report,
+    Shops,
+    Gateways,
+    Inbox,
+}
+
+impl Section {
+    pub const ALL: [Section; 7] = [
+        Section::Overview,
+        Section::Carts,
+        Section::Messages,
+        Section::Report,
+        Section::Shops,
+        Section::Gateways,
+        Section::Inbox,
+    ];
+
+    pub fn label(&self) -> &'static str {
+        match self {
+            Section::Overview => "Overview",
+            Section::Carts => "Carts",
+            Section::Messages => "Messages",
+            Section::Report => "Report",
+            Section::Shops => "Shops",
+            Section::Gateways => "Gateways",
+            Section::Inbox => "Inbox",
+        }
+    }
+
+    pub fn path(&self) -> &'static str {
+        match self {
+            Section::Overview => "/",
+            Section::Carts => "/carts",
+            Section::Messages => "/messages",
+            Section::Report => "/report",
+            Section::Shops => "/shops",
+            Section::Gateways => "/gateways",
+            Section::Inbox => "/inbox",
+        }
+    }
+
+    /// Whether its figures are of a period.
+    fn has_period(self) -> bool {
+        matches!(self, Section::Overview | Section::Report)
+    }
+}
+
+/// The period a page's figures are of: the last so many of the shop's own days, today included.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Days {
+    Week,
+    #[default]
+    Month,
+    Quarter,
+}
+
+impl Days {
+    pub const ALL: [Days; 3] = [Days::Week, Days::Month, Days::Quarter];
+
+    /// Anything but 7, 30 and 90 is 30.
+    pub fn parse(text: &str) -> Days {
+        Days::ALL.into_iter().find(|days| days.number().to_string() == text).unwrap_or_default()
+    }
+
+    pub fn number(&self) -> u16 {
+        match self {
+            Days::Week => 7,
+            Days::Month => 30,
+            Days::Quarter => 90,
+        }
+    }
+}
+
+impl Page {
+    /// A path of ours that stays with the chosen shop and period.
+    pub fn href(&self, path: &str) -> String {
+        self.href_for(path, self.shop.as_ref(), self.days)
+    }
+
+    /// The page of one object: `page.object("carts", row.id)`.
+    pub fn object(&self, kind: &str, id: &str) -> String {
+        self.href(&format!("/{kind}/{id}"))
+    }
+
+    /// This section for another shop.
+    pub fn href_shop(&self, shop: &ShopChoice) -> String {
+        self.href_for(self.section.path(), Some(shop), self.days)
+    }
+
+    /// This section for another period.
+    pub fn href_days(&self, days: &Days) -> String {
+        self.href_for(self.section.path(), self.shop.as_ref(), *days)
+    }
+
+    fn href_for(&self, path: &str, shop: Option<&ShopChoice>, days: Days) -> String {
+        let (path, fragment) = path.split_once('#').map_or((path, None), |(path, fragment)| (path, Some(fragment)));
+        let mut href = path.to_owned();
+        let mut add = |name: &str, value: &str| {
+            href.push(if href.contains('?') { '&' } else { '?' });
+            href.push_str(&url::form_urlencoded::Serializer::new(String::new()).append_pair(name, value).finish());
+        };
+        if let Some(shop) = shop.filter(|_| self.shops.len() > 1) {
+            add("shop", &shop.id);
+        }
+        if days != Days::default() {
+            add("days", &days.number().to_string());
+        }
+        if let Some(fragment) = fragment {
+            href.push('#');
+            href.push_str(fragment);
+        }
+        href
+    }
+
+    pub fn sections(&self) -> &'static [Section] {
+        &Section::ALL
+    }
+
+    pub fn periods(&self) -> &'static [Days] {
+        if self.section.has_period() { &Days::ALL } else { &[] }
+    }
+
+    pub fn is_chosen(&self, shop: &ShopChoice) -> bool {
+        self.shop.as_ref() == Some(shop)
+    }
+
+    pub fn shop_name(&self) -> &str {
+        self.shop.as_ref().map_or("No shop yet", |shop| &shop.name)
+    }
+
+    /// Said once at the foot of a page, so that every time on it may stay short.
+    pub fn zone_note(&self) -> String {
+        match (&self.shop, self.zone.iana_name()) {
+            (Some(shop), Some(zone)) => format!("Times are {}’s own ({zone}).", shop.name),
+            _ => "Times are UTC.".to_owned(),
+        }
+    }
+
+    pub fn clock(&self, at: &Time) -> TimeTag {
+        self.tag(*at, format::clock(*at, &self.zone))
+    }
+
+    pub fn ago(&self, at: &Time) -> TimeTag {
+        self.tag(*at, format::ago(*at, self.now))
+    }
+
+    pub fn moment(&self, at: &Time) -> TimeTag {
+        self.tag(*at, format::moment(*at, &self.zone))
+    }
+
+    /// `Yesterday, 14:05`
+    pub fn day_and_clock(&self, at: &Time) -> TimeTag {
+        self.tag(*at, format!("{}, {}", format::day(*at, self.now, &self.zone), format::clock(*at, &self.zone)))
+    }
+
+    fn tag(&self, at: Time, shown: String) -> TimeTag {
+        TimeTag { at, exact: format!("{}, shop time", format::moment(at, &self.zone)), shown }
+    }
+}
+
+/// A moment as HTML: short to read, exact on hover and for machines. Made of digits and our own words only, hence safe.
+pub struct TimeTag {
+    at: Time,
+    exact: String,
+    shown: String,
+}
+
+impl fmt::Display for TimeTag {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, r#"<time datetime="{}" title="{}">{}</time>"#, self.at, self.exact, self.shown)
+    }
+}
+
+impl HtmlSafe for TimeTag {}
+
+/// How a state is marked, beside its word: colour alone never says it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Tone {
+    /// What we are here for: bought, delivered, paid.
+    Good,
+    /// Under way.
+    Live,
+    /// Nothing to do, nothing lost.
+    Quiet,
+    /// Somebody should look.
+    Bad,
+}
+
+impl Tone {
+    pub fn class(&self) -> &'static str {
+        match self {
+            Tone::Good => "good",
+            Tone::Live => "live",
+            Tone::Quiet => "quiet",
+            Tone::Bad => "bad",
+        }
+    }
+}
+
+/// One way to narrow a list, as a link.
+#[derive(Clone, Debug)]
+pub struct Choice {
+    pub label: &'static str,
+    pub href: String,
+    pub current: bool,
+    /// How many rows it shows, where that is cheap to know.
+    pub count: Option<u64>,
+}
+
+/// The rest of a list: a cursor, not a page number, so that new rows never shift what was read.
+#[derive(Clone, Debug, Default)]
+pub struct Pager {
+    /// True on any page but the first.
+    pub has_first: bool,
+    /// The cursor of the following page (`after=…`).
+    pub next: Option<String>,
+}
+
+/// `path?name=value&…` with every value escaped; empty values are left out.
+fn query(path: &str, pairs: &[(&str, &str)]) -> String {
+    let mut serializer = url::form_urlencoded::Serializer::new(String::new());
+    for (name, value) in pairs.iter().filter(|(_, value)| !value.is_empty()) {
+        serializer.append_pair(name, value);
+    }
+    match serializer.finish() {
+        none if none.is_empty() => path.to_owned(),
+        some => format!("{path}?{some}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn links_stay_with_the_shop_and_the_period() {
+        #[track_caller]
+        fn check(shops: usize, days: Days, path: &str, expected: &str) {
+            let all: Vec<_> =
+                (1..=shops).map(|id| ShopChoice { id: id.to_string(), name: format!("Shop {id}") }).collect();
+            let page = Page { shop: all.last().cloned(), shops: all, days, ..sample::page(Section::Overview) };
+            assert_eq!(page.href(path), expected);
+        }
+        check(1, Days::Month, "/carts", "/carts");
+        check(2, Days::Month, "/carts", "/carts?shop=2");
+        check(2, Days::Week, "/carts?state=texted", "/carts?state=texted&shop=2&days=7");
+        check(0, Days::Quarter, "/carts/cart_1#msg_2", "/carts/cart_1?days=90#msg_2");
+    }
+
+    #[test]
+    fn periods_are_read_forgivingly() {
+        assert_eq!(Days::parse("7"), Days::Week);
+        assert_eq!(Days::parse("90"), Days::Quarter);
+        assert_eq!(Days::parse("<script>"), Days::Month);
+    }
+
+    #[test]
+    fn what_is_typed_stays_in_its_value() {
+        assert_eq!(query("/carts", &[("q", "a&b=c #"), ("state", "")]), "/carts?q=a%26b%3Dc+%23");
+        assert_eq!(query("/carts", &[]), "/carts");
+    }
+}

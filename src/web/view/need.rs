@@ -1,0 +1,101 @@
+//! What needs a person, and where to do it. Each is one sentence and one link; when there is none, the page says so.
+
+use super::format;
+use crate::domain::time::Time;
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Need {
+    /// Texts that may or may not have left.
+    UnknownOutcomes {
+        messages: u64,
+    },
+    GatewayPaused {
+        gateway: String,
+        why: String,
+    },
+    /// Nothing came from a shop for much longer than is usual for it.
+    ShopQuiet {
+        id: String,
+        name: String,
+        since: Time,
+        usual_per_hour: u64,
+    },
+    BadSignatures {
+        id: String,
+        name: String,
+        failures: u64,
+    },
+    Unreadable {
+        deliveries: u64,
+    },
+    /// Carts wait, and nothing can text them.
+    NoGateway {
+        carts: u64,
+    },
+}
+
+impl Need {
+    pub fn sentence(&self, now: &Time) -> String {
+        match self {
+            Need::UnknownOutcomes { messages } => {
+                format!(
+                    "{} with unknown outcome: not sent again until settled",
+                    format::number_of(*messages, "text", "texts")
+                )
+            }
+            Need::GatewayPaused { gateway, why } => format!("{gateway} is paused: {why}"),
+            Need::ShopQuiet { name, since, usual_per_hour, .. } => format!(
+                "Webhooks from {name} are quiet for {} (usual: {} an hour)",
+                format::span(now.since(*since)),
+                format::count(*usual_per_hour)
+            ),
+            Need::BadSignatures { name, failures, .. } => {
+                format!(
+                    "{} from {name} failed the signature check",
+                    format::number_of(*failures, "webhook", "webhooks")
+                )
+            }
+            Need::Unreadable { deliveries } => {
+                format!("{} could not be read", format::number_of(*deliveries, "delivery", "deliveries"))
+            }
+            Need::NoGateway { carts } => {
+                format!("No gateway is connected: {} cannot be texted", format::number_of(*carts, "cart", "carts"))
+            }
+        }
+    }
+
+    pub fn href(&self) -> String {
+        match self {
+            Need::UnknownOutcomes { .. } => "/messages?state=unknown".to_owned(),
+            Need::GatewayPaused { .. } | Need::NoGateway { .. } => "/gateways".to_owned(),
+            Need::ShopQuiet { id, .. } | Need::BadSignatures { id, .. } => format!("/shops/{id}"),
+            Need::Unreadable { .. } => "/inbox?verdict=unreadable".to_owned(),
+        }
+    }
+
+    pub fn action(&self) -> &'static str {
+        match self {
+            Need::UnknownOutcomes { .. } => "See which",
+            Need::GatewayPaused { .. } => "See how to resume",
+            Need::ShopQuiet { .. } | Need::BadSignatures { .. } => "Check the connection",
+            Need::Unreadable { .. } => "See why",
+            Need::NoGateway { .. } => "Connect one",
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::time::HOUR;
+
+    #[test]
+    fn each_need_is_one_sentence() {
+        let now = Time::from_seconds(1_000_000);
+        let quiet = Need::ShopQuiet { id: "1".into(), name: "Acme".into(), since: now - HOUR * 3, usual_per_hour: 40 };
+        assert_eq!(quiet.sentence(&now), "Webhooks from Acme are quiet for 3\u{a0}h (usual: 40 an hour)");
+        assert_eq!(quiet.href(), "/shops/1");
+        let unknown = Need::UnknownOutcomes { messages: 1 };
+        assert_eq!(unknown.sentence(&now), "1 text with unknown outcome: not sent again until settled");
+    }
+}

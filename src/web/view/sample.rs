@@ -1,0 +1,777 @@
+//! Every page twice, rich and empty, for the tests and for looking at: with `CARTBACK_PREVIEW=1`,
+//! `cargo test --lib web::view::sample` writes them to `target/preview` beside their styles.
+
+use std::{fs, path::PathBuf};
+
+use askama::Template;
+use jiff::{civil::date, tz::TimeZone};
+
+use super::{
+    cart::{Cart, CartRow, CartState, Carts, Entry, Filter, Gate, Item, Verdict},
+    demo::{Bar, Checkout, Discount, OtherPhone, Phone, PhoneText, Placed},
+    error::{ErrorPage, Kind},
+    funnel::{Funnel, Stage, Step},
+    gateway::{GatewayRow, Gateways, Paused},
+    inbox::{self, DeliveryRow, Inbox},
+    message::{MessageRow, Messages},
+    need::Need,
+    order::{Candidate, Credit, Order, OtherRule, Refund},
+    overview::{Holdout, Overview, SetUp},
+    public::{LinkGone, OptOut, OptOutState},
+    report::{Report, StepRow},
+    shop::{Connection, Failure, Setting, Shop, ShopRow, Shops, Topic},
+    sign_in::{SignIn, State},
+    takings::{Before, Day, Takings},
+    *,
+};
+use crate::domain::{
+    message::{Cost, MessageState},
+    money::Money,
+    time::{DAY, HOUR, MINUTE},
+};
+
+/// Text that would break out of a page that forgot to escape it.
+const HOSTILE: &str = "<script>alert('x')</script>\"&";
+
+fn now() -> Time {
+    Time::parse("2026-11-20T14:05:00Z").unwrap()
+}
+
+fn money(minor: i64, code: &str) -> Money {
+    Money::new(minor, code.parse().unwrap())
+}
+
+fn euro(minor: i64) -> Money {
+    money(minor, "EUR")
+}
+
+fn cost(micros: i64) -> Cost {
+    Cost { micros, currency: "EUR".parse().unwrap() }
+}
+
+pub fn page(section: Section) -> Page {
+    let shop = |id: &str, name: &str| ShopChoice { id: id.to_owned(), name: name.to_owned() };
+    Page {
+        section,
+        shops: vec![shop("1", "Acme Outdoor"), shop("2", "Tea & Tide")],
+        shop: Some(shop("1", "Acme Outdoor")),
+        days: Days::Month,
+        now: now(),
+        zone: TimeZone::get("Europe/Ljubljana").unwrap(),
+        csrf: "c5rf".to_owned(),
+        signed_in_as: "maja@acme.example".to_owned(),
+        notice: None,
+        demo: None,
+    }
+}
+
+/// On the first day: nothing connected, nobody else's name known.
+fn bare_page(section: Section) -> Page {
+    Page { shops: Vec::new(), shop: None, zone: TimeZone::UTC, csrf: String::new(), ..page(section) }
+}
+
+fn takings() -> Takings {
+    let first = date(2026, 10, 22);
+    let days: Vec<Day> = (0..30_i64)
+        .map(|place| {
+            let wave = [310, 455, 120, 0, 390, 610, 820, 540, 275, 430][(place % 10) as usize] * 100;
+            Day {
+                date: first.checked_add(jiff::Span::new().days(place)).unwrap(),
+                orders: wave as u64 / 13_000,
+                gross: wave + place * 210,
+                refunded: if place % 7 == 4 { 9_600 + place * 300 } else { 0 },
+                net_before: Some((wave * 8 / 10 + 4_000 + (place % 3) * 5_200).min(62_000)),
+            }
+        })
+        .collect();
+    let (gross, refunded) = (days.iter().map(|day| day.gross).sum(), days.iter().map(|day| day.refunded).sum::<i64>());
+    Takings {
+        gross: euro(gross),
+        refunded: euro(refunded),
+        net: euro(gross - refunded),
+        orders: 96,
+        before: Some(Before { net: euro(1_021_540), orders: 88 }),
+        assisted: euro(184_000),
+        assisted_orders: 14,
+        days,
+    }
+}
+
+fn francs() -> Takings {
+    let mut takings = takings();
+    for day in &mut takings.days {
+        day.gross = if day.date.day() % 9 == 1 { 12_000 } else { 0 };
+        day.orders = u64::from(day.gross > 0);
+        day.refunded = 0;
+        day.net_before = None;
+    }
+    let gross = takings.days.iter().map(|day| day.gross).sum();
+    Takings {
+        gross: money(gross, "CHF"),
+        refunded: money(0, "CHF"),
+        net: money(gross, "CHF"),
+        orders: 4,
+        before: None,
+        assisted: money(0, "CHF"),
+        assisted_orders: 0,
+        ..takings
+    }
+}
+
+fn funnel() -> Funnel {
+    let step = |stage, carts, left| Step { stage, carts, left };
+    Funnel(vec![
+        step(Stage::Abandoned, 4_310, vec![]),
+        step(Stage::Reachable, 1_610, vec![euro(34_218_000)]),
+        step(Stage::Texted, 1_204, vec![euro(5_180_000)]),
+        step(Stage::Delivered, 1_162, vec![euro(540_000)]),
+        step(Stage::Clicked, 388, vec![euro(9_820_000)]),
+        step(Stage::Recovered, 96, vec![euro(3_611_000), money(84_000, "CHF")]),
+    ])
+}
+
+fn overview() -> Overview {
+    Overview {
+        page: page(Section::Overview),
+        takings: vec![takings()],
+        holdout: Some(Holdout { orders: 61, low: 52, high: 70 }),
+        texts: 1_204,
+        texts_before: Some(1_116),
+        cost: vec![cost(61_200_000)],
+        opt_outs: 9,
+        funnel: funnel(),
+        needs: vec![
+            Need::UnknownOutcomes { messages: 2 },
+            Need::ShopQuiet {
+                id: "1".into(),
+                name: "Acme Outdoor".into(),
+                since: now() - HOUR * 3,
+                usual_per_hour: 40,
+            },
+            Need::GatewayPaused { gateway: "Twilio EU".into(), why: "authentication failed (20003)".into() },
+        ],
+        set_up: None,
+    }
+}
+
+pub fn carts() -> Carts {
+    let row = |id: &str, who: &str, minor, country: &str, state, why: &str, hours: u32| CartRow {
+        id: format!("cart_{id}"),
+        value: euro(minor),
+        who: who.to_owned(),
+        country: Some(country.to_owned()),
+        state,
+        why: why.to_owned(),
+        last_activity_at: now() - HOUR * hours,
+    };
+    Carts {
+        page: page(Section::Carts),
+        filter: Filter::All,
+        q: String::new(),
+        day: None,
+        total: 4_310,
+        all: 4_310,
+        rows: vec![
+            row("01hx1", "Ana, …4455", 12_800, "SI", CartState::Recovered, "Order #1093, credited to text 1", 3),
+            row("01hx2", "Jonas, …0192", 8_450, "DE", CartState::Waiting, "Text 1 leaves at 09:00 in Europe/Berlin", 5),
+            row("01hx3", "No name, …7710", 23_900, "FR", CartState::NotTexted, "The consent box was not ticked", 6),
+            row("01hx4", "Mila, …3301", 4_990, "SI", CartState::Clicked, "Tapped 40 min ago, has not ordered", 9),
+            row(
+                "01hx5",
+                "Peter, …9084",
+                51_000,
+                "AT",
+                CartState::Texted,
+                "Text 1 delivered, text 2 planned for tomorrow",
+                21,
+            ),
+            row(
+                "01hx6",
+                "Lea, …2276",
+                7_300,
+                "SI",
+                CartState::Bought,
+                "Ordered 12 min after leaving, before any text",
+                26,
+            ),
+            row("01hx7", HOSTILE, 3_100, "HR", CartState::Lost, "Two texts delivered, no order in 14 days", 360),
+        ],
+        pager: Pager { has_first: false, next: Some("01hx7".to_owned()) },
+    }
+}
+
+fn cart() -> Cart {
+    let at = |text: &str| Time::parse(text).unwrap();
+    let gate = |name: &str, verdict, why: &str| Gate { name: name.to_owned(), verdict, why: why.to_owned() };
+    let passed = |name: &str| gate(name, Verdict::Pass, "");
+    let (new, order) = (Entry::new, "/orders/ord_01hx9");
+    Cart {
+        page: page(Section::Carts),
+        id: "cart_01hxk3v9q2m7c".to_owned(),
+        value: euro(12_800),
+        who: "Ana, …4455".to_owned(),
+        country: Some("SI".to_owned()),
+        state: CartState::Recovered,
+        items: vec![
+            Item { name: "Trail jacket, moss, M".to_owned(), quantity: 1, total: Some(euro(9_900)) },
+            Item { name: "Wool socks".to_owned(), quantity: 2, total: Some(euro(2_900)) },
+        ],
+        abandoned_at: Some(at("2026-11-19T09:34:00Z")),
+        next: "Nothing more is sent: the cart was bought.".to_owned(),
+        timeline: vec![
+            new(at("2026-11-19T09:02:00Z"), Tone::Quiet, "checkout started").detail("Shopify #c1f9 · 3 items, €128.00"),
+            new(at("2026-11-19T09:04:00Z"), Tone::Quiet, "phone and consent given")
+                .detail("Box ticked, wording v3 · “Text me about my cart”")
+                .link("evidence", "/carts/cart_01hxk3v9q2m7c#consent"),
+            new(at("2026-11-19T09:34:00Z"), Tone::Live, "abandoned").detail("30 min without activity").gates(vec![
+                passed("mobile"),
+                passed("consent"),
+                passed("not bought"),
+                passed("first text"),
+                gate("hours", Verdict::Wait, "opens 10:40 in Europe/Ljubljana"),
+            ]),
+            new(at("2026-11-19T09:40:00Z"), Tone::Live, "asked again").gates(vec![
+                passed("mobile"),
+                passed("consent"),
+                passed("not bought"),
+                passed("first text"),
+                passed("open in Europe/Ljubljana until 20:00"),
+            ]),
+            new(at("2026-11-19T09:40:01Z"), Tone::Live, "text 1 sent")
+                .detail("Twilio · 1 part · €0.041")
+                .quote("Acme: Ana, your jacket is still in the cart. Pick up where you left: https://go.acme.example/r/AQEx9fK2 Stop: https://go.acme.example/o/AQEx9fK2")
+                .anchor("msg_01hxk"),
+            new(at("2026-11-19T09:40:05Z"), Tone::Good, "delivered").detail("4 s after sending"),
+            new(at("2026-11-19T09:41:00Z"), Tone::Quiet, "opened by a link preview").detail("Not counted: GoogleMessages"),
+            new(at("2026-11-19T10:15:00Z"), Tone::Good, "tapped").detail("Verified: page reached, stayed 12 s"),
+            new(at("2026-11-19T10:22:00Z"), Tone::Good, "order #1093, €115.20")
+                .detail("Credited to text 1: tapped 7 min before, same checkout")
+                .link("why", order),
+            new(at("2026-11-19T10:22:02Z"), Tone::Quiet, "text 2 not sent").gates(vec![
+                passed("mobile"),
+                passed("consent"),
+                gate("not bought", Verdict::Stop, "order #1093 came first"),
+            ]),
+            new(at("2026-11-20T08:10:00Z"), Tone::Quiet, "refund, €20.00").detail("Credit is now €95.20").link("why", order),
+        ],
+        erased: false,
+    }
+}
+
+pub fn messages() -> Messages {
+    let row = |id: &str, to: &str, step: &str, state, why: &str, micros: Option<i64>, hours: u32| MessageRow {
+        id: format!("msg_{id}"),
+        cart_id: "cart_01hxk3v9q2m7c".to_owned(),
+        to: to.to_owned(),
+        step: step.to_owned(),
+        gateway: "Twilio EU".to_owned(),
+        state,
+        why: why.to_owned(),
+        parts: Some(1),
+        cost: micros.map(cost),
+        at: now() - HOUR * hours,
+    };
+    let (one, two) = ("Text 1 of “EU gentle”", "Text 2 of “EU gentle”");
+    Messages {
+        page: page(Section::Messages),
+        filter: None,
+        total: 1_204,
+        all: 1_204,
+        unknown: vec![
+            row("01u1", "…8841, AT", one, MessageState::Unknown, "No answer within 10 s; asked Twilio twice", None, 1),
+            row("01u2", "…0734, SI", two, MessageState::Unknown, "The process stopped while sending", None, 7),
+        ],
+        unknown_total: 2,
+        rows: vec![
+            row("01m1", "…4455, SI", one, MessageState::Delivered, "", Some(41_000), 3),
+            row("01m2", "…0192, DE", one, MessageState::Queued, "Hours open at 09:00 in Europe/Berlin", None, 3),
+            row("01m3", "…3301, SI", two, MessageState::Accepted, "No receipt yet", Some(82_000), 4),
+            row(
+                "01m4",
+                "…9084, AT",
+                one,
+                MessageState::Undelivered,
+                "The phone was off for two days (30003)",
+                Some(75_000),
+                50,
+            ),
+            row("01m5", "…7002, HR", one, MessageState::Refused, "The number cannot receive texts (21614)", None, 52),
+            row("01m6", "…2276, SI", one, MessageState::Cancelled, "The cart was bought first", None, 55),
+        ],
+        cost: vec![cost(61_200_000)],
+        pager: Pager { has_first: true, next: Some("01m6".to_owned()) },
+    }
+}
+
+fn order() -> Order {
+    let at = |text: &str| Time::parse(text).unwrap();
+    let candidate = |touch: &str, when: &str, won, why: &str| Candidate {
+        touch: touch.to_owned(),
+        at: at(when),
+        won,
+        why: why.to_owned(),
+        href: Some("/carts/cart_01hxk3v9q2m7c#msg_01hxk".to_owned()),
+    };
+    let rule = |rule: &str, verdict: &str| OtherRule { rule: rule.to_owned(), verdict: verdict.to_owned() };
+    Order {
+        page: page(Section::Carts),
+        id: "ord_01hx9".to_owned(),
+        number: "#1093".to_owned(),
+        placed_at: at("2026-11-19T10:22:00Z"),
+        value: euro(11_520),
+        refunds: vec![Refund { at: at("2026-11-20T08:10:00Z"), amount: euro(2_000), what: "Refund".to_owned() }],
+        cart_id: Some("cart_01hxk3v9q2m7c".to_owned()),
+        credit: Some(Credit {
+            net: euro(9_520),
+            to: "text 1 of “EU gentle”".to_owned(),
+            href: "/carts/cart_01hxk3v9q2m7c#msg_01hxk".to_owned(),
+            why: "tapped 7 min before, same checkout".to_owned(),
+            confidence: "certain".to_owned(),
+        }),
+        candidates: vec![
+            candidate("Tap on text 1", "2026-11-19T10:15:00Z", true, "Same checkout, 7 min before the order"),
+            candidate("Text 1 delivered", "2026-11-19T09:40:05Z", false, "Delivered only: weaker than a tap"),
+            Candidate {
+                href: None,
+                ..candidate("Code SPRING", "2026-11-19T10:22:00Z", false, "Not a code of ours: from the newsletter")
+            },
+        ],
+        other_rules: vec![
+            rule("Tap within 5 days", "the same"),
+            rule("Tap within 24 h", "the same"),
+            rule("Delivered within 24 h", "assisted"),
+        ],
+        evidence: cart().timeline.into_iter().skip(7).collect(),
+    }
+}
+
+fn report() -> Report {
+    let step = |step: &str, texted, delivered, clicked, orders, net: Vec<Money>, micros| StepRow {
+        step: step.to_owned(),
+        texted,
+        delivered,
+        clicked,
+        orders,
+        net,
+        cost: vec![cost(micros)],
+    };
+    Report {
+        page: page(Section::Report),
+        takings: vec![takings(), francs()],
+        funnel: funnel(),
+        steps: vec![
+            step(
+                "Text 1 of “EU gentle”",
+                1_180,
+                1_140,
+                371,
+                88,
+                vec![euro(1_005_000), money(48_000, "CHF")],
+                56_900_000,
+            ),
+            step("Text 2 of “EU gentle”", 24, 22, 17, 8, vec![euro(93_100)], 4_300_000),
+        ],
+        texts: 1_204,
+        parts: 1_391,
+        cost: vec![cost(61_200_000)],
+        opt_outs: 9,
+        as_of: Some(now() - MINUTE * 2),
+    }
+}
+
+fn connection() -> Connection {
+    Connection {
+        last_webhook_at: Some(now() - MINUTE * 4),
+        webhooks_today: 512,
+        usual_per_hour: Some(40),
+        signature_failures: 0,
+        last_failure: None,
+    }
+}
+
+fn shops() -> Shops {
+    let row = |id: &str, name: &str, kind: &str, connection| ShopRow {
+        id: id.into(),
+        name: name.into(),
+        kind: kind.into(),
+        connection,
+    };
+    let failing = Connection {
+        last_webhook_at: Some(now() - DAY),
+        signature_failures: 14,
+        last_failure: Some(Failure { at: now() - MINUTE * 9, why: "the signature does not match".into() }),
+        ..connection()
+    };
+    Shops {
+        page: Page { notice: Some("The signing key of Acme Outdoor was saved.".into()), ..page(Section::Shops) },
+        rows: vec![
+            row("1", "Acme Outdoor", "Shopify", connection()),
+            row("2", "Tea & Tide", "WooCommerce", failing),
+            row("3", "Lantern Books", "Any shop", Connection::default()),
+        ],
+        kinds: vec!["Shopify".into(), "WooCommerce".into(), "any shop that can send a webhook".into()],
+        add_command: "cartback shop add shopify --name \"My shop\"".into(),
+    }
+}
+
+fn shop() -> Shop {
+    let topic = |name: &str, purpose: &str, minutes: Option<u32>, today| Topic {
+        name: name.into(),
+        purpose: purpose.into(),
+        last_at: minutes.map(|minutes| now() - MINUTE * minutes),
+        today,
+    };
+    let setting = |label: &str, value: &str, missing| Setting { label: label.into(), value: value.into(), missing };
+    Shop {
+        page: page(Section::Shops),
+        id: "1".into(),
+        name: "Acme Outdoor".into(),
+        kind: "Shopify".into(),
+        connection: connection(),
+        webhook_url: "https://sms.acme.example/hook/shop/4fJq0s8WmX2c7LrT".into(),
+        reachable: true,
+        steps: vec![
+            "Open Settings → Notifications → Webhooks in Shopify and press “Create webhook”.".into(),
+            "Choose the event “Checkout creation”, format JSON, and paste the URL above. Repeat for “Checkout update”, “Order creation” and “Refund create”.".into(),
+            "Copy the signing key shown beneath the list and set it here as signing_key.".into(),
+        ],
+        topics: vec![
+            topic("checkouts/create", "carts", Some(4), 210),
+            topic("checkouts/update", "carts, phone and consent", Some(5), 268),
+            topic("orders/create", "orders", Some(31), 34),
+            topic("refunds/create", "refunds", None, 0),
+        ],
+        settings: vec![setting("Shop address", "acme-outdoor.myshopify.com", false), setting("Signing key", "set", false), setting("Access token", "", true)],
+        set_command: "cartback shop set 1 signing_key".into(),
+    }
+}
+
+fn gateways() -> Gateways {
+    let row = |id: &str, name: &str, kind: &str, paused| GatewayRow {
+        id: id.into(),
+        name: name.into(),
+        kind: kind.into(),
+        serves: "every shop".into(),
+        paused,
+        texts_today: 48,
+        delivered_today: 45,
+        unknown: 2,
+        cost_today: vec![cost(2_214_000)],
+        last_receipt_at: Some(now() - MINUTE * 3),
+        waiting: 6,
+    };
+    let paused = Paused {
+        at: now() - HOUR * 2,
+        why: "authentication failed (20003)".into(),
+        remedy: "Set the new auth token, then resume.".into(),
+    };
+    Gateways {
+        page: page(Section::Gateways),
+        rows: vec![row("gw_1", "Twilio EU", "Twilio", Some(paused)), row("gw_2", "House modem", "Kannel", None)],
+        kinds: vec!["Twilio".into(), "Kannel".into(), "a log that only writes them down".into()],
+        add_command: "cartback gateway add twilio --name \"Twilio EU\"".into(),
+    }
+}
+
+fn inbox() -> Inbox {
+    let row = |id: &str, topic: &str, verdict, minutes: u32| DeliveryRow {
+        id: format!("dlv_{id}"),
+        from: "Acme Outdoor".into(),
+        topic: topic.into(),
+        bytes: 4_212,
+        received_at: now() - MINUTE * minutes,
+        verdict,
+        replays: 0,
+    };
+    let unreadable = || inbox::Verdict::Unreadable { why: "the total is not a decimal amount".into() };
+    Inbox {
+        page: page(Section::Inbox),
+        filter: inbox::Filter::All,
+        today: 512,
+        unreadable_today: 1,
+        is_new: false,
+        rows: vec![
+            row("01", "checkouts/update", inbox::Verdict::Waiting, 0),
+            row("02", "checkouts/create", inbox::Verdict::Applied { events: 1 }, 4),
+            DeliveryRow { replays: 2, ..row("03", "orders/create", unreadable(), 31) },
+            row("04", "themes/publish", inbox::Verdict::Ignored, 64),
+            DeliveryRow { from: "Twilio EU".into(), ..row("05", "", inbox::Verdict::Applied { events: 1 }, 1_500) },
+        ],
+        pager: Pager { has_first: false, next: Some("05".into()) },
+    }
+}
+
+fn bar() -> Bar {
+    Bar {
+        clock: "Fri 20 Nov, 15:05".into(),
+        csrf: "c5rf".into(),
+        checkout_href: "/demo/checkout/new".into(),
+        unread: 1,
+    }
+}
+
+fn phone() -> Phone {
+    let text = |text: &str, is_reply, when: &str| PhoneText { text: text.into(), is_reply, when: when.into() };
+    Phone {
+        bar: bar(),
+        number: "+1 212 555 0142".into(),
+        sender: "Acme Outdoor".into(),
+        texts: vec![
+            text(
+                "Acme: Ana, your jacket is still in the cart. Pick up where you left: http://localhost:8080/r/AQEx9fK2 Reply STOP to opt out.",
+                false,
+                "Yesterday 10:40",
+            ),
+            text(
+                "Acme: the jacket waits until tonight, with 10 % off: http://localhost:8080/r/AQEx9fK3 Reply STOP to opt out.",
+                false,
+                "Today 10:41",
+            ),
+            text("STOP", true, ""),
+        ],
+        others: vec![OtherPhone {
+            number: "+1 212 555 0187".into(),
+            name: "Jonas".into(),
+            href: "/demo/phone?phone=2".into(),
+        }],
+        opted_out: true,
+    }
+}
+
+fn checkout() -> Checkout {
+    Checkout {
+        bar: bar(),
+        shop: "Acme Outdoor".into(),
+        token: "c1f9".into(),
+        items: cart().items,
+        discount: Some(Discount { code: "BACK10-7KQ".into(), amount: euro(1_280) }),
+        total: euro(11_520),
+        order: None,
+        from_text: true,
+    }
+}
+
+/// Every page, by the name of its file.
+fn pages() -> Vec<(&'static str, String)> {
+    let sign_in = |state| SignIn { state, link_command: "cartback user link maja@acme.example".into(), minutes: 15 };
+    let opt_out = |state| OptOut {
+        shop: "Acme Outdoor".into(),
+        home_url: "https://acme.example".into(),
+        token: "AQEx9fK2".into(),
+        state,
+    };
+    let gone = |shop: &str, home: &str| LinkGone { shop: shop.into(), home_url: home.into() };
+    let error = |kind| ErrorPage { kind };
+    let placed = Placed { number: "#1093".into(), at: now(), href: "/orders/ord_01hx9".into() };
+    let pages: Vec<(&'static str, askama::Result<String>)> = vec![
+        ("overview", overview().render()),
+        (
+            "overview-quiet",
+            Overview {
+                takings: vec![Takings { days: Vec::new(), ..francs() }],
+                needs: Vec::new(),
+                holdout: None,
+                funnel: Funnel::default(),
+                texts: 0,
+                texts_before: None,
+                opt_outs: 0,
+                cost: Vec::new(),
+                ..overview()
+            }
+            .render(),
+        ),
+        (
+            "overview-empty",
+            Overview {
+                page: bare_page(Section::Overview),
+                set_up: Some(SetUp { shop: true, ..SetUp::default() }),
+                takings: Vec::new(),
+                needs: Vec::new(),
+                ..overview()
+            }
+            .render(),
+        ),
+        ("carts", carts().render()),
+        (
+            "carts-nothing-found",
+            Carts { rows: Vec::new(), total: 0, q: HOSTILE.into(), pager: Pager::default(), ..carts() }.render(),
+        ),
+        (
+            "carts-empty",
+            Carts { page: bare_page(Section::Carts), rows: Vec::new(), total: 0, all: 0, ..carts() }.render(),
+        ),
+        ("cart", cart().render()),
+        (
+            "cart-erased",
+            Cart { erased: true, items: Vec::new(), timeline: Vec::new(), who: HOSTILE.into(), ..cart() }.render(),
+        ),
+        ("messages", messages().render()),
+        (
+            "messages-empty",
+            Messages {
+                page: bare_page(Section::Messages),
+                all: 0,
+                total: 0,
+                unknown: Vec::new(),
+                rows: Vec::new(),
+                ..messages()
+            }
+            .render(),
+        ),
+        ("order", order().render()),
+        (
+            "order-not-ours",
+            Order {
+                credit: None,
+                candidates: Vec::new(),
+                other_rules: Vec::new(),
+                evidence: Vec::new(),
+                refunds: Vec::new(),
+                ..order()
+            }
+            .render(),
+        ),
+        ("report", report().render()),
+        (
+            "report-empty",
+            Report { takings: Vec::new(), funnel: Funnel::default(), steps: Vec::new(), texts: 0, ..report() }.render(),
+        ),
+        ("shops", shops().render()),
+        ("shops-empty", Shops { page: bare_page(Section::Shops), rows: Vec::new(), ..shops() }.render()),
+        ("shop", shop().render()),
+        (
+            "shop-waiting",
+            Shop { connection: Connection::default(), reachable: false, topics: Vec::new(), ..shop() }.render(),
+        ),
+        ("gateways", gateways().render()),
+        ("gateways-empty", Gateways { rows: Vec::new(), ..gateways() }.render()),
+        ("inbox", inbox().render()),
+        ("inbox-empty", Inbox { is_new: true, rows: Vec::new(), ..inbox() }.render()),
+        ("sign-in", sign_in(State::Ask).render()),
+        ("sign-in-ready", sign_in(State::Ready { token: "t0k3n".into() }).render()),
+        ("sign-in-expired", sign_in(State::Expired).render()),
+        ("sign-in-used", sign_in(State::Used).render()),
+        ("sign-in-unknown", sign_in(State::Unknown).render()),
+        ("error-404", error(Kind::NotFound).render()),
+        ("error-500", error(Kind::Broken { id: "7kq2m9xv".into() }).render()),
+        ("error-503", error(Kind::Busy { retry_seconds: 5 }).render()),
+        ("opt-out", opt_out(OptOutState::Ask).render()),
+        ("opt-out-done", opt_out(OptOutState::Done).render()),
+        ("opt-out-unknown", opt_out(OptOutState::Unknown).render()),
+        ("link-gone", gone("Acme Outdoor", "https://acme.example").render()),
+        ("link-gone-unknown", gone("", "").render()),
+        ("phone", phone().render()),
+        ("phone-empty", Phone { texts: Vec::new(), others: Vec::new(), opted_out: false, ..phone() }.render()),
+        ("checkout", checkout().render()),
+        ("checkout-placed", Checkout { order: Some(placed), ..checkout() }.render()),
+        ("checkout-empty", Checkout { items: Vec::new(), discount: None, total: euro(0), ..checkout() }.render()),
+    ];
+    pages.into_iter().map(|(name, html)| (name, html.unwrap())).collect()
+}
+
+#[test]
+fn renders() {
+    let pages = pages();
+    if std::env::var_os("CARTBACK_PREVIEW").is_some() {
+        write(&pages);
+    }
+    for (name, html) in &pages {
+        check(name, html);
+    }
+}
+
+/// What holds for every page, whoever fills it.
+#[track_caller]
+fn check(name: &str, html: &str) {
+    // A strict content security policy refuses all three.
+    for forbidden in [" style=", "<style", "javascript:", " onclick="] {
+        assert!(!html.contains(forbidden), "{name} has {forbidden}");
+    }
+    let scripts = html.matches("<script").count();
+    assert_eq!(scripts, html.matches("<script src=\"/assets/js/").count(), "{name} lets a script through");
+    assert!(html.contains("<html lang=\"en\">") && html.contains("<main"), "{name} is not a whole page");
+    assert_eq!(html.matches("<h1").count(), 1, "{name} has one first line");
+    // No heading skips a level.
+    let levels: Vec<u32> =
+        html.match_indices("<h").filter_map(|(at, _)| html[at + 2..].chars().next()?.to_digit(10)).collect();
+    assert!(levels.windows(2).all(|pair| pair[1] <= pair[0] + 1), "{name} skips a heading level: {levels:?}");
+    assert_eq!(
+        html.matches("<table").count(),
+        html.matches("<caption").count(),
+        "{name} has a table without a caption"
+    );
+    // Every id once, every label and heading reference answered.
+    let ids: Vec<_> = html.split(" id=\"").skip(1).filter_map(|rest| rest.split('"').next()).collect();
+    for id in &ids {
+        assert_eq!(ids.iter().filter(|other| other == &id).count(), 1, "{name} has the id {id} twice");
+    }
+    for attribute in [" for=\"", " aria-labelledby=\"", " data-copy=\""] {
+        for target in html.split(attribute).skip(1).filter_map(|rest| rest.split('"').next()) {
+            assert!(ids.contains(&target), "{name} refers to {target}, which is not there");
+        }
+    }
+    // An input has a name people can hear.
+    for input in html.split("<input").skip(1).filter_map(|rest| rest.split('>').next()) {
+        assert!(input.contains("type=\"hidden\"") || input.contains(" id=\""), "{name} has a nameless field");
+    }
+}
+
+#[test]
+fn public_pages_say_nothing_personal() {
+    for (name, html) in pages().iter().filter(|(name, _)| name.starts_with("opt-out") || name.starts_with("link-gone"))
+    {
+        for personal in ["Ana", "4455", "€"] {
+            assert!(!html.contains(personal), "{name} says {personal}");
+        }
+    }
+}
+
+/// Every colour words are written in stands out from what lies behind it by at least 4.5 to 1 (WCAG 2.2, 1.4.3).
+#[test]
+fn words_stand_out() {
+    let css = fs::read_to_string(PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("assets/css/tokens.css")).unwrap();
+    let (light, dark) = css.split_once("@media (prefers-color-scheme: dark)").unwrap();
+    for (theme, tokens) in [("light", light), ("dark", dark)] {
+        let luminance = |name: &str| {
+            let (_, rest) = tokens.split_once(&format!("--{name}: #")).unwrap();
+            let channel = |at: usize| {
+                let value = f64::from(u8::from_str_radix(&rest[at..at + 2], 16).unwrap()) / 255.0;
+                if value <= 0.04045 { value / 12.92 } else { ((value + 0.055) / 1.055).powf(2.4) }
+            };
+            0.2126 * channel(0) + 0.7152 * channel(2) + 0.0722 * channel(4)
+        };
+        for (words, behind) in [
+            ("ink", "ground"),
+            ("ink", "raised"),
+            ("ink", "accent-soft"),
+            ("muted", "ground"),
+            ("muted", "raised"),
+            ("accent", "ground"),
+            ("accent", "raised"),
+            ("accent", "accent-soft"),
+            ("on-accent", "accent"),
+            ("bad", "ground"),
+            ("bad", "raised"),
+        ] {
+            let (one, other) = (luminance(words), luminance(behind));
+            let contrast = (one.max(other) + 0.05) / (one.min(other) + 0.05);
+            assert!(contrast >= 4.5, "{words} on {behind} is {contrast:.2} to 1 in {theme}");
+        }
+    }
+}
+
+/// Writes the pages so that a browser can open them from the disk.
+fn write(pages: &[(&'static str, String)]) {
+    let root = PathBuf::from(env!("CARGO_MANIFEST_DIR"));
+    let out = root.join("target/preview");
+    for kind in ["css", "js"] {
+        fs::create_dir_all(out.join("assets").join(kind)).unwrap();
+        for file in fs::read_dir(root.join("assets").join(kind)).unwrap().flatten() {
+            fs::copy(file.path(), out.join("assets").join(kind).join(file.file_name())).unwrap();
+        }
+    }
+    fs::copy(root.join("assets/icon.svg"), out.join("assets/icon.svg")).unwrap();
+    for (name, html) in pages {
+        fs::write(out.join(format!("{name}.html")), html.replace("\"/assets/", "\"assets/")).unwrap();
+    }
+}
