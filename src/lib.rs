@@ -72,6 +72,7 @@
 //! A message broker, Redis, an ORM, a front-end build, a plug-in loader, floats for money, "exactly once" claims, any
 //! feature that needs a third-party cookie.
 
+pub mod config;
 pub mod domain;
 pub mod clock;
 pub mod http;
@@ -81,3 +82,7 @@ pub mod store;
 pub mod pipeline;
 pub mod worker;
 pub mod web;
+pub mod observe;
+pub mod app;
+pub mod demo;
+pub mod cli;

@@ -1,0 +1,273 @@
+//! `cartback cart show`: everything that happened to a cart and why, in time's order. Names no person and no number.
+
+use std::{collections::BTreeSet, fmt::Write};
+
+use anyhow::bail;
+use serde_json::{Value, json};
+
+use super::{Form, Said, chosen_shop};
+use crate::{
+    domain::{
+        attribution::Attribution,
+        cart::Cart,
+        decide::{Decision, Verdict},
+        id::{CartId, MessageId, OrderId, ShopId},
+        message::Moments,
+        money::Money,
+        order::Order,
+        seal::ShopKeys,
+        time::Time,
+    },
+    pipeline::Core,
+    store::{self, Read, click::Click, decision, identity::Subject, message::Message},
+};
+
+#[derive(clap::Subcommand)]
+pub enum Command {
+    /// The timeline of one cart: decisions gate by gate, texts, taps, orders, credits
+    Show {
+        /// As the pages and reports show it: cart_…
+        id: CartId,
+        /// Whose; left out, every shop is searched
+        #[arg(long)]
+        shop: Option<ShopId>,
+        #[command(flatten)]
+        form: Form,
+    },
+}
+
+/// One thing that happened.
+struct Entry {
+    at: Time,
+    /// A stable word for scripts.
+    event: &'static str,
+    words: String,
+    detail: Value,
+}
+
+impl Entry {
+    fn new(at: Time, event: &'static str, words: impl Into<String>, detail: Value) -> Entry {
+        Entry { at, event, words: words.into(), detail }
+    }
+}
+
+pub async fn run(core: &Core, command: &Command) -> anyhow::Result<(Said, Form)> {
+    let Command::Show { id, shop, form } = command;
+    let mut read = core.db.read().await?;
+    let shops = match shop {
+        Some(named) => vec![chosen_shop(core, Some(*named)).await?],
+        None => store::shop::ids(&mut read).await?,
+    };
+    for shop in shops {
+        let keys = core.vault.keys(&mut read, shop).await?;
+        if let Some(cart) = store::cart::get(&mut read, &keys, *id).await? {
+            return Ok((show(&mut read, &keys, &cart).await?, *form));
+        }
+    }
+    bail!("there is no cart {id}")
+}
+
+async fn show(read: &mut Read, keys: &ShopKeys, cart: &Cart) -> anyhow::Result<Said> {
+    let mut timeline = of_cart(cart);
+    for kept in store::decision::of_cart(read, keys, cart.id).await? {
+        timeline.push(decided(&kept));
+    }
+    let messages = store::message::of_cart(read, keys, cart.id).await?;
+    let mut orders = BTreeSet::new();
+    for message in &messages {
+        timeline.extend(of_message(message));
+        for click in store::click::of_message(read, keys, message.id).await? {
+            timeline.push(opened(message.step, &click));
+        }
+        orders.extend(store::credit::of_message(read, keys, message.id).await?.into_iter().map(|line| line.order));
+    }
+    for (_, value) in store::identity::names(read, keys, Subject::Cart(cart.id)).await? {
+        orders.extend(store::identity::orders(read, keys, &value).await?);
+    }
+    let texts: Vec<MessageId> = messages.iter().map(|message| message.id).collect();
+    for order in orders {
+        timeline.extend(of_order(read, keys, cart, order, &texts).await?);
+    }
+    // Stable: what happened in one millisecond stays in the order it was told.
+    timeline.sort_by_key(|entry| entry.at);
+    Ok(Said::new(words(keys.shop(), cart, &timeline), as_json(keys.shop(), cart, &timeline)))
+}
+
+fn of_cart(cart: &Cart) -> Vec<Entry> {
+    let mut entries = vec![Entry::new(cart.started_at, "started", "the checkout was begun", json!({}))];
+    if cart.active_at() > cart.started_at {
+        entries.push(Entry::new(cart.active_at(), "activity", "the shopper was last active", json!({})));
+    }
+    for (at, event, words) in [
+        (cart.abandoned_at, "abandoned", "it counted as abandoned"),
+        (cart.bought_at, "bought", "it was bought"),
+        (cart.deleted_at, "deleted", "the checkout was deleted"),
+        (cart.erased_at, "erased", "its personal data was erased"),
+    ] {
+        entries.extend(at.map(|at| Entry::new(at, event, words, json!({}))));
+    }
+    entries
+}
+
+fn decided(kept: &decision::Kept) -> Entry {
+    let mut words = format!("text {}: {}", kept.step, verdict(&kept.decision));
+    for gate in &kept.decision.gates {
+        let mark = match gate.verdict {
+            Verdict::Pass => "✓",
+            Verdict::Wait(_) => "…",
+            Verdict::Stop => "✗",
+        };
+        let _ = write!(words, "\n{mark} {}: {}", gate.gate.words(), gate.why);
+    }
+    Entry::new(kept.at, "decision", words, json!({ "step": kept.step, "decision": kept.decision }))
+}
+
+fn verdict(decision: &Decision) -> String {
+    let why = decision.reason().map(|gate| format!(" ({})", gate.why)).unwrap_or_default();
+    match decision.verdict {
+        Verdict::Pass => "may go".to_owned(),
+        Verdict::Wait(until) => format!("waits until {until}{why}"),
+        Verdict::Stop => format!("will not go{why}"),
+    }
+}
+
+fn of_message(message: &Message) -> Vec<Entry> {
+    let step = message.step;
+    let moments: &Moments = &message.moments;
+    let why = if message.reason.is_empty() { String::new() } else { format!(": {}", message.reason) };
+    let detail = |event: &str| {
+        json!({
+            "message": message.id,
+            "step": step,
+            "event": event,
+            "state": moments.state().name(),
+            "segments": message.segments,
+            "reason": message.reason,
+        })
+    };
+    let queued = format!("text {step} was written ({} parts); it is {} now", message.segments, moments.state().name());
+    let mut entries = vec![Entry::new(message.created_at, "message", queued, detail("queued"))];
+    for (at, event, words) in [
+        (moments.sending_at, "sending", format!("text {step} was handed to the gateway")),
+        (moments.accepted_at, "accepted", format!("text {step} was accepted by the gateway")),
+        (moments.refused_at, "refused", format!("text {step} was refused{why}")),
+        (moments.unknown_at, "unknown", format!("nobody can say whether text {step} left{why}")),
+        (moments.delivered_at, "delivered", format!("text {step} was delivered")),
+        (moments.undelivered_at, "undelivered", format!("text {step} could not be delivered{why}")),
+        (moments.cancelled_at, "cancelled", format!("text {step} was called off{why}")),
+        (moments.expired_at, "expired", format!("text {step} ran out of time{why}")),
+    ] {
+        entries.extend(at.map(|at| Entry::new(at, "message", words, detail(event))));
+    }
+    entries
+}
+
+fn opened(step: u32, click: &Click) -> Entry {
+    let verdict = match click.verdict.as_str() {
+        "" => "not judged yet".to_owned(),
+        _ if click.is_human() => "a person".to_owned(),
+        other => format!("does not count: {other}"),
+    };
+    let detail = json!({ "click": click.id, "message": click.message, "step": step, "verdict": click.verdict });
+    Entry::new(click.at, "click", format!("the link of text {step} was opened ({verdict})"), detail)
+}
+
+/// An order of the same person or checkout, what it earned, and why; nothing when it lies before the cart.
+async fn of_order(
+    read: &mut Read,
+    keys: &ShopKeys,
+    cart: &Cart,
+    id: OrderId,
+    texts: &[MessageId],
+) -> anyhow::Result<Vec<Entry>> {
+    let Some(order) = store::order::get(read, keys, id).await? else { return Ok(Vec::new()) };
+    let placed_at = order.placed_at.unwrap_or(order.revision.at);
+    if placed_at < cart.started_at {
+        return Ok(Vec::new());
+    }
+    let (number, total) = (&order.latest.number, order.latest.total);
+    let what = if order.placed_at.is_some() { "was placed" } else { "waits for its payment" };
+    let detail = json!({ "order": id, "number": number, "total_minor": total.minor, "currency": total.currency });
+    let mut entries = vec![Entry::new(placed_at, "order", format!("order {number} over {total} {what}"), detail)];
+    if let Some(verdict) = store::credit::evidence(read, keys, id).await? {
+        entries.extend(judged(&order, &verdict, placed_at, texts));
+    }
+    for line in store::credit::of_order(read, keys, id).await? {
+        let whose = if texts.contains(&line.message) { "a text of this cart" } else { "a text of another cart" };
+        let amount = Money::new(line.entry.amount_minor, line.currency);
+        let words = format!("{whose} is {} with {amount} ({})", line.class, line.entry.entry);
+        let detail = json!({
+            "order": id,
+            "message": line.message,
+            "class": line.class,
+            "entry": line.entry.entry,
+            "amount_minor": line.entry.amount_minor,
+            "currency": line.currency,
+        });
+        entries.push(Entry::new(line.entry.at, "credit", words, detail));
+    }
+    Ok(entries)
+}
+
+fn judged(order: &Order, verdict: &Attribution, at: Time, texts: &[MessageId]) -> Vec<Entry> {
+    let number = &order.latest.number;
+    let mut entries = Vec::new();
+    if let Some(why) = &verdict.excluded {
+        let detail = json!({ "order": order.id, "won": false, "why": why });
+        entries.push(Entry::new(at, "evidence", format!("order {number} can earn nothing: {why}"), detail));
+    }
+    for each in verdict.considered.iter().filter(|each| texts.contains(&each.message)) {
+        let outcome = if each.won { "earned" } else { "did not earn" };
+        let words = format!("text {} {outcome} order {number}: {}; {}", each.step, each.tie.words(), each.why);
+        let mut detail = json!(each);
+        if let Value::Object(all) = &mut detail {
+            all.insert("order".into(), json!(order.id));
+        }
+        entries.push(Entry::new(at, "evidence", words, detail));
+    }
+    entries
+}
+
+fn state(cart: &Cart) -> &'static str {
+    if cart.bought_at.is_some() {
+        "bought"
+    } else if cart.erased_at.is_some() {
+        "erased"
+    } else if cart.deleted_at.is_some() {
+        "deleted"
+    } else if cart.abandoned_at.is_some() {
+        "abandoned"
+    } else {
+        "open"
+    }
+}
+
+fn words(shop: ShopId, cart: &Cart, timeline: &[Entry]) -> String {
+    let total = cart.latest.total.map_or_else(|| "no total".to_owned(), |total| total.to_string());
+    let mut words =
+        format!("{} of shop {shop}: {}, {total}, {} items\n", cart.id, state(cart), cart.latest.items.len());
+    for entry in timeline {
+        let mut lines = entry.words.lines();
+        let _ = write!(words, "\n{}  {}", entry.at, lines.next().unwrap_or_default());
+        for line in lines {
+            let _ = write!(words, "\n                            {line}");
+        }
+    }
+    words
+}
+
+fn as_json(shop: ShopId, cart: &Cart, timeline: &[Entry]) -> Value {
+    let entries: Vec<Value> = timeline
+        .iter()
+        .map(|entry| json!({ "at": entry.at.to_string(), "event": entry.event, "words": entry.words, "detail": entry.detail }))
+        .collect();
+    json!({
+        "cart": cart.id,
+        "shop": shop,
+        "state": state(cart),
+        "total_minor": cart.latest.total.map(|total| total.minor),
+        "currency": cart.latest.total.map(|total| total.currency),
+        "items": cart.latest.items.len(),
+        "timeline": entries,
+    })
+}

@@ -1,0 +1,140 @@
+//! `cartback gateway`: connect an SMS account, look at them, let a paused one send again.
+
+use serde_json::{Value, json};
+
+use super::{Form, Said, chosen_shop, pair, pairs, shop, table};
+use crate::{
+    domain::id::{GatewayId, ShopId},
+    gateway,
+    pipeline::{Core, connect, send},
+    store::{self, gateway::Gateway},
+};
+
+#[derive(clap::Subcommand)]
+pub enum Command {
+    /// Connect an SMS account: twilio, kannel or log
+    Add(Add),
+    /// All gateways, or those of one shop; the newest of a shop is the one that sends
+    List {
+        /// Only this shop's; 0 for the house's
+        #[arg(long)]
+        shop: Option<ShopId>,
+        #[command(flatten)]
+        form: Form,
+    },
+    /// Let a gateway send again that was paused because it refused our account
+    Resume {
+        /// As gateway list shows it: gw_…
+        id: GatewayId,
+        /// Whose it is; left out, the house's
+        #[arg(long, default_value = "0")]
+        shop: ShopId,
+        #[command(flatten)]
+        form: Form,
+    },
+}
+
+#[derive(clap::Args)]
+pub struct Add {
+    /// twilio, kannel or log
+    kind: String,
+    /// The shop it is for; left out, every shop that has none of its own
+    #[arg(long, default_value = "0")]
+    shop: ShopId,
+    /// What people call it
+    #[arg(long, default_value = "")]
+    name: String,
+    /// A setting of the connector; may be repeated
+    #[arg(long = "set", value_parser = pair, value_name = "KEY=VALUE")]
+    set: Vec<(String, String)>,
+    #[command(flatten)]
+    form: Form,
+}
+
+pub async fn run(core: &Core, command: &Command) -> anyhow::Result<(Said, Form)> {
+    match command {
+        Command::Add(args) => Ok((add(core, args).await?, args.form)),
+        Command::List { shop, form } => Ok((list(core, *shop).await?, *form)),
+        Command::Resume { id, shop, form } => Ok((resume(core, *shop, *id).await?, *form)),
+    }
+}
+
+async fn add(core: &Core, args: &Add) -> anyhow::Result<Said> {
+    // Whoever has a shell here is the operator: addresses in private networks are theirs to choose.
+    let connected = connect::add_gateway(core, args.shop, &args.kind, &args.name, pairs(&args.set)?, true).await?;
+    let id = connected.gateway.map(|id| id.to_string()).unwrap_or_default();
+    let words = format!("Gateway {id} is connected.\n\n{}", shop::steps(&connected));
+    let json = json!({
+        "gateway": id,
+        "shop": connected.shop,
+        "webhook_url": connected.webhook_url,
+        "steps": connected.steps,
+    });
+    Ok(Said::new(words, json))
+}
+
+async fn list(core: &Core, only: Option<ShopId>) -> anyhow::Result<Said> {
+    let mut lines = table(&["gateway", "shop", "kind", "name", "state"]);
+    let mut json = Vec::new();
+    for found in all(core, only).await? {
+        let state = match found.paused_at {
+            Some(at) => format!("paused since {at}: {}", found.pause_reason),
+            None => "ready".to_owned(),
+        };
+        let owner = if found.shop == ShopId::HOUSE { "every".to_owned() } else { found.shop.to_string() };
+        lines.add_row([&found.id.to_string(), &owner, &found.kind, &found.name, &state]);
+        json.push(shown(core, &found).await?);
+    }
+    let words = if json.is_empty() {
+        "There is no gateway yet; add one with: cartback gateway add".to_owned()
+    } else {
+        lines.to_string()
+    };
+    Ok(Said::new(words, json.into()))
+}
+
+/// The gateways of one shop, or the house's and then every shop's own.
+pub async fn all(core: &Core, only: Option<ShopId>) -> anyhow::Result<Vec<Gateway>> {
+    let tenants = match only {
+        Some(shop) => vec![chosen_shop(core, Some(shop)).await?],
+        None => {
+            let mut read = core.db.read().await?;
+            let own = store::gateway::shops_with_own(&mut read).await?;
+            std::iter::once(ShopId::HOUSE).chain(own).collect()
+        }
+    };
+    let mut read = core.db.read().await?;
+    let mut found = Vec::new();
+    for tenant in tenants {
+        let keys = core.vault.keys(&mut read, tenant).await?;
+        found.extend(store::gateway::list(&mut read, &keys).await?);
+    }
+    Ok(found)
+}
+
+async fn shown(core: &Core, found: &Gateway) -> anyhow::Result<Value> {
+    let connected = connect::shown(core, found.shop, Some((found.id, &found.kind))).await?;
+    let settings = gateway::by_kind(&found.kind).map(|kind| shop::shown_settings(kind.spec(), &found.settings));
+    Ok(json!({
+        "gateway": found.id,
+        "shop": found.shop,
+        "kind": found.kind,
+        "name": found.name,
+        "settings": settings.unwrap_or_default(),
+        "webhook_url": connected.map(|connected| connected.webhook_url),
+        "created_at": found.created_at.to_string(),
+        "paused_at": found.paused_at.map(|at| at.to_string()),
+        "pause_reason": found.pause_reason,
+    }))
+}
+
+async fn resume(core: &Core, shop: ShopId, id: GatewayId) -> anyhow::Result<Said> {
+    let shop = chosen_shop(core, Some(shop)).await?;
+    let known = all(core, Some(shop)).await?.iter().any(|found| found.id == id);
+    if !known {
+        anyhow::bail!("shop {shop} has no gateway {id}; cartback gateway list shows whose it is");
+    }
+    let resumed = send::resume_gateway(core, shop, id).await?;
+    let words = if resumed { "It sends again." } else { "It was not paused." };
+    Ok(Said::new(words, json!({ "gateway": id, "shop": shop, "resumed": resumed })))
+}

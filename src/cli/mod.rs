@@ -1,0 +1,255 @@
+//! The command line: one file per subcommand. A command reads its arguments, asks the pipeline or the store, and answers
+//! with a `Said`: words for people and the same as JSON. Printing and exit codes are decided here and nowhere else.
+//!
+//! How to add one: a file with an `Args` struct and an async function that answers a `Said`, a variant of `Command`, an
+//! arm in `Command::run`.
+
+mod serve;
+mod demo;
+mod migrate;
+mod report;
+mod doctor;
+mod shop;
+mod gateway;
+mod cart;
+mod inbox;
+mod key;
+mod user;
+
+use std::{collections::BTreeMap, process::ExitCode, sync::Arc};
+
+use anyhow::{anyhow, bail};
+use clap::{Parser, Subcommand};
+use serde_json::Value;
+
+use crate::{
+    app::{self, App},
+    clock::SystemClock,
+    config::{self, Config, Flags, Problems},
+    domain::id::ShopId,
+    http::GuardedHttp,
+    observe,
+    pipeline::{Core, connect::NotConnected},
+    store,
+};
+
+/// Brings abandoned carts back by SMS and proves what that earned.
+#[derive(Parser)]
+#[command(name = "cartback", version, propagate_version = true)]
+#[command(after_help = "Exit codes: 0 done, 1 it could not be done, 2 something typed or set is wrong.")]
+pub struct Cli {
+    #[command(flatten)]
+    pub flags: Flags,
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+#[derive(Subcommand)]
+pub enum Command {
+    /// Start the service: webhooks, links, pages, and the worker
+    Serve,
+    /// See it work: the real service with a simulated shop, on this machine only, in a folder of its own [default: ./data/demo]
+    Demo,
+    /// Bring the database's schema up to date and end (serve does it too)
+    Migrate,
+    /// What was abandoned, texted and recovered
+    Report(report::Args),
+    /// Check key, database, clock, shops and gateways; exit code 1 when something is broken
+    Doctor(doctor::Args),
+    /// Connect shops, look at them, change their rules
+    #[command(subcommand)]
+    Shop(shop::Command),
+    /// Connect SMS gateways, look at them, let a paused one send again
+    #[command(subcommand)]
+    Gateway(gateway::Command),
+    /// Why a cart was texted or not
+    #[command(subcommand)]
+    Cart(cart::Command),
+    /// Raw deliveries: look at them, read them again
+    #[command(subcommand)]
+    Inbox(inbox::Command),
+    /// The operator's key
+    #[command(subcommand)]
+    Key(key::Command),
+    /// People who sign in
+    #[command(subcommand)]
+    User(user::Command),
+}
+
+/// Whether a command answers in words or as JSON.
+#[derive(clap::Args, Clone, Copy, Debug, Default)]
+pub struct Form {
+    /// Answer as JSON, for scripts
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// What a command has to say.
+#[derive(Debug)]
+pub struct Said {
+    pub words: String,
+    pub json: Value,
+    /// Whether all is well; if not, the exit code is 1 although everything was said.
+    pub well: bool,
+}
+
+impl Said {
+    pub fn new(words: impl Into<String>, json: Value) -> Said {
+        Said { words: words.into(), json, well: true }
+    }
+
+    fn print(&self, form: Form) {
+        use std::io::Write;
+        let text = if form.json { self.json.to_string() } else { self.words.trim_end().to_owned() };
+        // A closed pipe (`| head`) is the reader's choice, not a problem.
+        let _ = writeln!(std::io::stdout(), "{text}");
+    }
+}
+
+/// Something typed or set is wrong: exit code 2.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub struct Wrong(pub String);
+
+const FAILED: u8 = 1;
+const WRONG: u8 = 2;
+
+/// Reads the arguments, does what they say, and answers the exit code.
+pub fn main() -> ExitCode {
+    // `Parser::parse` prints help and usage itself, with exit code 2 for wrong usage.
+    let cli = Cli::parse();
+    let outcome = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .map_err(anyhow::Error::from)
+        .and_then(|runtime| runtime.block_on(run(cli)));
+    match outcome {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::from(FAILED),
+        Err(error) => {
+            eprintln!("{error:#}");
+            ExitCode::from(exit_code(&error))
+        }
+    }
+}
+
+fn exit_code(error: &anyhow::Error) -> u8 {
+    let typed = matches!(error.downcast_ref::<NotConnected>(), Some(NotConnected::Wrong(_)));
+    if typed || error.is::<Wrong>() || error.is::<Problems>() { WRONG } else { FAILED }
+}
+
+async fn run(cli: Cli) -> anyhow::Result<bool> {
+    if let Command::Key(command) = &cli.command {
+        let (said, form) = key::run(command);
+        said.print(form);
+        return Ok(said.well);
+    }
+    if let Command::Demo = &cli.command {
+        let config = demo::config(&cli.flags)?;
+        observe::start_logging(&config);
+        return demo::run(config).await.map(|()| true);
+    }
+    let mut config = Config::load(&cli.flags, config::variables())?;
+    let lasting = matches!(cli.command, Command::Serve);
+    if !lasting && config.log == config::DEFAULT_LOG {
+        config.log = "warn".to_owned();
+    }
+    if !lasting {
+        config.take_word();
+    }
+    observe::start_logging(&config);
+    for warning in &config.warnings {
+        tracing::warn!("{warning}");
+    }
+    match &cli.command {
+        Command::Serve => serve::run(config).await.map(|()| true),
+        Command::Doctor(args) => {
+            let said = doctor::run(&config, open(&config).await).await;
+            said.print(args.form);
+            Ok(said.well)
+        }
+        command => {
+            let app = open(&config).await?;
+            let outcome = command.answer(&app.core, &config).await;
+            app.close().await;
+            let (said, form) = outcome?;
+            said.print(form);
+            Ok(said.well)
+        }
+    }
+}
+
+impl Command {
+    /// Does what a command that works on an open database is for.
+    async fn answer(&self, core: &Core, config: &Config) -> anyhow::Result<(Said, Form)> {
+        match self {
+            Command::Migrate => Ok((migrate::run(config), Form::default())),
+            Command::Report(args) => Ok((report::run(core, args).await?, args.form)),
+            Command::Shop(command) => shop::run(core, command).await,
+            Command::Gateway(command) => gateway::run(core, command).await,
+            Command::Cart(command) => cart::run(core, command).await,
+            Command::Inbox(command) => inbox::run(core, command).await,
+            Command::User(command) => user::run(core, command).await,
+            Command::Serve | Command::Demo | Command::Doctor(_) | Command::Key(_) => {
+                bail!("this command opens nothing here")
+            }
+        }
+    }
+}
+
+/// The real clock, the real network.
+pub async fn open(config: &Config) -> anyhow::Result<App> {
+    app::install_tls();
+    App::open(config, Arc::new(SystemClock), Arc::new(GuardedHttp::new()?)).await
+}
+
+/// Reads `key=value`, as `--set` takes it.
+fn pair(typed: &str) -> Result<(String, String), String> {
+    match typed.split_once('=') {
+        Some((key, value)) if !key.trim().is_empty() => Ok((key.trim().to_owned(), value.to_owned())),
+        _ => Err("must be key=value".into()),
+    }
+}
+
+/// Pairs as one map; a key given twice is a mistake somebody would search for.
+fn pairs(typed: &[(String, String)]) -> anyhow::Result<BTreeMap<String, String>> {
+    let mut map = BTreeMap::new();
+    for (key, value) in typed {
+        if map.insert(key.clone(), value.clone()).is_some() {
+            bail!(Wrong(format!("{key}: is given twice")));
+        }
+    }
+    Ok(map)
+}
+
+/// The shop a command is about: the one named, or the only one there is.
+async fn chosen_shop(core: &Core, named: Option<ShopId>) -> anyhow::Result<ShopId> {
+    let mut read = core.db.read().await?;
+    if let Some(id) = named {
+        let known = id == ShopId::HOUSE || core.shop(&mut read, id).await?.is_some();
+        return if known { Ok(id) } else { Err(no_shop(id)) };
+    }
+    let all = store::shop::ids(&mut read).await?;
+    match all.as_slice() {
+        [only] => Ok(*only),
+        [] => bail!("there is no shop yet; add one with: cartback shop add"),
+        many => {
+            let many: Vec<String> = many.iter().map(ToString::to_string).collect();
+            bail!(Wrong(format!("--shop: there are several shops; name one of {}", many.join(", "))))
+        }
+    }
+}
+
+fn no_shop(id: ShopId) -> anyhow::Error {
+    anyhow!("there is no shop {id}")
+}
+
+/// A table without lines, as terminals and pipes like it.
+fn table(head: &[&str]) -> comfy_table::Table {
+    let mut table = comfy_table::Table::new();
+    table.load_style(comfy_table::presets::NOTHING).set_header(head.iter().copied());
+    table
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,146 @@
+//! `cartback report`: the figures of a span as a table, or `domain::report::Report` as JSON.
+
+use std::fmt::Write;
+
+use super::{Form, Said, chosen_shop, no_shop, table};
+use crate::{
+    domain::{
+        id::ShopId,
+        money::Money,
+        report::{Metric, Report, Slice},
+    },
+    pipeline::{self, Core, report::DAYS_MAX},
+};
+
+#[derive(clap::Args)]
+pub struct Args {
+    /// Which shop; left out, the only one there is
+    #[arg(long)]
+    shop: Option<ShopId>,
+    /// How many days up to and including the shop's today
+    #[arg(long, default_value_t = 30, value_parser = clap::value_parser!(u32).range(1..=i64::from(DAYS_MAX)))]
+    days: u32,
+    #[command(flatten)]
+    pub form: Form,
+}
+
+pub async fn run(core: &Core, args: &Args) -> anyhow::Result<Said> {
+    let shop = chosen_shop(core, args.shop).await?;
+    let Some(report) = pipeline::report::report(core, shop, args.days, 0).await? else { return Err(no_shop(shop)) };
+    Ok(Said::new(words(&report), serde_json::to_value(&report)?))
+}
+
+fn words(report: &Report) -> String {
+    let mut words = format!(
+        "{} (shop {}), {} to {}, days of {}\n\n{}\n",
+        report.name,
+        report.shop,
+        report.from,
+        report.to,
+        report.zone,
+        funnel(&report.total)
+    );
+    if report.total.money.is_empty() {
+        words.push_str("\nNo money in these days.\n");
+    } else {
+        let _ = write!(words, "\n{}\n", money(&report.total));
+    }
+    if !report.steps.is_empty() {
+        let _ = write!(words, "\n{}\n", steps(report));
+    }
+    let _ = write!(
+        words,
+        "\nRecovered: {} Assisted: {}",
+        Metric::RecoveredOrders.definition(),
+        Metric::AssistedOrders.definition()
+    );
+    words
+}
+
+fn funnel(total: &Slice) -> String {
+    let counts = &total.counts;
+    let mut lines = table(&["funnel", "", "of those before"]);
+    let mut before: Option<i64> = None;
+    for (name, count) in [
+        ("carts abandoned", counts.abandoned),
+        ("reachable", counts.reachable),
+        ("carts texted", counts.carts_texted),
+        ("texts accepted", counts.texts),
+        ("texts delivered", counts.delivered),
+        ("texts clicked", counts.clicked),
+        ("orders recovered", counts.recovered_orders),
+    ] {
+        // A text is not a share of carts: there may be two for one.
+        let comparable = name != "texts accepted" && name != "orders recovered";
+        let share = before.filter(|before| comparable && *before > 0).map(|before| percent(count, before));
+        lines.add_row([name.to_owned(), count.to_string(), share.unwrap_or_default()]);
+        before = Some(count);
+    }
+    lines.add_row(["orders assisted", &counts.assisted_orders.to_string(), ""]);
+    lines.add_row(["opted out", &counts.opt_outs.to_string(), ""]);
+    lines.add_row(["all orders of the shop", &counts.orders.to_string(), ""]);
+    lines.to_string()
+}
+
+/// One digit behind the point, without a float.
+fn percent(part: i64, whole: i64) -> String {
+    let tenths = i128::from(part) * 1000 / i128::from(whole.max(1));
+    format!("{}.{} %", tenths / 10, (tenths % 10).abs())
+}
+
+fn money(total: &Slice) -> String {
+    let mut lines = table(&["money", "abandoned", "gross", "refunded", "net recovered", "assisted", "cost of texts"]);
+    for (currency, sums) in &total.money {
+        let shown = |minor: i64| Money::new(minor, *currency).amount();
+        lines.add_row([
+            currency.code().to_owned(),
+            shown(sums.abandoned_minor),
+            shown(sums.gross_minor),
+            shown(sums.refunded_minor),
+            shown(sums.net_minor),
+            shown(sums.assisted_net_minor),
+            micros(sums.cost_micros),
+        ]);
+    }
+    lines.to_string()
+}
+
+/// Millionths with four digits behind the point, as gateways price a text.
+fn micros(micros: i64) -> String {
+    let sign = if micros < 0 { "-" } else { "" };
+    let tenths_of_thousandths = micros.unsigned_abs() / 100;
+    format!("{sign}{}.{:04}", tenths_of_thousandths / 10_000, tenths_of_thousandths % 10_000)
+}
+
+fn steps(report: &Report) -> String {
+    let mut lines = table(&["step", "texts", "delivered", "clicked", "recovered", "net recovered"]);
+    for (step, slice) in &report.steps {
+        let counts = &slice.counts;
+        let net: Vec<String> =
+            slice.money.iter().map(|(currency, sums)| sums.net(*currency)).map(|net| net.to_string()).collect();
+        lines.add_row([
+            step.to_string(),
+            counts.texts.to_string(),
+            counts.delivered.to_string(),
+            counts.clicked.to_string(),
+            counts.recovered_orders.to_string(),
+            net.join(", "),
+        ]);
+    }
+    lines.to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn shares_and_costs_are_exact() {
+        for (part, whole, expected) in [(1, 3, "33.3 %"), (0, 5, "0.0 %"), (5, 5, "100.0 %"), (7, 0, "700.0 %")] {
+            assert_eq!(percent(part, whole), expected);
+        }
+        for (given, expected) in [(0, "0.0000"), (79_500, "0.0795"), (12_000_000, "12.0000"), (-100, "-0.0001")] {
+            assert_eq!(micros(given), expected);
+        }
+    }
+}
