@@ -1,0 +1,303 @@
+//! `kill -9` at random moments: a real process, real HTTP, a gateway that loses answers. No acknowledged webhook may be
+//! lost, and nothing may be sent twice.
+//!
+//! The process keeps real time, so carts arrive with their last activity half an hour ago and the shop's hours are wide
+//! open: what is due is due at once.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    io::{BufRead, BufReader, Write},
+    net::{TcpListener, TcpStream},
+    process::{Child, Command, Stdio},
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicBool, Ordering},
+    },
+    thread,
+    time::{Duration, Instant},
+};
+
+use cartback::{
+    clock::{Clock, SystemClock},
+    domain::{id::ShopId, message::MessageState, phone::Phone, seal::OperatorKeys},
+    shop::standard_webhooks,
+    store::{self, Db, shop::Vault},
+};
+
+use crate::server::{self, postgres};
+
+const KEY: &str = "q83vEjRWeJCrze8BI0VniavN7xI0VniQq83v6hWqLzA=";
+const KILLS: usize = 16;
+const SENDERS: usize = 3;
+
+/// A gateway in Kannel's words that accepts what it gets, answers late now and then, and sometimes not at all.
+#[derive(Default)]
+struct Outbox {
+    /// How often each number was texted.
+    texts: Mutex<BTreeMap<String, usize>>,
+}
+
+fn start_gateway(outbox: Arc<Outbox>, seed: u64) -> u16 {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = listener.local_addr().unwrap().port();
+    thread::spawn(move || {
+        for (n, stream) in listener.incoming().flatten().enumerate() {
+            let outbox = outbox.clone();
+            thread::spawn(move || answer(stream, &outbox, mix(seed, n as u64)));
+        }
+    });
+    port
+}
+
+fn answer(mut stream: TcpStream, outbox: &Outbox, chance: u64) {
+    let mut line = String::new();
+    let mut reader = BufReader::new(stream.try_clone().unwrap());
+    if reader.read_line(&mut line).is_err() {
+        return;
+    }
+    let mut header = String::new();
+    while reader.read_line(&mut header).is_ok_and(|read| read > 2) {
+        header.clear();
+    }
+    let Some(query) = line.split_once('?').map(|(_, rest)| rest.split(' ').next().unwrap_or("")) else { return };
+    let to =
+        url::form_urlencoded::parse(query.as_bytes()).find(|(name, _)| name == "to").map(|(_, to)| to.into_owned());
+    *outbox.texts.lock().unwrap().entry(to.unwrap_or_default()).or_default() += 1;
+    match chance % 10 {
+        0 => return,
+        1 | 2 => thread::sleep(Duration::from_millis(chance % 400)),
+        _ => {}
+    }
+    let body = "0: Accepted for delivery";
+    let _ =
+        write!(stream, "HTTP/1.1 202 Accepted\r\ncontent-length: {}\r\nconnection: close\r\n\r\n{body}", body.len());
+}
+
+/// A small, well-mixed number from two (splitmix64).
+fn mix(seed: u64, n: u64) -> u64 {
+    let mut z = seed.wrapping_add(n.wrapping_mul(0x9e37_79b9_7f4a_7c15));
+    z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+    z ^ (z >> 31)
+}
+
+fn seconds_now() -> i64 {
+    SystemClock.now().seconds()
+}
+
+/// A number of its own for each cart, in a country where it is not about midnight (nothing is sent in a day's last ten
+/// minutes).
+fn number(n: usize) -> String {
+    let hour_utc = seconds_now() / 3600 % 24;
+    if (20..24).contains(&hour_utc) { format!("+12125{:06}", 550_100 + n) } else { format!("+38640{:06}", 200_000 + n) }
+}
+
+struct Place {
+    folder: tempfile::TempDir,
+    database_url: String,
+}
+
+impl Place {
+    fn command(&self, arguments: &[&str]) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_cartback"));
+        command.args(arguments).env("CARTBACK_DATA", self.folder.path()).env("CARTBACK_KEY", KEY);
+        if !self.database_url.is_empty() {
+            command.env("CARTBACK_DATABASE_URL", &self.database_url);
+        }
+        command.stdout(Stdio::null()).stderr(Stdio::null());
+        command
+    }
+
+    fn told(&self, arguments: &[&str]) -> serde_json::Value {
+        let output = self.command(arguments).stdout(Stdio::piped()).stderr(Stdio::piped()).output().unwrap();
+        assert!(output.status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
+        serde_json::from_slice(&output.stdout).unwrap()
+    }
+
+    fn serve(&self, port: u16) -> Child {
+        let child = self.command(&["serve", "--listen", &format!("127.0.0.1:{port}")]).spawn().unwrap();
+        server::eventually("the service is ready", || {
+            server::get(&format!("http://127.0.0.1:{port}/readyz")).ok().filter(|(status, _)| *status == 200)
+        });
+        child
+    }
+}
+
+/// Posts carts until told to stop, whether or not anybody listens; remembers those that were acknowledged.
+fn shop(port: u16, path: String, secret: String, first: usize, stop: Arc<AtomicBool>) -> Vec<usize> {
+    let mut acknowledged = Vec::new();
+    let mut n = first;
+    while !stop.load(Ordering::Relaxed) {
+        let at = seconds_now() - 31 * 60;
+        let body = serde_json::json!({
+            "type": "checkout.updated",
+            "timestamp": rfc3339(at),
+            "data": {
+                "token": format!("cart-{n}"), "phone": number(n), "total": "42.00", "currency": "EUR",
+                "recovery_url": format!("https://shop.example/resume/{n}"), "started_at": rfc3339(at - 60),
+                "updated_at": rfc3339(at), "consent": { "state": "granted", "source": "shop.example" },
+            },
+        });
+        match post(port, &path, &secret, n, body.to_string().as_bytes()) {
+            Some(200) => acknowledged.push(n),
+            Some(_) => {}
+            None => thread::sleep(Duration::from_millis(20)),
+        }
+        n += SENDERS;
+    }
+    acknowledged
+}
+
+fn rfc3339(seconds: i64) -> String {
+    jiff::Timestamp::from_second(seconds).unwrap().to_string()
+}
+
+fn post(port: u16, path: &str, secret: &str, n: usize, body: &[u8]) -> Option<u16> {
+    let (id, at) = (format!("evt_{n}"), seconds_now());
+    let signature = standard_webhooks::sign(secret, &id, at, body);
+    let at = at.to_string();
+    let headers = [("webhook-id", id.as_str()), ("webhook-timestamp", &at), ("webhook-signature", &signature)];
+    server::call("POST", &format!("http://127.0.0.1:{port}{path}"), &headers, body).ok().map(|answer| answer.status)
+}
+
+/// Kills the service `KILLS` times under load, then lets it finish, and compares what was promised with what is there.
+fn survive(engine: &str, database_url: String) {
+    let seed = seconds_now() as u64;
+    server::say(&format!("crash on {engine}: seed {seed}"));
+    let place = Place { folder: tempfile::tempdir().unwrap(), database_url };
+    let outbox = Arc::new(Outbox::default());
+    let gateway = start_gateway(outbox.clone(), seed);
+    let [port] = server::free_ports().unwrap();
+    let secret = standard_webhooks::secret([7; 32]);
+    let public = format!("http://127.0.0.1:{port}");
+    let added = place.told(&[
+        "shop",
+        "add",
+        "generic",
+        "--name",
+        "Crash",
+        "--country",
+        "SI",
+        "--currency",
+        "EUR",
+        "--timezone",
+        "Europe/Ljubljana",
+        "--set",
+        &format!("secret={secret}"),
+        "--set",
+        "site=shop.example",
+        "--set",
+        "hours=mon-sun 00:00-24:00",
+        "--public-url",
+        &public,
+        "--json",
+    ]);
+    let url = added["webhook_url"].as_str().unwrap().to_owned();
+    let path = url.strip_prefix(&public).unwrap().to_owned();
+    place.told(&[
+        "gateway",
+        "add",
+        "kannel",
+        "--set",
+        &format!("url=http://127.0.0.1:{gateway}/cgi-bin/sendsms"),
+        "--set",
+        "username=u",
+        "--set",
+        "password=p",
+        "--set",
+        "from=12125550100",
+        "--json",
+    ]);
+
+    let stop = Arc::new(AtomicBool::new(false));
+    let senders: Vec<_> = (0..SENDERS)
+        .map(|first| {
+            let (path, secret, stop) = (path.clone(), secret.clone(), stop.clone());
+            thread::spawn(move || shop(port, path, secret, first, stop))
+        })
+        .collect();
+    for kill in 0..KILLS {
+        let mut child = place.serve(port);
+        thread::sleep(Duration::from_millis(80 + mix(seed, kill as u64) % 500));
+        child.kill().unwrap();
+        child.wait().unwrap();
+    }
+    let mut child = place.serve(port);
+    stop.store(true, Ordering::Relaxed);
+    let acknowledged: BTreeSet<usize> = senders.into_iter().flat_map(|sender| sender.join().unwrap()).collect();
+    assert!(acknowledged.len() > KILLS, "too few webhooks were acknowledged to mean anything: {}", acknowledged.len());
+
+    let left = wait_until_done(&place, &acknowledged);
+    child.kill().unwrap();
+    child.wait().unwrap();
+    assert!(
+        left.is_empty(),
+        "seed {seed}: {} of {} carts without an outcome: {left:?}",
+        left.len(),
+        acknowledged.len()
+    );
+    let texts = outbox.texts.lock().unwrap();
+    let twice: Vec<_> = texts.iter().filter(|(_, count)| **count > 1).collect();
+    assert!(twice.is_empty(), "seed {seed}: sent twice: {twice:?}");
+    server::say(&format!(
+        "crash on {engine}: {KILLS} kills, {} webhooks acknowledged, 0 lost, {} texts sent, 0 twice",
+        acknowledged.len(),
+        texts.len()
+    ));
+}
+
+/// Waits until every acknowledged cart has a message with an outcome; answers those that have none in the end.
+fn wait_until_done(place: &Place, acknowledged: &BTreeSet<usize>) -> BTreeSet<usize> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    runtime.block_on(async {
+        let db = if place.database_url.is_empty() {
+            Db::open_lite(&place.folder.path().join("cartback.sqlite")).await.unwrap()
+        } else {
+            Db::open_pg(&place.database_url).await.unwrap()
+        };
+        let vault = Vault::new(OperatorKeys::parse(KEY).unwrap());
+        let mut left = acknowledged.clone();
+        let deadline = Instant::now() + Duration::from_secs(120);
+        while !left.is_empty() && Instant::now() < deadline {
+            let mut read = db.read().await.unwrap();
+            let keys = vault.keys(&mut read, ShopId::new(1)).await.unwrap();
+            let mut done = Vec::new();
+            for &n in &left {
+                let Some(cart) = store::cart::by_token(&mut read, &keys, &format!("cart-{n}")).await.unwrap() else {
+                    continue;
+                };
+                let messages = store::message::of_cart(&mut read, &keys, cart.id).await.unwrap();
+                let settled = |state| !matches!(state, MessageState::Queued | MessageState::Sending);
+                if messages.iter().any(|message| settled(message.moments.state())) {
+                    done.push(n);
+                }
+            }
+            drop(read);
+            for n in done {
+                left.remove(&n);
+            }
+            tokio::time::sleep(Duration::from_millis(200)).await;
+        }
+        db.close().await;
+        left
+    })
+}
+
+#[test]
+fn nothing_acknowledged_is_lost_and_nothing_is_sent_twice_on_sqlite() {
+    survive("sqlite", String::new());
+}
+
+#[test]
+fn nothing_acknowledged_is_lost_and_nothing_is_sent_twice_on_postgresql() {
+    let Some(cluster) = postgres::cluster() else { return };
+    let database = cluster.database();
+    survive("postgresql", database.url());
+}
+
+#[test]
+fn the_numbers_of_this_test_can_be_texted() {
+    for n in [0, 1, 777, 4_000] {
+        assert!(Phone::read(&number(n), &[]).is_ok(), "{}", number(n));
+    }
+}

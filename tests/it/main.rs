@@ -1,0 +1,20 @@
+//! Everything that needs more than one file of the house, or a real server from outside, in one crate: one link step.
+//!
+//! `server` starts the real neighbours (PostgreSQL, Kannel), `tidy` holds the source text to the design, `app` is the
+//! stage on which the stories of `story` are played, `web` asks as shops, gateways, shoppers, browsers and strangers do,
+//! `real_gateway` goes the whole way through a real Kannel, and `crash` kills the process while it works.
+
+mod app;
+mod captures;
+mod crash;
+mod fault;
+mod migration;
+mod outside;
+mod real_gateway;
+mod server;
+mod sql;
+mod store;
+mod story;
+mod tidy;
+mod twilio;
+mod web;

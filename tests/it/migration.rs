@@ -1,0 +1,100 @@
+//! The migrations: applied to both engines, twice, and never edited after the fact.
+
+use std::collections::BTreeMap;
+
+use cartback::store::{Db, Error, migration};
+
+use crate::{
+    app::{Engine, Home, database},
+    sql,
+};
+
+async fn both() -> Vec<(Engine, Db, Home)> {
+    let mut found = Vec::new();
+    for engine in [Engine::Lite, Engine::Pg] {
+        found.extend(database(engine).await.map(|(db, home)| (engine, db, home)));
+    }
+    found
+}
+
+#[tokio::test]
+async fn applying_them_again_changes_nothing() {
+    for (engine, db, _home) in both().await {
+        let before = columns(&db).await;
+        migration::run(&db).await.unwrap();
+        migration::run(&db).await.unwrap();
+        assert_eq!(before, columns(&db).await, "{engine:?}");
+        assert!(migration::is_current(&mut db.read().await.unwrap()).await.unwrap(), "{engine:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_database_of_other_migrations_is_refused() {
+    for (engine, db, _home) in both().await {
+        let edited = match engine {
+            Engine::Lite => "UPDATE _sqlx_migrations SET checksum = x'00' WHERE version = 1",
+            Engine::Pg => "UPDATE _sqlx_migrations SET checksum = '\\x00' WHERE version = 1",
+        };
+        sql::change(&db, edited).await.unwrap();
+        assert!(matches!(migration::run(&db).await, Err(Error::Schema(_))), "{engine:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_database_of_a_newer_version_is_refused() {
+    for (engine, db, _home) in both().await {
+        let newer = "INSERT INTO _sqlx_migrations (version, description, success, checksum, execution_time)
+                     SELECT 9999, description, success, checksum, execution_time FROM _sqlx_migrations WHERE version = 1";
+        sql::change(&db, newer).await.unwrap();
+        assert!(matches!(migration::run(&db).await, Err(Error::Schema(_))), "{engine:?}");
+    }
+}
+
+/// Every column with its type and whether it may be NULL, by table.
+async fn columns(db: &Db) -> BTreeMap<String, Vec<String>> {
+    let text = match db {
+        Db::Lite { .. } => {
+            "SELECT t.name, c.name, c.type, CASE WHEN c.\"notnull\" = 1 OR c.pk > 0 THEN 'NO' ELSE 'YES' END
+             FROM sqlite_master AS t JOIN pragma_table_info(t.name) AS c
+             WHERE t.type = 'table' AND t.name NOT LIKE 'sqlite_%' AND t.name <> '_sqlx_migrations' ORDER BY t.name, c.name"
+        }
+        Db::Pg(_) => {
+            "SELECT table_name::TEXT, column_name::TEXT, UPPER(data_type)::TEXT, is_nullable::TEXT
+             FROM information_schema.columns WHERE table_schema = 'public' AND table_name <> '_sqlx_migrations'
+             ORDER BY table_name COLLATE \"C\", column_name COLLATE \"C\""
+        }
+    };
+    let mut tables: BTreeMap<String, Vec<String>> = BTreeMap::new();
+    for row in sql::rows(db, text).await {
+        let [table, column, kind, null] = row.try_into().unwrap();
+        tables.entry(table).or_default().push(format!("{column} {kind} {null}"));
+    }
+    tables
+}
+
+/// Every index with its columns.
+async fn indexes(db: &Db) -> Vec<Vec<String>> {
+    let text = match db {
+        Db::Lite { .. } => {
+            "SELECT i.name, (SELECT GROUP_CONCAT(name) FROM pragma_index_info(i.name)) FROM sqlite_master AS i
+             WHERE i.type = 'index' AND i.name NOT LIKE 'sqlite_%' ORDER BY i.name"
+        }
+        Db::Pg(_) => {
+            "SELECT c.relname::TEXT, STRING_AGG(a.attname::TEXT, ',' ORDER BY k.place)
+             FROM pg_index AS i JOIN pg_class AS c ON c.oid = i.indexrelid JOIN pg_namespace AS n ON n.oid = c.relnamespace
+             CROSS JOIN UNNEST(i.indkey) WITH ORDINALITY AS k (column_number, place)
+             JOIN pg_attribute AS a ON a.attrelid = i.indrelid AND a.attnum = k.column_number
+             WHERE n.nspname = 'public' AND NOT i.indisprimary GROUP BY c.relname ORDER BY c.relname COLLATE \"C\""
+        }
+    };
+    sql::rows(db, text).await
+}
+
+#[tokio::test]
+async fn both_engines_have_the_same_tables() {
+    let both = both().await;
+    let [(_, lite, _), (_, pg, _)] = both.as_slice() else { return };
+    assert_eq!(columns(lite).await, columns(pg).await);
+    assert_eq!(indexes(lite).await, indexes(pg).await);
+    assert!(columns(lite).await.len() > 20);
+}

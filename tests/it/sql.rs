@@ -1,0 +1,32 @@
+//! Statements of the tests' own: to damage what the store would never damage, and to read what it has no question for.
+
+use cartback::store::Db;
+use sqlx::{AssertSqlSafe, Row};
+
+use crate::app::App;
+
+pub async fn run(app: &App, sql: &str) {
+    change(&app.core.db, sql).await.unwrap();
+}
+
+pub async fn change(db: &Db, sql: &str) -> Result<(), sqlx::Error> {
+    let sql = AssertSqlSafe(sql.to_owned());
+    match db {
+        Db::Lite { writer, .. } => sqlx::query(sql).execute(writer).await.map(drop),
+        Db::Pg(pool) => sqlx::query(sql).execute(pool).await.map(drop),
+    }
+}
+
+/// Every row of a query whose columns are all text.
+pub async fn rows(db: &Db, sql: &str) -> Vec<Vec<String>> {
+    let sql = AssertSqlSafe(sql.to_owned());
+    macro_rules! texts {
+        ($rows:expr) => {
+            $rows.iter().map(|row| (0..row.len()).map(|at| row.get::<String, _>(at)).collect()).collect()
+        };
+    }
+    match db {
+        Db::Lite { readers, .. } => texts!(sqlx::query(sql).fetch_all(readers).await.unwrap()),
+        Db::Pg(pool) => texts!(sqlx::query(sql).fetch_all(pool).await.unwrap()),
+    }
+}

@@ -1,0 +1,1049 @@
+//! The conformance suite: every function of the store, on both engines. It stands in for queries checked when compiling:
+//! a statement that only fails on one of them must fail here.
+
+use std::{sync::Arc, time::Duration};
+
+use cartback::{
+    domain::{
+        attribution::{Attribution, Class, Considered, Entry, Tie, Winner},
+        cart::{Cart, Revision},
+        click::{self, Opened},
+        connector::{Delivery, Settings},
+        consent::{Consent, OptOut},
+        decide::{Decision, Gate, GateName, Verdict},
+        event::{CartUpdate, Channel, ConsentProof, ConsentState, Identity, OrderUpdate, Refund},
+        id::{CartId, ClickId, DecisionId, DeliveryId, GatewayId, MessageId, OrderId, ShopId, UserId},
+        message::{Cost, MessageState, Moments},
+        money::{Currency, Money},
+        order::Order,
+        phone::Phone,
+        report::Metric,
+        rules::Rules,
+        seal::{OperatorKeys, ShopKeys},
+        sms::Encoding,
+        time::{DAY, Time},
+    },
+    store::{
+        Db, Error, Tx, alarm, cart, click as clicks, connection, consent, credit, decision, erase, gateway, health,
+        identity, inbox, job, message, node, order, recurring, rollup, shop, sweep, user,
+    },
+    transact,
+};
+
+use crate::app::{Engine, Home, OPERATOR_KEY, database};
+
+/// An empty database with one shop, number 1.
+struct Stage {
+    db: Db,
+    _home: Home,
+    vault: shop::Vault,
+    keys: ShopKeys,
+}
+
+const SHOP: ShopId = ShopId::HOUSE;
+
+impl Stage {
+    fn shop(&self) -> ShopId {
+        self.keys.shop()
+    }
+}
+
+async fn on_both(check: impl AsyncFn(&Stage)) {
+    for engine in [Engine::Lite, Engine::Pg] {
+        let Some((db, home)) = database(engine).await else { continue };
+        let vault = shop::Vault::new(OperatorKeys::parse(OPERATOR_KEY).unwrap());
+        transact!(db, |tx| shop::open_house(tx, &vault, &[7; 32], at(0)).await?).unwrap();
+        transact!(db, |tx| shop::create(tx, &vault, &new_shop(1), at(0)).await?).unwrap();
+        let keys = vault.keys(&mut db.read().await.unwrap(), ShopId::new(1)).await.unwrap();
+        let stage = Stage { db, _home: home, vault, keys };
+        check(&stage).await;
+        stage.db.close().await;
+    }
+}
+
+/// Runs commands in one transaction of their own.
+macro_rules! tx {
+    ($stage:expr, |$tx:ident| $body:expr) => {
+        transact!($stage.db, |$tx| $body).unwrap()
+    };
+}
+
+macro_rules! read {
+    ($stage:expr) => {
+        &mut $stage.db.read().await.unwrap()
+    };
+}
+
+fn at(minute: i64) -> Time {
+    Time::from_millis(1_770_000_000_000 + minute * 60_000)
+}
+
+fn eur() -> Currency {
+    Currency::parse("EUR").unwrap()
+}
+
+fn new_shop(byte: u8) -> shop::NewShop {
+    shop::NewShop {
+        kind: "generic".into(),
+        name: "Čaj & več 🛒".into(),
+        country: "SI".into(),
+        currency: eur(),
+        zone: "Europe/Ljubljana".into(),
+        settings: Settings::restored([("site".to_owned(), "shop.example".to_owned())].into()),
+        rules: Rules::default(),
+        key: [byte; 32],
+    }
+}
+
+const SPAN: (Time, Time) = (Time::FIRST, Time::LAST);
+
+#[tokio::test]
+async fn shops_and_their_keys() {
+    on_both(async |stage| {
+        let second = tx!(stage, |tx| shop::create(tx, &stage.vault, &new_shop(2), at(1)).await?);
+        assert_eq!(second.get(), 2);
+        let mut found = shop::get(read!(stage), &stage.vault, second).await.unwrap().unwrap();
+        assert_eq!((found.name.as_str(), found.created_at, found.stopped()), ("Čaj & več 🛒", at(1), None));
+        assert_eq!(found.settings.get("site"), "shop.example");
+        found.paused_at = Some(at(5));
+        found.uninstalled_at = Some(Time::LAST);
+        found.name = String::new();
+        let keys = stage.vault.keys(read!(stage), second).await.unwrap();
+        tx!(stage, |tx| shop::save(tx, &keys, &found).await?);
+        let (saved, _) = shop::open(read!(stage), &stage.vault, second).await.unwrap().unwrap();
+        assert_eq!((saved.paused_at, saved.uninstalled_at, saved.erased_at), (Some(at(5)), Some(Time::LAST), None));
+        assert_eq!(shop::list(read!(stage), &stage.vault).await.unwrap().len(), 2);
+        assert_eq!(shop::ids(read!(stage)).await.unwrap(), [ShopId::new(1), second]);
+        found.erased_at = Some(at(9));
+        tx!(stage, |tx| shop::save(tx, &keys, &found).await?);
+        assert_eq!(shop::ids(read!(stage)).await.unwrap(), [ShopId::new(1)]);
+        assert!(shop::get(read!(stage), &stage.vault, ShopId::new(9)).await.unwrap().is_none());
+        assert!(stage.vault.keys(read!(stage), ShopId::new(9)).await.is_err());
+
+        // Generations; another process sees them at once, and an operator's new key opens what the old one wrapped.
+        let other = shop::Vault::new(OperatorKeys::parse(OPERATOR_KEY).unwrap());
+        assert_eq!(other.keys(read!(stage), second).await.unwrap().newest(), 1);
+        assert_eq!(tx!(stage, |tx| stage.vault.add_key(tx, second, &[3; 32], at(60)).await?), 2);
+        assert_eq!(other.keys(read!(stage), second).await.unwrap().newest(), 2);
+        assert_eq!(shop::newest_key_at(read!(stage), second).await.unwrap(), Some(at(60)));
+        assert_eq!(shop::newest_key_at(read!(stage), ShopId::new(9)).await.unwrap(), None);
+        let renewed = format!("u8ZRk3vWq1eYt0LmB7xCj5nP2sDf9gHa4iKoV6TwXyM=,{OPERATOR_KEY}");
+        let renewed = shop::Vault::new(OperatorKeys::parse(&renewed).unwrap());
+        assert_eq!(tx!(stage, |tx| renewed.rewrap(tx).await?), 4);
+        assert_eq!(tx!(stage, |tx| renewed.rewrap(tx).await?), 0);
+        assert!(shop::Vault::new(OperatorKeys::parse(OPERATOR_KEY).unwrap()).keys(read!(stage), second).await.is_err());
+        tx!(stage, |tx| shop::open_house(tx, &renewed, &[8; 32], at(61)).await?);
+        assert_eq!(renewed.keys(read!(stage), ShopId::HOUSE).await.unwrap().newest(), 1);
+        tx!(stage, |tx| shop::take_turn(tx, second).await?);
+        assert!(health::quick_check(read!(stage)).await.unwrap().is_empty());
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_shop_that_was_not_made_leaves_no_keys() {
+    on_both(async |stage| {
+        let mut tx = stage.db.begin().await.unwrap();
+        assert_eq!(shop::create(&mut tx, &stage.vault, &new_shop(2), at(0)).await.unwrap().get(), 2);
+        drop(tx);
+        let other = shop::Vault::new(OperatorKeys::parse(OPERATOR_KEY).unwrap());
+        let id = tx!(stage, |tx| shop::create(tx, &other, &new_shop(3), at(0)).await?);
+        assert!(shop::get(read!(stage), &stage.vault, id).await.unwrap().is_some());
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn connections() {
+    on_both(async |stage| {
+        let gateway = Some(GatewayId::new(i64::MAX));
+        tx!(stage, |tx| {
+            connection::create(tx, "a", stage.shop(), None, at(0)).await?;
+            connection::create(tx, "b", stage.shop(), gateway, at(0)).await?;
+        });
+        let again = transact!(stage.db, |tx| connection::create(tx, "c", stage.shop(), None, at(0)).await?);
+        assert!(matches!(again, Err(Error::Duplicate)), "{again:?}");
+        tx!(stage, |tx| connection::note_refused(tx, "a", 2, "no signature", at(3)).await?);
+        tx!(stage, |tx| connection::note_refused(tx, "a", 1, "", at(4)).await?);
+        let found = connection::find(read!(stage), "a").await.unwrap().unwrap();
+        assert_eq!((found.refused_count, found.refused_at, found.gateway), (3, Some(at(4)), None));
+        assert_eq!(connection::of(read!(stage), stage.shop(), gateway).await.unwrap().unwrap().public_id, "b");
+        assert_eq!(connection::find(read!(stage), "A").await.unwrap(), None);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn gateways() {
+    on_both(async |stage| {
+        let make = |id: i64, private| gateway::Gateway {
+            shop: stage.shop(),
+            id: GatewayId::new(id),
+            kind: "log".into(),
+            name: String::new(),
+            settings: Settings::default(),
+            created_at: at(0),
+            private,
+            paused_at: None,
+            pause_reason: String::new(),
+        };
+        tx!(stage, |tx| {
+            gateway::create(tx, &stage.keys, &make(1, false)).await?;
+            gateway::create(tx, &stage.keys, &make(2, true)).await?;
+        });
+        let listed = gateway::list(read!(stage), &stage.keys).await.unwrap();
+        assert_eq!(
+            listed.iter().map(|each| (each.id.get(), each.private)).collect::<Vec<_>>(),
+            [(2, true), (1, false)]
+        );
+        assert_eq!(gateway::shops_with_own(read!(stage)).await.unwrap(), [stage.shop()]);
+        let id = GatewayId::new(1);
+        assert!(tx!(stage, |tx| gateway::pause(tx, stage.shop(), id, "why", at(1)).await?));
+        assert!(!tx!(stage, |tx| gateway::pause(tx, stage.shop(), id, "again", at(2)).await?));
+        let found = gateway::get(read!(stage), &stage.keys, id).await.unwrap().unwrap();
+        assert_eq!((found.paused_at, found.pause_reason.as_str()), (Some(at(1)), "why"));
+        assert!(tx!(stage, |tx| gateway::resume(tx, stage.shop(), id).await?));
+        assert!(!tx!(stage, |tx| gateway::resume(tx, stage.shop(), id).await?));
+        let settings = Settings::restored([("from".to_owned(), "Oak".to_owned())].into());
+        tx!(stage, |tx| gateway::save_settings(tx, &stage.keys, id, &settings).await?);
+        assert_eq!(gateway::get(read!(stage), &stage.keys, id).await.unwrap().unwrap().settings, settings);
+        assert!(gateway::get(read!(stage), &stage.keys, GatewayId::new(3)).await.unwrap().is_none());
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn nodes() {
+    on_both(async |stage| {
+        let lease = async |holder: &str, now: i64| {
+            transact!(stage.db, |tx| node::lease(tx, holder, 3, at(now), at(now + 10)).await?).unwrap()
+        };
+        assert_eq!((lease("a", 0).await, lease("b", 0).await, lease("a", 5).await), (Some(0), Some(1), Some(0)));
+        tx!(stage, |tx| node::release(tx, "a").await?);
+        assert_eq!((lease("c", 6).await, lease("d", 6).await, lease("e", 6).await), (Some(0), Some(2), None));
+        // Who has not renewed in time loses it.
+        assert_eq!((lease("c", 11).await, lease("e", 11).await), (Some(0), Some(1)));
+    })
+    .await;
+    on_both(async |stage| {
+        let many = (0..8).map(|number| {
+            let db = stage.db.clone();
+            tokio::spawn(async move {
+                let holder = number.to_string();
+                transact!(db, |tx| node::lease(tx, &holder, 100, at(0), at(10)).await?).unwrap()
+            })
+        });
+        let mut leased: Vec<_> =
+            futures_util::future::join_all(many).await.into_iter().map(|found| found.unwrap().unwrap()).collect();
+        leased.sort();
+        assert_eq!(leased, (0..8).collect::<Vec<i64>>());
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn people_links_and_sessions() {
+    on_both(async |stage| {
+        let owner = UserId::new(5);
+        assert_eq!(tx!(stage, |tx| user::ensure_owner(tx, owner, at(0)).await?), owner);
+        assert_eq!(tx!(stage, |tx| user::ensure_owner(tx, UserId::new(6), at(0)).await?), owner);
+        let hash = [0; 32];
+        tx!(stage, |tx| user::add_link(tx, &hash, owner, at(10)).await?);
+        assert!(!user::anybody_signed_in(read!(stage)).await.unwrap());
+        assert_eq!(user::link(read!(stage), &hash).await.unwrap(), Some((at(10), false)));
+        assert_eq!(tx!(stage, |tx| user::use_link(tx, &hash, at(10)).await?), None);
+        assert_eq!(tx!(stage, |tx| user::use_link(tx, &hash, at(9)).await?), Some(owner));
+        assert_eq!(tx!(stage, |tx| user::use_link(tx, &hash, at(9)).await?), None);
+        assert_eq!(user::link(read!(stage), &hash).await.unwrap(), Some((at(10), true)));
+        assert!(user::anybody_signed_in(read!(stage)).await.unwrap());
+        assert_eq!(user::link(read!(stage), &[1; 32]).await.unwrap(), None);
+
+        tx!(stage, |tx| user::begin_session(tx, &hash, owner, at(0), at(100)).await?);
+        let seen = async |now: i64, idle: i64| {
+            user::of_session(read!(stage), &hash, at(now), at(idle))
+                .await
+                .unwrap()
+                .map(|(user, seen)| (user.role, seen))
+        };
+        assert_eq!(seen(50, 0).await, Some(("owner".into(), at(0))));
+        assert_eq!((seen(100, 0).await, seen(50, 1).await), (None, None));
+        tx!(stage, |tx| user::touch_session(tx, &hash, at(40)).await?);
+        assert!(seen(50, 40).await.is_some());
+        tx!(stage, |tx| user::add_link(tx, &[2; 32], owner, at(10)).await?);
+        assert_eq!(tx!(stage, |tx| user::prune(tx, at(50)).await?), 1);
+        tx!(stage, |tx| user::end_session(tx, &hash).await?);
+        assert_eq!(seen(50, 0).await, None);
+    })
+    .await;
+}
+
+fn arrival(id: i64, dedup: u8, body: &[u8], gateway: Option<i64>) -> inbox::Arrival {
+    inbox::Arrival {
+        id: DeliveryId::new(id),
+        gateway: gateway.map(GatewayId::new),
+        topic: if id % 2 == 0 { "even".into() } else { "odd".into() },
+        dedup: [dedup; 16],
+        delivery: Delivery {
+            method: "POST".into(),
+            url: "https://cb.example/x?y=ž".into(),
+            headers: vec![("a".into(), "b".into()), ("a".into(), String::new())],
+            body: body.to_vec(),
+            received_at: at(id),
+        },
+    }
+}
+
+#[tokio::test]
+async fn the_inbox() {
+    on_both(async |stage| {
+        let keep = async |arrival: inbox::Arrival| {
+            transact!(stage.db, |tx| inbox::keep(tx, &stage.keys, &arrival).await?).unwrap()
+        };
+        assert!(keep(arrival(1, 1, b"", None)).await);
+        assert!(!keep(arrival(2, 1, b"", None)).await);
+        assert!(keep(arrival(3, 3, &[0, 255, 0], Some(7))).await);
+        for id in 4..8 {
+            assert!(keep(arrival(id, id as u8, b"x", None)).await);
+        }
+        let shop = stage.shop();
+        let empty = inbox::get(read!(stage), &stage.keys, DeliveryId::new(1)).await.unwrap().unwrap();
+        assert_eq!(
+            (empty.delivery.clone(), empty.gateway, empty.done_at),
+            (arrival(1, 1, b"", None).delivery, None, None)
+        );
+        let bytes = inbox::get(read!(stage), &stage.keys, DeliveryId::new(3)).await.unwrap().unwrap();
+        assert_eq!((bytes.delivery.body.as_slice(), bytes.gateway), (&[0u8, 255, 0][..], Some(GatewayId::new(7))));
+        assert!(inbox::get(read!(stage), &stage.keys, DeliveryId::new(2)).await.unwrap().is_none());
+        assert!(inbox::is_callback(read!(stage), shop, DeliveryId::new(3)).await.unwrap());
+        assert!(!inbox::is_callback(read!(stage), shop, DeliveryId::new(1)).await.unwrap());
+        assert!(!inbox::is_callback(read!(stage), shop, DeliveryId::new(2)).await.unwrap());
+        tx!(stage, |tx| {
+            inbox::finish(tx, shop, DeliveryId::new(1), 2, "", at(9)).await?;
+            inbox::finish(tx, shop, DeliveryId::new(4), 0, "broken", at(9)).await?;
+            inbox::finish(tx, shop, DeliveryId::new(5), 0, "", at(9)).await?;
+        });
+        use inbox::Filter::*;
+        for (filter, expected) in [
+            (All, vec![7, 6, 5, 4, 3, 1]),
+            (Unreadable, vec![4]),
+            (Waiting, vec![7, 6, 3]),
+            (Applied, vec![1]),
+            (Ignored, vec![5]),
+        ] {
+            let lines = inbox::list(read!(stage), shop, filter, DeliveryId::new(i64::MAX), 100).await.unwrap();
+            assert_eq!(lines.iter().map(|line| line.id.get()).collect::<Vec<_>>(), expected, "{filter:?}");
+            let count = inbox::count(read!(stage), shop, filter, Time::FIRST).await.unwrap();
+            assert_eq!(count, expected.len() as u64, "{filter:?}");
+        }
+        let page = inbox::list(read!(stage), shop, All, DeliveryId::new(6), 2).await.unwrap();
+        assert_eq!(page.iter().map(|line| line.id.get()).collect::<Vec<_>>(), [5, 4]);
+        let topics = inbox::topics(read!(stage), shop, at(4)).await.unwrap();
+        assert_eq!(topics, [("even".to_owned(), at(6), 2), ("odd".to_owned(), at(7), 2)]);
+        assert_eq!(tx!(stage, |tx| inbox::prune(tx, shop, at(5)).await?), 2);
+        tx!(stage, |tx| inbox::forget(tx, shop, DeliveryId::new(7)).await?);
+        assert_eq!(inbox::count(read!(stage), shop, All, Time::FIRST).await.unwrap(), 3);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn jobs() {
+    on_both(async |stage| {
+        let shop = stage.shop();
+        let claim = async |now: i64, name: &str, most: u32| {
+            transact!(stage.db, |tx| job::claim(tx, shop, at(now), at(now + 2), name, most).await?).unwrap()
+        };
+        let due = async || job::next_due(read!(stage)).await.unwrap();
+        assert_eq!(due().await, None);
+        tx!(stage, |tx| job::schedule(tx, shop, job::Kind::Detect, i64::MIN, at(5)).await?);
+        tx!(stage, |tx| job::schedule(tx, shop, job::Kind::Detect, i64::MIN, at(7)).await?);
+        tx!(stage, |tx| job::ensure(tx, shop, job::Kind::Detect, i64::MIN, at(9)).await?);
+        assert_eq!(due().await, Some(at(7)));
+        tx!(stage, |tx| job::ensure(tx, shop, job::Kind::Detect, i64::MIN, at(6)).await?);
+        assert_eq!(due().await, Some(at(6)));
+        assert_eq!(claim(5, "early", 10).await, []);
+        assert_eq!(job::shops_due(read!(stage), at(5)).await.unwrap(), []);
+        assert_eq!(
+            (job::shops_due(read!(stage), at(6)).await.unwrap(), job::count_due(read!(stage), at(6)).await.unwrap()),
+            (vec![shop], 1)
+        );
+
+        let [mine] = claim(6, "mine", 10).await.try_into().unwrap();
+        assert_eq!((mine.attempt, mine.subject), (1, i64::MIN));
+        assert_eq!(claim(7, "theirs", 10).await, []);
+        assert!(job::holds(read!(stage), &mine).await.unwrap());
+        // The lease ends, and somebody else has it: nothing of mine works any more.
+        let [theirs] = claim(8, "theirs", 10).await.try_into().unwrap();
+        assert_eq!(theirs.attempt, 2);
+        assert!(!job::holds(read!(stage), &mine).await.unwrap());
+        assert!(!tx!(stage, |tx| job::finish(tx, &mine).await?));
+        assert!(!tx!(stage, |tx| job::put_back(tx, &mine, at(0)).await?));
+        assert!(!tx!(stage, |tx| job::try_again(tx, &mine, at(0)).await?));
+        assert!(tx!(stage, |tx| job::try_again(tx, &theirs, at(20)).await?));
+        let [again] = claim(20, "again", 10).await.try_into().unwrap();
+        assert_eq!(again.attempt, 3);
+        tx!(stage, |tx| job::suspect(tx, &again).await?);
+        assert!(tx!(stage, |tx| job::put_back(tx, &again, at(30)).await?));
+        let [fresh] = claim(30, "fresh", 10).await.try_into().unwrap();
+        assert_eq!(fresh.attempt, 1);
+        // Scheduled while it is being done: it is done again.
+        tx!(stage, |tx| job::ensure(tx, shop, job::Kind::Detect, i64::MIN, at(31)).await?);
+        assert!(!tx!(stage, |tx| job::finish(tx, &fresh).await?));
+        let [last] = claim(31, "last", 10).await.try_into().unwrap();
+        assert_eq!(tx!(stage, |tx| job::release_all(tx, at(31)).await?), 1);
+        assert!(!tx!(stage, |tx| job::finish(tx, &last).await?));
+        let [last] = claim(31, "last", 10).await.try_into().unwrap();
+        assert!(tx!(stage, |tx| job::finish(tx, &last).await?));
+        assert_eq!(due().await, None);
+
+        tx!(stage, |tx| job::schedule(tx, shop, job::Kind::Send, 8, at(40)).await?);
+        tx!(stage, |tx| job::schedule(tx, shop, job::Kind::Send, 9, at(40)).await?);
+        let [one, other] = claim(40, "given up", 10).await.try_into().unwrap();
+        assert!(tx!(stage, |tx| job::finish(tx, &one).await?));
+        assert_eq!(tx!(stage, |tx| job::release(tx, shop, "given up", at(41)).await?), 1);
+        assert!(!job::holds(read!(stage), &other).await.unwrap());
+        let [other] = claim(41, "once more", 10).await.try_into().unwrap();
+        assert_eq!((other.subject, other.attempt), (9, 2));
+        assert!(tx!(stage, |tx| job::finish(tx, &other).await?));
+        tx!(stage, |tx| {
+            for kind in job::Kind::ALL {
+                job::schedule(tx, shop, kind, 1, at(0)).await?;
+                job::schedule(tx, shop, kind, 2, at(0)).await?;
+            }
+            job::cancel(tx, shop, job::Kind::Send, 2).await?;
+        });
+        let waiting = job::waiting(read!(stage), shop).await.unwrap();
+        assert_eq!(waiting.iter().map(|(_, count)| count).sum::<u64>(), 15);
+        assert_eq!(tx!(stage, |tx| job::cancel_all(tx, shop).await?), 15);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_job_is_claimed_by_one() {
+    on_both(async |stage| {
+        let shop = stage.shop();
+        tx!(stage, |tx| {
+            for subject in 0..200 {
+                job::schedule(tx, shop, job::Kind::Send, subject, at(0)).await?;
+            }
+        });
+        let claims = (0..8).map(|worker| {
+            let db = stage.db.clone();
+            tokio::spawn(async move {
+                let mut mine = Vec::new();
+                for round in 0..10 {
+                    let name = format!("{worker}.{round}");
+                    let jobs: Vec<job::Job> =
+                        transact!(db, |tx| job::claim(tx, shop, at(1), at(60), &name, 7).await?).unwrap();
+                    assert!(jobs.len() <= 7, "{}", jobs.len());
+                    mine.extend(jobs.into_iter().map(|job| job.subject));
+                }
+                mine
+            })
+        });
+        let mut all: Vec<i64> =
+            futures_util::future::join_all(claims).await.into_iter().flat_map(|mine| mine.unwrap()).collect();
+        all.sort();
+        assert_eq!(all, (0..200).collect::<Vec<_>>());
+    })
+    .await;
+}
+
+fn cart_of(id: i64, token: &str, total: Option<i64>) -> Cart {
+    let update = CartUpdate {
+        token: token.into(),
+        cart_token: None,
+        who: Identity { email: Some("ž@shopper.example".into()), ..Identity::default() },
+        first_name: Some("Živa".into()),
+        country: total.map(|_| "SI".into()),
+        region: None,
+        zone: None,
+        language: None,
+        total: total.map(|minor| Money::new(minor, eur())),
+        items: Vec::new(),
+        recovery_url: None,
+        consent: None,
+        started_at: None,
+        updated_at: at(id),
+        completed_at: None,
+        channel: Channel::Web,
+        test: false,
+    };
+    Cart::new(CartId::new(id), update, Revision { at: at(id), digest: [id as u8; 16] })
+}
+
+fn phone() -> Phone {
+    Phone::read("+38640555101", &[]).unwrap()
+}
+
+#[tokio::test]
+async fn carts() {
+    on_both(async |stage| {
+        let keys = &stage.keys;
+        let put = async |cart: &Cart, phone: Option<&Phone>| {
+            transact!(stage.db, |tx| cart::put(tx, keys, cart, phone).await?)
+        };
+        let mut first = cart_of(1, "t1", None);
+        put(&first, None).await.unwrap();
+        assert_eq!(cart::get(read!(stage), keys, first.id).await.unwrap().unwrap(), first);
+        first.abandoned_at = Some(at(50));
+        first.bought_at = Some(Time::FIRST);
+        first.deleted_at = Some(Time::LAST);
+        put(&first, Some(&phone())).await.unwrap();
+        assert_eq!(cart::by_token(read!(stage), keys, "t1").await.unwrap().unwrap(), first);
+        assert_eq!(cart::by_token(read!(stage), keys, "T1").await.unwrap(), None);
+        assert!(matches!(put(&cart_of(2, "t1", None), None).await, Err(Error::Duplicate)));
+        for id in 2..7 {
+            let mut cart = cart_of(id, &format!("t{id}"), Some(i64::MAX / 100));
+            cart.abandoned_at = (id > 3).then_some(at(id));
+            cart.erased_at = (id == 6).then_some(at(99));
+            put(&cart, Some(&phone())).await.unwrap();
+        }
+        tx!(stage, |tx| cart::mark_reachable(tx, keys, CartId::new(4), at(4)).await?);
+        tx!(stage, |tx| cart::mark_reachable(tx, keys, CartId::new(4), at(8)).await?);
+        use cart::Filter::*;
+        for (filter, expected) in [
+            (All, vec![6, 5, 4, 3, 2, 1]),
+            (Open, vec![3, 2]),
+            (Abandoned, vec![6, 5, 4, 1]),
+            (Unreachable, vec![6, 5, 1]),
+            (Reachable, vec![4]),
+            (Held, vec![4]),
+            (Texted, vec![]),
+            (Delivered, vec![]),
+            (Clicked, vec![]),
+            (Recovered, vec![]),
+            (Bought, vec![1]),
+            (OptedOut, vec![]),
+        ] {
+            let found = cart::list(read!(stage), keys, filter, SPAN, CartId::new(i64::MAX), 100).await.unwrap();
+            assert_eq!(found.iter().map(|cart| cart.id.get()).collect::<Vec<_>>(), expected, "{filter:?}");
+            assert_eq!(
+                cart::count(read!(stage), keys, filter, SPAN).await.unwrap(),
+                expected.len() as u64,
+                "{filter:?}"
+            );
+        }
+        let page = cart::list(read!(stage), keys, All, (at(2), at(5)), CartId::new(4), 1).await.unwrap();
+        assert_eq!(page.iter().map(|cart| cart.id.get()).collect::<Vec<_>>(), [3]);
+        let stages = cart::stages(read!(stage), keys, Time::FIRST, Time::LAST).await.unwrap();
+        let stages: Vec<_> = stages.iter().map(|each| (each.stage, each.currency.as_str(), each.carts)).collect();
+        assert_eq!(stages, [(0, "", 1), (0, "EUR", 2), (1, "EUR", 1)]);
+        let old = cart::forgettable(read!(stage), keys, at(5), 2).await.unwrap();
+        assert_eq!(old.iter().map(|cart| cart.id.get()).collect::<Vec<_>>(), [1, 2]);
+
+        let name = identity::value(keys, identity::Kind::Checkout, "gone");
+        assert_eq!(cart::deleted_at(read!(stage), keys, &name).await.unwrap(), None);
+        for minute in [9, 5, 7] {
+            tx!(stage, |tx| cart::note_deleted(tx, keys, &name, at(minute)).await?);
+        }
+        assert_eq!(cart::deleted_at(read!(stage), keys, &name).await.unwrap(), Some(at(5)));
+        assert_eq!(tx!(stage, |tx| cart::prune_deletions(tx, keys, at(6)).await?), 1);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn identities() {
+    on_both(async |stage| {
+        let keys = &stage.keys;
+        let name = |kind, text: &str| (kind, identity::value(keys, kind, text));
+        let (phone, email) = (name(identity::Kind::Phone, "1"), name(identity::Kind::Email, "1"));
+        assert_ne!(phone.1, email.1);
+        let (cart, order) = (identity::Subject::Cart(CartId::new(1)), identity::Subject::Order(OrderId::new(1)));
+        tx!(stage, |tx| {
+            identity::add(tx, keys, cart, &[phone, email, phone]).await?;
+            identity::add(tx, keys, identity::Subject::Cart(CartId::new(2)), &[phone]).await?;
+            identity::add(
+                tx,
+                keys,
+                order,
+                &[phone, name(identity::Kind::Checkout, ""), name(identity::Kind::Customer, "c")],
+            )
+            .await?;
+        });
+        assert_eq!(identity::carts(read!(stage), keys, &phone.1).await.unwrap(), [CartId::new(1), CartId::new(2)]);
+        assert_eq!(identity::orders(read!(stage), keys, &phone.1).await.unwrap(), [OrderId::new(1)]);
+        let mut kinds: Vec<_> =
+            identity::names(read!(stage), keys, order).await.unwrap().into_iter().map(|(kind, _)| kind).collect();
+        kinds.sort();
+        assert_eq!(kinds, [identity::Kind::Phone, identity::Kind::Customer, identity::Kind::Checkout]);
+        tx!(stage, |tx| identity::remove(tx, keys, cart).await?);
+        assert_eq!(identity::names(read!(stage), keys, cart).await.unwrap(), []);
+        assert_eq!(identity::names(read!(stage), keys, order).await.unwrap().len(), 3);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn consents_and_opt_outs() {
+    on_both(async |stage| {
+        let keys = &stage.keys;
+        let index = consent::phone_index(keys, &phone());
+        let entry = |state, minute| Consent {
+            state,
+            at: at(minute),
+            proof: ConsentProof { source: "čaj".into(), ip: Some("192.0.2.1".into()), ..ConsentProof::default() },
+        };
+        use ConsentState::*;
+        for (state, minute, new) in
+            [(Granted, 5, true), (Granted, 5, false), (Withdrawn, 5, true), (Pending, 1, true), (NotGiven, 2, true)]
+        {
+            let added = tx!(stage, |tx| consent::record(tx, keys, &index, &entry(state, minute), at(9)).await?);
+            assert_eq!(added, new, "{state:?}");
+        }
+        let out = OptOut { at: at(7), source: "reply".into() };
+        assert!(tx!(stage, |tx| consent::opt_out(tx, keys, &index, &out, at(9)).await?));
+        assert!(!tx!(stage, |tx| consent::opt_out(tx, keys, &index, &out, at(10)).await?));
+        let (consents, outs) = consent::of_phone(read!(stage), keys, &index).await.unwrap();
+        assert_eq!(consents, [entry(Pending, 1), entry(NotGiven, 2), entry(Granted, 5), entry(Withdrawn, 5)]);
+        assert_eq!(outs, std::slice::from_ref(&out));
+        tx!(stage, |tx| consent::erase(tx, keys, &index).await?);
+        assert_eq!(consent::of_phone(read!(stage), keys, &index).await.unwrap(), (vec![], vec![out]));
+        assert_eq!(consent::of_phone(read!(stage), keys, &[0; 16]).await.unwrap(), (vec![], vec![]));
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn decisions() {
+    on_both(async |stage| {
+        let verdicts = [Verdict::Wait(at(5)), Verdict::Stop, Verdict::Pass];
+        for (number, verdict) in verdicts.into_iter().enumerate() {
+            let gate = Gate { gate: GateName::Hours, verdict, why: "ob 9h – „zaprto“".into() };
+            let decision = Decision { gates: vec![gate], verdict, closes_at: None };
+            let kept = decision::Kept { cart: CartId::new(1), step: 1, at: at(number as i64), decision };
+            let id = DecisionId::new(number as i64 + 1);
+            tx!(stage, |tx| decision::record(tx, &stage.keys, id, &kept).await?);
+        }
+        let found = decision::of_cart(read!(stage), &stage.keys, CartId::new(1)).await.unwrap();
+        assert_eq!(found.iter().map(|kept| kept.decision.verdict).collect::<Vec<_>>(), verdicts);
+        assert!(decision::of_cart(read!(stage), &stage.keys, CartId::new(2)).await.unwrap().is_empty());
+    })
+    .await;
+}
+
+fn text_of(stage: &Stage, id: i64, cart: i64, step: u32) -> message::Message {
+    message::Message {
+        shop: stage.shop(),
+        id: MessageId::new(id),
+        cart: CartId::new(cart),
+        step,
+        gateway_shop: SHOP,
+        gateway: GatewayId::new(3),
+        country: "SI".into(),
+        words: message::Words {
+            phone: phone().e164().into(),
+            text: "🛒".into(),
+            encoding: Encoding::Ucs2,
+            language: None,
+            code: None,
+        },
+        segments: 2,
+        created_at: at(id),
+        expires_at: at(id + 100),
+        attempt: 0,
+        sending_by: None,
+        moments: Moments::default(),
+        reason: String::new(),
+        gateway_ref: None,
+        cost: None,
+    }
+}
+
+#[tokio::test]
+async fn messages() {
+    on_both(async |stage| {
+        let keys = &stage.keys;
+        let create = async |text: &message::Message| transact!(stage.db, |tx| message::create(tx, keys, text).await?);
+        for id in 1..6 {
+            create(&text_of(stage, id, id, 1)).await.unwrap();
+        }
+        assert!(matches!(create(&text_of(stage, 9, 1, 1)).await, Err(Error::Duplicate)));
+        create(&text_of(stage, 6, 1, 2)).await.unwrap();
+        let mut text = message::get(read!(stage), keys, MessageId::new(1)).await.unwrap().unwrap();
+        assert_eq!((text.moments.state(), text.cost, text.gateway_ref.clone()), (MessageState::Queued, None, None));
+        text.moments = Moments {
+            sending_at: Some(at(1)),
+            accepted_at: Some(at(2)),
+            delivered_at: Some(at(3)),
+            ..Moments::default()
+        };
+        text.sending_by = Some("me".into());
+        text.cost = Some(Cost { micros: i64::MAX, currency: eur() });
+        text.gateway_ref = Some("SM1".into());
+        text.attempt = u32::MAX;
+        tx!(stage, |tx| message::save(tx, keys, &text).await?);
+        let saved = message::by_gateway_ref(read!(stage), keys, "SM1").await.unwrap().unwrap();
+        assert_eq!((saved.id, saved.moments, saved.cost, saved.attempt), (text.id, text.moments, text.cost, u32::MAX));
+        assert_eq!((saved.words.text.as_str(), saved.sending_by.as_deref()), ("🛒", Some("me")));
+        let mut unknown = message::get(read!(stage), keys, MessageId::new(2)).await.unwrap().unwrap();
+        unknown.moments = Moments { sending_at: Some(at(1)), unknown_at: Some(at(2)), ..Moments::default() };
+        tx!(stage, |tx| message::save(tx, keys, &unknown).await?);
+
+        let steps: Vec<_> =
+            message::of_cart(read!(stage), keys, CartId::new(1)).await.unwrap().iter().map(|text| text.step).collect();
+        assert_eq!(steps, [1, 2]);
+        let index = consent::phone_index(keys, &phone());
+        let to = message::to_phone(read!(stage), keys, &index, at(3)).await.unwrap();
+        assert_eq!(to.iter().map(|text| text.id.get()).collect::<Vec<_>>(), [6, 5, 4, 3]);
+        tx!(stage, |tx| message::forget_phone(tx, keys, MessageId::new(6)).await?);
+        assert_eq!(message::to_phone(read!(stage), keys, &index, at(3)).await.unwrap().len(), 3);
+        let newest = MessageId::new(i64::MAX);
+        let listed = async |state, before, most| {
+            let found = message::list(read!(stage), keys, state, before, most).await.unwrap();
+            found.iter().map(|text| text.id.get()).collect::<Vec<_>>()
+        };
+        assert_eq!(listed(None, newest, 2).await, [6, 5]);
+        assert_eq!(listed(None, MessageId::new(3), 9).await, [2, 1]);
+        assert_eq!(listed(Some(MessageState::Unknown), newest, 9).await, [2]);
+        assert_eq!(listed(Some(MessageState::Delivered), newest, 9).await, [1]);
+        assert_eq!(listed(Some(MessageState::Queued), newest, 9).await, [6, 5, 4, 3]);
+        let by_state = message::count_by_state(read!(stage)).await.unwrap();
+        let named = |name: &str, count| (name.to_owned(), count);
+        assert_eq!(by_state, [named("delivered", 1), named("queued", 4), named("unknown", 1)]);
+        assert_eq!(message::tally(read!(stage), keys).await.unwrap().len(), 3);
+        let mut through = message::through(read!(stage), keys, at(0), at(0)).await.unwrap();
+        through.sort_by_key(|each| each.texts);
+        assert_eq!(
+            through.iter().map(|each| (each.texts, each.delivered, each.unknown, each.waiting)).collect::<Vec<_>>(),
+            [(0, 0, 1, 4), (1, 1, 0, 0)]
+        );
+        assert_eq!(through[1].last_receipt_at, Some(at(3)));
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn opened_links() {
+    on_both(async |stage| {
+        for id in 1..4 {
+            let opened = Opened {
+                method: click::Method::Head,
+                agent: (id > 1).then(|| "ž".into()),
+                prefetch: id == 3,
+                at: at(id),
+            };
+            let click = clicks::Click {
+                id: ClickId::new(id),
+                message: MessageId::new(1),
+                at: at(id),
+                opened,
+                verdict: String::new(),
+            };
+            tx!(stage, |tx| clicks::record(tx, &stage.keys, &click).await?);
+        }
+        tx!(stage, |tx| clicks::judge(tx, &stage.keys, ClickId::new(2), clicks::HUMAN).await?);
+        let all = clicks::of_message(read!(stage), &stage.keys, MessageId::new(1)).await.unwrap();
+        assert_eq!(
+            all.iter().map(|click| (click.id.get(), click.is_human())).collect::<Vec<_>>(),
+            [(1, false), (2, true), (3, false)]
+        );
+        let one = clicks::get(read!(stage), &stage.keys, ClickId::new(1)).await.unwrap().unwrap();
+        assert_eq!((one.opened.agent, one.opened.prefetch), (None, false));
+        let counts = clicks::count_by_verdict(read!(stage)).await.unwrap();
+        assert_eq!(counts, [(String::new(), 2), ("human".to_owned(), 1)]);
+    })
+    .await;
+}
+
+fn order_of(id: i64, total: i64, placed: Option<Time>) -> Order {
+    let update = OrderUpdate {
+        external_id: format!("{id}"),
+        number: format!("#{id}"),
+        who: Identity::default(),
+        cart_tokens: Vec::new(),
+        recovery_tokens: Vec::new(),
+        codes: Vec::new(),
+        total: Money::new(total, eur()),
+        placed_at: placed,
+        updated_at: at(id),
+        cancelled_at: None,
+        refunds: Vec::new(),
+        channel: Channel::Web,
+        test: false,
+    };
+    Order::new(OrderId::new(id), update, Revision { at: at(id), digest: [0; 16] })
+}
+
+#[tokio::test]
+async fn orders_refunds_and_credits() {
+    on_both(async |stage| {
+        let keys = &stage.keys;
+        let put = async |order: &Order| transact!(stage.db, |tx| order::put(tx, keys, order).await?);
+        let mut order = order_of(1, i64::MAX, None);
+        put(&order).await.unwrap();
+        assert_eq!(order::get(read!(stage), keys, order.id).await.unwrap().unwrap(), order);
+        assert_eq!(order::placed_at(read!(stage), keys, order.id).await.unwrap(), None);
+        order.placed_at = Some(at(5));
+        order.cancelled_at = Some(Time::LAST);
+        put(&order).await.unwrap();
+        assert_eq!(order::by_external_id(read!(stage), keys, "1").await.unwrap().unwrap(), order);
+        assert_eq!(order::placed_at(read!(stage), keys, order.id).await.unwrap(), Some(at(5)));
+        assert_eq!(order::placed_at(read!(stage), keys, OrderId::new(99)).await.unwrap(), None);
+        for number in ["1", "#1"] {
+            assert!(order::by_number(read!(stage), keys, number).await.unwrap().is_some(), "{number}");
+        }
+        assert!(matches!(put(&Order { id: OrderId::new(2), ..order.clone() }).await, Err(Error::Duplicate)));
+        assert!(!order::is_erased(read!(stage), keys, order.id).await.unwrap());
+        tx!(stage, |tx| order::mark_erased(tx, keys, order.id, at(6)).await?);
+        put(&order).await.unwrap();
+        assert!(order::is_erased(read!(stage), keys, order.id).await.unwrap());
+
+        let refund = |id: &str, minor, minute| Refund {
+            external_id: id.into(),
+            amount: Money::new(minor, eur()),
+            at: at(minute),
+        };
+        for each in [refund("b", 5, 9), refund("a", 7, 9), refund("b", 3, 8), refund("b", 6, 10)] {
+            tx!(stage, |tx| order::add_refund(tx, keys, "1", &each).await?);
+        }
+        assert_eq!(order::refunds(read!(stage), keys, "1").await.unwrap(), [refund("b", 6, 8), refund("a", 7, 9)]);
+        assert_eq!(order::refunds(read!(stage), keys, "2").await.unwrap(), []);
+
+        put(&order_of(2, 100, Some(at(8)))).await.unwrap();
+        let entry = |name: &str, minor, minute| Entry { entry: name.into(), amount_minor: minor, at: at(minute) };
+        let won = |order: i64, message: i64, class, entries| {
+            (
+                OrderId::new(order),
+                Attribution {
+                    winner: Some(Winner { message: MessageId::new(message), step: 1, class, tie: Tie::Phone }),
+                    considered: vec![Considered {
+                        message: MessageId::new(message),
+                        step: 1,
+                        tie: Tie::Phone,
+                        tapped_at: None,
+                        class: Some(class),
+                        won: true,
+                        why: "isti telefon".into(),
+                    }],
+                    excluded: None,
+                    entries,
+                },
+            )
+        };
+        let (one, credited) = won(1, 1, Class::Credited, vec![entry("order", 100, 5), entry("refund:b", -40, 9)]);
+        let (two, assisted) = won(2, 1, Class::Assisted, vec![entry("order", 100, 8)]);
+        for _ in 0..2 {
+            tx!(stage, |tx| credit::replace(tx, keys, one, eur(), &credited).await?);
+            tx!(stage, |tx| credit::replace(tx, keys, two, eur(), &assisted).await?);
+        }
+        assert_eq!(credit::evidence(read!(stage), keys, one).await.unwrap(), Some(credited));
+        assert_eq!(credit::evidence(read!(stage), keys, OrderId::new(9)).await.unwrap(), None);
+        let lines = credit::of_order(read!(stage), keys, one).await.unwrap();
+        assert_eq!(lines.iter().map(|line| line.entry.amount_minor).collect::<Vec<_>>(), [100, -40]);
+        assert_eq!(credit::of_message(read!(stage), keys, MessageId::new(1)).await.unwrap().len(), 3);
+        let listed = credit::list(read!(stage), keys, at(0), at(9), 10).await.unwrap();
+        let listed: Vec<_> =
+            listed.iter().map(|each| (each.number.as_str(), each.gross.minor, each.net.minor)).collect();
+        assert_eq!(listed, [("#2", 100, 100), ("#1", 100, 60)]);
+        let nothing =
+            Attribution { winner: None, considered: vec![], excluded: Some("a test".into()), entries: vec![] };
+        tx!(stage, |tx| credit::replace(tx, keys, one, eur(), &nothing).await?);
+        assert_eq!(credit::of_order(read!(stage), keys, one).await.unwrap(), []);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn figures_of_a_day() {
+    on_both(async |stage| {
+        let keys = &stage.keys;
+        let usd = Currency::parse("USD").unwrap();
+        for id in 1..5 {
+            let mut cart = cart_of(id, &format!("t{id}"), (id < 4).then_some(1_000 * id));
+            cart.abandoned_at = Some(at(id));
+            if id == 3 {
+                cart.latest.total = Some(Money::new(7, usd));
+            }
+            tx!(stage, |tx| cart::put(tx, keys, &cart, None).await?);
+            tx!(stage, |tx| cart::mark_reachable(tx, keys, cart.id, at(id)).await?);
+            let mut text = text_of(stage, id, id, 1);
+            tx!(stage, |tx| message::create(tx, keys, &text).await?);
+            text.moments.accepted_at = Some(at(id));
+            text.moments.delivered_at = (id != 2).then_some(at(id));
+            text.cost = match id {
+                1 => None,
+                2 => Some(Cost { micros: 79_000, currency: usd }),
+                _ => Some(Cost { micros: 1, currency: eur() }),
+            };
+            tx!(stage, |tx| message::save(tx, keys, &text).await?);
+            tx!(stage, |tx| order::put(tx, keys, &order_of(id, 100, Some(at(id)))).await?);
+            let out = OptOut { at: at(id), source: format!("{id}") };
+            tx!(stage, |tx| consent::opt_out(tx, keys, &[(id % 2) as u8; 16], &out, at(9)).await?);
+        }
+        let (from, to) = (at(0), at(100));
+        for _ in 0..2 {
+            tx!(stage, |tx| rollup::recompute(tx, stage.shop(), -5, from, to).await?);
+        }
+        tx!(stage, |tx| rollup::recompute(tx, stage.shop(), 6, at(1_000), at(2_000)).await?);
+        let figures = rollup::figures(read!(stage), stage.shop(), -5, 6).await.unwrap();
+        let value = |metric, currency: Option<Currency>| {
+            figures
+                .iter()
+                .filter(|figure| figure.metric == metric && figure.currency == currency)
+                .map(|figure| figure.value)
+                .collect::<Vec<_>>()
+        };
+        for (metric, currency, expected) in [
+            (Metric::Abandoned, None, 4),
+            (Metric::AbandonedValue, Some(eur()), 3_000),
+            (Metric::AbandonedValue, Some(usd), 7),
+            (Metric::Reachable, None, 4),
+            (Metric::CartsTexted, None, 4),
+            (Metric::Texts, None, 4),
+            (Metric::Segments, None, 8),
+            (Metric::Delivered, None, 3),
+            (Metric::CostMicros, Some(usd), 79_000),
+            (Metric::CostMicros, Some(eur()), 2),
+            (Metric::OptOuts, None, 2),
+            (Metric::Orders, Some(eur()), 4),
+        ] {
+            assert_eq!(value(metric, currency), [expected], "{metric:?} {currency:?}");
+        }
+        assert!(figures.iter().all(|figure| figure.day == -5));
+        assert_eq!(rollup::recovered_orders(read!(stage)).await.unwrap(), 0);
+        // A whole shop goes, and only that one.
+        tx!(stage, |tx| erase::shop(tx, ShopId::new(99)).await?);
+        assert_eq!(cart::count(read!(stage), keys, cart::Filter::All, SPAN).await.unwrap(), 4);
+        tx!(stage, |tx| erase::shop(tx, stage.shop()).await?);
+        assert_eq!(cart::count(read!(stage), keys, cart::Filter::All, SPAN).await.unwrap(), 0);
+        assert_eq!(rollup::figures(read!(stage), stage.shop(), -5, 6).await.unwrap(), figures);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn alarms_recurring_work_and_sweeps() {
+    on_both(async |stage| {
+        let shop = stage.shop();
+        let raise = async |words: &str| {
+            transact!(stage.db, |tx| alarm::raise(tx, shop, "k", "s", words, at(1)).await?).unwrap()
+        };
+        assert!((raise("one").await, raise("two").await) == (true, false));
+        assert_eq!(alarm::standing(read!(stage), &stage.keys).await.unwrap()[0].words, "one");
+        tx!(stage, |tx| alarm::clear(tx, shop, "k", "s", at(2)).await?);
+        assert!(alarm::standing(read!(stage), &stage.keys).await.unwrap().is_empty());
+        assert!(raise("three").await);
+
+        assert_eq!(recurring::last(read!(stage), shop, "sweep").await.unwrap(), None);
+        assert!(tx!(stage, |tx| recurring::take(tx, shop, "sweep", at(1), "a").await?));
+        assert!(!tx!(stage, |tx| recurring::take(tx, shop, "sweep", at(1), "b").await?));
+        assert!(tx!(stage, |tx| recurring::take(tx, shop, "sweep", at(3), "b").await?));
+        assert_eq!(recurring::last(read!(stage), shop, "sweep").await.unwrap(), Some(at(3)));
+        assert_eq!(tx!(stage, |tx| recurring::prune(tx, at(2)).await?), 1);
+
+        let id = |minute: i64| at(minute).millis() << 21;
+        tx!(stage, |tx| {
+            inbox::keep(tx, &stage.keys, &inbox::Arrival { id: DeliveryId::new(id(5)), ..arrival(5, 5, b"", None) })
+                .await?;
+            cart::put(tx, &stage.keys, &Cart { id: CartId::new(id(6)), ..cart_of(6, "lost", None) }, None).await?;
+            for (minute, cart) in [(7, 1), (8, 2)] {
+                let text = message::Message { id: MessageId::new(id(minute)), ..text_of(stage, minute, cart, 1) };
+                message::create(tx, &stage.keys, &text).await?;
+            }
+            job::schedule(tx, shop, job::Kind::Send, id(8), at(9)).await?;
+        });
+        let orphans = sweep::orphans(read!(stage), shop, at(0), at(60)).await.unwrap();
+        assert_eq!(orphans, [(job::Kind::Ingest, id(5)), (job::Kind::Detect, id(6)), (job::Kind::Send, id(7))]);
+        assert_eq!(sweep::orphans(read!(stage), shop, at(0), at(6)).await.unwrap().len(), 1);
+        assert_eq!(sweep::orphans(read!(stage), shop, at(0) - DAY, at(0)).await.unwrap(), []);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_transaction_is_repeated_when_it_lost_a_race() {
+    on_both(async |stage| {
+        let mut tries = 0;
+        let outcome: Result<u32, Error> = transact!(stage.db, |tx| {
+            alarm::raise(tx, stage.shop(), "k", "s", "words", at(1)).await?;
+            tries += 1;
+            let verdict = match tries {
+                1 => Err(Error::Busy),
+                2 => Err(Error::Duplicate),
+                _ => Ok(tries),
+            };
+            verdict?
+        });
+        assert_eq!(outcome.unwrap(), 3);
+        tries = 0;
+        let given_up: Result<(), Error> = transact!(stage.db, |_tx| {
+            tries += 1;
+            Err(Error::Busy)?
+        });
+        assert!(matches!(given_up, Err(Error::Busy)));
+        assert_eq!(tries, cartback::store::db::TRANSACTION_TRIES_MAX);
+        tries = 0;
+        let refused: Result<(), Error> = transact!(stage.db, |tx| {
+            alarm::clear(tx, stage.shop(), "k", "s", at(2)).await?;
+            tries += 1;
+            Err(Error::Sql("a mistake".into()))?
+        });
+        assert!(refused.is_err() && tries == 1);
+        // What failed never happened.
+        assert_eq!(alarm::standing(read!(stage), &stage.keys).await.unwrap().len(), 1);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn turns_are_taken_one_after_the_other() {
+    on_both(async |stage| {
+        let shop = stage.shop();
+        let busy = Arc::new(std::sync::atomic::AtomicBool::new(false));
+        let turns = (0..6).map(|_| {
+            let (db, busy) = (stage.db.clone(), busy.clone());
+            tokio::spawn(async move {
+                for _ in 0..5 {
+                    transact!(db, |tx| {
+                        shop::take_turn(tx, shop).await?;
+                        assert!(!busy.swap(true, std::sync::atomic::Ordering::SeqCst), "two at once");
+                        tokio::task::yield_now().await;
+                        tokio::time::sleep(Duration::from_millis(1)).await;
+                        busy.store(false, std::sync::atomic::Ordering::SeqCst);
+                    })
+                    .unwrap();
+                }
+            })
+        });
+        for turn in futures_util::future::join_all(turns).await {
+            turn.unwrap();
+        }
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_begin_that_is_cancelled_leaves_nothing_open() {
+    on_both(async |stage| {
+        // Cut off after so many polls, at every place it can be.
+        for polls in 0..40 {
+            let mut begin = Box::pin(stage.db.begin());
+            for _ in 0..polls {
+                if let std::task::Poll::Ready(begun) = futures_util::poll!(&mut begin) {
+                    drop(begun.unwrap());
+                    break;
+                }
+                tokio::task::yield_now().await;
+            }
+            drop(begin);
+        }
+        for _ in 0..20 {
+            let mut tx: Tx = stage.db.begin().await.unwrap();
+            alarm::raise(&mut tx, stage.shop(), "k", "s", "words", at(1)).await.unwrap();
+            drop(tx);
+        }
+        assert!(alarm::standing(read!(stage), &stage.keys).await.unwrap().is_empty());
+        tx!(stage, |tx| alarm::raise(tx, stage.shop(), "k", "s", "words", at(1)).await?);
+        assert_eq!(alarm::standing(read!(stage), &stage.keys).await.unwrap().len(), 1);
+        if let Db::Pg(_) = &stage.db {
+            let idle = "SELECT COUNT(*)::TEXT FROM pg_stat_activity
+                        WHERE datname = current_database() AND state LIKE 'idle in transaction%'";
+            tokio::time::sleep(Duration::from_millis(50)).await;
+            assert_eq!(crate::sql::rows(&stage.db, idle).await, [["0"]]);
+        }
+    })
+    .await;
+}

@@ -1,0 +1,17 @@
+//! Stories: what happens to carts, told from beginning to end, on SQLite and on PostgreSQL.
+//!
+//! `bodies` writes what shops send. Every story plays on `crate::app::App` and says in plain strings what it expects.
+
+mod bodies;
+
+mod journey;
+mod closing;
+mod consent;
+mod timing;
+mod trouble;
+mod credit;
+mod tenants;
+mod privacy;
+mod inbox;
+mod recurring;
+mod shuffle;

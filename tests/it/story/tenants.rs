@@ -1,0 +1,105 @@
+//! One shop can neither see, slow nor break another; one that leaves is left alone.
+
+use cartback::{
+    domain::{id::CartId, link, time::Time},
+    pipeline::{follow::Way, receive::Answer},
+    store::{cart, identity},
+};
+use serde_json::json;
+
+use super::bodies::MOBILE;
+use crate::app::{App, PHONE_AGENT, Shopkeeper, hours, minutes, on_both};
+
+async fn two(app: &App) -> (Shopkeeper, Shopkeeper) {
+    let one = app.with_shop_like("generic", &[("name", "One")]).await;
+    let two = app.with_shop_like("generic", &[("name", "Two")]).await;
+    app.with_house_gateway("log").await;
+    (one, two)
+}
+
+#[tokio::test]
+async fn the_same_shopper_in_two_shops_is_two_people() {
+    on_both(async |app| {
+        let (one, two) = two(app).await;
+        for shop in [&one, &two] {
+            app.generic(shop, "checkout.updated", app.checkout("c1", json!({}))).await;
+        }
+        app.pass(minutes(10)).await;
+        app.generic(&one, "order.upserted", app.order("1", "c1", json!({}))).await;
+        app.pass(minutes(30)).await;
+        assert_eq!((app.texts(&one).await.len(), app.texts(&two).await.len()), (0, 1));
+        assert_eq!(app.figures(&one).await, "orders 1");
+        // The other's token leads to the other's cart, and to nobody else's.
+        let token = app.last_text(&two).await.token('r');
+        assert!(matches!(app.open(&token, PHONE_AGENT).await, Way::Checkout(_)));
+        let (_, keys) = app.shop(one.id).await;
+        assert_eq!(link::parse(&token).unwrap().verify(&keys, link::Purpose::Restore), None);
+        // Not even the blind index of one number is the same.
+        let (_, others) = app.shop(two.id).await;
+        assert_ne!(
+            identity::value(&keys, identity::Kind::Phone, MOBILE),
+            identity::value(&others, identity::Kind::Phone, MOBILE)
+        );
+        let mut read = app.read().await;
+        let mine =
+            cart::list(&mut read, &keys, cart::Filter::All, (Time::FIRST, Time::LAST), CartId::new(i64::MAX), 10)
+                .await
+                .unwrap();
+        assert!(cart::get(&mut read, &others, mine[0].id).await.unwrap().is_none());
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_webhook_path_belongs_to_one_shop() {
+    on_both(async |app| {
+        let shop = app.with_shop("shopify").await;
+        let other = app.with_shop_like("shopify", &[("signing_key", "ffffffffffffffff0000000000000000")]).await;
+        let body = app.shopify_checkout("5c0ff", json!({})).to_string();
+        assert!(matches!(app.shopify_raw(&shop, "checkouts/update", &body).await, Answer::Taken { .. }));
+        assert!(matches!(app.shopify_raw(&other, "checkouts/update", &body).await, Answer::Refused(_)));
+        let nowhere = Shopkeeper { path: "nowhere".into(), ..shop.clone() };
+        assert_eq!(app.shopify_raw(&nowhere, "checkouts/update", &body).await, Answer::UnknownConnection);
+        app.settle().await;
+        assert_eq!((app.carts(&shop).await.len(), app.carts(&other).await.len()), (1, 0));
+        // A gateway's path is not a shop's.
+        let log = app.with_gateway(&shop, "log").await;
+        let crossed = Shopkeeper { path: log.path, ..shop };
+        assert_eq!(app.shopify_raw(&crossed, "checkouts/update", &body).await, Answer::UnknownConnection);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn uninstalling_stops_at_once() {
+    on_both(async |app| {
+        let shop = app.with_shop("generic").await;
+        app.with_gateway(&shop, "log").await;
+        app.generic(&shop, "checkout.updated", app.checkout("c1", json!({}))).await;
+        app.pass(minutes(31)).await;
+        app.generic(&shop, "shop.uninstalled", json!({})).await;
+        app.generic(&shop, "checkout.updated", app.checkout("c2", json!({ "cart_token": null }))).await;
+        app.pass(hours(60)).await;
+        assert_eq!(app.texts(&shop).await.len(), 1);
+        assert!(app.cart_story(&shop, "c2").await.contains("step 1: no: the shop removed Cartback"));
+        // Links lead home, and still nowhere else.
+        assert!(matches!(app.tap(&app.last_text(&shop).await).await, Way::Home { .. }));
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_paused_shop_sends_nothing() {
+    on_both(async |app| {
+        let shop = app.with_shop("generic").await;
+        app.with_gateway(&shop, "log").await;
+        app.change(&shop, &[("paused", "yes")]).await;
+        app.generic(&shop, "checkout.updated", app.checkout("c1", json!({}))).await;
+        app.pass(hours(1)).await;
+        assert_eq!(app.messages(&shop).await, []);
+        app.change(&shop, &[("paused", "no")]).await;
+        app.pass(hours(24)).await;
+        assert!(app.cart_story(&shop, "c1").await.contains("step 2: yes"));
+    })
+    .await;
+}
