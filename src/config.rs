@@ -20,6 +20,12 @@ use crate::{
 };
 
 /// Settings as flags of every command.
+#[allow(
+    rustdoc::broken_intra_doc_links,
+    rustdoc::invalid_html_tags,
+    rustdoc::bare_urls,
+    reason = "these words are --help's, read at a terminal"
+)]
 #[derive(clap::Args, Clone, Default)]
 #[command(next_help_heading = "Settings")]
 pub struct Flags {

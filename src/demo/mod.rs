@@ -1,9 +1,9 @@
 //! The demo: the real service on embedded SQLite, with a simulated shop that speaks to it only through HTTP.
 //!
-//! [`cast`] is who there is, [`script`] what somebody will do, [`play`] what happens when, [`webhook`] how a shop writes
-//! of it, [`stall`] how it is connected. [`history`] lives through sixty days without a network, by the same pipeline;
-//! [`stage`] is the present, over real HTTP to our own address, on a clock that runs faster than the wall's; [`page`] is
-//! the phone and the checkout; [`folder`] is what the next run goes on with.
+//! `cast` is who there is, `script` what somebody will do, `play` what happens when, `webhook` how a shop writes
+//! of it, `stall` how it is connected. `history` lives through sixty days without a network, by the same pipeline;
+//! `stage` is the present, over real HTTP to our own address, on a clock that runs faster than the wall's; `page` is
+//! the phone and the checkout; `folder` is what the next run goes on with.
 
 mod cast;
 mod chance;
