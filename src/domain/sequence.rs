@@ -4,6 +4,12 @@
 //! Pure data and pure questions. Whether a text may go at all (hours, consent, caps) is the decision's matter; here is
 //! only what the merchant wished. No reason told here holds anything personal.
 
+mod check;
+mod choose;
+mod preset;
+#[cfg(test)]
+mod tests;
+
 use std::{collections::BTreeMap, time::Duration};
 
 use serde::{Deserialize, Serialize};
@@ -12,6 +18,10 @@ use super::{
     money::Money,
     time::{DAY, MINUTE, Time},
 };
+
+pub use check::{MINUTES_MOST, SEQUENCES_MOST, STEPS_MOST, check_all, is_slug, span};
+pub use choose::{choose, exit};
+pub use preset::{PRESETS, default_sequence, preset};
 
 /// What is said to one cart, step by step. Unknown fields are refused, missing ones have their default.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -236,5 +246,29 @@ impl Sequence {
 
     pub fn rest(&self) -> Duration {
         DAY * self.rest_days
+    }
+}
+
+impl Step {
+    /// The merchant's own words for a language (BCP 47): the tag itself, its language alone, then those for every other.
+    pub fn text(&self, language: Option<&str>) -> Option<&str> {
+        let tag = language.unwrap_or("").trim().to_lowercase().replace('_', "-");
+        let primary = tag.split('-').next().unwrap_or("");
+        [tag.as_str(), primary, ""].iter().find_map(|&key| self.texts.get(key)).map(String::as_str)
+    }
+
+    /// How long after its due moment it may still go.
+    pub fn deadline(&self) -> Option<Duration> {
+        self.deadline_minutes.map(|minutes| MINUTE * minutes)
+    }
+}
+
+impl Discount {
+    /// Least days between two discounts to one person.
+    pub fn cool_down_days(&self) -> u32 {
+        match self {
+            Discount::Fixed(fixed) => fixed.cool_down_days,
+            Discount::Unique(unique) => unique.cool_down_days,
+        }
     }
 }
