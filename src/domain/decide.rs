@@ -67,6 +67,8 @@ pub enum GateName {
     InTime,
     Rest,
     Hours,
+    Cart,
+    Caps,
 }
 
 impl GateName {
@@ -81,6 +83,8 @@ impl GateName {
             GateName::InTime => "in time",
             GateName::Rest => "rested",
             GateName::Hours => "open hours",
+            GateName::Cart => "cart open and in time",
+            GateName::Caps => "not too many texts",
         }
     }
 }

@@ -18,6 +18,7 @@ pub mod click;
 pub mod connector;
 pub mod seal;
 pub mod sequence;
+pub mod risk;
 pub mod rules;
 pub mod cart;
 pub mod order;
