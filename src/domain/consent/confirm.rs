@@ -67,3 +67,85 @@ pub const REQUEST_VALID_FOR: Duration = HOUR.saturating_mul(4);
 
 /// How far back requests matter at all.
 pub const LOOK_BACK: Duration = DAY.saturating_mul(60);
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn at(hours: u32) -> Time {
+        Time::from_seconds(1_700_000_000) + HOUR * hours
+    }
+
+    #[track_caller]
+    fn check(asked: &[u32], deadline: Option<u32>, now: u32, expected: Request) {
+        let moments: Vec<Time> = asked.iter().copied().map(at).collect();
+        assert_eq!(next(&moments, deadline.map(at), at(now)), expected, "{asked:?} {deadline:?} {now}");
+    }
+
+    #[test]
+    fn asked_once_reminded_once_then_silence() {
+        use Request::*;
+        check(&[], Some(48), 0, Ask);
+        check(&[0], Some(48), 1, RemindAt(at(22)));
+        check(&[0], Some(48), 22, Remind);
+        check(&[0], Some(48), 47, Remind);
+        check(&[0], Some(48), 48, SilentUntil(at(720)));
+        check(&[0, 22], Some(48), 23, SilentUntil(at(742)));
+        check(&[0, 22], Some(48), 741, SilentUntil(at(742)));
+        check(&[0, 22], Some(900), 742, Ask);
+        // The second round is a round of its own.
+        check(&[0, 22, 742], Some(900), 743, RemindAt(at(764)));
+        check(&[0, 22, 742, 764], Some(900), 765, SilentUntil(at(1484)));
+    }
+
+    #[test]
+    fn a_reminder_keeps_to_the_carts_time() {
+        use Request::*;
+        check(&[0], Some(20), 1, SilentUntil(at(720)));
+        check(&[0], Some(22), 1, SilentUntil(at(720)));
+        check(&[0], Some(30), 23, Remind);
+        check(&[0], Some(30), 30, SilentUntil(at(720)));
+        check(&[0], None, 47, Remind);
+        // A later cart does not stretch it: the reminder is about the request.
+        check(&[0], Some(200), 60, SilentUntil(at(720)));
+    }
+
+    #[test]
+    fn a_yes_counts_for_three_days() {
+        #[track_caller]
+        fn check(asked: &[u32], now: u32, expected: bool) {
+            let moments: Vec<Time> = asked.iter().copied().map(at).collect();
+            assert_eq!(is_pending(&moments, at(now)), expected, "{asked:?} {now}");
+        }
+        check(&[], 1, false);
+        check(&[5], 4, false);
+        check(&[5], 5, true);
+        check(&[0], 71, true);
+        check(&[0], 72, false);
+        check(&[0, 22], 93, true);
+        check(&[0, 22], 94, false);
+    }
+
+    proptest! {
+        /// Carts every so many hours for a year, every one of them willing to ask: never more than two requests within 30
+        /// days, never two within 22 hours.
+        #[test]
+        fn nobody_is_pestered(gaps in prop::collection::vec(1_u32..200, 1..120)) {
+            let mut asked: Vec<Time> = Vec::new();
+            let mut now = 0;
+            for gap in gaps {
+                now += gap;
+                if matches!(next(&asked, Some(at(now + 48)), at(now)), Request::Ask | Request::Remind) {
+                    asked.push(at(now));
+                }
+            }
+            for (place, first) in asked.iter().enumerate() {
+                let within = |span| asked.iter().skip(place).filter(|later| **later < *first + span).count();
+                prop_assert!(within(SILENT_FOR) <= 2);
+                prop_assert!(within(REMIND_AFTER) <= 1);
+            }
+        }
+    }
+}
