@@ -208,7 +208,7 @@ fn opt_out(facts: &Facts<'_>) -> Gate {
 
 fn consent(facts: &Facts<'_>) -> Gate {
     match &facts.standing {
-        Standing::Consented(consent) => {
+        Standing::Consented { consent, .. } => {
             let level = consent.proof.level.as_deref().map(|level| format!(", {level}")).unwrap_or_default();
             gate(
                 GateName::Consent,
@@ -217,7 +217,11 @@ fn consent(facts: &Facts<'_>) -> Gate {
             )
         }
         Standing::OptedOut(_) => gate(GateName::Consent, Verdict::Stop, "taken back"),
-        Standing::Pending => gate(GateName::Consent, Verdict::Stop, "asked for, not confirmed"),
+        Standing::SoftOptIn { .. } => gate(GateName::Consent, Verdict::Pass, "bought here before"),
+        Standing::NeedsConfirmation { .. } => gate(GateName::Consent, Verdict::Stop, "given, not confirmed"),
+        Standing::Unproven { .. } => gate(GateName::Consent, Verdict::Stop, "without proof"),
+        Standing::Stale { .. } => gate(GateName::Consent, Verdict::Stop, "too long ago"),
+        Standing::Pending { .. } => gate(GateName::Consent, Verdict::Stop, "asked for, not confirmed"),
         Standing::Unknown => gate(GateName::Consent, Verdict::Stop, "none on record"),
     }
 }
