@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 use super::{
     cart::Cart,
     consent::Standing,
+    holidays::Holidays,
     hours::{Opening, opening},
     message::MessageState,
     phone::{Phone, PhoneProblem},
@@ -296,7 +297,7 @@ fn hours_gate(facts: &Facts<'_>, now: Time) -> (Vec<Gate>, Option<Time>) {
     if facts.phone.is_err() {
         return (vec![gate(GateName::Hours, Verdict::Pass, "not asked: no number")], None);
     }
-    let (verdict, why, closes) = match opening(&names, hours, now) {
+    let (verdict, why, closes) = match opening(&names, hours, &Holidays::none(), now) {
         _ if names.is_empty() => (Verdict::Stop, "the number's time zone is not known".to_owned(), None),
         Opening::Open { until } => {
             (Verdict::Pass, format!("{hours} in {place}, open until {}", facts.told(until)), Some(until))
