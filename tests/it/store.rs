@@ -468,6 +468,8 @@ fn cart_of(id: i64, token: &str, total: Option<i64>) -> Cart {
         updated_at: at(id),
         completed_at: None,
         channel: Channel::Web,
+        tags: Vec::new(),
+        source: None,
         test: false,
     };
     Cart::new(CartId::new(id), update, Revision { at: at(id), digest: [id as u8; 16] })
