@@ -23,4 +23,5 @@ pub mod order;
 pub mod consent;
 pub mod decide;
 pub mod attribution;
+pub mod discount;
 pub mod report;
