@@ -20,7 +20,7 @@ use super::{
 use crate::{
     domain::{
         cart::Cart,
-        consent::{Standing, standing},
+        consent::Ledger,
         id::MessageId,
         money::Money,
         phone::Phone as Number,
@@ -129,7 +129,7 @@ async fn texts_of(stage: &Stage, phone: &Number) -> Result<(Vec<PhoneText>, Opti
             lines.push((at, message.words.text.clone(), false));
             if newest.as_ref().is_none_or(|(latest, ..)| *latest < at) {
                 let (consents, outs) = store::consent::of_phone(&mut read, &keys, &index).await?;
-                newest = Some((at, stall, matches!(standing(&consents, &outs), Standing::OptedOut(_))));
+                newest = Some((at, stall, Ledger::of(consents, outs).opted_out().is_some()));
             }
         }
     }

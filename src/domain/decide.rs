@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 use super::{
     cart::Cart,
     consent::Standing,
+    holidays::Holidays,
     hours::{Opening, opening},
     message::MessageState,
     phone::{Phone, PhoneProblem},
@@ -67,6 +68,8 @@ pub enum GateName {
     InTime,
     Rest,
     Hours,
+    Cart,
+    Caps,
 }
 
 impl GateName {
@@ -81,6 +84,8 @@ impl GateName {
             GateName::InTime => "in time",
             GateName::Rest => "rested",
             GateName::Hours => "open hours",
+            GateName::Cart => "cart open and in time",
+            GateName::Caps => "not too many texts",
         }
     }
 }
@@ -204,7 +209,7 @@ fn opt_out(facts: &Facts<'_>) -> Gate {
 
 fn consent(facts: &Facts<'_>) -> Gate {
     match &facts.standing {
-        Standing::Consented(consent) => {
+        Standing::Consented { consent, .. } => {
             let level = consent.proof.level.as_deref().map(|level| format!(", {level}")).unwrap_or_default();
             gate(
                 GateName::Consent,
@@ -213,7 +218,11 @@ fn consent(facts: &Facts<'_>) -> Gate {
             )
         }
         Standing::OptedOut(_) => gate(GateName::Consent, Verdict::Stop, "taken back"),
-        Standing::Pending => gate(GateName::Consent, Verdict::Stop, "asked for, not confirmed"),
+        Standing::SoftOptIn { .. } => gate(GateName::Consent, Verdict::Pass, "bought here before"),
+        Standing::NeedsConfirmation { .. } => gate(GateName::Consent, Verdict::Stop, "given, not confirmed"),
+        Standing::Unproven { .. } => gate(GateName::Consent, Verdict::Stop, "without proof"),
+        Standing::Stale { .. } => gate(GateName::Consent, Verdict::Stop, "too long ago"),
+        Standing::Pending { .. } => gate(GateName::Consent, Verdict::Stop, "asked for, not confirmed"),
         Standing::Unknown => gate(GateName::Consent, Verdict::Stop, "none on record"),
     }
 }
@@ -288,7 +297,7 @@ fn hours_gate(facts: &Facts<'_>, now: Time) -> (Vec<Gate>, Option<Time>) {
     if facts.phone.is_err() {
         return (vec![gate(GateName::Hours, Verdict::Pass, "not asked: no number")], None);
     }
-    let (verdict, why, closes) = match opening(&names, hours, now) {
+    let (verdict, why, closes) = match opening(&names, hours, &Holidays::none(), now) {
         _ if names.is_empty() => (Verdict::Stop, "the number's time zone is not known".to_owned(), None),
         Opening::Open { until } => {
             (Verdict::Pass, format!("{hours} in {place}, open until {}", facts.told(until)), Some(until))

@@ -8,7 +8,7 @@ use super::{
 use crate::{
     domain::{
         cart::Cart,
-        consent::{Consent, OptOut, standing},
+        consent::{Consent, Demand, Ledger, Level, Modes, OptOut, mode::STALE_MONTHS, standing},
         decide::{Decision, Facts, GateName, GatewayFact, Verdict, decide as judge, expires_at, step_due},
         event::ConsentState,
         id::{CartId, DecisionId, MessageId},
@@ -176,7 +176,11 @@ pub(crate) async fn ask(
         },
         phone: phone.clone(),
         zones,
-        standing: standing(&consents, &outs),
+        standing: standing(
+            &Ledger::of(consents, outs),
+            now,
+            &Modes::default().terms(&[], Demand { level: Level::Single, soft_opt_in: false }, STALE_MONTHS),
+        ),
         this_step,
         last_text_at,
     };

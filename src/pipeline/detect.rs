@@ -6,11 +6,7 @@ use super::{
     ingest::{carried_consent, textable},
 };
 use crate::{
-    domain::{
-        consent::{Standing, standing},
-        decide::abandoned_at,
-        id::CartId,
-    },
+    domain::{consent::Ledger, decide::abandoned_at, id::CartId},
     store::{
         self, Error, Tx,
         job::{self, Job},
@@ -39,7 +35,7 @@ pub async fn detect(core: &Core, tx: &mut Tx, job: &Job) -> Result<(), Error> {
         let index = store::consent::phone_index(&keys, phone);
         let (mut consents, outs) = store::consent::of_phone(tx, &keys, &index).await?;
         consents.extend(carried_consent(&shop, &cart, phone, &consents, &outs));
-        if matches!(standing(&consents, &outs), Standing::Consented(_)) {
+        if Ledger::of(consents, outs).grant().is_some() {
             store::cart::mark_reachable(tx, &keys, id, at).await?;
         }
     }

@@ -348,7 +348,7 @@ pub(crate) fn carried_consent(
         ConsentState::Granted => given.proof.given_at.is_some() || !taken_back,
         // Said so that the cart's story tells why it waits for nothing.
         ConsentState::Pending => true,
-        ConsentState::Withdrawn | ConsentState::NotGiven => false,
+        ConsentState::Withdrawn | ConsentState::NotGiven | ConsentState::Restored => false,
     };
     (for_this_phone && told).then(|| Consent {
         state: given.state,
