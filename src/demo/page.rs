@@ -158,7 +158,8 @@ async fn others(stage: &Stage, shown: &Number) -> Result<Vec<OtherPhone>, Proble
         let keys = core.vault.keys(&mut read, stall.shop).await?;
         let list = message::list(&mut read, &keys, None, MessageId::new(i64::MAX), NEWEST_LOOKED_AT).await?;
         for it in list {
-            let cart = store::cart::get(&mut read, &keys, it.cart).await?;
+            let Some(cart) = it.cart() else { continue };
+            let cart = store::cart::get(&mut read, &keys, cart).await?;
             let name = cart.and_then(|cart| cart.latest.first_name);
             let name = name.unwrap_or_else(|| "Somebody".to_owned());
             newest.extend(it.moments.accepted_at.map(|at| (at, it.words.phone, name)));

@@ -25,6 +25,7 @@ pub mod rules;
 pub mod cart;
 pub mod order;
 pub mod consent;
+pub mod content;
 pub mod decide;
 pub mod attribution;
 pub mod discount;

@@ -6,7 +6,14 @@ use super::{
     ingest::{carried_consent, textable},
 };
 use crate::{
-    domain::{consent::Ledger, decide::abandoned_at, id::CartId},
+    domain::{
+        cart::Cart,
+        consent::Ledger,
+        decide::abandoned_at,
+        id::CartId,
+        sequence::{CartTraits, Choice, choose},
+        time::Time,
+    },
     store::{
         self, Error, Tx,
         job::{self, Job},
@@ -29,6 +36,10 @@ pub async fn detect(core: &Core, tx: &mut Tx, job: &Job) -> Result<(), Error> {
         return job::put_back(tx, job, at).await.map(|_| ());
     }
     cart.abandoned_at = Some(at);
+    cart.rules_version = shop.rules_version;
+    if let Choice::Chosen(sequence) = choose(&shop.rules.sequences, &traits(&cart, at)) {
+        cart.sequence.clone_from(&sequence.id);
+    }
     let phone = textable(&shop, &cart.latest.who, cart.latest.country.as_deref());
     store::cart::put(tx, &keys, &cart, phone.as_ref()).await?;
     if let Some(phone) = &phone {
@@ -42,6 +53,19 @@ pub async fn detect(core: &Core, tx: &mut Tx, job: &Job) -> Result<(), Error> {
     dirty(tx, &shop, at, now).await?;
     job::schedule(tx, job.shop, job::Kind::Decide, id.get(), now).await?;
     done(tx, job).await
+}
+
+/// What of a cart matters to the choice.
+fn traits(cart: &Cart, abandoned_at: Time) -> CartTraits {
+    let latest = &cart.latest;
+    CartTraits {
+        country: latest.country.clone(),
+        language: latest.language.clone(),
+        total: latest.total,
+        item_titles: latest.items.iter().map(|item| item.title.clone()).collect(),
+        abandoned_at,
+        ..CartTraits::default()
+    }
 }
 
 async fn done(tx: &mut Tx, job: &Job) -> Result<(), Error> {

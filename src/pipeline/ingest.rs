@@ -213,7 +213,7 @@ pub(crate) async fn stop_cart(tx: &mut Tx, place: &Place<'_>, cart: CartId, why:
     let shop = place.shop.id;
     job::cancel(tx, shop, job::Kind::Detect, cart.get()).await?;
     job::cancel(tx, shop, job::Kind::Decide, cart.get()).await?;
-    for mut message in store::message::of_cart(tx, place.keys, cart).await? {
+    for mut message in store::message::about(tx, place.keys, cart.get()).await? {
         super::send::cancel_if_waiting(tx, place.keys, &mut message, why, place.now).await?;
     }
     Ok(())
