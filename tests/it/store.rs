@@ -834,6 +834,7 @@ fn order_of(id: i64, total: i64, placed: Option<Time>) -> Order {
         cart_tokens: Vec::new(),
         recovery_tokens: Vec::new(),
         codes: Vec::new(),
+        discounts: Vec::new(),
         total: Money::new(total, eur()),
         placed_at: placed,
         updated_at: at(id),
