@@ -10,6 +10,7 @@ pub(crate) mod guard;
 pub(crate) mod confirm;
 pub(crate) mod notice;
 pub mod decide;
+pub mod replay;
 pub mod send;
 pub mod settle;
 pub mod follow;
