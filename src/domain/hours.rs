@@ -512,29 +512,36 @@ mod tests {
             Err("\"monday\" is no day of the week; they are mon, tue, wed, thu, fri, sat, sun"),
         );
         check("mon, 09:00-17:00", Err("\"\" is no day of the week; they are mon, tue, wed, thu, fri, sat, sun"));
-        check("", Err("write opening hours as in \"mon-sat 09:00-20:00\""));
-        check("always", Err("write opening hours as in \"mon-sat 09:00-20:00\""));
+        check("", Err(NotHours::Shape.to_string().as_str()));
+        check("always", Err(NotHours::Shape.to_string().as_str()));
         assert_eq!(Hours::default().to_string(), USUAL);
         assert_eq!(serde_json::to_string(&Hours::DEFAULT).unwrap(), format!("\"{USUAL}\""));
         assert!(serde_json::from_str::<Hours>("\"mon 9-17\"").is_err());
     }
 
-    /// The rule by itself: what a clock on the wall shows, nothing else.
-    fn open_by_the_wall(zones: &[&str], hours: &Hours, at: Time) -> bool {
+    /// The rule by itself: what a clock and a calendar on the wall show, nothing else.
+    fn open_by_the_wall(zones: &[&str], hours: &Hours, holidays: &Holidays, at: Time) -> bool {
         zones.iter().all(|name| {
             let wall = zone(name).unwrap().to_datetime(at.to_timestamp());
             let minute = wall.hour() as u16 * 60 + wall.minute() as u16;
             let weekday = wall.weekday().to_monday_zero_offset() as usize;
-            hours.days[weekday] && minute >= hours.from && minute < hours.to - 10
+            let closed = !hours.holidays && holidays.on(wall.date()).is_some();
+            !closed && hours.days[weekday].is_some_and(|window| minute >= window.from && minute < window.to - 10)
         })
     }
 
+    fn any_window() -> impl Strategy<Value = Option<Window>> {
+        let window =
+            (0..24 * 60u16, 0..24 * 60u16).prop_map(|(from, length)| Window::new(from, (from + length).min(24 * 60)));
+        prop_oneof![1 => Just(None), 4 => window]
+    }
+
+    /// Weeks of seven different days, weeks of two sorts of day, and `never`.
     fn any_hours() -> impl Strategy<Value = Hours> {
-        let days = any::<[bool; 7]>().prop_filter("open on some day", |days| days.contains(&true));
-        (days, 0..24 * 60u16, 11..24 * 60u16).prop_filter_map("within a day", |(days, from, length)| {
-            let to = from + length;
-            (to <= 24 * 60).then_some(Hours { days, from, to })
-        })
+        let two = (any_window(), any_window(), any::<[bool; 7]>())
+            .prop_map(|(one, other, which)| which.map(|first| if first { one } else { other }));
+        let seven = prop::array::uniform7(any_window());
+        (prop_oneof![two, seven], any::<bool>()).prop_map(|(days, holidays)| Hours { days, holidays }.plain())
     }
 
     fn some_zones() -> impl Strategy<Value = Vec<&'static str>> {
@@ -548,6 +555,91 @@ mod tests {
             "America/Sao_Paulo",
         ];
         prop::sample::subsequence(known, 1..=3)
+    }
+
+    #[test]
+    fn weeks_as_people_write_them() {
+        #[track_caller]
+        fn check(text: &str, expected: Result<&str, &str>) {
+            let read = text.parse::<Hours>().map(|hours| hours.to_string()).map_err(|problem| problem.to_string());
+            assert_eq!(read.as_deref().map_err(String::as_str), expected, "{text:?}");
+        }
+        let week = "mon-sat 09:00-20:00; sun 12:00-20:00; no holidays";
+        check(week, Ok(week));
+        check("No Holidays ; SUN 12:00-20:00;mon-sat 9:00-20:00", Ok(week));
+        check("mon-sat 09:00-20:00; no holidays", Ok("mon-sat 09:00-20:00; no holidays"));
+        // The same window in two parts is one part.
+        check("mon 09:00-20:00; wed 09:00-20:00; tue 10:00-20:00", Ok("mon,wed 09:00-20:00; tue 10:00-20:00"));
+        check("Never", Ok("never"));
+        check("mon-sat 09:00-20:00; sat-sun 12:00-20:00", Err("sat is named twice: a day has one window"));
+        check("mon 09:00-12:00; mon 14:00-18:00", Err("mon is named twice: a day has one window"));
+        check("mon-sat 09:00-20:00; sun 12:00-12:10", Err(NotHours::Empty.to_string().as_str()));
+        for nothing in ["no holidays", "no holidays; no holidays", "mon-sat 09:00-20:00;", ";", "never; no holidays"] {
+            check(nothing, Err(NotHours::Shape.to_string().as_str()));
+        }
+        check("mon-sat 09:00-20:00; never on sundays", Err(NotHours::Shape.to_string().as_str()));
+        assert_eq!(serde_json::from_str::<Hours>("\"never\"").unwrap(), Hours::NEVER);
+        assert_eq!(serde_json::to_string(&Hours::NEVER).unwrap(), "\"never\"");
+    }
+
+    #[test]
+    fn hours_are_intersected() {
+        #[track_caller]
+        fn check(one: &str, other: &str, expected: &str) {
+            let hours = |text: &str| text.parse::<Hours>().unwrap();
+            assert_eq!(hours(one).intersect(&hours(other)).to_string(), expected, "{one} and {other}");
+        }
+        check("mon-sun 08:00-21:00", "mon-sat 09:00-20:00; sun 12:00-20:00", "mon-sat 09:00-20:00; sun 12:00-20:00");
+        check("mon-sat 08:00-22:00; no holidays", "mon-sun 09:00-23:00", "mon-sat 09:00-22:00; no holidays");
+        check("mon-fri 09:00-17:00", "sat-sun 09:00-17:00; no holidays", "never");
+        // Ten minutes are left, and the last call takes them.
+        check("mon 09:00-17:00", "mon-tue 16:50-20:00", "never");
+        check("mon 09:00-17:00", "mon-tue 16:49-20:00", "mon 16:49-17:00");
+    }
+
+    /// One zone, with the holidays of some countries.
+    #[track_caller]
+    fn check_holidays(zone: &str, countries: &[&str], hours: &str, now: &str, expected: &str) {
+        let said = match opening(&[zone], &hours.parse().unwrap(), &Holidays::of(countries), time(now)) {
+            Opening::Open { until } => format!("open until {}", until.to_timestamp()),
+            Opening::Opens(at) => format!("opens {}", at.to_timestamp()),
+            Opening::Never => "never".to_owned(),
+        };
+        assert_eq!(said, expected, "{zone} {countries:?} {hours} at {now}");
+    }
+
+    #[test]
+    fn holidays_are_closed_where_the_hours_say_so() {
+        let french = "mon-sat 08:00-20:00; no holidays";
+        // 14 July 2026 is a Tuesday; in Paris it begins at 22:00 UTC the evening before.
+        check_holidays("Europe/Paris", &["FR"], french, "2026-07-14T10:00:00Z", "opens 2026-07-15T06:00:00Z");
+        check_holidays("Europe/Paris", &["FR"], french, "2026-07-13T19:00:00Z", "opens 2026-07-15T06:00:00Z");
+        check_holidays("Europe/Paris", &["FR"], french, "2026-07-13T10:00:00Z", "open until 2026-07-13T17:50:00Z");
+        check_holidays("Europe/Paris", &["SI"], french, "2026-07-14T10:00:00Z", "open until 2026-07-14T17:50:00Z");
+        let on_holidays_too = "mon-sat 08:00-20:00";
+        check_holidays(
+            "Europe/Paris",
+            &["FR"],
+            on_holidays_too,
+            "2026-07-14T10:00:00Z",
+            "open until 2026-07-14T17:50:00Z",
+        );
+        // The union of two countries: 25 June is a holiday in Slovenia and a Thursday in France.
+        check_holidays("Europe/Paris", &["FR", "SI"], french, "2026-06-25T10:00:00Z", "opens 2026-06-26T06:00:00Z");
+        // The calendar day of the zone decides, not that of UTC: in Auckland the 26th has begun.
+        let daily = "mon-sun 09:00-20:00; no holidays";
+        check_holidays("Pacific/Auckland", &["NZ"], daily, "2026-12-25T21:00:00Z", "opens 2026-12-26T20:00:00Z");
+        // And it is a Saturday: the Monday after is kept as well.
+        check_holidays("Pacific/Auckland", &["NZ"], daily, "2026-12-27T12:00:00Z", "opens 2026-12-28T20:00:00Z");
+        check_holidays("America/New_York", &["US"], daily, "2026-12-26T01:00:00Z", "opens 2026-12-26T14:00:00Z");
+        check_holidays("Europe/Paris", &["FR"], "never", "2026-07-14T10:00:00Z", "never");
+        check_holidays(
+            "Europe/Paris",
+            &["FR"],
+            "thu 09:00-20:00; no holidays",
+            "2026-12-24T19:00:00Z",
+            "opens 2026-12-31T08:00:00Z",
+        );
     }
 
     /// Any minute of 2026 and 2027, half of them within two days of a change of the clocks in one of these zones.
@@ -572,10 +664,12 @@ mod tests {
         fn opens_at_the_first_open_minute(
             zones in some_zones(),
             hours in any_hours(),
+            countries in prop::sample::subsequence(vec!["FR", "US", "SI"], 0..=2),
             now in some_moment(),
         ) {
-            let open_at = |at| open_by_the_wall(&zones, &hours, at);
-            let (expect_open, end) = match opening(&zones, &hours, now) {
+            let holidays = Holidays::of(&countries);
+            let open_at = |at| open_by_the_wall(&zones, &hours, &holidays, at);
+            let (expect_open, end) = match opening(&zones, &hours, &holidays, now) {
                 Opening::Open { until } => (true, until),
                 Opening::Opens(at) => (false, at),
                 Opening::Never => (false, now + SEARCH),
@@ -593,6 +687,29 @@ mod tests {
         #[test]
         fn printed_hours_are_read_again(hours in any_hours()) {
             prop_assert_eq!(hours.to_string().parse(), Ok(hours));
+        }
+
+        #[test]
+        fn intersecting_is_a_meet(a in any_hours(), b in any_hours(), c in any_hours()) {
+            prop_assert_eq!(a.intersect(&b), b.intersect(&a));
+            prop_assert_eq!(a.intersect(&b).intersect(&c), a.intersect(&b.intersect(&c)));
+            prop_assert_eq!(a.intersect(&a), a);
+            prop_assert_eq!(a.intersect(&Hours::ALWAYS), a);
+            prop_assert_eq!(a.intersect(&Hours::NEVER), Hours::NEVER);
+            prop_assert!(a.intersect(&b).is_within(&a) && a.intersect(&b).is_within(&b));
+            prop_assert!(a.is_within(&Hours::ALWAYS) && Hours::NEVER.is_within(&a));
+            prop_assert_eq!(a.is_within(&b) && b.is_within(&a), a == b);
+            prop_assert_eq!(a.intersect(&b).to_string().parse(), Ok(a.intersect(&b)));
+        }
+
+        /// Open in both is open in the intersection, at every moment.
+        #[test]
+        fn the_intersection_is_open_when_both_are(
+            a in any_hours(), b in any_hours(), zones in some_zones(), at in some_moment(),
+        ) {
+            let holidays = Holidays::of(&["FR", "US"]);
+            let open = |hours: &Hours| matches!(opening(&zones, hours, &holidays, at), Opening::Open { .. });
+            prop_assert_eq!(open(&a.intersect(&b)), open(&a) && open(&b));
         }
 
         #[test]

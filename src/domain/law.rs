@@ -361,3 +361,6 @@ fn lower(cap: &mut u32, other: Option<u32>) {
 fn day(at: Time) -> Date {
     at.to_timestamp().to_zoned(TimeZone::UTC).date()
 }
+
+#[cfg(test)]
+mod tests;
