@@ -325,6 +325,30 @@ impl fmt::Display for Hours {
 }
 
 impl Hours {
+    /// For people: `Mon–Sat 09:00–20:00, Sun 12:00–20:00, not on public holidays`.
+    pub fn words(&self) -> String {
+        if self.is_never() {
+            return "never".to_owned();
+        }
+        if *self == Hours::ALWAYS {
+            return "at any time".to_owned();
+        }
+        let written = self.to_string();
+        let capital = |day: &str| {
+            let mut letters = day.chars();
+            letters.next().map(|first| first.to_ascii_uppercase()).into_iter().chain(letters).collect::<String>()
+        };
+        let part = |part: &str| match part.split_once(' ') {
+            Some(("no", _)) | None => "not on public holidays".to_owned(),
+            Some((days, window)) => {
+                let days: Vec<String> =
+                    days.split(',').map(|range| range.split('-').map(capital).collect::<Vec<_>>().join("–")).collect();
+                format!("{} {}", days.join(" and "), window.replace('-', "–"))
+            }
+        };
+        written.split("; ").map(part).collect::<Vec<_>>().join(", ")
+    }
+
     /// The days that have this window: `mon-fri,sun`.
     fn days_with(&self, window: Window) -> String {
         let mut ranges: Vec<(usize, usize)> = Vec::new();

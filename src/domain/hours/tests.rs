@@ -222,6 +222,23 @@ fn weeks_as_people_write_them() {
 }
 
 #[test]
+fn hours_in_words() {
+    #[track_caller]
+    fn check(text: &str, expected: &str) {
+        assert_eq!(text.parse::<Hours>().unwrap().words(), expected);
+    }
+    check(USUAL, "Mon–Sat 09:00–20:00");
+    check(
+        "mon-sat 09:00-20:00; sun 12:00-20:00; no holidays",
+        "Mon–Sat 09:00–20:00, Sun 12:00–20:00, not on public holidays",
+    );
+    check("mon-tue,thu 10:00-12:00", "Mon–Tue and Thu 10:00–12:00");
+    check("never", "never");
+    check("mon-sun 00:00-24:00", "at any time");
+    check("mon-sun 00:00-24:00; no holidays", "Mon–Sun 00:00–24:00, not on public holidays");
+}
+
+#[test]
 fn hours_are_intersected() {
     #[track_caller]
     fn check(one: &str, other: &str, expected: &str) {
