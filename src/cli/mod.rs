@@ -15,6 +15,7 @@ mod cart;
 mod inbox;
 mod key;
 mod user;
+mod law;
 
 use std::{collections::BTreeMap, process::ExitCode, sync::Arc};
 
@@ -24,7 +25,7 @@ use serde_json::Value;
 
 use crate::{
     app::{self, App},
-    clock::SystemClock,
+    clock::{Clock, SystemClock},
     config::{self, Config, Flags, Problems},
     domain::id::ShopId,
     http::GuardedHttp,
@@ -68,6 +69,8 @@ pub enum Command {
     /// Raw deliveries: look at them, read them again
     #[command(subcommand)]
     Inbox(inbox::Command),
+    /// The rules for texts, by country and state: hours, consent, how many, each with its source
+    Law(law::Args),
     /// The operator's key
     #[command(subcommand)]
     Key(key::Command),
@@ -144,6 +147,13 @@ async fn run(cli: Cli) -> anyhow::Result<bool> {
         said.print(form);
         return Ok(said.well);
     }
+    if let Command::Law(args) = &cli.command
+        && args.shop.is_none()
+    {
+        let said = law::told(args, SystemClock.now())?;
+        said.print(args.form);
+        return Ok(said.well);
+    }
     if let Command::Demo = &cli.command {
         let config = demo::config(&cli.flags)?;
         observe::start_logging(&config);
@@ -190,6 +200,7 @@ impl Command {
             Command::Cart(command) => cart::run(core, command).await,
             Command::Inbox(command) => inbox::run(core, command).await,
             Command::User(command) => user::run(core, command).await,
+            Command::Law(args) => Ok((law::run(core, args).await?, args.form)),
             Command::Serve | Command::Demo | Command::Doctor(_) | Command::Key(_) => {
                 bail!("this command opens nothing here")
             }
