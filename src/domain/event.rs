@@ -7,6 +7,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 use super::{
+    discount::TakenOff,
     money::{Currency, Money},
     time::Time,
 };
@@ -139,6 +140,9 @@ pub struct OrderUpdate {
     /// Recovery tokens of ours that the order carried back (landing page, notes, metadata).
     pub recovery_tokens: Vec<String>,
     pub codes: Vec<String>,
+    /// What each code took off, where the shop tells.
+    #[serde(default)]
+    pub discounts: Vec<TakenOff>,
     pub total: Money,
     /// `None` while it does not count as bought (WooCommerce: pending, failed, checkout-draft).
     pub placed_at: Option<Time>,

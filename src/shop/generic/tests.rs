@@ -242,3 +242,16 @@ proptest! {
         prop_assert!(Generic.read(&shop(), "", &delivery(&body)).is_err());
     }
 }
+
+#[test]
+fn what_each_code_took_off() {
+    let order = order(
+        json!({ "codes": ["A1"], "discounts": [{ "code": "A1", "amount": "500" }, { "code": "B2", "amount": 30 }] }),
+    );
+    let taken: Vec<_> = order.discounts.iter().map(|taken| (taken.code.as_str(), taken.amount.minor)).collect();
+    assert_eq!((taken, order.codes), (vec![("A1", 500), ("B2", 30)], vec!["A1".to_owned(), "B2".to_owned()]));
+    for wrong in [json!([{ "code": "A1" }]), json!([{ "amount": "5" }]), json!([{ "code": "A1", "amount": "-5" }])] {
+        let body = json!({ "type": "order.upserted", "data": { "id": 7, "currency": "JPY", "total": "1", "discounts": wrong } });
+        assert!(read(&body).is_err(), "{body}");
+    }
+}
