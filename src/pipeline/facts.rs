@@ -5,6 +5,7 @@ use std::time::Duration;
 use super::{
     Core, guard,
     ingest::{carried_consent, read_phone, textable},
+    sequence::{self, Plan},
 };
 use crate::{
     domain::{
@@ -19,7 +20,7 @@ use crate::{
         money::Money,
         phone::{Phone, PhoneProblem},
         seal::ShopKeys,
-        sequence::{Discount, Sequence},
+        sequence::Discount,
         sms,
         template::{self, Merge},
         time::{DAY, Time},
@@ -47,35 +48,6 @@ pub(crate) struct Asking<'a> {
     pub sending: Option<&'a Message>,
     /// The message a yes would make.
     pub fresh: MessageId,
-}
-
-/// The sequence a cart follows, as it was when the cart was abandoned.
-pub(crate) struct Plan {
-    pub sequence: Sequence,
-    /// Why nothing of it is sent any more.
-    pub left_out: Option<String>,
-}
-
-impl Plan {
-    /// `None` when the cart follows no sequence at all.
-    pub async fn of(read: &mut Read, shop: &Shop, keys: &ShopKeys, cart: &Cart) -> Result<Option<Plan>, Error> {
-        if cart.sequence.is_empty() && cart.rules_version > 0 {
-            return Ok(None);
-        }
-        let today = shop.rules.sequence(&cart.sequence);
-        let then = if cart.rules_version == shop.rules_version || cart.rules_version == 0 {
-            None
-        } else {
-            store::rules::get(read, keys, cart.rules_version).await?
-        };
-        let left_out = match today {
-            None => Some("its sequence was removed".to_owned()),
-            Some(sequence) if sequence.on_since.is_none() => Some("its sequence was switched off".to_owned()),
-            Some(_) => None,
-        };
-        let sequence = then.as_ref().and_then(|rules| rules.sequence(&cart.sequence)).or(today).cloned();
-        Ok(sequence.map(|sequence| Plan { sequence, left_out }))
-    }
 }
 
 /// A verdict with what it was made of.
@@ -169,7 +141,7 @@ pub(crate) async fn ask(read: &mut Read, core: &Core, asking: &Asking<'_>) -> Re
             due_at,
             deadline_at: this_step.and_then(|step| step.deadline()).map(|span| due_at + span),
             closed: this_step.map(|step| step.closed).unwrap_or_default(),
-            left_out: plan.left_out.clone(),
+            left_out: sequence::left_out(read, asking, &of_cart).await?,
             made: others()
                 .find(|message| message.step == step)
                 .map(|message| message.moments.state().name().to_owned()),
@@ -177,6 +149,10 @@ pub(crate) async fn ask(read: &mut Read, core: &Core, asking: &Asking<'_>) -> Re
         },
         caps: CapFacts {
             of_this_cart: count(others().filter(|message| message.moments.may_have_left())),
+            cool_down: match &phone {
+                Ok(phone) => sequence::cool_down(read, asking, phone, &of_cart, now).await?,
+                Err(_) => None,
+            },
             ..caps(&to_phone, asking.sending.is_none(), now)
         },
         risk: guard::facts(read, core, asking).await?,

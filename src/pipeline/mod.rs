@@ -5,6 +5,7 @@ pub mod receive;
 pub mod ingest;
 pub mod erase;
 pub mod detect;
+pub(crate) mod sequence;
 pub(crate) mod facts;
 pub(crate) mod guard;
 pub(crate) mod confirm;
