@@ -63,8 +63,6 @@ pub(crate) struct Asked {
 
 /// How far back texts to a phone count against caps.
 const CAPS_LOOK_BACK: Duration = Duration::from_secs(30 * 24 * 60 * 60);
-/// How far back requests to confirm matter.
-const REQUESTS_LOOK_BACK: Duration = Duration::from_secs(60 * 24 * 60 * 60);
 
 /// Loads the facts of one step and asks every gate.
 pub(crate) async fn ask(read: &mut Read, core: &Core, asking: &Asking<'_>) -> Result<Asked, Error> {
@@ -93,13 +91,12 @@ pub(crate) async fn ask(read: &mut Read, core: &Core, asking: &Asking<'_>) -> Re
     let mut zones = zone::Zones::default();
     if let Ok(phone) = &phone {
         let index = store::consent::phone_index(keys, phone);
+        zones = zone::candidates(phone, country, latest.region.as_deref(), latest.zone.as_deref());
+        to_phone = store::message::to_phone(read, keys, &index, now - super::ledger::REQUESTS_LOOK_BACK).await?;
+        to_phone.retain(|message| asking.sending.is_none_or(|this| this.id != message.id));
         let (consents, outs) = store::consent::of_phone(read, keys, &index).await?;
         carried = carried_consent(shop, cart, phone, &consents, &outs);
-        ledger = Ledger::of(consents.into_iter().chain(carried.clone()).collect(), outs);
-        zones = zone::candidates(phone, country, latest.region.as_deref(), latest.zone.as_deref());
-        to_phone = store::message::to_phone(read, keys, &index, now - REQUESTS_LOOK_BACK).await?;
-        to_phone.retain(|message| asking.sending.is_none_or(|this| this.id != message.id));
-        ledger.asked = asked_at(&to_phone);
+        ledger = super::ledger::of_phone(read, keys, &index, &to_phone, carried.as_ref()).await?;
     }
     let countries: Vec<&str> = binding.countries.iter().map(String::as_str).collect();
     let level = match binding.consent {
@@ -166,15 +163,6 @@ pub(crate) async fn ask(read: &mut Read, core: &Core, asking: &Asking<'_>) -> Re
 
 fn count<'m>(messages: impl Iterator<Item = &'m Message>) -> u32 {
     u32::try_from(messages.count()).unwrap_or(u32::MAX)
-}
-
-/// When requests to confirm left, or may have left; a queued one counts as of when it was made.
-fn asked_at(to_phone: &[Message]) -> Vec<Time> {
-    let request = |message: &&Message| {
-        matches!(message.purpose, message::Purpose::Confirmation | message::Purpose::ConfirmationAgain)
-            && (message.moments.may_have_left() || message.moments.state() == MessageState::Queued)
-    };
-    to_phone.iter().filter(request).map(|message| message.moments.sending_at.unwrap_or(message.created_at)).collect()
 }
 
 /// The texts that count against caps. While a step is only being decided, also those about to leave do; two that wait to
