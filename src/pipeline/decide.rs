@@ -20,7 +20,8 @@ use crate::{
         sms,
         template::{self, Merge},
         time::Time,
-        wording, zone,
+        wording::{self, OptOutForm},
+        zone,
     },
     gateway,
     store::{
@@ -260,11 +261,15 @@ fn words(core: &Core, shop: &Shop, keys: &ShopKeys, planned: &Planned<'_>, id: M
         first_name: latest.first_name.clone(),
         shop: shop.name.clone(),
         link: format!("{}/r/{}", core.public_url, link::sign(keys, Purpose::Restore, reference)),
-        opt_out: wording::opt_out(language, two_way, &opt_out_url),
+        opt_out: wording::opt_out(
+            &OptOutForm { two_way, url: &opt_out_url, short_code: None, country: planned.phone.country().as_deref() },
+            language,
+        ),
         total: latest.total.map(|total: Money| total.to_string()),
         items: latest.items.first().map(|item| item.title.clone()),
         item_count: latest.items.iter().map(|item| item.quantity).sum(),
         code: Some(shop.rules.discount_code.clone()).filter(|code| !code.is_empty()),
+        ..Merge::default()
     };
     let own = template::render(shop.rules.text(planned.step, language), &merge);
     let text = own.unwrap_or_else(|problem| {
