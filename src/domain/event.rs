@@ -177,6 +177,8 @@ pub enum ConsentState {
     Withdrawn,
     /// Never given. Not an opt-out.
     NotGiven,
+    /// The person took an opt-out back (START): what was granted before it counts again. No consent by itself.
+    Restored,
 }
 
 /// What stands behind a consent, as far as the source tells.
@@ -196,6 +198,26 @@ pub struct ConsentProof {
     pub language: Option<String>,
     pub ip: Option<String>,
     pub agent: Option<String>,
+    /// How the box stood before the person touched it: `unticked`, `ticked`.
+    pub box_state: Option<String>,
+    /// The reply that said so, where it was one (`YES` to a request, `START`).
+    pub reply: Option<ReplyProof>,
+}
+
+/// A reply as the proof of a consent.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct ReplyProof {
+    /// Word for word, as it arrived.
+    pub text: String,
+    pub received_at: Time,
+    /// The gateway's own name for it, where it tells one.
+    pub gateway_ref: Option<String>,
+    /// Our number for the gateway account that heard it.
+    pub gateway: i64,
+    /// The request it answers: our message, and the words it had.
+    pub request: Option<i64>,
+    pub request_text: Option<String>,
 }
 
 /// A fixed line in the middle of personal data would be worse than none: `Debug` says only what is there.

@@ -74,6 +74,11 @@ impl Phone {
         country_of(&self.parsed()?).map(|region| region.to_string())
     }
 
+    /// Whether it is kept for films, examples and tests, or is one nobody has but everybody types.
+    pub fn is_for_tests(&self) -> bool {
+        false
+    }
+
     /// The number as the numbering plan sees it; `None` when what was restored is no valid number.
     pub(super) fn parsed(&self) -> Option<PhoneNumber> {
         valid(&self.0, None)

@@ -78,6 +78,14 @@ pub fn candidates(phone: &Phone, country: Option<&str>, region: Option<&str>, br
     Zones { names: names.into_iter().collect(), source }
 }
 
+/// The states whose law may apply (ISO 3166-2, `US-FL`): those of the number's area code and of the address.
+pub fn states(_phone: &Phone, country: Option<&str>, region: Option<&str>) -> Vec<String> {
+    match (country, region) {
+        (Some(country @ ("US" | "CA")), Some(region)) => vec![format!("{country}-{region}")],
+        _ => Vec::new(),
+    }
+}
+
 /// What one source knows.
 struct Found {
     zones: BTreeSet<&'static str>,

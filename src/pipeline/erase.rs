@@ -48,7 +48,7 @@ pub(crate) async fn person(tx: &mut Tx, place: &Place<'_>, who: &Identity) -> Re
     let spelled = Spelled::of(tx, place, who, &carts).await?;
     let mut wanted = Wanted { names: known, spelled, orders: BTreeSet::new(), texts: BTreeSet::new() };
     for &cart in &carts {
-        let texts = store::message::of_cart(tx, place.keys, cart).await?;
+        let texts = store::message::about(tx, place.keys, cart.get()).await?;
         wanted.texts.extend(texts.iter().map(|text| text.id));
         blank_cart(tx, place, cart).await?;
     }
@@ -112,7 +112,7 @@ fn digits(text: &str) -> String {
 pub(crate) async fn blank_cart(tx: &mut Tx, place: &Place<'_>, id: CartId) -> Result<(), Error> {
     let Some(mut cart) = store::cart::get(tx, place.keys, id).await? else { return Ok(()) };
     stop_cart(tx, place, id, "erased").await?;
-    for mut message in store::message::of_cart(tx, place.keys, id).await? {
+    for mut message in store::message::about(tx, place.keys, id.get()).await? {
         message.words.phone.clear();
         message.words.text.clear();
         store::message::save(tx, place.keys, &message).await?;

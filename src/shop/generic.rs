@@ -23,7 +23,7 @@
 //! - item: title*, quantity (1), price (of one, in `currency`).
 //! - consent: state* (or `sms`: true or false), phone, phone_country (defaults: the checkout's own), proof.
 //! - state: `granted`, `pending` (double opt-in under way), `withdrawn`, `not_given`.
-//! - proof: source, level, text, version (of the wording), at (when it was given), url, language, ip, agent; all beside
+//! - proof: source, level, text, version (of the wording), at (when it was given), url, language, ip, agent, box; all beside
 //!   `state`.
 //! - status: `draft`, `pending` and `failed` do not count as bought; `placed`, `paid` and `refunded` do; `cancelled`
 //!   does if placed_at or paid_at is there. Without a status the order counts as bought. cancelled_at defaults to
@@ -292,6 +292,8 @@ fn proof(data: &Value) -> ConsentProof {
         language: json::text(data, "language"),
         ip: json::text(data, "ip"),
         agent: json::text(data, "agent"),
+        box_state: json::text(data, "box"),
+        reply: None,
     }
 }
 
