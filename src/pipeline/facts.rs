@@ -24,7 +24,8 @@ use crate::{
         sms,
         template::{self, Merge},
         time::{DAY, Time},
-        wording, zone,
+        wording::{self, OptOutForm},
+        zone,
     },
     gateway,
     store::{
@@ -112,7 +113,7 @@ pub(crate) async fn ask(read: &mut Read, core: &Core, asking: &Asking<'_>) -> Re
     let this_step = plan.sequence.step(step);
     let service = service(asking);
     let (words, content) = match &phone {
-        Ok(phone) => written(core, asking, phone, &service),
+        Ok(phone) => written(core, asking, phone, &service, binding.stop_short_code),
         Err(_) => (None, None),
     };
     let facts = Facts {
@@ -222,15 +223,27 @@ fn written(
     asking: &Asking<'_>,
     phone: &Phone,
     service: &ServiceFacts,
+    stop_short_code: bool,
 ) -> (Option<Words>, Option<ContentFacts>) {
     let Asking { shop, keys, cart, plan, step, .. } = *asking;
     let latest = &cart.latest;
     let id = asking.sending.map_or(asking.fresh, |message| message.id);
     let reference = MessageRef { shop: shop.id, message: id };
-    let language = latest.language.as_deref();
+    let this_step = plan.sequence.step(step);
+    let country = phone.country();
+    // A language the shop wrote in itself needs no words of ours.
+    let own_language = latest.language.as_deref().filter(|tag| this_step.is_some_and(|step| step.speaks(tag)));
+    let language =
+        own_language.unwrap_or_else(|| wording::choose(latest.language.as_deref(), country.as_deref(), &shop.country));
     let opt_out_url = format!("{}/o/{}", core.public_url, link::sign(keys, Purpose::OptOut, reference));
-    let opt_out = wording::opt_out(language, service.two_way, &opt_out_url);
-    let code = match plan.sequence.step(step).and_then(|step| step.discount.as_ref()) {
+    let form = OptOutForm {
+        two_way: service.two_way,
+        url: &opt_out_url,
+        short_code: service.short_code.as_deref().filter(|_| stop_short_code),
+        country: country.as_deref(),
+    };
+    let opt_out = wording::opt_out(&form, Some(language));
+    let code = match this_step.and_then(|step| step.discount.as_ref()) {
         Some(Discount::Fixed(fixed)) => Some(fixed.code.clone()),
         Some(Discount::Unique(_)) | None => None,
     };
@@ -243,26 +256,28 @@ fn written(
         items: latest.items.first().map(|item| item.title.clone()),
         item_count: latest.items.iter().map(|item| item.quantity).sum(),
         code: code.clone(),
+        ..Merge::default()
     };
     let expected =
         Expected { shop: &shop.name, link: &merge.link, opt_out: &merge.opt_out, parts_most: shop.rules.parts_most };
-    let told = |content: ContentFacts| ContentFacts {
-        discount: code.is_some(),
-        language: language.unwrap_or("en").to_owned(),
-        ..content
-    };
+    let told =
+        |content: ContentFacts| ContentFacts { discount: code.is_some(), language: language.to_owned(), ..content };
     if let Some(message) = asking.sending {
         return (None, Some(told(ContentFacts::of(&message.words.text, expected))));
     }
-    let text =
-        match plan.sequence.step(step).and_then(|step| step.text(language)).map(|own| template::render(own, &merge)) {
-            Some(Ok(text)) => Ok(text),
-            Some(Err(problem)) => {
-                tracing::warn!(shop = %shop.id, step, %problem, "the shop's wording does not render; using ours");
-                template::render(wording::text(language, step), &merge)
-            }
-            None => template::render(wording::text(language, step), &merge),
-        };
+    let ours = || {
+        // A step that gives a code names it; should there be none to give, it says what any other does.
+        let ready = if merge.code.is_some() { wording::discounted } else { wording::text };
+        template::render(ready(Some(language), step), &merge)
+    };
+    let text = match this_step.and_then(|step| step.text(Some(language))).map(|own| template::render(own, &merge)) {
+        Some(Ok(text)) => Ok(text),
+        Some(Err(problem)) => {
+            tracing::warn!(shop = %shop.id, step, %problem, "the shop's wording does not render; using ours");
+            ours()
+        }
+        None => ours(),
+    };
     let text = match text {
         Ok(text) => text,
         Err(problem) => {
@@ -275,7 +290,7 @@ fn written(
         phone: phone.e164().to_owned(),
         encoding: sms::segments(&text).encoding,
         text,
-        language: latest.language.clone(),
+        language: Some(language.to_owned()),
         code,
         own_code: false,
     };
