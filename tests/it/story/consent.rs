@@ -30,7 +30,7 @@ async fn without_consent_there_is_no_text() {
         let states = [
             (json!(null), "none on record"),
             (json!({ "state": "not_given" }), "none on record"),
-            (json!({ "state": "pending" }), "asked for, not confirmed"),
+            (json!({ "state": "pending" }), "asked for by the shop, not confirmed"),
             (json!({ "state": "withdrawn" }), "opted out on 3 Mar 2026"),
             // Given, but for another number.
             (json!({ "state": "granted", "phone": "+38640555777" }), "none on record"),
