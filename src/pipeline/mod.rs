@@ -19,6 +19,7 @@ pub mod rollup;
 pub mod report;
 pub mod recurring;
 pub mod connect;
+pub mod trial;
 
 use std::sync::Arc;
 
