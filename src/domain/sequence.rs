@@ -6,6 +6,7 @@
 
 mod check;
 mod choose;
+mod edit;
 mod preset;
 #[cfg(test)]
 mod tests;
@@ -21,6 +22,7 @@ use super::{
 
 pub use check::{MINUTES_MOST, SEQUENCES_MOST, STEPS_MOST, check_all, is_slug, span};
 pub use choose::{choose, exit};
+pub use edit::{KEYS, typed_money, typed_span};
 pub use preset::{PRESETS, default_sequence, preset};
 
 /// What is said to one cart, step by step. Unknown fields are refused, missing ones have their default.
