@@ -141,7 +141,7 @@ async fn the_law_is_shown_for_the_shop_and_with_its_sources() {
         .await;
     says("/law/US", &["47 CFR 64.1200", "confirmed", "States with rules of their own", "at most 1 for one cart"]).await;
     says("/law/US-RI", &["Sat 10:00–17:00", "R.I. Gen. Laws"]).await;
-    says("/law/FR", &["Texts to France are held", "not among this shop", "STOP 36xxx", "CNIL"]).await;
+    says("/law/FR", &["France: texts are held", "not among this shop", "STOP 36xxx", "CNIL"]).await;
     says("/law/re", &["RE (as France)"]).await;
     says("/law/CH", &["Nobody has looked this country up"]).await;
     says("/shops/1", &["href=\"/law\""]).await;
@@ -151,7 +151,7 @@ async fn the_law_is_shown_for_the_shop_and_with_its_sources() {
     let set = set.map(|(key, value)| (key.to_owned(), value.to_owned())).into();
     connect::change_shop(house.core(), 1.to_string().parse().unwrap(), &set).await.unwrap();
     says("/law", &["texts 3 of these 21 countries: CH, France and United States.", "not looked up"]).await;
-    says("/law/FR", &["Texts to France go Mon–Sat 08:00–22:00, not on public holidays.", "the law cuts them"]).await;
+    says("/law/FR", &["France: texts go Mon–Sat 08:00–22:00, not on public holidays.", "the law cuts them"]).await;
     house.app.close().await;
 }
 
