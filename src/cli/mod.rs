@@ -10,6 +10,7 @@ mod migrate;
 mod report;
 mod doctor;
 mod shop;
+mod sequence;
 mod gateway;
 mod cart;
 mod inbox;
@@ -60,6 +61,9 @@ pub enum Command {
     /// Connect shops, look at them, change their rules
     #[command(subcommand)]
     Shop(shop::Command),
+    /// Whom a shop texts, when and in which order
+    #[command(subcommand)]
+    Sequence(sequence::Command),
     /// Connect SMS gateways, look at them, let a paused one send again
     #[command(subcommand)]
     Gateway(gateway::Command),
@@ -196,6 +200,7 @@ impl Command {
             Command::Migrate => Ok((migrate::run(config), Form::default())),
             Command::Report(args) => Ok((report::run(core, args).await?, args.form)),
             Command::Shop(command) => shop::run(core, command).await,
+            Command::Sequence(command) => sequence::run(core, command).await,
             Command::Gateway(command) => gateway::run(core, command).await,
             Command::Cart(command) => cart::run(core, command).await,
             Command::Inbox(command) => inbox::run(core, command).await,
