@@ -6,8 +6,10 @@ use std::time::Duration;
 
 use super::{
     Core, decide, dirty,
-    facts::{Asking, Plan, ask},
-    notice, settle,
+    facts::{Asking, ask},
+    notice,
+    sequence::Plan,
+    settle,
 };
 use crate::{
     domain::{
@@ -127,7 +129,7 @@ async fn reminder(
     let gone = |why: &str| Allowed { verdict: Verdict::Stop, why: why.into(), late: false, expires_at: now };
     let Some(id) = message.cart() else { return Ok(gone("its cart is gone")) };
     let Some(cart) = store::cart::get(tx, keys, id).await? else { return Ok(gone("its cart is gone")) };
-    let Some(plan) = Plan::of(tx, shop, keys, &cart).await? else { return Ok(gone("its sequence was removed")) };
+    let plan = Plan::of(tx, shop, keys, &cart).await?;
     let asking = Asking {
         shop,
         keys,

@@ -10,6 +10,7 @@ mod consent;
 mod confirm;
 mod reply;
 mod timing;
+mod sequence;
 mod trouble;
 mod credit;
 mod tenants;
