@@ -3,7 +3,9 @@
 use std::time::Duration;
 
 use super::{
-    Core, guard,
+    Core,
+    discount::{self, Giving},
+    guard,
     ingest::{carried_consent, read_phone, textable},
 };
 use crate::{
@@ -19,7 +21,7 @@ use crate::{
         money::Money,
         phone::{Phone, PhoneProblem},
         seal::ShopKeys,
-        sequence::{Discount, Sequence},
+        sequence::Sequence,
         sms,
         template::{self, Merge},
         time::{DAY, Time},
@@ -85,8 +87,9 @@ pub(crate) struct Asked {
     pub phone: Result<Phone, PhoneProblem>,
     /// The consent the cart carries, if any.
     pub carried: Option<Consent>,
-    /// The text a yes would send.
+    /// The text a yes would send, and what it gives.
     pub words: Option<Words>,
+    pub giving: Giving,
 }
 
 /// How far back texts to a phone count against caps.
@@ -119,6 +122,7 @@ pub(crate) async fn ask(read: &mut Read, core: &Core, asking: &Asking<'_>) -> Re
     let mut carried = None;
     let mut to_phone = Vec::new();
     let mut zones = zone::Zones::default();
+    let mut cool_down = None;
     if let Ok(phone) = &phone {
         let index = store::consent::phone_index(keys, phone);
         let (consents, outs) = store::consent::of_phone(read, keys, &index).await?;
@@ -128,6 +132,12 @@ pub(crate) async fn ask(read: &mut Read, core: &Core, asking: &Asking<'_>) -> Re
         to_phone = store::message::to_phone(read, keys, &index, now - REQUESTS_LOOK_BACK).await?;
         to_phone.retain(|message| asking.sending.is_none_or(|this| this.id != message.id));
         ledger.asked = asked_at(&to_phone);
+        if let Some(wished) = plan.sequence.step(step).and_then(|step| step.discount.as_ref()) {
+            let since = now - DAY * wished.cool_down_days();
+            let mut given = store::message::to_phone(read, keys, &index, since).await?;
+            given.retain(|message| asking.sending.is_none_or(|this| this.id != message.id));
+            cool_down = discount::cool_down(asking, &given, now);
+        }
     }
     let countries: Vec<&str> = binding.countries.iter().map(String::as_str).collect();
     let level = match binding.consent {
@@ -142,8 +152,9 @@ pub(crate) async fn ask(read: &mut Read, core: &Core, asking: &Asking<'_>) -> Re
     let due_at = cart.abandoned_at.unwrap_or(now) + plan.sequence.step_after(step).unwrap_or_default();
     let this_step = plan.sequence.step(step);
     let service = service(asking);
+    let giving = if asking.sending.is_some() { Giving::Nothing } else { discount::giving(core, asking) };
     let (words, content) = match &phone {
-        Ok(phone) => written(core, asking, phone, &service),
+        Ok(phone) => written(core, asking, phone, &service, &giving),
         Err(_) => (None, None),
     };
     let facts = Facts {
@@ -177,6 +188,7 @@ pub(crate) async fn ask(read: &mut Read, core: &Core, asking: &Asking<'_>) -> Re
         },
         caps: CapFacts {
             of_this_cart: count(others().filter(|message| message.moments.may_have_left())),
+            cool_down,
             ..caps(&to_phone, asking.sending.is_none(), now)
         },
         risk: guard::facts(read, core, asking).await?,
@@ -185,7 +197,7 @@ pub(crate) async fn ask(read: &mut Read, core: &Core, asking: &Asking<'_>) -> Re
     };
     let decision = judge(&facts, &shop.rules, pack, now);
     let made_of = MadeOf { facts: Some(facts), rules_version: shop.rules_version, law: pack.version().to_owned() };
-    Ok(Asked { decision, made_of, phone, carried, words })
+    Ok(Asked { decision, made_of, phone, carried, words, giving })
 }
 
 fn count<'m>(messages: impl Iterator<Item = &'m Message>) -> u32 {
@@ -251,6 +263,16 @@ fn why_not(shop: &Shop, cart: &Cart) -> PhoneProblem {
     })
 }
 
+/// The text of a step that gives this, and what it is like.
+pub(crate) fn written_for(
+    core: &Core,
+    asking: &Asking<'_>,
+    phone: &Phone,
+    giving: &Giving,
+) -> (Option<Words>, Option<ContentFacts>) {
+    written(core, asking, phone, &service(asking), giving)
+}
+
 /// The text of a step and what it is like. What is being sent was written when it was queued; otherwise it is written now:
 /// the shop's own wording where it has one, and the ready-made one should that not render.
 fn written(
@@ -258,6 +280,7 @@ fn written(
     asking: &Asking<'_>,
     phone: &Phone,
     service: &ServiceFacts,
+    giving: &Giving,
 ) -> (Option<Words>, Option<ContentFacts>) {
     let Asking { shop, keys, cart, plan, step, .. } = *asking;
     let latest = &cart.latest;
@@ -266,9 +289,9 @@ fn written(
     let language = latest.language.as_deref();
     let opt_out_url = format!("{}/o/{}", core.public_url, link::sign(keys, Purpose::OptOut, reference));
     let opt_out = wording::opt_out(language, service.two_way, &opt_out_url);
-    let code = match plan.sequence.step(step).and_then(|step| step.discount.as_ref()) {
-        Some(Discount::Fixed(fixed)) => Some(fixed.code.clone()),
-        Some(Discount::Unique(_)) | None => None,
+    let code = match asking.sending {
+        Some(message) => message.words.code.clone(),
+        None => giving.code().map(str::to_owned),
     };
     let merge = Merge {
         first_name: latest.first_name.clone(),
@@ -290,15 +313,20 @@ fn written(
     if let Some(message) = asking.sending {
         return (None, Some(told(ContentFacts::of(&message.words.text, expected))));
     }
-    let text =
-        match plan.sequence.step(step).and_then(|step| step.text(language)).map(|own| template::render(own, &merge)) {
-            Some(Ok(text)) => Ok(text),
-            Some(Err(problem)) => {
-                tracing::warn!(shop = %shop.id, step, %problem, "the shop's wording does not render; using ours");
-                template::render(wording::text(language, step), &merge)
-            }
-            None => template::render(wording::text(language, step), &merge),
-        };
+    let own = plan.sequence.step(step).and_then(|step| step.text(language));
+    if let (Some(_), Giving::Not(why)) = (own, giving) {
+        // The shopkeeper's words may promise what there is not; the ready-made ones promise nothing.
+        let unwritten = Some(format!("its own words go with a discount, and there is none: {why}"));
+        return (None, Some(told(ContentFacts { unwritten, ..ContentFacts::default() })));
+    }
+    let text = match own.map(|own| template::render(own, &merge)) {
+        Some(Ok(text)) => Ok(text),
+        Some(Err(problem)) => {
+            tracing::warn!(shop = %shop.id, step, %problem, "the shop's wording does not render; using ours");
+            template::render(wording::text(language, step), &merge)
+        }
+        None => template::render(wording::text(language, step), &merge),
+    };
     let text = match text {
         Ok(text) => text,
         Err(problem) => {
@@ -313,7 +341,7 @@ fn written(
         text,
         language: latest.language.clone(),
         code,
-        own_code: false,
+        own_code: matches!(giving, Giving::New(_)),
     };
     (Some(words), Some(content))
 }

@@ -11,6 +11,7 @@ pub(crate) mod confirm;
 pub(crate) mod notice;
 pub mod decide;
 pub mod send;
+pub mod discount;
 pub mod settle;
 pub mod follow;
 pub mod judge;
