@@ -114,6 +114,8 @@ mod tests {
             updated_at: Time::from_millis(at),
             completed_at: completed.map(Time::from_millis),
             channel: Channel::Web,
+            tags: Vec::new(),
+            source: None,
             test: false,
         }
     }

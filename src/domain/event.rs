@@ -99,8 +99,17 @@ pub struct CartUpdate {
     /// The shop itself says this checkout became an order.
     pub completed_at: Option<Time>,
     pub channel: Channel,
+    /// Of the customer or the checkout, as the shop tells them; at most `TAGS_MOST`.
+    #[serde(default)]
+    pub tags: Vec<String>,
+    /// Where it came from, in the shop's own word: a sales channel, a campaign.
+    #[serde(default)]
+    pub source: Option<String>,
     pub test: bool,
 }
+
+/// More tags of one checkout are not kept.
+pub const TAGS_MOST: usize = 100;
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Item {

@@ -180,3 +180,6 @@ pub fn over_budget(spent_micros: i64, price_micros: i64, limits: &Limits) -> boo
 pub fn estimate(parts: u32, known_per_part_micros: Option<i64>, limits: &Limits) -> i64 {
     known_per_part_micros.unwrap_or(limits.price_per_part_micros).max(0).saturating_mul(i64::from(parts.max(1)))
 }
+
+#[cfg(test)]
+mod tests;

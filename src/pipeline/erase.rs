@@ -126,6 +126,8 @@ pub(crate) async fn blank_cart(tx: &mut Tx, place: &Place<'_>, id: CartId) -> Re
         items: Vec::new(),
         recovery_url: None,
         consent: None,
+        tags: Vec::new(),
+        source: None,
         ..cart.latest
     };
     identity::remove(tx, place.keys, Subject::Cart(id)).await?;

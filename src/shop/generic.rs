@@ -10,7 +10,7 @@
 //!
 //! | type | data |
 //! |---|---|
-//! | `checkout.updated` | token*, cart_token, person, first_name, country, region, time_zone, language, currency, total, items[], recovery_url, consent, started_at, updated_at, completed_at, channel, test |
+//! | `checkout.updated` | token*, cart_token, person, first_name, country, region, time_zone, language, currency, total, items[], recovery_url, consent, started_at, updated_at, completed_at, channel, tags[], source, test |
 //! | `checkout.completed` | the same; completed_at defaults to updated_at |
 //! | `checkout.deleted` | token*, deleted_at |
 //! | `order.upserted` | id*, number, person, checkout_token, cart_token, recovery_tokens[], codes[], discounts[], currency*, total*, status, placed_at, paid_at, cancelled_at, refunds[] or refunded + refunded_at, updated_at, channel, test |
@@ -33,6 +33,7 @@
 //! - recovery_tokens: what our links carry as `cartback=…`; codes: discount codes used.
 //! - discount: code*, amount* (what this code took off, with its tax); its code need not stand under `codes` too.
 //! - channel: `web` (the default), `pos`, `staff`.
+//! - tags: of the customer or the checkout; source: where it came from, in your own word. A sequence may ask for them.
 
 use serde_json::Value;
 
@@ -42,7 +43,7 @@ use crate::domain::{
     discount::TakenOff,
     event::{
         CartUpdate, Channel, ConsentGiven, ConsentProof, ConsentState, ConsentUpdate, Identity, Item, OrderUpdate,
-        Refund, ShopEvent, ShopFacts, TypedPhone,
+        Refund, ShopEvent, ShopFacts, TAGS_MOST, TypedPhone,
     },
     money::{Currency, Money},
     time::Time,
@@ -158,6 +159,8 @@ impl Event<'_> {
             updated_at,
             completed_at: if completed { completed_at.or(Some(updated_at)) } else { completed_at },
             channel: channel(data)?,
+            tags: words(data, "tags").into_iter().take(TAGS_MOST).collect(),
+            source: json::text(data, "source"),
             test: json::flag(data, "test") == Some(true),
         })
     }

@@ -320,6 +320,9 @@ impl<'a> Order<'a> {
             updated_at: self.updated_at,
             completed_at: None,
             channel: Channel::Web,
+            tags: Vec::new(),
+            // Noted since 8.5: where the visit that led to the order began.
+            source: self.note("_wc_order_attribution_utm_source"),
             test: false,
         }
     }

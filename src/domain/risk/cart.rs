@@ -63,3 +63,38 @@ pub fn cart_oddities(traits: &CartTraits, limits: &Limits) -> Vec<Oddity> {
     ];
     found.into_iter().filter_map(|(is, oddity)| is.then_some(oddity)).collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SOUND: CartTraits =
+        CartTraits { total: Some(4990), items: Some(2), quantity_most: 3, took: Some(Duration::from_secs(90)) };
+
+    #[track_caller]
+    fn check(traits: CartTraits, expected: &[Oddity]) {
+        assert_eq!(cart_oddities(&traits, &Limits::default()), expected, "{traits:?}");
+    }
+
+    #[test]
+    fn what_no_shopper_leaves_behind() {
+        check(SOUND, &[]);
+        check(CartTraits { total: Some(0), ..SOUND }, &[Oddity::NothingToPay]);
+        check(CartTraits { total: Some(-1), ..SOUND }, &[Oddity::NothingToPay]);
+        check(CartTraits { total: Some(1), ..SOUND }, &[]);
+        check(CartTraits { items: Some(0), ..SOUND }, &[Oddity::NothingInIt]);
+        check(CartTraits { quantity_most: 999, ..SOUND }, &[]);
+        check(CartTraits { quantity_most: 1000, ..SOUND }, &[Oddity::TooMany]);
+        check(CartTraits { took: Some(Duration::from_millis(4_999)), ..SOUND }, &[Oddity::TooQuick]);
+        check(CartTraits { took: Some(Duration::from_secs(5)), ..SOUND }, &[]);
+        check(
+            CartTraits { total: Some(0), items: Some(0), quantity_most: 9_999, took: Some(Duration::ZERO) },
+            &[Oddity::NothingToPay, Oddity::NothingInIt, Oddity::TooMany, Oddity::TooQuick],
+        );
+    }
+
+    #[test]
+    fn what_a_shop_does_not_tell_is_not_odd() {
+        check(CartTraits::default(), &[]);
+    }
+}

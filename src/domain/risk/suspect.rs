@@ -73,3 +73,52 @@ fn is_of_a_test(domain: &str) -> bool {
         .iter()
         .any(|zone| within(domain, zone))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn crawlers_and_tests_are_known_by_their_mail() {
+        #[track_caller]
+        fn check(email: &str, expected: Option<Suspect>) {
+            assert_eq!(Suspect::of(Some(email), None), expected, "{email}");
+        }
+        check("john.doe@storebotmail.joonix.net", Some(Suspect::Bot));
+        check(" John@STOREBOTMAIL.JOONIX.NET. ", Some(Suspect::Bot));
+        check("a@joonix.net", Some(Suspect::Bot));
+        check("a@storebotmail.example.com", Some(Suspect::Bot));
+        check("a@joonix.net.si", None);
+        check("a@myjoonix.net", None);
+        check("storebotmail@gmail.com", None);
+        check("a@example.com", Some(Suspect::TestMail));
+        check("a@mail.example.org", Some(Suspect::TestMail));
+        check("a@shop.test", Some(Suspect::TestMail));
+        check("a@anything.invalid", Some(Suspect::TestMail));
+        check("a@localhost", Some(Suspect::TestMail));
+        check("a@example.com.au", None);
+        check("a@bestexample.com", None);
+        check("a@contest", None);
+        check("example.com", None);
+        check("", None);
+    }
+
+    #[test]
+    fn a_bot_is_named_before_a_test() {
+        let fiction = Phone::restored("+12125550142".into());
+        let real = Phone::restored("+12127365000".into());
+        assert_eq!(Suspect::of(None, Some(&fiction)), Some(Suspect::TestNumber));
+        assert_eq!(Suspect::of(Some("ana@posta.si"), Some(&real)), None);
+        assert_eq!(Suspect::of(Some("a@example.net"), Some(&fiction)), Some(Suspect::TestMail));
+        assert_eq!(Suspect::of(Some("a@x.joonix.net"), Some(&fiction)), Some(Suspect::Bot));
+        assert_eq!(Suspect::of(None, None), None);
+    }
+
+    proptest! {
+        #[test]
+        fn arbitrary_mail_never_panics(email in ".{0,60}") {
+            let _ = Suspect::of(Some(&email), None);
+        }
+    }
+}

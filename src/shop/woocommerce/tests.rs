@@ -226,7 +226,12 @@ fn an_order_waiting_for_payment_is_a_cart_without_consent() {
         assert_eq!((cart.consent.as_ref(), cart.completed_at, cart.test), (None, None, false));
         assert_eq!((cart.country.as_deref(), cart.region.as_deref()), (Some("DE"), Some("BY")));
         assert_eq!(cart.items[0].price.map(|it| it.minor), Some(4_495));
+        assert_eq!((cart.source.as_deref(), cart.tags.len()), (None, 0));
     }
+    let came = json!([{"key": "_wc_order_attribution_utm_source", "value": "newsletter"}]);
+    let (_, more) = updated(json!({"status": "pending", "date_paid_gmt": null, "meta_data": came}));
+    let [ShopEvent::Cart(cart)] = more.as_slice() else { panic!("{more:?}") };
+    assert_eq!(cart.source.as_deref(), Some("newsletter"));
     for quiet in [
         json!({"status": "pending", "created_via": "admin"}),
         json!({"status": "pending", "created_via": ""}),
