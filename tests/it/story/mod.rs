@@ -10,6 +10,7 @@ mod consent;
 mod timing;
 mod trouble;
 mod credit;
+mod discount;
 mod tenants;
 mod privacy;
 mod inbox;
