@@ -13,7 +13,7 @@ use crate::{
         time::Time,
     },
     pipeline::{
-        Core, attribute, decide, detect, ingest, judge,
+        Core, attribute, decide, detect, ingest, judge, people,
         recurring::{Recurring, Timetable},
         rollup, send, settle,
     },
@@ -208,6 +208,7 @@ async fn attempt(core: &Arc<Core>, job: &Job) -> Result<(), Error> {
         Kind::Rollup => transact!(core.db, |tx| rollup::rollup(core, tx, job).await?),
         Kind::Send => send::send(core, job).await,
         Kind::LookUp => settle::look_up(core, job).await,
+        Kind::Scrub => people::scrub(core, job).await,
     }
 }
 

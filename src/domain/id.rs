@@ -108,6 +108,8 @@ id!(/// An entry of the consent ledger.
     ConsentId, "con");
 id!(/// An entry of the opt-out ledger.
     OptOutId, "out");
+id!(/// What a person asked of their own data.
+    RequestId, "req");
 id!(/// A person who signs in.
     UserId, "usr");
 

@@ -17,6 +17,7 @@ pub mod link;
 pub mod click;
 pub mod connector;
 pub mod seal;
+pub mod retention;
 pub mod rules;
 pub mod cart;
 pub mod order;

@@ -29,10 +29,12 @@ pub enum Kind {
     Judge,
     /// Recompute a day's figures.
     Rollup,
+    /// Follow an erasure into the last corner: callbacks of shared gateways, the write-ahead log.
+    Scrub,
 }
 
 impl Kind {
-    pub const ALL: [Kind; 8] = [
+    pub const ALL: [Kind; 9] = [
         Kind::Ingest,
         Kind::Detect,
         Kind::Decide,
@@ -41,6 +43,7 @@ impl Kind {
         Kind::Attribute,
         Kind::Judge,
         Kind::Rollup,
+        Kind::Scrub,
     ];
 
     pub fn name(self) -> &'static str {
@@ -53,6 +56,7 @@ impl Kind {
             Kind::Attribute => "attribute",
             Kind::Judge => "judge",
             Kind::Rollup => "rollup",
+            Kind::Scrub => "scrub",
         }
     }
 }

@@ -11,7 +11,10 @@ use sqlx::{
 use super::{Db, Error, Read, db::first};
 
 /// Version, name, text. Expand first, contract a release later: two versions of the binary may share one database.
-pub const ALL: &[(i64, &str, &str)] = &[(1, "foundation", include_str!("../../migrations/0001_foundation.sql"))];
+pub const ALL: &[(i64, &str, &str)] = &[
+    (1, "foundation", include_str!("../../migrations/0001_foundation.sql")),
+    (6, "people", include_str!("../../migrations/0006_people.sql")),
+];
 
 /// Applies what is missing. Refuses a database whose applied migrations are not the ones we know.
 pub async fn run(db: &Db) -> Result<(), Error> {
