@@ -15,6 +15,9 @@ mod cart;
 mod inbox;
 mod key;
 mod user;
+mod person;
+mod consent;
+mod token;
 
 use std::{collections::BTreeMap, process::ExitCode, sync::Arc};
 
@@ -68,6 +71,18 @@ pub enum Command {
     /// Raw deliveries: look at them, read them again
     #[command(subcommand)]
     Inbox(inbox::Command),
+    /// What is held about somebody: hand it over, forget it, prove one text
+    #[command(subcommand)]
+    Person(person::Command),
+    /// Consents in a list
+    #[command(subcommand)]
+    Consent(consent::Command),
+    /// Opt-outs: one, or a list in or out
+    #[command(subcommand)]
+    OptOut(consent::OptOut),
+    /// Tokens of the API
+    #[command(subcommand)]
+    Token(token::Command),
     /// The operator's key
     #[command(subcommand)]
     Key(key::Command),
@@ -190,6 +205,10 @@ impl Command {
             Command::Cart(command) => cart::run(core, command).await,
             Command::Inbox(command) => inbox::run(core, command).await,
             Command::User(command) => user::run(core, command).await,
+            Command::Person(command) => person::run(core, command).await,
+            Command::Consent(command) => consent::run(core, command).await,
+            Command::OptOut(command) => consent::run_opt_out(core, command).await,
+            Command::Token(command) => token::run(core, command).await,
             Command::Serve | Command::Demo | Command::Doctor(_) | Command::Key(_) => {
                 bail!("this command opens nothing here")
             }

@@ -6,11 +6,12 @@ use std::{collections::HashMap, str::FromStr, time::Duration};
 use chrono::{DateTime, MappedLocalTime, NaiveDate, NaiveDateTime, Offset};
 use jiff::{Timestamp, civil, tz::AmbiguousOffset, tz::TimeZone};
 
-use super::{Core, erase, ingest::Place, rollup, zone_of};
+use super::{Core, erase, ingest::Place, people, rollup, zone_of};
 use crate::{
     clock,
     domain::{
         id::{CartId, ShopId},
+        retention::Retention,
         seal::ShopKeys,
         time::{DAY, MINUTE, Time},
     },
@@ -271,9 +272,10 @@ async fn retain(core: &Core, shop_id: ShopId) -> Result<(), Error> {
             }
         })?;
         if left < FORGET_MOST as usize {
-            return Ok(());
+            break;
         }
     }
+    people::age::forget(core, shop_id, &Retention::default()).await
 }
 
 /// A shop's key is followed by a new one after this long; what the old one sealed and signed stays readable.

@@ -118,10 +118,5 @@ pub async fn revoke(tx: &mut Tx, shop: ShopId, name: &str, now: Time) -> Result<
 
 /// All of a shop at once, when it is erased.
 pub async fn revoke_all(tx: &mut Tx, shop: ShopId, now: Time) -> Result<u64, Error> {
-    run!(
-        tx,
-        "UPDATE api_token SET revoked_at = $2 WHERE shop_id = $1 AND revoked_at IS NULL",
-        shop.get(),
-        now.millis()
-    )
+    run!(tx, "UPDATE api_token SET revoked_at = $2 WHERE shop_id = $1 AND revoked_at IS NULL", shop.get(), now.millis())
 }

@@ -11,7 +11,7 @@ use crate::{
     domain::{
         consent::{Consent, OptOut},
         event::{Identity, ShopEvent},
-        id::ShopId,
+        id::{CartId, MessageId, ShopId},
         message::Moments,
         money::Money,
         seal::ShopKeys,
@@ -54,6 +54,15 @@ impl Export {
             && self.consents.is_empty()
             && self.opt_outs.is_empty()
             && self.deliveries.is_empty()
+    }
+
+    /// The ids in it, to look closer.
+    pub fn cart_ids(&self) -> Vec<CartId> {
+        self.carts.iter().filter_map(|cart| cart.get("id")?.as_str()?.parse().ok()).collect()
+    }
+
+    pub fn message_ids(&self) -> Vec<MessageId> {
+        self.messages.iter().filter_map(|message| message.get("id")?.as_str()?.parse().ok()).collect()
     }
 
     /// As a file: indented, with a line's end.
@@ -344,9 +353,11 @@ fn covered(body: Value, secrets: &[String], public_url: &str) -> Value {
     match body {
         Value::String(text) => json!(covered_text(&text, secrets, public_url)),
         Value::Array(all) => all.into_iter().map(|each| covered(each, secrets, public_url)).collect(),
-        Value::Object(all) => {
-            all.into_iter().map(|(name, each)| (name, covered(each, secrets, public_url))).collect::<serde_json::Map<_, _>>().into()
-        }
+        Value::Object(all) => all
+            .into_iter()
+            .map(|(name, each)| (name, covered(each, secrets, public_url)))
+            .collect::<serde_json::Map<_, _>>()
+            .into(),
         other => other,
     }
 }

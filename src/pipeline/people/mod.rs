@@ -4,9 +4,12 @@
 //! A request tells one name; carts and orders know the others. A checkout leads on to its order. A phone or an address
 //! may be a household's: it does not lead to other carts, but what is kept under it goes with the person.
 
+pub(crate) mod age;
 pub mod export;
 pub mod proof;
 pub mod import;
+pub mod sheet;
+pub mod token;
 
 use std::collections::BTreeSet;
 
@@ -15,7 +18,7 @@ use serde::{Deserialize, Serialize};
 use super::{
     Core,
     erase::{self, Erased},
-    ingest::{Place, names, read as read_delivery},
+    ingest::{self, Place, names, read as read_delivery},
 };
 use crate::{
     domain::{
@@ -129,12 +132,6 @@ pub(crate) async fn find(read: &mut Read, shop: &Shop, keys: &ShopKeys, who: &Id
         numbers: phones.filter_map(|typed| ending(&typed.number)).collect(),
     };
     Ok(Found { carts, orders, messages, trace })
-}
-
-impl Found {
-    pub(crate) fn is_nobody(&self) -> bool {
-        self.carts.is_empty() && self.orders.is_empty() && self.messages.is_empty()
-    }
 }
 
 impl Trace {
@@ -376,4 +373,25 @@ pub async fn answered(core: &Core, shop: ShopId, id: RequestId) -> Result<bool, 
 pub(crate) async fn close_access(tx: &mut Tx, keys: &ShopKeys, id: RequestId, now: Time) -> Result<(), Error> {
     request::finish(tx, keys, id, now).await?;
     store::alarm::clear(tx, keys.shop(), ACCESS_ALARM, &id.to_string(), now).await
+}
+
+/// Whether these names can be searched by at all: `None` when there is no such shop, else what is wrong with them. A
+/// number that is none, or an address without an `@`, finds nobody, and nobody must take that for "nothing is held".
+pub async fn names_nobody(core: &Core, shop: ShopId, who: &Identity) -> Result<Option<Option<String>>, Error> {
+    let mut read = core.db.read().await?;
+    let Some((shop, _)) = core.shop(&mut read, shop).await? else { return Ok(None) };
+    if shop.id == ShopId::HOUSE {
+        return Ok(None);
+    }
+    let unread = who.phones.iter().find_map(|typed| ingest::read_phone(&shop, typed, None).err());
+    let problem = if let Some(problem) = unread {
+        Some(format!("phone: {problem}"))
+    } else if who.email.is_some() && who.email_key().is_none() {
+        Some("email: is no address".to_owned())
+    } else if who.phones.is_empty() && who.email.is_none() && who.customer.is_none() {
+        Some("name a phone, an email or a customer".to_owned())
+    } else {
+        None
+    };
+    Ok(Some(problem))
 }

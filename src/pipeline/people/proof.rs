@@ -169,8 +169,10 @@ impl Facts {
             Section { title: "What was asked before it went", lines: self.gate_lines() },
             Section { title: "What became of it", lines: self.moment_lines() },
         ];
-        let later: Vec<(String, String)> =
-            self.later_opt_outs().map(|out| ("Opted out".to_owned(), format!("{}, by {}", out.at, out.source))).collect();
+        let later: Vec<(String, String)> = self
+            .later_opt_outs()
+            .map(|out| ("Opted out".to_owned(), format!("{}, by {}", out.at, out.source)))
+            .collect();
         let none = vec![("Opted out".to_owned(), "no later opt-out is on record".to_owned())];
         sections.push(Section { title: "Afterwards", lines: if later.is_empty() { none } else { later } });
         sections
@@ -246,8 +248,7 @@ impl Facts {
             ("Called off", moments.cancelled_at),
             ("Too late", moments.expired_at),
         ];
-        let mut lines: Vec<_> =
-            named.into_iter().filter_map(|(name, at)| Some(line(name, at?.to_string()))).collect();
+        let mut lines: Vec<_> = named.into_iter().filter_map(|(name, at)| Some(line(name, at?.to_string()))).collect();
         if let Some(reference) = &message.gateway_ref {
             lines.push(line("The gateway's reference", reference.clone()));
         }

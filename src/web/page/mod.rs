@@ -11,6 +11,7 @@ pub mod overview;
 pub mod carts;
 pub mod cart;
 pub mod messages;
+pub mod person;
 pub mod order;
 pub mod report;
 pub mod shops;
@@ -47,6 +48,12 @@ pub fn routes(config: &mut ServiceConfig) {
         .service(page("/carts", get().to(carts::get)))
         .service(page("/carts/{id}", get().to(cart::get)))
         .service(page("/messages", get().to(messages::get)))
+        .service(page("/messages/{id}/proof", get().to(person::proof)))
+        .service(page("/messages/{id}/proof.json", get().to(person::proof_json)))
+        .service(page("/person", get().to(person::get)))
+        .service(act("/person/export", web::post().to(person::export)))
+        .service(act("/person/erase", web::post().to(person::erase)))
+        .service(act("/person/{id}/answered", web::post().to(person::answered)))
         .service(page("/orders/{id}", get().to(order::get)))
         .service(page("/report", get().to(report::get)))
         .service(page("/shops", get().to(shops::get_all)))
@@ -161,6 +168,8 @@ fn notice(done: &str) -> Option<String> {
     let said = match done {
         "resumed" => "The gateway sends again.",
         "paused" => "The gateway is paused: texts wait for it.",
+        "erased" => "The person is forgotten: what named them is gone, the figures stay.",
+        "answered" => "The request is answered; whom it named is forgotten with it.",
         "replayed" => "The delivery is being read again; its verdict follows within seconds.",
         _ => return None,
     };

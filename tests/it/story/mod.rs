@@ -12,6 +12,7 @@ mod trouble;
 mod credit;
 mod tenants;
 mod privacy;
+mod people;
 mod inbox;
 mod recurring;
 mod shuffle;

@@ -212,9 +212,12 @@ async fn shopify_asks_to_forget() {
             &with(&asks, json!({ "data_request": { "id": 9 }, "orders_requested": [] })),
         )
         .await;
-        assert_eq!(
-            app.alarms(shop.id).await,
-            ["Customer 72345678901234501 asks what is held about them; answer within 30 days."]
+        let alarms = app.alarms(shop.id).await;
+        assert!(
+            alarms.len() == 1
+                && alarms[0].starts_with("Somebody asks what is held about them (req_")
+                && alarms[0].ends_with("); answer within 30 days."),
+            "{alarms:?}"
         );
         app.shopify(&shop, "customers/redact", &with(&asks, json!({ "orders_to_redact": [] }))).await;
         assert!(app.cart(&shop, "5c0ff").await.erased_at.is_some());
