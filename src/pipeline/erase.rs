@@ -3,6 +3,7 @@
 
 use super::{
     ingest::{Place, stop_cart},
+    judge,
     people::{self, Found, Trace},
 };
 use crate::{
@@ -131,6 +132,8 @@ async fn blank_message(tx: &mut Tx, place: &Place<'_>, id: MessageId, trace: &Tr
     }
     store::message::save(tx, place.keys, &message).await?;
     store::message::forget_phone(tx, place.keys, id).await?;
+    // Judged while their browsers are known: the figures must not change.
+    judge::judge_all(tx, place.shop, place.keys, &message, place.now).await?;
     for click in store::click::of_message(tx, place.keys, id).await? {
         store::click::forget_agent(tx, place.keys, click.id).await?;
     }

@@ -108,7 +108,8 @@ async fn forgets(who: Value) {
         assert_eq!(app.cart(&shop, "c1").await.latest.who, Default::default());
         let order = cartback::store::order::by_external_id(&mut app.read().await, &keys, "1").await.unwrap().unwrap();
         assert_eq!((order.latest.who, order.latest.cart_tokens), Default::default());
-        assert!(app.figures(&shop).await.ends_with("EUR gross 128.00, EUR refunded 28.00, EUR net 100.00"));
+        let figures = app.figures(&shop).await;
+        assert!(figures.ends_with("EUR gross 128.00, EUR refunded 28.00, EUR net 100.00"), "{figures}");
         app.pass(hours(60)).await;
         assert_eq!(app.messages(&shop).await.len(), 1);
         assert_eq!(found(app), [""; 0]);
