@@ -65,9 +65,10 @@ type Row = std::collections::BTreeMap<&'static str, String>;
 
 fn rows(bytes: &[u8], columns: Columns, required: &[&str]) -> Result<Sheet<Row>, String> {
     let text = std::str::from_utf8(bytes).map_err(|_| "the file is not UTF-8: save it as CSV UTF-8")?;
-    let text = text.trim_start_matches('\u{feff}');
+    // One way to end a line, the last one too: lines are counted by it.
+    let text = text.trim_start_matches('\u{feff}').replace("\r\n", "\n") + "\n";
     let mut reader = csv::ReaderBuilder::new()
-        .delimiter(separator(text))
+        .delimiter(separator(&text))
         .flexible(true)
         .trim(csv::Trim::All)
         .from_reader(text.as_bytes());
@@ -90,9 +91,11 @@ fn rows(bytes: &[u8], columns: Columns, required: &[&str]) -> Result<Sheet<Row>,
         }
     }
     let mut found = Vec::new();
-    for record in reader.records() {
-        let record = record.map_err(|_| "a line cannot be read: is a quotation mark missing?")?;
-        let line = record.position().map_or(0, csv::Position::line);
+    let mut record = csv::StringRecord::new();
+    while reader.read_record(&mut record).map_err(|_| "a line cannot be read: is a quotation mark missing?")? {
+        // After a record the reader stands at the line behind it; a cell may hold lines of its own.
+        let within = record.iter().map(|cell| cell.matches('\n').count() as u64).sum::<u64>();
+        let line = reader.position().line().saturating_sub(1 + within);
         let cells = places.iter().zip(&record).filter_map(|(name, cell)| Some(((*name)?, cell.to_owned())));
         let row: Row = cells.filter(|(_, cell)| !cell.is_empty()).collect();
         if !row.is_empty() {
