@@ -26,6 +26,14 @@ CREATE TABLE data_request (
     PRIMARY KEY (shop_id, request_id)
 );
 
+-- SHA-256 of words that were forgotten by age: whoever has them can still prove them.
+CREATE TABLE message_digest (
+    shop_id BIGINT NOT NULL,
+    message_id BIGINT NOT NULL,
+    digest BYTEA NOT NULL,
+    PRIMARY KEY (shop_id, message_id)
+);
+
 -- Up to which id a kind of data was forgotten already, so that each night costs what has come of age since the last.
 CREATE TABLE retention_mark (
     shop_id BIGINT NOT NULL,

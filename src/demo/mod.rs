@@ -36,6 +36,7 @@ use crate::{
     clock::{Clock, FastClock, SystemClock},
     config::Config,
     domain::{
+        holidays::Holidays,
         hours::{self, Hours, Opening},
         time::{HOUR, MINUTE, Time},
     },
@@ -119,7 +120,7 @@ fn working_hour(kept: Option<&Kept>) -> Time {
     let zone = hours::zone(zone_name).unwrap_or(TimeZone::UTC);
     let today = hours::start_of_day(&zone, hours::day_of(&zone, SystemClock.now())) + HOUR * 10;
     let at = kept.map_or(today, |kept| today.max(kept.clock + MARGIN.0));
-    match hours::opening(&[zone_name], &Hours::DEFAULT, at) {
+    match hours::opening(&[zone_name], &Hours::DEFAULT, &Holidays::none(), at) {
         Opening::Opens(opens) => opens,
         Opening::Open { .. } | Opening::Never => at,
     }

@@ -20,7 +20,7 @@ use super::{
 use crate::{
     domain::{
         cart::Cart,
-        consent::{Standing, standing},
+        consent::Ledger,
         id::MessageId,
         money::Money,
         phone::Phone as Number,
@@ -129,7 +129,7 @@ async fn texts_of(stage: &Stage, phone: &Number) -> Result<(Vec<PhoneText>, Opti
             lines.push((at, message.words.text.clone(), false));
             if newest.as_ref().is_none_or(|(latest, ..)| *latest < at) {
                 let (consents, outs) = store::consent::of_phone(&mut read, &keys, &index).await?;
-                newest = Some((at, stall, matches!(standing(&consents, &outs), Standing::OptedOut(_))));
+                newest = Some((at, stall, Ledger::of(consents, outs).opted_out().is_some()));
             }
         }
     }
@@ -158,7 +158,8 @@ async fn others(stage: &Stage, shown: &Number) -> Result<Vec<OtherPhone>, Proble
         let keys = core.vault.keys(&mut read, stall.shop).await?;
         let list = message::list(&mut read, &keys, None, MessageId::new(i64::MAX), NEWEST_LOOKED_AT).await?;
         for it in list {
-            let cart = store::cart::get(&mut read, &keys, it.cart).await?;
+            let Some(cart) = it.cart() else { continue };
+            let cart = store::cart::get(&mut read, &keys, cart).await?;
             let name = cart.and_then(|cart| cart.latest.first_name);
             let name = name.unwrap_or_else(|| "Somebody".to_owned());
             newest.extend(it.moments.accepted_at.map(|at| (at, it.words.phone, name)));

@@ -23,6 +23,7 @@ use crate::{
     domain::{
         attribution::{Attribution, Class},
         decide::Verdict,
+        holidays::Holidays,
         hours::{self, Hours, Opening},
         id::OrderId,
         time::{HOUR, MINUTE, Time},
@@ -144,7 +145,7 @@ impl Stage {
     fn skip_the_night(&self) {
         let now = self.now();
         let Some(stall) = self.stalls.first() else { return };
-        if let Opening::Opens(at) = hours::opening(&[stall.profile.zone], &Hours::DEFAULT, now) {
+        if let Opening::Opens(at) = hours::opening(&[stall.profile.zone], &Hours::DEFAULT, &Holidays::none(), now) {
             self.play().sleep(at.since(now));
             self.clock.move_to(at);
             self.core.wake.notify_one();

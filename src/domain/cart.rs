@@ -25,6 +25,10 @@ pub struct Cart {
     pub bought_at: Option<Time>,
     pub deleted_at: Option<Time>,
     pub erased_at: Option<Time>,
+    /// The sequence chosen when it was abandoned, by its id; "" before, or when none was chosen.
+    pub sequence: String,
+    /// The version of the shop's rules that sequence is read in.
+    pub rules_version: u64,
 }
 
 /// Which of two updates of one thing is the newer: by the sender's time, then by a digest of the content. The digest has
@@ -46,6 +50,8 @@ impl Cart {
             bought_at: update.completed_at,
             deleted_at: None,
             erased_at: None,
+            sequence: String::new(),
+            rules_version: 0,
             latest: update,
         }
     }
@@ -108,6 +114,8 @@ mod tests {
             updated_at: Time::from_millis(at),
             completed_at: completed.map(Time::from_millis),
             channel: Channel::Web,
+            tags: Vec::new(),
+            source: None,
             test: false,
         }
     }

@@ -1,7 +1,27 @@
 //! Standing: may this phone be texted by this shop, as the ledgers say? Pure reading of append-only entries.
+//!
+//! What must hold:
+//! - A consent counts only when it is newer than every opt-out; at the same moment the opt-out wins. Only a START by the
+//!   person ([`ConsentState::Restored`]) makes older consents count again, and it is no consent itself.
+//! - Typing a number is no consent, and the ledgers are kept per number: a changed number has none until it is given anew.
+//! - A shop may ask for more than the law does ([`Mode`]), never for less.
+//!
+//! Rooms: [`mode`] what is demanded of whom, [`confirm`] the double opt-in, [`heard`] what a reply means,
+//! [`facts`] the answer a decision is made of and keeps.
+
+pub mod confirm;
+pub mod facts;
+pub mod heard;
+pub mod mode;
 
 use serde::{Deserialize, Serialize};
 
+pub use self::{
+    confirm::Request,
+    facts::{ConsentFacts, OutFact, StandingName},
+    heard::{Heard, Meaning, hear},
+    mode::{Demand, Mode, Modes, Terms},
+};
 use super::{
     event::{ConsentProof, ConsentState},
     time::Time,
@@ -24,71 +44,171 @@ pub struct OptOut {
     pub source: String,
 }
 
+/// How well a consent is proven, weakest first.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Level {
+    /// Said by somebody, with nothing to show for it.
+    #[default]
+    Unproven,
+    /// Given once: a box ticked, a word sent.
+    Single,
+    /// Given and confirmed from the phone itself.
+    Double,
+}
+
+impl Level {
+    pub fn name(self) -> &'static str {
+        match self {
+            Level::Unproven => "unproven",
+            Level::Single => "single",
+            Level::Double => "double",
+        }
+    }
+
+    /// Whether it is enough where this level is demanded. Only a demand for double turns an unproven consent away
+    /// (compliance.md 2.5: imported consents without proof cannot be texted in countries of double opt-in).
+    pub fn meets(self, required: Level) -> bool {
+        required < Level::Double || self == Level::Double
+    }
+}
+
+impl Consent {
+    /// The level its proof amounts to. What a source itself calls confirmed or single counts as that, unless it is an
+    /// import: a list typed in later has to bring text, time and address along, or it proves nothing.
+    pub fn level(&self) -> Level {
+        let proof = &self.proof;
+        let complete = proof.text.is_some() && proof.given_at.is_some() && proof.ip.is_some();
+        if proof.source.is_empty() || is_import(&proof.source) && !complete {
+            return Level::Unproven;
+        }
+        let told = proof.level.as_deref().unwrap_or_default().trim().to_lowercase().replace(['-', ' '], "_");
+        match told.as_str() {
+            "confirmed_opt_in" | "double_opt_in" | "confirmed" | "double" | "doi" => Level::Double,
+            // Shopify's word for a list the shop once brought along.
+            "unknown" | "unproven" if !complete => Level::Unproven,
+            _ => Level::Single,
+        }
+    }
+}
+
+/// Sources that are lists somebody loaded: `csv`, `import`, `api`, and anything that begins like them (`csv:2026-11`).
+fn is_import(source: &str) -> bool {
+    let source = source.to_lowercase();
+    ["csv", "import", "api"].iter().any(|kind| source.starts_with(kind))
+}
+
+/// Everything on record about one phone in one shop.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Ledger {
+    pub consents: Vec<Consent>,
+    pub opt_outs: Vec<OptOut>,
+    /// When requests to confirm left, or may have left, for this phone; queued ones count as of when they were made.
+    pub asked: Vec<Time>,
+    /// Since when an unclear reply waits for a person of the shop; it holds every text to this phone.
+    pub held_since: Option<Time>,
+    /// The newest sign of life: an order, a tap of ours, a reply. A cart left behind is none.
+    pub active_at: Option<Time>,
+    /// The newest completed order of this person, not cancelled.
+    pub ordered_at: Option<Time>,
+}
+
 /// What the ledgers amount to.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Standing {
-    /// Granted and not taken back since.
-    Consented(Consent),
+    /// Granted at the demanded level and not taken back since.
+    Consented { level: Level, consent: Consent },
+    /// No consent, but an earlier purchase where the law and the shop let that do.
+    SoftOptIn { ordered_at: Time },
+    /// Granted once where double is demanded: [`confirm::next`] tells whether to ask.
+    NeedsConfirmation { consent: Consent },
+    /// Granted, with nothing to show for it, where double is demanded: neither texted nor asked.
+    Unproven { consent: Consent },
+    /// Granted, but nothing was heard of the person for so long that it has to be confirmed again.
+    Stale { level: Level, consent: Consent, idle_since: Time },
+    /// The source itself asks, and nobody has confirmed.
+    Pending { since: Time },
     /// Opted out, or consent withdrawn, and not granted again since.
     OptedOut(OptOut),
-    /// Asked, not confirmed.
-    Pending,
     /// Nothing on record.
     Unknown,
 }
 
-/// Reads both ledgers. A consent counts only when it is newer than every opt-out; at the same moment the opt-out wins.
-pub fn standing(consents: &[Consent], opt_outs: &[OptOut]) -> Standing {
-    let withdrawn = consents
-        .iter()
-        .filter(|entry| entry.state == ConsentState::Withdrawn)
-        .map(|entry| OptOut { at: entry.at, source: entry.proof.source.clone() });
-    let last_out = opt_outs.iter().cloned().chain(withdrawn).max_by_key(|entry| entry.at);
-    let newest = |state| consents.iter().filter(move |entry| entry.state == state).max_by_key(|entry| entry.at);
-    match (newest(ConsentState::Granted), last_out) {
-        (Some(granted), Some(out)) if granted.at <= out.at => Standing::OptedOut(out),
-        (None, Some(out)) => Standing::OptedOut(out),
-        (Some(granted), _) => Standing::Consented(granted.clone()),
-        (None, None) if newest(ConsentState::Pending).is_some() => Standing::Pending,
-        (None, None) => Standing::Unknown,
+impl Ledger {
+    pub fn of(consents: Vec<Consent>, opt_outs: Vec<OptOut>) -> Ledger {
+        Ledger { consents, opt_outs, ..Ledger::default() }
     }
+
+    /// The opt-out in force, if there is one: not followed by a consent or a START.
+    pub fn opted_out(&self) -> Option<OptOut> {
+        let out = self.last_out()?;
+        (self.grants_after(Some(out.at)).next().is_none()).then_some(out)
+    }
+
+    /// The newest opt-out or withdrawal that no later START took back.
+    fn last_out(&self) -> Option<OptOut> {
+        let withdrawn =
+            self.said(ConsentState::Withdrawn).map(|entry| OptOut { at: entry.at, source: entry.proof.source.clone() });
+        let last = self.opt_outs.iter().cloned().chain(withdrawn).max_by_key(|entry| entry.at)?;
+        let restored = self.said(ConsentState::Restored).any(|entry| entry.at > last.at);
+        (!restored).then_some(last)
+    }
+
+    fn said(&self, state: ConsentState) -> impl Iterator<Item = &Consent> {
+        self.consents.iter().filter(move |entry| entry.state == state)
+    }
+
+    fn grants_after(&self, out: Option<Time>) -> impl Iterator<Item = &Consent> {
+        self.said(ConsentState::Granted).filter(move |entry| out.is_none_or(|out| entry.at > out))
+    }
+
+    /// The grant that speaks loudest now: of those in force the best proven, of these the newest.
+    pub fn grant(&self) -> Option<&Consent> {
+        let out = self.last_out().map(|out| out.at);
+        self.grants_after(out).max_by_key(|entry| (entry.level(), entry.at))
+    }
+}
+
+/// Reads the ledgers of one phone under these terms.
+pub fn standing(ledger: &Ledger, now: Time, terms: &Terms) -> Standing {
+    if let Some(out) = ledger.opted_out() {
+        return Standing::OptedOut(out);
+    }
+    let Some(consent) = ledger.grant().cloned() else { return without_consent(ledger, now, terms) };
+    let level = consent.level();
+    let idle_since = idle_since(ledger);
+    if !level.meets(terms.required) {
+        match level {
+            Level::Unproven => Standing::Unproven { consent },
+            Level::Single | Level::Double => Standing::NeedsConfirmation { consent },
+        }
+    } else if now >= idle_since + terms.stale_after {
+        Standing::Stale { level, consent, idle_since }
+    } else {
+        Standing::Consented { level, consent }
+    }
+}
+
+/// A box that was shown and left empty stands against a soft opt-in; a platform's default state does not.
+fn without_consent(ledger: &Ledger, now: Time, terms: &Terms) -> Standing {
+    let refused = ledger.said(ConsentState::NotGiven).any(|entry| entry.proof.text.is_some());
+    let pending = ledger.said(ConsentState::Pending).map(|entry| entry.at).max();
+    match (pending, ledger.ordered_at) {
+        (Some(since), _) => Standing::Pending { since },
+        (None, Some(ordered_at))
+            if terms.soft_opt_in && !refused && ordered_at < now && now < idle_since(ledger) + terms.stale_after =>
+        {
+            Standing::SoftOptIn { ordered_at }
+        }
+        _ => Standing::Unknown,
+    }
+}
+
+/// The newest moment the person is known to have had to do with the shop.
+fn idle_since(ledger: &Ledger) -> Time {
+    let granted = ledger.grants_after(None).map(|entry| entry.at).max();
+    [granted, ledger.active_at, ledger.ordered_at].into_iter().flatten().max().unwrap_or_default()
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn said(state: ConsentState, at: i64) -> Consent {
-        Consent { state, at: Time::from_millis(at), proof: ConsentProof::default() }
-    }
-
-    #[test]
-    fn the_last_word_counts_and_a_tie_is_a_no() {
-        use ConsentState::*;
-        #[track_caller]
-        fn check(consents: &[(ConsentState, i64)], outs: &[i64], expected: &str) {
-            let consents: Vec<_> = consents.iter().map(|&(state, at)| said(state, at)).collect();
-            let outs: Vec<_> =
-                outs.iter().map(|&at| OptOut { at: Time::from_millis(at), source: "reply".into() }).collect();
-            let found = match standing(&consents, &outs) {
-                Standing::Consented(_) => "yes",
-                Standing::OptedOut(_) => "out",
-                Standing::Pending => "pending",
-                Standing::Unknown => "unknown",
-            };
-            assert_eq!(found, expected, "{consents:?} {outs:?}");
-        }
-        check(&[], &[], "unknown");
-        check(&[(Granted, 1)], &[], "yes");
-        check(&[(Granted, 1)], &[2], "out");
-        check(&[(Granted, 3)], &[2], "yes");
-        check(&[(Granted, 2)], &[2], "out");
-        check(&[], &[2], "out");
-        check(&[(Granted, 1), (Withdrawn, 2)], &[], "out");
-        check(&[(Withdrawn, 2), (Granted, 3)], &[], "yes");
-        check(&[(Pending, 5)], &[], "pending");
-        check(&[(Granted, 1), (Pending, 5)], &[], "yes");
-        check(&[(NotGiven, 9)], &[], "unknown");
-        check(&[(Granted, 1), (NotGiven, 9)], &[], "yes");
-    }
-}
+mod tests;

@@ -1,7 +1,11 @@
-//! The decision: may this step of this cart be texted now? Pure: facts and a moment in, a `Decision` out.
+//! The decision: may this step of this cart be texted now? Pure: facts, the shop's rules, the law's data and a moment in, a
+//! `Decision` out. The same four give the same decision for ever, so a kept decision can be made again.
 //!
 //! Every gate is asked, also after one has said no, so that the cart can tell its whole story. The gates and their order
 //! are compliance.md section 2.2. The first `Stop` ends the step; otherwise the latest `Wait` moves it; otherwise it goes.
+//! A wait that would end after the step's time is a stop: a text is dropped rather than sent late.
+
+mod gates;
 
 use std::time::Duration;
 
@@ -9,45 +13,58 @@ use jiff::tz::TimeZone;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    cart::Cart,
-    consent::Standing,
-    hours::{Opening, opening},
-    message::MessageState,
-    phone::{Phone, PhoneProblem},
+    consent::ConsentFacts,
+    content::ContentFacts,
+    hours,
+    law::{Binding, Pack, Whereabouts},
+    risk::RiskFacts,
     rules::Rules,
-    time::Time,
+    sequence::Closed,
+    time::{MINUTE, Time},
     zone::Zones,
 };
 
-/// Everything a decision depends on, read in one transaction.
-#[derive(Clone, Debug)]
-pub struct Facts<'f> {
-    pub cart: &'f Cart,
-    /// The shop's zone: the reasons tell moments in it.
-    pub zone: &'f TimeZone,
-    pub step: u32,
-    pub rules: &'f Rules,
-    /// Why the shop as a whole sends nothing (paused, uninstalled), if so.
-    pub shop_stopped: Option<&'static str>,
-    /// Why no gateway can take a text now.
-    pub gateway: GatewayFact,
-    pub phone: Result<Phone, PhoneProblem>,
+/// Everything a decision depends on besides rules, law and the moment, read in one transaction. Holds no number, name or
+/// address: it is kept beside the decision for as long as that is.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Facts {
+    /// The shop's zone (IANA): the reasons tell moments in it.
+    pub zone: String,
+    /// ISO 3166-1 alpha-2.
+    pub shop_country: String,
+    pub service: ServiceFacts,
+    /// The number's country (ISO 3166-1 alpha-2), or what is wrong with it, in words that end "the number …".
+    pub number: Result<String, String>,
+    /// Whose law applies.
+    pub whereabouts: Whereabouts,
     pub zones: Zones,
-    pub standing: Standing,
-    /// The message of this very step, if one was ever made.
-    pub this_step: Option<MessageState>,
-    /// The newest other text that may have reached this phone.
-    pub last_text_at: Option<Time>,
+    pub consent: ConsentFacts,
+    pub cart: CartFacts,
+    pub step: StepFacts,
+    pub caps: CapFacts,
+    pub risk: RiskFacts,
+    /// What the words are like; `None` while there is nobody to write to.
+    pub content: Option<ContentFacts>,
+    /// Asked in the transaction that notes the intent to send, not when the step was planned.
+    pub leaving: bool,
 }
 
-impl Facts<'_> {
-    /// A moment in the shop's own time: `24 Nov 2026, 09:00`.
-    fn told(&self, at: Time) -> String {
-        at.to_timestamp().to_zoned(self.zone.clone()).strftime("%-d %b %Y, %H:%M").to_string()
-    }
+/// The shop, its gateway and its sender.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ServiceFacts {
+    /// Why the shop as a whole sends nothing (paused, uninstalled), if so.
+    pub stopped: Option<String>,
+    pub gateway: GatewayFact,
+    /// Whether the gateway hears replies: a STOP can reach us.
+    pub two_way: bool,
+    /// What recipients see as the sender, where the gateway's settings tell: letters instead of a number.
+    pub alphanumeric: Option<String>,
+    /// The number people in this country can text STOP to without charge, where the operator named one (`36180`).
+    pub short_code: Option<String>,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum GatewayFact {
     Ready,
     /// Connected but paused since it refused our account.
@@ -55,32 +72,95 @@ pub enum GatewayFact {
     None,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CartFacts {
+    pub abandoned_at: Option<Time>,
+    /// The last moment the shopper did something with it.
+    pub active_at: Time,
+    pub bought_at: Option<Time>,
+    /// Deleted or erased.
+    pub gone: bool,
+    /// A shopper's own: no test, not made by staff or at a till.
+    pub recoverable: bool,
+    /// The shop told how it can be finished.
+    pub has_link: bool,
+    /// Pieces in it; `None` where the shop does not tell.
+    pub pieces: Option<u64>,
+}
+
+/// The step that is asked for.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StepFacts {
+    /// The sequence's id, and the step in it, counted from 1.
+    pub sequence: String,
+    pub number: u32,
+    pub due_at: Time,
+    /// The step's own time limit, where it has one.
+    pub deadline_at: Option<Time>,
+    /// What is done when its time comes in closed hours.
+    pub closed: Closed,
+    /// Why the sequence, or this step's own conditions, leave it out; in words for the shopkeeper.
+    pub left_out: Option<String>,
+    /// The state of the message of this very step, if one was ever made.
+    pub made: Option<String>,
+    pub discount: bool,
+}
+
+/// What counts against caps: other texts than the one being asked for, to this phone from this shop.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CapFacts {
+    /// Texts of this cart that may have left.
+    pub of_this_cart: u32,
+    /// Moments of the reminders to this phone in the last 30 days, newest first.
+    pub reminders: Vec<Time>,
+    /// Moments of every text to this phone in the last 24 hours besides answers, newest first.
+    pub texts: Vec<Time>,
+    /// Until when another sequence or another discount keeps this one back, and why.
+    pub cool_down: Option<(Time, String)>,
+}
+
+/// In the order they are asked. Older decisions know some under other names.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum GateName {
     Service,
     Number,
     OptOut,
     Consent,
-    Open,
-    Once,
-    InTime,
-    Rest,
-    Hours,
+    #[serde(alias = "open", alias = "once", alias = "in_time")]
+    Cart,
+    #[serde(alias = "rest")]
+    Caps,
+    #[serde(alias = "hours")]
+    Time,
+    Content,
+    Dispatch,
 }
 
 impl GateName {
+    pub const ALL: [GateName; 9] = [
+        GateName::Service,
+        GateName::Number,
+        GateName::OptOut,
+        GateName::Consent,
+        GateName::Cart,
+        GateName::Caps,
+        GateName::Time,
+        GateName::Content,
+        GateName::Dispatch,
+    ];
+
     pub fn words(self) -> &'static str {
         match self {
-            GateName::Service => "shop and gateway ready",
-            GateName::Number => "mobile number",
+            GateName::Service => "shop, sender and gateway ready",
+            GateName::Number => "mobile number, country enabled",
             GateName::OptOut => "not opted out",
             GateName::Consent => "consent for SMS",
-            GateName::Open => "not bought",
-            GateName::Once => "first text of this step",
-            GateName::InTime => "in time",
-            GateName::Rest => "rested",
-            GateName::Hours => "open hours",
+            GateName::Cart => "cart open and in time",
+            GateName::Caps => "not too many texts",
+            GateName::Time => "open hours",
+            GateName::Content => "words in order",
+            GateName::Dispatch => "asked again on leaving",
         }
     }
 }
@@ -93,12 +173,16 @@ pub enum Verdict {
     Stop,
 }
 
-/// One gate's verdict, with the reason in words a shopkeeper reads. Never holds a number, a name or an address.
+/// One gate's verdict, with what it was made of and the reason in words a shopkeeper reads. Never holds a number, a name or
+/// an address.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Gate {
     pub gate: GateName,
     pub verdict: Verdict,
     pub why: String,
+    /// Name and value of what it looked at, for whoever wants to check it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub inputs: Vec<(String, String)>,
 }
 
 /// All gates and what they amount to.
@@ -108,6 +192,20 @@ pub struct Decision {
     pub verdict: Verdict,
     /// When the windows that are open now close; a text must not be delivered after it.
     pub closes_at: Option<Time>,
+    /// When this step's time is up: it is dropped then, never sent late.
+    #[serde(default)]
+    pub deadline_at: Option<Time>,
+    /// All that is missing is the person's confirmation, and now is the time to ask for it.
+    #[serde(default)]
+    pub confirm: Option<Confirm>,
+}
+
+/// A request to confirm: the first, or the one reminder of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Confirm {
+    First,
+    Again,
 }
 
 impl Decision {
@@ -116,195 +214,85 @@ impl Decision {
         let stop = self.gates.iter().find(|gate| gate.verdict == Verdict::Stop);
         stop.or_else(|| self.gates.iter().find(|gate| gate.verdict == self.verdict && gate.verdict != Verdict::Pass))
     }
+
+    /// Bought, deleted or opted out: later steps would only say the same.
+    pub fn ends_the_cart(&self) -> bool {
+        let ended = |gate: &&Gate| gate.verdict == Verdict::Stop;
+        self.gates.iter().filter(ended).any(|gate| match gate.gate {
+            GateName::OptOut => true,
+            GateName::Cart => gate.inputs.iter().any(|(name, _)| name == gates::OVER),
+            _ => false,
+        })
+    }
+
+    /// Whether the step's time was what ended it.
+    pub fn ran_out_of_time(&self) -> bool {
+        self.reason()
+            .is_some_and(|gate| gate.gate == GateName::Cart && gate.inputs.iter().any(|(name, _)| name == gates::LATE))
+    }
 }
 
-/// How often a paused gateway is asked again.
-const PAUSED_RETRY: Duration = Duration::from_secs(15 * 60);
+/// How often a thing that only a person can change is asked again: a paused gateway, a kill switch.
+pub const ASK_AGAIN: Duration = Duration::from_secs(15 * 60);
+/// How often a country nobody enabled is asked again; saving the rules asks at once.
+pub const HELD_AGAIN: Duration = Duration::from_secs(6 * 60 * 60);
 /// A gateway is told to give up on a text at most this long after it was handed over.
 const VALID_AT_MOST: Duration = Duration::from_secs(4 * 60 * 60);
+/// A text whose gateway would have less time than this is not handed over.
+const VALID_AT_LEAST: Duration = MINUTE;
 
 /// Asks every gate.
-pub fn decide(facts: &Facts<'_>, now: Time) -> Decision {
-    let mut hours = hours_gate(facts, now);
+pub fn decide(facts: &Facts, rules: &Rules, pack: &Pack, now: Time) -> Decision {
+    let zone = hours::zone(&facts.zone).unwrap_or(TimeZone::UTC);
+    let binding = pack.binding(&facts.whereabouts, now);
+    let asked = Asked { facts, rules, binding: &binding, zone: &zone, now };
+    let (time, closes_at) = asked.time();
+    let (consent, confirm) = asked.consent();
     let mut gates = vec![
-        service(facts, now),
-        number(facts),
-        opt_out(facts),
-        consent(facts),
-        still_open(facts, now),
-        once(facts),
-        rest(facts, now),
+        asked.service(),
+        asked.number(),
+        asked.opt_out(),
+        consent,
+        asked.cart(),
+        asked.caps(),
+        time,
+        asked.content(),
     ];
-    gates.append(&mut hours.0);
-    let latest_wait = gates.iter().filter_map(|gate| match gate.verdict {
+    let resume = gates.iter().filter_map(|gate| match gate.verdict {
         Verdict::Wait(until) => Some(until),
         _ => None,
     });
-    let resume = latest_wait.max();
-    gates.insert(6, in_time(facts, resume.unwrap_or(now), now));
+    let resume = resume.max();
+    let deadline_at = asked.deadline();
+    asked.drop_if_late(&mut gates, resume, deadline_at);
+    gates.push(asked.dispatch(closes_at, deadline_at));
     let verdict = if gates.iter().any(|gate| gate.verdict == Verdict::Stop) {
         Verdict::Stop
     } else {
         resume.map_or(Verdict::Pass, Verdict::Wait)
     };
-    Decision { gates, verdict, closes_at: hours.1 }
+    let only_consent_waits =
+        gates.iter().all(|gate| (gate.gate == GateName::Consent) != (gate.verdict == Verdict::Pass));
+    let confirm = confirm.filter(|_| only_consent_waits);
+    Decision { gates, verdict, closes_at, deadline_at, confirm }
 }
 
-/// How long the gateway may try: until the hours close, the cart's time is up, or `VALID_AT_MOST`.
-pub fn expires_at(cart: &Cart, rules: &Rules, decision: &Decision, now: Time) -> Time {
-    let deadline = cart.abandoned_at.unwrap_or(now) + rules.give_up_after();
-    let closing = decision.closes_at.unwrap_or(deadline);
-    deadline.min(closing).min(now + VALID_AT_MOST)
-}
-
-fn gate(gate: GateName, verdict: Verdict, why: impl Into<String>) -> Gate {
-    Gate { gate, verdict, why: why.into() }
-}
-
-fn service(facts: &Facts<'_>, now: Time) -> Gate {
-    match (facts.shop_stopped, facts.gateway) {
-        (Some(why), _) => gate(GateName::Service, Verdict::Stop, why),
-        (None, GatewayFact::None) => {
-            gate(GateName::Service, Verdict::Wait(now + PAUSED_RETRY), "no gateway is connected")
-        }
-        (None, GatewayFact::Paused) => {
-            gate(GateName::Service, Verdict::Wait(now + PAUSED_RETRY), "the gateway is paused")
-        }
-        (None, GatewayFact::Ready) => gate(GateName::Service, Verdict::Pass, "neither is paused"),
-    }
-}
-
-fn number(facts: &Facts<'_>) -> Gate {
-    match &facts.phone {
-        Err(problem) => gate(GateName::Number, Verdict::Stop, problem.to_string()),
-        Ok(phone) => {
-            let country = phone.country().unwrap_or_default();
-            let allowed = &facts.rules.countries;
-            if !allowed.is_empty() && !allowed.contains(&country) {
-                gate(
-                    GateName::Number,
-                    Verdict::Stop,
-                    format!("numbers of {country} are not among this shop's countries"),
-                )
-            } else {
-                gate(GateName::Number, Verdict::Pass, format!("a valid number that can be texted ({country})"))
-            }
-        }
-    }
-}
-
-fn opt_out(facts: &Facts<'_>) -> Gate {
-    match &facts.standing {
-        Standing::OptedOut(out) => {
-            gate(GateName::OptOut, Verdict::Stop, format!("opted out on {} by {}", facts.told(out.at), out.source))
-        }
-        _ => gate(GateName::OptOut, Verdict::Pass, "none on record"),
-    }
-}
-
-fn consent(facts: &Facts<'_>) -> Gate {
-    match &facts.standing {
-        Standing::Consented(consent) => {
-            let level = consent.proof.level.as_deref().map(|level| format!(", {level}")).unwrap_or_default();
-            gate(
-                GateName::Consent,
-                Verdict::Pass,
-                format!("given on {} ({}{level})", facts.told(consent.at), consent.proof.source),
-            )
-        }
-        Standing::OptedOut(_) => gate(GateName::Consent, Verdict::Stop, "taken back"),
-        Standing::Pending => gate(GateName::Consent, Verdict::Stop, "asked for, not confirmed"),
-        Standing::Unknown => gate(GateName::Consent, Verdict::Stop, "none on record"),
-    }
-}
-
-fn still_open(facts: &Facts<'_>, now: Time) -> Gate {
-    let cart = facts.cart;
-    let quiet_at = cart.active_at() + facts.rules.abandoned_after();
-    if let Some(at) = cart.bought_at {
-        gate(GateName::Open, Verdict::Stop, format!("bought on {}", facts.told(at)))
-    } else if cart.deleted_at.is_some() || cart.erased_at.is_some() {
-        gate(GateName::Open, Verdict::Stop, "the checkout was deleted")
-    } else if !cart.is_recoverable() {
-        gate(GateName::Open, Verdict::Stop, "a test, or made by staff or at a till")
-    } else if cart.latest.recovery_url.is_none() {
-        gate(GateName::Open, Verdict::Stop, "the shop sent no link to finish it by")
-    } else if quiet_at > now {
-        gate(GateName::Open, Verdict::Wait(quiet_at), "the shopper is active again")
-    } else {
-        gate(GateName::Open, Verdict::Pass, "no order by this checkout, phone, e-mail or customer")
-    }
-}
-
-fn once(facts: &Facts<'_>) -> Gate {
-    match facts.this_step {
-        None => gate(GateName::Once, Verdict::Pass, format!("no text {} was made for this cart", facts.step)),
-        Some(state) => {
-            gate(GateName::Once, Verdict::Stop, format!("text {} of this cart exists ({})", facts.step, state.name()))
-        }
-    }
-}
-
-/// A text is dropped rather than sent late: also when it would only be allowed after the cart's time is up.
-fn in_time(facts: &Facts<'_>, earliest: Time, now: Time) -> Gate {
-    let Some(abandoned_at) = facts.cart.abandoned_at else {
-        return gate(GateName::InTime, Verdict::Stop, "not abandoned");
-    };
-    let deadline = abandoned_at + facts.rules.give_up_after();
-    if now >= deadline {
-        gate(GateName::InTime, Verdict::Stop, format!("its time ended on {}", facts.told(deadline)))
-    } else if earliest >= deadline {
-        gate(
-            GateName::InTime,
-            Verdict::Stop,
-            format!("could go on {} at the earliest, its time ends on {}", facts.told(earliest), facts.told(deadline)),
-        )
-    } else {
-        gate(GateName::InTime, Verdict::Pass, format!("until {}", facts.told(deadline)))
-    }
-}
-
-fn rest(facts: &Facts<'_>, now: Time) -> Gate {
-    match facts.last_text_at.map(|at| at + facts.rules.rest()) {
-        Some(rested_at) if rested_at > now => gate(
-            GateName::Rest,
-            Verdict::Wait(rested_at),
-            format!("another text went to this phone; rests until {}", facts.told(rested_at)),
-        ),
-        _ => gate(GateName::Rest, Verdict::Pass, "no other text to this phone of late"),
-    }
-}
-
-fn hours_gate(facts: &Facts<'_>, now: Time) -> (Vec<Gate>, Option<Time>) {
-    let names: Vec<&str> = facts.zones.names.iter().map(AsRef::as_ref).collect();
-    let hours = &facts.rules.hours;
-    let place = match names.as_slice() {
-        [] => "nowhere".to_owned(),
-        [one] => (*one).to_owned(),
-        few if few.len() <= 3 => few.join(", "),
-        many => format!("all of {} zones", many.len()),
-    };
-    // Without a number there is nobody whose hours could be asked for.
-    if facts.phone.is_err() {
-        return (vec![gate(GateName::Hours, Verdict::Pass, "not asked: no number")], None);
-    }
-    let (verdict, why, closes) = match opening(&names, hours, now) {
-        _ if names.is_empty() => (Verdict::Stop, "the number's time zone is not known".to_owned(), None),
-        Opening::Open { until } => {
-            (Verdict::Pass, format!("{hours} in {place}, open until {}", facts.told(until)), Some(until))
-        }
-        Opening::Opens(at) => (Verdict::Wait(at), format!("{hours} in {place}, opens {}", facts.told(at)), None),
-        Opening::Never => (Verdict::Stop, format!("{hours} is never open in {place} at once"), None),
-    };
-    (vec![gate(GateName::Hours, verdict, why)], closes)
-}
-
-/// When an abandoned cart's step falls due, for a cart abandoned at this moment.
-pub fn step_due(rules: &Rules, abandoned_at: Time, step: u32) -> Option<Time> {
-    rules.step_after(step).map(|after| abandoned_at + after)
+/// How long the gateway may try: until the hours close, the step's time is up, or `VALID_AT_MOST`.
+pub fn expires_at(decision: &Decision, now: Time) -> Time {
+    let most = now + VALID_AT_MOST;
+    [decision.deadline_at, decision.closes_at].into_iter().flatten().fold(most, Time::min)
 }
 
 /// When a cart with this last activity counts as abandoned.
 pub fn abandoned_at(rules: &Rules, active_at: Time) -> Time {
     active_at + rules.abandoned_after()
+}
+
+/// What every gate is asked with.
+struct Asked<'a> {
+    facts: &'a Facts,
+    rules: &'a Rules,
+    binding: &'a Binding,
+    zone: &'a TimeZone,
+    now: Time,
 }

@@ -7,6 +7,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 use super::{
+    discount::TakenOff,
     money::{Currency, Money},
     time::Time,
 };
@@ -98,8 +99,17 @@ pub struct CartUpdate {
     /// The shop itself says this checkout became an order.
     pub completed_at: Option<Time>,
     pub channel: Channel,
+    /// Of the customer or the checkout, as the shop tells them; at most `TAGS_MOST`.
+    #[serde(default)]
+    pub tags: Vec<String>,
+    /// Where it came from, in the shop's own word: a sales channel, a campaign.
+    #[serde(default)]
+    pub source: Option<String>,
     pub test: bool,
 }
+
+/// More tags of one checkout are not kept.
+pub const TAGS_MOST: usize = 100;
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Item {
@@ -130,6 +140,9 @@ pub struct OrderUpdate {
     /// Recovery tokens of ours that the order carried back (landing page, notes, metadata).
     pub recovery_tokens: Vec<String>,
     pub codes: Vec<String>,
+    /// What each code took off, where the shop tells.
+    #[serde(default)]
+    pub discounts: Vec<TakenOff>,
     pub total: Money,
     /// `None` while it does not count as bought (WooCommerce: pending, failed, checkout-draft).
     pub placed_at: Option<Time>,
@@ -177,6 +190,8 @@ pub enum ConsentState {
     Withdrawn,
     /// Never given. Not an opt-out.
     NotGiven,
+    /// The person took an opt-out back (START): what was granted before it counts again. No consent by itself.
+    Restored,
 }
 
 /// What stands behind a consent, as far as the source tells.
@@ -196,6 +211,26 @@ pub struct ConsentProof {
     pub language: Option<String>,
     pub ip: Option<String>,
     pub agent: Option<String>,
+    /// How the box stood before the person touched it: `unticked`, `ticked`.
+    pub box_state: Option<String>,
+    /// The reply that said so, where it was one (`YES` to a request, `START`).
+    pub reply: Option<ReplyProof>,
+}
+
+/// A reply as the proof of a consent.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct ReplyProof {
+    /// Word for word, as it arrived.
+    pub text: String,
+    pub received_at: Time,
+    /// The gateway's own name for it, where it tells one.
+    pub gateway_ref: Option<String>,
+    /// Our number for the gateway account that heard it.
+    pub gateway: i64,
+    /// The request it answers: our message, and the words it had.
+    pub request: Option<i64>,
+    pub request_text: Option<String>,
 }
 
 /// A fixed line in the middle of personal data would be worse than none: `Debug` says only what is there.

@@ -1,10 +1,13 @@
 //! Opening hours for texts: when sending is open in every zone a shopper can be in, and when it next will be.
 //!
+//! Hours are a week: one window a day, or none, and whether public holidays are open. Several sets of hours (a country's
+//! law, a state's, the shop's own) are intersected, never joined, so what comes out is within each of them.
+//!
 //! The wall clock decides: at a change of the clocks a window opens and closes by what the shopper's own clock shows. The
-//! zones are the bundled ones, never the machine's, because a machine that missed an update texts an hour late. It knows no
-//! holidays and does not read the clock.
+//! zones are the bundled ones, never the machine's, because a machine that missed an update texts an hour late. It does
+//! not read the clock, and which days are holidays it is told.
 
-use std::{fmt, str::FromStr, sync::LazyLock, time::Duration};
+use std::{array, fmt, str::FromStr, sync::LazyLock, time::Duration};
 
 use jiff::{
     Timestamp,
@@ -13,25 +16,83 @@ use jiff::{
 };
 use serde::{Deserialize, Serialize};
 
-use super::time::{MINUTE, Time};
+use super::{
+    holidays::Holidays,
+    time::{MINUTE, Time},
+};
 
 /// Sending stops this long before closing: a gateway and a carrier may take their time.
 pub const LAST_CALL: Duration = Duration::from_secs(10 * 60);
 
-/// The same hours on some days of the week, `[from, to)` on the shopper's wall clock. Written `mon-sat 09:00-20:00`.
+/// A week of windows on the shopper's wall clock. Written `mon-sat 09:00-20:00; sun 12:00-20:00; no holidays`: days that
+/// are not named are closed, and public holidays are open unless it says otherwise. `never` has no window at all.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct Hours {
-    /// Monday first; at least one is true.
-    days: [bool; 7],
-    /// Minutes of the day, `from + LAST_CALL < to <= 24 * 60`.
+    /// Monday first; `None` is closed.
+    days: [Option<Window>; 7],
+    /// Whether public holidays are like any other day. Always false where no day is open.
+    holidays: bool,
+}
+
+/// `[from, to)` in minutes of the day, `from + LAST_CALL < to <= 24 * 60`: a window that the last call would swallow
+/// whole is no window.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Window {
     from: u16,
     to: u16,
 }
 
+const LAST_CALL_MINUTES: u16 = (LAST_CALL.as_secs() / 60) as u16;
+
+impl Window {
+    fn new(from: u16, to: u16) -> Option<Window> {
+        (to > from + LAST_CALL_MINUTES).then_some(Window { from, to })
+    }
+
+    fn intersect(self, other: Window) -> Option<Window> {
+        Window::new(self.from.max(other.from), self.to.min(other.to))
+    }
+}
+
 impl Hours {
     /// Monday to Saturday, 09:00 to 20:00: what ships. A country's or a state's law may be narrower still.
-    pub const DEFAULT: Hours = Hours { days: [true, true, true, true, true, true, false], from: 9 * 60, to: 20 * 60 };
+    pub const DEFAULT: Hours = {
+        let day = Some(Window { from: 9 * 60, to: 20 * 60 });
+        Hours { days: [day, day, day, day, day, day, None], holidays: true }
+    };
+    /// No bound at all: what intersects with it stays as it is.
+    pub const ALWAYS: Hours = Hours { days: [Some(Window { from: 0, to: 24 * 60 }); 7], holidays: true };
+    /// Closed on every day.
+    pub const NEVER: Hours = Hours { days: [None; 7], holidays: false };
+
+    /// What is open in both. What is left of a window is dropped when it is no longer than the last call: nothing could
+    /// be sent in it. May be `NEVER`.
+    #[must_use]
+    pub fn intersect(&self, other: &Hours) -> Hours {
+        let mut pairs = self.days.iter().zip(&other.days);
+        let days = array::from_fn(|_| pairs.next().and_then(|(&ours, &theirs)| ours?.intersect(theirs?)));
+        Hours { days, holidays: self.holidays && other.holidays }.plain()
+    }
+
+    /// Whether these hours are open only when `outer` is.
+    pub fn is_within(&self, outer: &Hours) -> bool {
+        self.intersect(outer) == *self
+    }
+
+    pub fn is_never(&self) -> bool {
+        *self == Hours::NEVER
+    }
+
+    /// Whether public holidays are open like any other day.
+    pub fn open_on_holidays(&self) -> bool {
+        self.holidays
+    }
+
+    /// The one way to write hours that are never open, so that equal hours are equal values.
+    fn plain(self) -> Hours {
+        if self.days.iter().any(Option::is_some) { self } else { Hours::NEVER }
+    }
 }
 
 impl Default for Hours {
@@ -51,24 +112,26 @@ pub enum Opening {
     Never,
 }
 
-const SEARCH: Duration = Duration::from_secs(14 * 24 * 60 * 60);
+const SEARCH_DAYS: i64 = 14;
+const SEARCH: Duration = Duration::from_secs(SEARCH_DAYS as u64 * 24 * 60 * 60);
 
-/// When texting is open in every one of these zones (IANA names). No zone at all, or one the database does not know, is
-/// `Never`: a text held is better than a text at night.
-pub fn opening(zones: &[impl AsRef<str>], hours: &Hours, now: Time) -> Opening {
+/// When texting is open in every one of these zones (IANA names). Whether it is a holiday is asked of each zone's own
+/// calendar day. No zone at all, or one the database does not know, is `Never`: a text held is better than a text at night.
+pub fn opening(zones: &[impl AsRef<str>], hours: &Hours, holidays: &Holidays, now: Time) -> Opening {
     let Some(zones) = zones.iter().map(|name| zone(name.as_ref())).collect::<Option<Vec<_>>>() else {
         return Opening::Never;
     };
-    if zones.is_empty() {
+    if zones.is_empty() || hours.is_never() {
         return Opening::Never;
     }
+    let week = Week { hours, holidays };
     let last = now + SEARCH;
     let mut at = now;
     // Each zone in turn moves the moment on to its own next opening; when none does, they have met.
     loop {
         let mut moved = at;
         for zone in &zones {
-            match next(zone, hours, moved, true, last) {
+            match next(zone, &week, moved, true, last) {
                 Some(opens) => moved = opens,
                 None => return Opening::Never,
             }
@@ -81,7 +144,7 @@ pub fn opening(zones: &[impl AsRef<str>], hours: &Hours, now: Time) -> Opening {
     if at > now {
         return Opening::Opens(at);
     }
-    let closes = zones.iter().filter_map(|zone| next(zone, hours, now, false, last)).min();
+    let closes = zones.iter().filter_map(|zone| next(zone, &week, now, false, last)).min();
     Opening::Open { until: closes.unwrap_or(last) }
 }
 
@@ -107,12 +170,11 @@ const MINUTE_MS: i64 = MINUTE.as_millis() as i64;
 
 /// The first moment from `at` on (up to `last`) at which this zone's wall clock is inside the hours (`open`) or outside.
 /// The time between two changes of the clocks has one offset, so each such stretch is plain arithmetic.
-fn next(zone: &TimeZone, hours: &Hours, mut at: Time, open: bool, last: Time) -> Option<Time> {
+fn next(zone: &TimeZone, week: &Week<'_>, mut at: Time, open: bool, last: Time) -> Option<Time> {
     while at <= last {
         let offset = i64::from(zone.to_offset(at.to_timestamp()).seconds()) * 1000;
         let change = zone.following(at.to_timestamp()).next().map(|change| change.timestamp().as_millisecond());
-        let wall =
-            if open { hours.wall_opening(at.millis() + offset) } else { hours.wall_closing(at.millis() + offset) };
+        let wall = if open { week.wall_opening(at.millis() + offset) } else { week.wall_closing(at.millis() + offset) };
         match (wall.map(|wall| wall - offset), change) {
             (Some(moment), Some(change)) if moment >= change && change <= last.millis() => {
                 at = Time::from_millis(change)
@@ -124,19 +186,30 @@ fn next(zone: &TimeZone, hours: &Hours, mut at: Time, open: bool, last: Time) ->
     None
 }
 
-impl Hours {
+/// Hours with the holidays they are to be read with.
+struct Week<'w> {
+    hours: &'w Hours,
+    holidays: &'w Holidays,
+}
+
+impl Week<'_> {
     /// The window of the day that begins at this wall time, less the last call.
     fn window(&self, midnight: i64) -> Option<(i64, i64)> {
+        let day = midnight.div_euclid(DAY_MS);
         // Day 0 was a Thursday.
-        let weekday = usize::try_from((midnight.div_euclid(DAY_MS) + 3).rem_euclid(7)).ok()?;
-        let open = self.days.get(weekday).copied().unwrap_or(false);
-        let closing = midnight + i64::from(self.to) * MINUTE_MS - LAST_CALL.as_millis() as i64;
-        open.then_some((midnight + i64::from(self.from) * MINUTE_MS, closing))
+        let weekday = usize::try_from((day + 3).rem_euclid(7)).ok()?;
+        let window = self.hours.days.get(weekday).copied().flatten()?;
+        if !self.hours.holidays && self.holidays.on_day(day).is_some() {
+            return None;
+        }
+        let closing = midnight + i64::from(window.to) * MINUTE_MS - LAST_CALL.as_millis() as i64;
+        Some((midnight + i64::from(window.from) * MINUTE_MS, closing))
     }
 
+    /// One day more than is searched, since a zone may be a day ahead.
     fn windows_from(&self, wall: i64) -> impl Iterator<Item = (i64, i64)> {
         let today = wall - wall.rem_euclid(DAY_MS);
-        (0..=7).filter_map(move |day| self.window(today + day * DAY_MS))
+        (0..=SEARCH_DAYS + 1).filter_map(move |day| self.window(today + day * DAY_MS))
     }
 
     fn wall_opening(&self, wall: i64) -> Option<i64> {
@@ -152,7 +225,7 @@ impl Hours {
 /// Why a text is no opening hours.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum NotHours {
-    #[error("write opening hours as in \"mon-sat 09:00-20:00\"")]
+    #[error("write opening hours as in \"mon-sat 09:00-20:00; sun 12:00-20:00; no holidays\"")]
     Shape,
     #[error("\"{0}\" is no day of the week; they are mon, tue, wed, thu, fri, sat, sun")]
     Day(String),
@@ -160,6 +233,8 @@ pub enum NotHours {
     Clock(String),
     #[error("opening hours must end after they begin, on the same day, and last more than ten minutes")]
     Empty,
+    #[error("{0} is named twice: a day has one window")]
+    Twice(&'static str),
 }
 
 const DAYS: [&str; 7] = ["mon", "tue", "wed", "thu", "fri", "sat", "sun"];
@@ -167,13 +242,30 @@ const DAYS: [&str; 7] = ["mon", "tue", "wed", "thu", "fri", "sat", "sun"];
 impl FromStr for Hours {
     type Err = NotHours;
 
-    /// Days as a list of days and ranges (`mon-fri,sun`, also `sat-mon`), then one window. `24:00` is the end of the day.
+    /// Parts separated by `;`: days as a list of days and ranges (`mon-fri,sun`, also `sat-mon`) with their window, and
+    /// `no holidays`. `24:00` is the end of the day. `never` alone is closed on every day.
     fn from_str(text: &str) -> Result<Hours, NotHours> {
-        let (days, window) = text.trim().split_once(char::is_whitespace).ok_or(NotHours::Shape)?;
-        let (from, to) = window.split_once('-').ok_or(NotHours::Shape)?;
-        let hours = Hours { days: weekdays(days)?, from: clock(from)?, to: clock(to)? };
-        let shortest = (LAST_CALL.as_secs() / 60) as u16;
-        if hours.to > hours.from + shortest { Ok(hours) } else { Err(NotHours::Empty) }
+        if text.trim().eq_ignore_ascii_case("never") {
+            return Ok(Hours::NEVER);
+        }
+        let mut hours = Hours { holidays: true, ..Hours::NEVER };
+        for part in text.split(';').map(str::trim) {
+            let (days, window) = part.split_once(char::is_whitespace).ok_or(NotHours::Shape)?;
+            if days.eq_ignore_ascii_case("no") && window.trim().eq_ignore_ascii_case("holidays") {
+                hours.holidays = false;
+                continue;
+            }
+            let (from, to) = window.split_once('-').ok_or(NotHours::Shape)?;
+            let days = weekdays(days)?;
+            let window = Window::new(clock(from)?, clock(to)?).ok_or(NotHours::Empty)?;
+            for ((slot, _), name) in hours.days.iter_mut().zip(days).zip(DAYS).filter(|((_, named), _)| *named) {
+                if slot.replace(window).is_some() {
+                    return Err(NotHours::Twice(name));
+                }
+            }
+        }
+        // Only "no holidays" was said.
+        if hours.days == Hours::NEVER.days { Err(NotHours::Shape) } else { Ok(hours) }
     }
 }
 
@@ -211,23 +303,43 @@ fn clock(text: &str) -> Result<u16, NotHours> {
 
 impl fmt::Display for Hours {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.is_never() {
+            return f.write_str("never");
+        }
+        let mut windows: Vec<Window> = Vec::new();
+        for window in self.days.iter().flatten() {
+            if !windows.contains(window) {
+                windows.push(*window);
+            }
+        }
+        let clock = |minutes: u16| format!("{:02}:{:02}", minutes / 60, minutes % 60);
+        let mut parts: Vec<String> = windows
+            .iter()
+            .map(|window| format!("{} {}-{}", self.days_with(*window), clock(window.from), clock(window.to)))
+            .collect();
+        if !self.holidays {
+            parts.push("no holidays".to_owned());
+        }
+        f.write_str(&parts.join("; "))
+    }
+}
+
+impl Hours {
+    /// The days that have this window: `mon-fri,sun`.
+    fn days_with(&self, window: Window) -> String {
         let mut ranges: Vec<(usize, usize)> = Vec::new();
-        for day in (0..7).filter(|&day| self.days.get(day) == Some(&true)) {
+        for day in (0..7).filter(|&day| self.days.get(day) == Some(&Some(window))) {
             match ranges.last_mut() {
                 Some((_, last)) if *last + 1 == day => *last = day,
                 _ => ranges.push((day, day)),
             }
         }
         let name = |day: usize| DAYS.get(day).copied().unwrap_or("");
-        let ranges: Vec<String> = ranges
-            .iter()
-            .map(|&(first, last)| match last - first {
-                0 => name(first).to_owned(),
-                _ => format!("{}-{}", name(first), name(last)),
-            })
-            .collect();
-        let clock = |minutes: u16| format!("{:02}:{:02}", minutes / 60, minutes % 60);
-        write!(f, "{} {}-{}", ranges.join(","), clock(self.from), clock(self.to))
+        let ranges = ranges.iter().map(|&(first, last)| match last - first {
+            0 => name(first).to_owned(),
+            _ => format!("{}-{}", name(first), name(last)),
+        });
+        ranges.collect::<Vec<_>>().join(",")
     }
 }
 
@@ -266,7 +378,7 @@ mod tests {
 
     #[track_caller]
     fn check(zones: &[&str], hours: &str, now: &str, expected: &str) {
-        let said = match opening(zones, &hours.parse().unwrap(), time(now)) {
+        let said = match opening(zones, &hours.parse().unwrap(), &Holidays::none(), time(now)) {
             Opening::Open { until } => format!("open until {}", until.to_timestamp()),
             Opening::Opens(at) => format!("opens {}", at.to_timestamp()),
             Opening::Never => "never".to_owned(),
@@ -358,7 +470,10 @@ mod tests {
         check(&["Europe/Ljubljana", "Mars/Olympus"], USUAL, "2026-06-10T12:00:00Z", "never");
         check(&["Etc/Unknown"], USUAL, "2026-06-10T12:00:00Z", "never");
         check(&["europe/ljubljana"], USUAL, "2026-06-10T12:00:00Z", "open until 2026-06-10T17:50:00Z");
-        assert!(matches!(opening(&["UTC"], &Hours::DEFAULT, Time::from_millis(i64::MAX)), Opening::Never));
+        assert!(matches!(
+            opening(&["UTC"], &Hours::DEFAULT, &Holidays::none(), Time::from_millis(i64::MAX)),
+            Opening::Never
+        ));
     }
 
     #[test]
@@ -483,8 +598,8 @@ mod tests {
         #[test]
         fn text_never_panics(text in ".*", zone_name in ".*", now in any::<i64>()) {
             let _ = text.parse::<Hours>();
-            let _ = opening(&[zone_name], &Hours::DEFAULT, Time::from_millis(now));
-            let _ = opening(&["America/New_York", "Asia/Tokyo"], &Hours::DEFAULT, Time::from_millis(now));
+            let _ = opening(&[zone_name], &Hours::DEFAULT, &Holidays::none(), Time::from_millis(now));
+            let _ = opening(&["America/New_York", "Asia/Tokyo"], &Hours::DEFAULT, &Holidays::none(), Time::from_millis(now));
         }
     }
 }

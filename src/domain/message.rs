@@ -1,4 +1,4 @@
-//! A message: one text to one phone, at most once per (cart, step). Its state is derived from what happened to it, never
+//! A message: one text to one phone, at most once per (purpose, cart or other occasion, step). Its state is derived from what happened to it, never
 //! stored; each fact, once known, stays.
 
 use std::{fmt, str::FromStr, time::Duration};
@@ -31,6 +31,42 @@ impl FromStr for MessageRef {
     fn from_str(text: &str) -> Result<MessageRef, ()> {
         let (shop, message) = text.split_once('.').ok_or(())?;
         Ok(MessageRef { shop: shop.parse().map_err(|_| ())?, message: message.parse().map_err(|_| ())? })
+    }
+}
+
+/// What a text is for. Only reminders may earn credit, count as texts of a cart and are held by caps; the others are the
+/// service speaking for itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Purpose {
+    Reminder,
+    /// Asks a person to confirm that texts are wanted (double opt-in), for a cart.
+    Confirmation,
+    /// The one reminder of that request.
+    ConfirmationAgain,
+    /// Answers a reply: stopped, started, confirmed, help.
+    Answer,
+    /// The shopkeeper's own phone.
+    Test,
+}
+
+impl Purpose {
+    pub const ALL: [Purpose; 5] =
+        [Purpose::Reminder, Purpose::Confirmation, Purpose::ConfirmationAgain, Purpose::Answer, Purpose::Test];
+
+    pub fn name(self) -> &'static str {
+        match self {
+            Purpose::Reminder => "reminder",
+            Purpose::Confirmation => "confirmation",
+            Purpose::ConfirmationAgain => "confirmation_again",
+            Purpose::Answer => "answer",
+            Purpose::Test => "test",
+        }
+    }
+
+    /// Whether what it is about is a cart.
+    pub fn is_of_cart(self) -> bool {
+        matches!(self, Purpose::Reminder | Purpose::Confirmation | Purpose::ConfirmationAgain)
     }
 }
 

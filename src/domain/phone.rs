@@ -2,9 +2,14 @@
 //!
 //! Decides whether a number can be texted at all: it must be valid, belong to a country, and be a mobile, or one that may
 //! be (in North America the plan does not tell). Premium, toll-free, shared-cost, personal, VoIP and satellite numbers are
-//! refused: fake checkouts bring them to earn on every text. It never guesses a country nobody named.
+//! refused, each with its own reason: fake checkouts bring them to earn on every text. It never guesses a country nobody
+//! named. Numbers kept for films and tests are valid; [`Phone::is_for_tests`] knows them.
+
+mod fiction;
 
 use std::fmt;
+
+use serde::{Deserialize, Serialize};
 
 use rlibphonenumber::{PHONE_NUMBER_UTIL, PhoneNumber, PhoneNumberFormat, PhoneNumberType, Region};
 
@@ -13,14 +18,40 @@ use rlibphonenumber::{PHONE_NUMBER_UTIL, PhoneNumber, PhoneNumberFormat, PhoneNu
 pub struct Phone(String);
 
 /// Why a typed number cannot be texted.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, thiserror::Error)]
+#[serde(rename_all = "snake_case")]
 pub enum PhoneProblem {
     #[error("not a phone number")]
     NotANumber,
     #[error("no such number in any of the countries it could be of")]
     Invalid,
+    /// A landline, or of a kind the numbering plan does not tell.
     #[error("not a mobile number")]
     NotMobile,
+    #[error("a toll-free number, which takes no texts")]
+    TollFree,
+    #[error("a premium-rate number, which earns on every text")]
+    PremiumRate,
+    #[error("a shared-cost number, which may earn on a text")]
+    SharedCost,
+    #[error("an internet (VoIP) number, not a mobile number")]
+    Voip,
+    /// +44 70 and its like: forwarded for a charge.
+    #[error("a personal number, which is forwarded for a charge")]
+    Personal,
+    #[error("a pager")]
+    Pager,
+    /// A number for a whole company, or its voice mail.
+    #[error("a company's or a voice mail's number, not a person's")]
+    Company,
+    /// +870 Inmarsat, +881 Iridium and Globalstar.
+    #[error("a satellite number, which is dear to text")]
+    Satellite,
+    /// +882 and +883: networks of no country, many of them satellites and ships.
+    #[error("a number of an international network, which is dear to text")]
+    International,
+    #[error("a number of no country")]
+    NoCountry,
 }
 
 /// The longest way to write 15 digits with punctuation, generously.
@@ -43,8 +74,7 @@ impl Phone {
             // `00` is how most of the world dials abroad, and what people type where the shop's own country does not.
             .or_else(|| valid(&format!("+{}", typed.strip_prefix("00")?), None));
         match found {
-            Some(known) if can_be_texted(&known) => Ok(Phone(e164(&known))),
-            Some(_) => Err(PhoneProblem::NotMobile),
+            Some(known) => can_be_texted(&known).map(|()| Phone(e164(&known))),
             None => Err(PhoneProblem::Invalid),
         }
     }
@@ -74,6 +104,11 @@ impl Phone {
         country_of(&self.parsed()?).map(|region| region.to_string())
     }
 
+    /// Whether it is kept for films, examples and tests, or is one nobody has but everybody types.
+    pub fn is_for_tests(&self) -> bool {
+        fiction::is_for_tests(self.digits())
+    }
+
     /// The number as the numbering plan sees it; `None` when what was restored is no valid number.
     pub(super) fn parsed(&self) -> Option<PhoneNumber> {
         valid(&self.0, None)
@@ -101,9 +136,27 @@ fn country_of(number: &PhoneNumber) -> Option<Region> {
     PHONE_NUMBER_UTIL.get_region_for_number(number).filter(|region| *region != Region::World)
 }
 
-fn can_be_texted(number: &PhoneNumber) -> bool {
-    let kind = PHONE_NUMBER_UTIL.get_number_type(number);
-    matches!(kind, PhoneNumberType::Mobile | PhoneNumberType::FixedLineOrMobile) && country_of(number).is_some()
+/// An allow-list: a mobile, or what may be one. What is new to the numbering plan is refused until it is known.
+fn can_be_texted(number: &PhoneNumber) -> Result<(), PhoneProblem> {
+    // The calling codes tell first: the plan calls many a satellite phone a mobile (ITU-T E.164 annex).
+    match number.country_code {
+        870 | 881 => return Err(PhoneProblem::Satellite),
+        882 | 883 => return Err(PhoneProblem::International),
+        _ => {}
+    }
+    match PHONE_NUMBER_UTIL.get_number_type(number) {
+        PhoneNumberType::Mobile | PhoneNumberType::FixedLineOrMobile => {
+            country_of(number).map(|_| ()).ok_or(PhoneProblem::NoCountry)
+        }
+        PhoneNumberType::TollFree => Err(PhoneProblem::TollFree),
+        PhoneNumberType::PremiumRate => Err(PhoneProblem::PremiumRate),
+        PhoneNumberType::SharedCost => Err(PhoneProblem::SharedCost),
+        PhoneNumberType::VoIP => Err(PhoneProblem::Voip),
+        PhoneNumberType::PersonalNumber => Err(PhoneProblem::Personal),
+        PhoneNumberType::Pager => Err(PhoneProblem::Pager),
+        PhoneNumberType::UAN | PhoneNumberType::VoiceMail => Err(PhoneProblem::Company),
+        PhoneNumberType::FixedLine | PhoneNumberType::Unknown => Err(PhoneProblem::NotMobile),
+    }
 }
 
 fn e164(number: &PhoneNumber) -> String {
@@ -184,38 +237,45 @@ mod tests {
     }
 
     #[test]
-    fn numbers_that_earn_on_a_text_are_refused() {
-        for typed in [
-            "+1 800 234 5678",
-            "+1 900 234 5678",
-            "+1 500 234 5678",
-            "+44 70 1234 5678",
-            "+44 871 123 4567",
-            "+44 56 1234 5678",
-            "+44 20 7946 0018",
-            "+49 30 123456",
-            "+49 900 1 123456",
-            "+33 8 91 12 34 56",
+    fn numbers_that_earn_on_a_text_are_refused_each_with_its_reason() {
+        for (typed, problem) in [
+            ("+1 800 234 5678", PhoneProblem::TollFree),
+            ("+1 900 234 5678", PhoneProblem::PremiumRate),
+            ("+1 500 234 5678", PhoneProblem::Personal),
+            ("+44 70 1234 5678", PhoneProblem::Personal),
+            ("+44 871 123 4567", PhoneProblem::PremiumRate),
+            ("+44 845 464 1234", PhoneProblem::PremiumRate),
+            ("+49 180 1 123456", PhoneProblem::SharedCost),
+            ("+44 56 1234 5678", PhoneProblem::Voip),
+            ("+44 76 4012 3456", PhoneProblem::Pager),
+            ("+44 55 1234 5678", PhoneProblem::Company),
+            ("+44 20 7946 0018", PhoneProblem::NotMobile),
+            ("+49 30 123456", PhoneProblem::NotMobile),
+            ("+49 900 1 123456", PhoneProblem::PremiumRate),
+            ("+33 8 91 12 34 56", PhoneProblem::PremiumRate),
         ] {
-            check(typed, &["US"], Err(PhoneProblem::NotMobile));
+            check(typed, &["US"], Err(problem));
         }
         let example = |kind, region| PHONE_NUMBER_UTIL.get_example_number_for_type_and_region(region, kind);
+        let mut tried = 0;
         for region in PHONE_NUMBER_UTIL.get_supported_regions() {
-            for kind in [
-                PhoneNumberType::TollFree,
-                PhoneNumberType::PremiumRate,
-                PhoneNumberType::SharedCost,
-                PhoneNumberType::VoIP,
-                PhoneNumberType::PersonalNumber,
-                PhoneNumberType::Pager,
-                PhoneNumberType::UAN,
-                PhoneNumberType::VoiceMail,
+            for (kind, problem) in [
+                (PhoneNumberType::TollFree, PhoneProblem::TollFree),
+                (PhoneNumberType::PremiumRate, PhoneProblem::PremiumRate),
+                (PhoneNumberType::SharedCost, PhoneProblem::SharedCost),
+                (PhoneNumberType::VoIP, PhoneProblem::Voip),
+                (PhoneNumberType::PersonalNumber, PhoneProblem::Personal),
+                (PhoneNumberType::Pager, PhoneProblem::Pager),
+                (PhoneNumberType::UAN, PhoneProblem::Company),
+                (PhoneNumberType::VoiceMail, PhoneProblem::Company),
             ] {
                 if let Ok(number) = example(kind, region) {
-                    check(&e164(&number), &[], Err(PhoneProblem::NotMobile));
+                    check(&e164(&number), &[], Err(problem));
+                    tried += 1;
                 }
             }
         }
+        assert!(tried > 500, "{tried}");
     }
 
     #[test]
@@ -223,11 +283,24 @@ mod tests {
         let mut tried = Vec::new();
         for calling_code in PHONE_NUMBER_UTIL.get_supported_global_network_calling_codes() {
             let number = PHONE_NUMBER_UTIL.get_example_number_for_non_geo_entity(calling_code).unwrap();
-            check(&e164(&number), &["US"], Err(PhoneProblem::NotMobile));
-            tried.push(calling_code);
+            let problem = Phone::read(&e164(&number), &["US"]).unwrap_err();
+            tried.push((calling_code, problem));
         }
-        tried.sort_unstable();
-        assert_eq!(tried, [800, 808, 870, 878, 881, 882, 883, 888, 979]);
+        tried.sort_unstable_by_key(|&(code, _)| code);
+        assert_eq!(
+            tried,
+            [
+                (800, PhoneProblem::TollFree),
+                (808, PhoneProblem::SharedCost),
+                (870, PhoneProblem::Satellite),
+                (878, PhoneProblem::Voip),
+                (881, PhoneProblem::Satellite),
+                (882, PhoneProblem::International),
+                (883, PhoneProblem::International),
+                (888, PhoneProblem::Company),
+                (979, PhoneProblem::PremiumRate),
+            ]
+        );
     }
 
     #[test]

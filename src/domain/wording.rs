@@ -62,6 +62,15 @@ pub fn opt_out(language: Option<&str>, two_way: bool, url: &str) -> String {
     }
 }
 
+/// Asks to confirm that texts are wanted (double opt-in), the first time or `again`.
+pub fn confirmation(_language: Option<&str>, again: bool, shop: &str) -> String {
+    let again = if again { "once more: " } else { "" };
+    format!(
+        "{shop}: {again}Reply YES to get cart reminder texts. Msg frequency varies. Msg&data rates may apply. \
+         HELP for help, STOP to quit."
+    )
+}
+
 /// What stands in for a first name we do not know. Empty where the language has no such word; the texts then leave the
 /// name out.
 pub fn first_name_fallback(language: Option<&str>) -> &'static str {

@@ -101,6 +101,11 @@ impl Gateway for Kannel {
         Dispatch::Http(Request { private: true, ..request })
     }
 
+    fn sender_name(&self, settings: &Settings) -> Option<String> {
+        let sender = settings.get("from");
+        sender.contains(char::is_alphabetic).then(|| sender.to_owned())
+    }
+
     fn outcome(&self, answer: Result<&Response, &HttpError>) -> SendOutcome {
         match answer {
             Ok(answer) => judge(answer),

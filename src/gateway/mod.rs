@@ -63,9 +63,14 @@ pub trait Gateway: Send + Sync {
     /// Receipts and replies in a verified callback of this topic.
     fn read(&self, settings: &Settings, topic: &str, delivery: &Delivery) -> Result<Vec<GatewayEvent>, Unreadable>;
 
-    /// Whether a person can reply to the sender these settings name; an alphanumeric one hears nothing.
-    fn hears_replies(&self, _settings: &Settings) -> bool {
-        true
+    /// The sender these settings name, when it is a name and no number.
+    fn sender_name(&self, _settings: &Settings) -> Option<String> {
+        None
+    }
+
+    /// Whether a person can reply to the sender these settings name; a name hears nothing.
+    fn hears_replies(&self, settings: &Settings) -> bool {
+        self.sender_name(settings).is_none()
     }
 
     fn callback_answer(&self) -> CallbackAnswer {

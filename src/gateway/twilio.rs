@@ -100,6 +100,11 @@ impl Gateway for Twilio {
         Dispatch::Http(signed_in(settings, Request::form(messages(settings), form)))
     }
 
+    fn sender_name(&self, settings: &Settings) -> Option<String> {
+        let sender = settings.get("sender");
+        (!is_sid("MG", sender) && sender.contains(char::is_alphabetic)).then(|| sender.to_owned())
+    }
+
     fn outcome(&self, answer: Result<&Response, &HttpError>) -> SendOutcome {
         match answer {
             Ok(answer) => answer::outcome(answer),

@@ -64,9 +64,13 @@ async fn candidates(
     for (kind, value) in identity::names(tx, keys, Subject::Order(order.id)).await? {
         for cart in identity::carts(tx, keys, &value).await? {
             for message in store::message::of_cart(tx, keys, cart).await? {
-                let code_used = message.words.code.as_ref().is_some_and(|code| {
-                    latest.codes.iter().any(|used| used.eq_ignore_ascii_case(code)) && is_own_code(shop, code)
-                });
+                // A code other texts share proves nothing about one of them.
+                let code_used = message.words.own_code
+                    && message
+                        .words
+                        .code
+                        .as_ref()
+                        .is_some_and(|code| latest.codes.iter().any(|used| used.eq_ignore_ascii_case(code)));
                 let tie = if code_used { Tie::Code } else { tie(kind) };
                 strengthen(&mut ties, tie, message);
             }
@@ -106,7 +110,8 @@ async fn forgotten(tx: &mut Tx, keys: &ShopKeys, order: &Order) -> Result<Vec<(T
     let mut found = Vec::new();
     for known in before.considered {
         let Some(message) = store::message::get(tx, keys, known.message).await? else { continue };
-        let cart = store::cart::get(tx, keys, message.cart).await?;
+        let Some(cart) = message.cart() else { continue };
+        let cart = store::cart::get(tx, keys, cart).await?;
         if order_erased || cart.is_none_or(|cart| cart.erased_at.is_some()) {
             found.push((known.tie, message));
         }
@@ -121,11 +126,6 @@ fn tie(kind: Kind) -> Tie {
         Kind::Customer => Tie::Customer,
         Kind::Email => Tie::Email,
     }
-}
-
-/// A code every text shares proves nothing about one of them.
-fn is_own_code(shop: &Shop, code: &str) -> bool {
-    !code.eq_ignore_ascii_case(&shop.rules.discount_code)
 }
 
 fn strengthen(ties: &mut BTreeMap<MessageId, (Tie, Message)>, tie: Tie, message: Message) {

@@ -11,9 +11,16 @@ use crate::{
         id::{GatewayId, ShopId},
         money::Currency,
         rules::Rules,
+        seal::ShopKeys,
+        time::Time,
     },
     gateway, shop,
-    store::{self, Error, connection, gateway::Gateway, shop::NewShop},
+    store::{
+        self, Error, Tx, connection,
+        gateway::Gateway,
+        job,
+        shop::{NewShop, Shop},
+    },
     transact,
 };
 
@@ -130,13 +137,25 @@ pub async fn add_gateway(
 
 /// Changes a shop: rules by name, connector settings by name, and `name`, `country`, `currency`, `timezone`, `paused`.
 pub async fn change_shop(core: &Core, id: ShopId, changes: &BTreeMap<String, String>) -> Result<(), NotConnected> {
-    let mut read = core.db.read().await?;
-    let Some((mut shop, keys)) = core.shop(&mut read, id).await? else {
-        return Err(NotConnected::Wrong(vec![format!("shop: there is no shop {id}")]));
-    };
-    drop(read);
+    let done: Result<(), Vec<String>> = transact!(core.db, |tx| {
+        store::shop::take_turn(tx, id).await?;
+        match core.shop(tx, id).await? {
+            None => Err(vec![format!("shop: there is no shop {id}")]),
+            Some((shop, keys)) => change(core, tx, shop, &keys, changes).await?,
+        }
+    })?;
+    done.map_err(NotConnected::Wrong)
+}
+
+async fn change(
+    core: &Core,
+    tx: &mut Tx,
+    mut shop: Shop,
+    keys: &ShopKeys,
+    changes: &BTreeMap<String, String>,
+) -> Result<Result<(), Vec<String>>, Error> {
     let Some(kind) = shop::by_kind(&shop.kind) else {
-        return Err(NotConnected::Wrong(vec![format!("kind: no connector {}", shop.kind)]));
+        return Ok(Err(vec![format!("kind: no connector {}", shop.kind)]));
     };
     let mut problems = Vec::new();
     let now = core.now();
@@ -157,7 +176,7 @@ pub async fn change_shop(core: &Core, id: ShopId, changes: &BTreeMap<String, Str
             }
         }
     }
-    let (settings, rules) = sort_out(kind.spec(), &rest);
+    let (settings, changed) = sort_out(kind.spec(), &rest);
     let mut all: BTreeMap<String, String> =
         shop.settings.pairs().map(|(key, value)| (key.to_owned(), value.to_owned())).collect();
     all.extend(settings);
@@ -165,14 +184,49 @@ pub async fn change_shop(core: &Core, id: ShopId, changes: &BTreeMap<String, Str
         Ok(settings) => shop.settings = settings,
         Err(found) => problems.extend(found),
     }
-    if let Err(found) = shop.rules.set_all(pairs(&rules)) {
+    let mut rules = shop.rules.clone();
+    if let Err(found) = rules.set_all(pairs(&changed)) {
         problems.extend(found);
     }
     if !problems.is_empty() {
-        return Err(NotConnected::Wrong(problems));
+        return Ok(Err(problems));
     }
-    transact!(core.db, |tx| store::shop::save(tx, &keys, &shop).await?)?;
-    Ok(())
+    store::shop::save(tx, keys, &shop).await?;
+    if rules != shop.rules {
+        save_rules(tx, keys, &rules, now).await?;
+    }
+    Ok(Ok(()))
+}
+
+/// Saves rules as their next version, and has every cart that waits asked again: what held it may be gone. The caller
+/// holds the shop's turn and has checked the rules.
+pub(crate) async fn save_rules(tx: &mut Tx, keys: &ShopKeys, rules: &Rules, now: Time) -> Result<(), Error> {
+    store::rules::save(tx, keys, rules, now).await?;
+    job::hurry(tx, keys.shop(), job::Kind::Decide, now).await
+}
+
+/// Changes a shop's rules by this function, in its turn; every problem is told and nothing is saved then.
+pub async fn change_rules(
+    core: &Core,
+    id: ShopId,
+    change: impl Fn(&mut Rules, Time) -> Result<(), Vec<String>>,
+) -> Result<(), NotConnected> {
+    let now = core.now();
+    let done: Result<(), Vec<String>> = transact!(core.db, |tx| {
+        store::shop::take_turn(tx, id).await?;
+        match core.shop(tx, id).await? {
+            None => Err(vec![format!("shop: there is no shop {id}")]),
+            Some((shop, keys)) => {
+                let mut rules = shop.rules.clone();
+                let checked = change(&mut rules, now).and_then(|()| rules.check().map_err(|problem| vec![problem]));
+                if checked.is_ok() && rules != shop.rules {
+                    save_rules(tx, &keys, &rules, now).await?;
+                }
+                checked
+            }
+        }
+    })?;
+    done.map_err(NotConnected::Wrong)
 }
 
 /// A shop's or a gateway's webhook URL and steps, as they were when it was connected.
@@ -234,11 +288,7 @@ fn opaque_id() -> String {
 
 /// What was typed belongs to the connector where it has a field of that name, else to the shop's rules.
 fn sort_out(spec: &Spec, typed: &BTreeMap<String, String>) -> (BTreeMap<String, String>, BTreeMap<String, String>) {
-    let known = Rules::names();
-    typed.clone().into_iter().partition(|(key, _)| {
-        let is_rule = known.contains(key) || key.starts_with("texts.");
-        spec.field(key).is_some() || !is_rule
-    })
+    typed.clone().into_iter().partition(|(key, _)| spec.field(key).is_some() || !Rules::is_rule(key))
 }
 
 fn changed_rules(changes: &BTreeMap<String, String>, problems: &mut Vec<String>) -> Rules {

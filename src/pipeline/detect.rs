@@ -7,9 +7,12 @@ use super::{
 };
 use crate::{
     domain::{
-        consent::{Standing, standing},
+        cart::Cart,
+        consent::Ledger,
         decide::abandoned_at,
         id::CartId,
+        sequence::{CartTraits, Choice, choose},
+        time::Time,
     },
     store::{
         self, Error, Tx,
@@ -33,19 +36,36 @@ pub async fn detect(core: &Core, tx: &mut Tx, job: &Job) -> Result<(), Error> {
         return job::put_back(tx, job, at).await.map(|_| ());
     }
     cart.abandoned_at = Some(at);
+    cart.rules_version = shop.rules_version;
+    if let Choice::Chosen(sequence) = choose(&shop.rules.sequences, &traits(&cart, at)) {
+        cart.sequence.clone_from(&sequence.id);
+    }
     let phone = textable(&shop, &cart.latest.who, cart.latest.country.as_deref());
     store::cart::put(tx, &keys, &cart, phone.as_ref()).await?;
     if let Some(phone) = &phone {
         let index = store::consent::phone_index(&keys, phone);
         let (mut consents, outs) = store::consent::of_phone(tx, &keys, &index).await?;
         consents.extend(carried_consent(&shop, &cart, phone, &consents, &outs));
-        if matches!(standing(&consents, &outs), Standing::Consented(_)) {
+        if Ledger::of(consents, outs).grant().is_some() {
             store::cart::mark_reachable(tx, &keys, id, at).await?;
         }
     }
     dirty(tx, &shop, at, now).await?;
     job::schedule(tx, job.shop, job::Kind::Decide, id.get(), now).await?;
     done(tx, job).await
+}
+
+/// What of a cart matters to the choice.
+fn traits(cart: &Cart, abandoned_at: Time) -> CartTraits {
+    let latest = &cart.latest;
+    CartTraits {
+        country: latest.country.clone(),
+        language: latest.language.clone(),
+        total: latest.total,
+        item_titles: latest.items.iter().map(|item| item.title.clone()).collect(),
+        abandoned_at,
+        ..CartTraits::default()
+    }
 }
 
 async fn done(tx: &mut Tx, job: &Job) -> Result<(), Error> {

@@ -65,7 +65,8 @@ async fn way(
         return Ok(home());
     }
     let mut read = core.db.read().await?;
-    let cart = store::cart::get(&mut read, keys, message.cart).await?;
+    let Some(id) = message.cart() else { return Ok(home()) };
+    let cart = store::cart::get(&mut read, keys, id).await?;
     let Some(cart) = cart.filter(|cart| cart.is_open()) else { return Ok(home()) };
     let Some(url) = cart.latest.recovery_url.as_deref() else { return Ok(home()) };
     let hosts = kind.hosts(&shop.settings);
@@ -77,8 +78,7 @@ async fn way(
     } else {
         hosts.iter().map(String::as_str).collect()
     };
-    let code = Some(shop.rules.discount_code.as_str()).filter(|code| !code.is_empty());
-    let discount = code.and_then(|code| kind.discount_query(code));
+    let discount = message.words.code.as_deref().and_then(|code| kind.discount_query(code));
     let content = format!("step-{}", message.step);
     let tags = [
         ("utm_source", shop.rules.utm_source.as_str()),

@@ -209,7 +209,7 @@ pub(crate) async fn stop_cart(tx: &mut Tx, place: &Place<'_>, cart: CartId, why:
     let shop = place.shop.id;
     job::cancel(tx, shop, job::Kind::Detect, cart.get()).await?;
     job::cancel(tx, shop, job::Kind::Decide, cart.get()).await?;
-    for mut message in store::message::of_cart(tx, place.keys, cart).await? {
+    for mut message in store::message::about(tx, place.keys, cart.get()).await? {
         super::send::cancel_if_waiting(tx, place.keys, &mut message, why, place.now).await?;
     }
     Ok(())
@@ -344,7 +344,7 @@ pub(crate) fn carried_consent(
         ConsentState::Granted => given.proof.given_at.is_some() || !taken_back,
         // Said so that the cart's story tells why it waits for nothing.
         ConsentState::Pending => true,
-        ConsentState::Withdrawn | ConsentState::NotGiven => false,
+        ConsentState::Withdrawn | ConsentState::NotGiven | ConsentState::Restored => false,
     };
     (for_this_phone && told).then(|| Consent {
         state: given.state,

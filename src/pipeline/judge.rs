@@ -27,7 +27,8 @@ pub async fn judge(core: &Core, tx: &mut Tx, job: &Job) -> Result<(), Error> {
         && let Some(message) = store::message::get(tx, &keys, click.message).await?
     {
         judge_all(tx, &shop, &keys, &message, now).await?;
-        for (_, value) in identity::names(tx, &keys, Subject::Cart(message.cart)).await? {
+        let Some(cart) = message.cart() else { return job::finish(tx, job).await.map(|_| ()) };
+        for (_, value) in identity::names(tx, &keys, Subject::Cart(cart)).await? {
             for order in identity::orders(tx, &keys, &value).await? {
                 job::ensure(tx, shop.id, job::Kind::Attribute, order.get(), now).await?;
             }

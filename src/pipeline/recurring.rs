@@ -11,7 +11,6 @@ use crate::{
     clock,
     domain::{
         id::{CartId, ShopId},
-        retention::Retention,
         seal::ShopKeys,
         time::{DAY, MINUTE, Time},
     },
@@ -275,7 +274,7 @@ async fn retain(core: &Core, shop_id: ShopId) -> Result<(), Error> {
             break;
         }
     }
-    people::age::forget(core, shop_id, &Retention::default()).await
+    people::age::forget(core, shop_id).await
 }
 
 /// A shop's key is followed by a new one after this long; what the old one sealed and signed stays readable.

@@ -4,22 +4,28 @@
 
 use std::time::Duration;
 
-use super::{Core, decide, dirty, settle};
+use super::{
+    Core, decide, dirty,
+    facts::{Asking, Plan, ask},
+    notice, settle,
+};
 use crate::{
     domain::{
         consent::OptOut,
-        decide::{GateName, Verdict, expires_at},
-        id::{GatewayId, MessageId, ShopId},
-        message::{MessageState, Outgoing, RefusalClass, SendOutcome},
+        decide::{Verdict, expires_at},
+        id::{DecisionId, GatewayId, MessageId, ShopId},
+        message::{MessageState, Outgoing, Purpose, RefusalClass, SendOutcome},
         seal::ShopKeys,
         time::Time,
     },
     gateway::{self, Dispatch},
     store::{
         self, Error, Tx,
+        decision::Kept,
         gateway::Gateway,
         job::{self, Job},
         message::Message,
+        shop::Shop,
     },
     transact,
 };
@@ -53,19 +59,19 @@ async fn prepare(core: &Core, tx: &mut Tx, job: &Job) -> Result<Option<(Outgoing
         }
         _ => return finish(tx, job).await,
     }
-    let Some(cart) = store::cart::get(tx, &keys, message.cart).await? else { return finish(tx, job).await };
     let sender = decide::sender(core, tx, &shop).await?;
-    let asked = decide::ask(tx, core, &shop, &keys, &cart, message.step, &sender, Some(message.id)).await?;
-    match asked.decision.verdict {
+    let allowed = match message.purpose {
+        Purpose::Reminder => reminder(core, tx, &shop, &keys, &message, &sender).await?,
+        _ => notice::ask(core, tx, &shop, &keys, &message, &sender).await?,
+    };
+    match allowed.verdict {
         Verdict::Stop => {
-            let gate = asked.decision.reason();
-            let why = gate.map_or("", |gate| gate.why.as_str()).to_owned();
-            if gate.is_some_and(|gate| gate.gate == GateName::InTime) {
+            if allowed.late {
                 message.moments.expired_at = Some(now);
             } else {
                 message.moments.cancelled_at = Some(now);
             }
-            message.reason = why;
+            message.reason = allowed.why;
             store::message::save(tx, &keys, &message).await?;
             return finish(tx, job).await;
         }
@@ -78,13 +84,64 @@ async fn prepare(core: &Core, tx: &mut Tx, job: &Job) -> Result<Option<(Outgoing
     let Some(account) = sender else { return finish(tx, job).await };
     message.gateway_shop = account.shop;
     message.gateway = account.id;
-    message.expires_at = expires_at(&cart, &shop.rules, &asked.decision, now);
+    message.expires_at = allowed.expires_at;
     message.attempt = message.attempt.saturating_add(1);
     message.moments.sending_at = Some(now);
     message.sending_by = Some(job.claim.clone());
     store::message::save(tx, &keys, &message).await?;
     let callback = store::connection::of(tx, account.shop, Some(account.id)).await?;
     Ok(Some((outgoing(core, &message, callback.map(|found| found.public_id), now), account)))
+}
+
+/// Whether a queued text may leave now.
+pub(crate) struct Allowed {
+    pub verdict: Verdict,
+    /// When it is not a yes.
+    pub why: String,
+    /// Its own time was what ended it.
+    pub late: bool,
+    /// Until when the gateway may try.
+    pub expires_at: Time,
+}
+
+/// A text that leaves within this span of its decision leaves by that decision.
+const SAME_YES: Duration = Duration::from_secs(60);
+
+/// Every gate again, in the transaction that will note the intent.
+async fn reminder(
+    core: &Core,
+    tx: &mut Tx,
+    shop: &Shop,
+    keys: &ShopKeys,
+    message: &Message,
+    sender: &Option<Gateway>,
+) -> Result<Allowed, Error> {
+    let now = core.now();
+    let gone = |why: &str| Allowed { verdict: Verdict::Stop, why: why.into(), late: false, expires_at: now };
+    let Some(id) = message.cart() else { return Ok(gone("its cart is gone")) };
+    let Some(cart) = store::cart::get(tx, keys, id).await? else { return Ok(gone("its cart is gone")) };
+    let Some(plan) = Plan::of(tx, shop, keys, &cart).await? else { return Ok(gone("its sequence was removed")) };
+    let asking = Asking {
+        shop,
+        keys,
+        cart: &cart,
+        plan: &plan,
+        step: message.step,
+        sender,
+        sending: Some(message),
+        fresh: message.id,
+    };
+    let asked = ask(tx, core, &asking).await?;
+    let decision = asked.decision;
+    let why = decision.reason().map_or(String::new(), |gate| gate.why.clone());
+    let (late, expires_at) = (decision.ran_out_of_time(), expires_at(&decision, now));
+    let verdict = decision.verdict;
+    // A yes that had to wait is kept as it was when it left; one that left at once would only say the same again.
+    if verdict == Verdict::Pass && now.since(message.created_at) > SAME_YES {
+        let kept = Kept { cart: id, step: message.step, at: now, decision, made_of: asked.made_of };
+        store::decision::record(tx, keys, DecisionId::new(core.fresh_id()), &kept).await?;
+    }
+    Ok(Allowed { verdict, why, late, expires_at })
 }
 
 async fn finish<T>(tx: &mut Tx, job: &Job) -> Result<Option<T>, Error> {

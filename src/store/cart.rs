@@ -33,6 +33,8 @@ struct Row {
     bought_at: Option<i64>,
     deleted_at: Option<i64>,
     erased_at: Option<i64>,
+    sequence: String,
+    rules_version: i64,
 }
 
 impl Row {
@@ -48,6 +50,8 @@ impl Row {
             bought_at: maybe(self.bought_at),
             deleted_at: maybe(self.deleted_at),
             erased_at: maybe(self.erased_at),
+            sequence: self.sequence,
+            rules_version: self.rules_version.unsigned_abs(),
         })
     }
 }
@@ -56,7 +60,8 @@ pub async fn get(read: &mut Read, keys: &ShopKeys, id: CartId) -> Result<Option<
     let row = first!(
         read,
         Row,
-        "SELECT cart_id, started_at, updated_at, revision, detail, abandoned_at, bought_at, deleted_at, erased_at
+        "SELECT cart_id, started_at, updated_at, revision, detail, abandoned_at, bought_at, deleted_at, erased_at,
+                sequence, rules_version
          FROM cart WHERE shop_id = $1 AND cart_id = $2",
         of(keys),
         id.get()
@@ -68,7 +73,8 @@ pub async fn by_token(read: &mut Read, keys: &ShopKeys, name: &str) -> Result<Op
     let row = first!(
         read,
         Row,
-        "SELECT cart_id, started_at, updated_at, revision, detail, abandoned_at, bought_at, deleted_at, erased_at
+        "SELECT cart_id, started_at, updated_at, revision, detail, abandoned_at, bought_at, deleted_at, erased_at,
+                sequence, rules_version
          FROM cart WHERE shop_id = $1 AND token = $2",
         of(keys),
         token(keys, name)
@@ -83,13 +89,15 @@ pub async fn put(tx: &mut Tx, keys: &ShopKeys, cart: &Cart, phone: Option<&Phone
     run!(
         tx,
         "INSERT INTO cart (shop_id, cart_id, token, started_at, updated_at, revision, phone, country, currency,
-                           total_minor, detail, abandoned_at, bought_at, deleted_at, erased_at)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)
+                           total_minor, detail, abandoned_at, bought_at, deleted_at, erased_at, sequence,
+                           rules_version)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17)
          ON CONFLICT (shop_id, cart_id) DO UPDATE SET
              started_at = excluded.started_at, updated_at = excluded.updated_at, revision = excluded.revision,
              phone = excluded.phone, country = excluded.country, currency = excluded.currency,
              total_minor = excluded.total_minor, detail = excluded.detail, abandoned_at = excluded.abandoned_at,
-             bought_at = excluded.bought_at, deleted_at = excluded.deleted_at, erased_at = excluded.erased_at",
+             bought_at = excluded.bought_at, deleted_at = excluded.deleted_at, erased_at = excluded.erased_at,
+             sequence = excluded.sequence, rules_version = excluded.rules_version",
         of(keys),
         cart.id.get(),
         token(keys, &latest.token),
@@ -104,7 +112,9 @@ pub async fn put(tx: &mut Tx, keys: &ShopKeys, cart: &Cart, phone: Option<&Phone
         millis(cart.abandoned_at),
         millis(cart.bought_at),
         millis(cart.deleted_at),
-        millis(cart.erased_at)
+        millis(cart.erased_at),
+        cart.sequence.as_str(),
+        i64::try_from(cart.rules_version).unwrap_or(i64::MAX)
     )?;
     Ok(())
 }
@@ -184,33 +194,33 @@ macro_rules! filtered {
             Filter::Unreachable => filtered!(
                 @ $columns,
                 "abandoned_at IS NOT NULL AND reachable_at IS NULL AND NOT EXISTS (
-                     SELECT 1 FROM message WHERE message.shop_id = $1 AND message.cart_id = cart.cart_id
+                     SELECT 1 FROM message WHERE message.shop_id = $1 AND message.cart_id = cart.cart_id AND message.purpose = 'reminder'
                        AND message.accepted_at IS NOT NULL)",
                 $rest
             ),
             Filter::Reachable => filtered!(
                 @ $columns,
                 "(reachable_at IS NOT NULL OR EXISTS (
-                     SELECT 1 FROM message WHERE message.shop_id = $1 AND message.cart_id = cart.cart_id
+                     SELECT 1 FROM message WHERE message.shop_id = $1 AND message.cart_id = cart.cart_id AND message.purpose = 'reminder'
                        AND message.accepted_at IS NOT NULL))",
                 $rest
             ),
             Filter::Held => filtered!(
                 @ $columns,
                 "reachable_at IS NOT NULL AND NOT EXISTS (
-                     SELECT 1 FROM message WHERE message.shop_id = $1 AND message.cart_id = cart.cart_id
+                     SELECT 1 FROM message WHERE message.shop_id = $1 AND message.cart_id = cart.cart_id AND message.purpose = 'reminder'
                        AND message.accepted_at IS NOT NULL)",
                 $rest
             ),
             Filter::Texted => filtered!(
                 @ $columns,
-                "EXISTS (SELECT 1 FROM message WHERE message.shop_id = $1 AND message.cart_id = cart.cart_id
+                "EXISTS (SELECT 1 FROM message WHERE message.shop_id = $1 AND message.cart_id = cart.cart_id AND message.purpose = 'reminder'
                            AND message.accepted_at IS NOT NULL)",
                 $rest
             ),
             Filter::Delivered => filtered!(
                 @ $columns,
-                "EXISTS (SELECT 1 FROM message WHERE message.shop_id = $1 AND message.cart_id = cart.cart_id
+                "EXISTS (SELECT 1 FROM message WHERE message.shop_id = $1 AND message.cart_id = cart.cart_id AND message.purpose = 'reminder'
                            AND (message.delivered_at IS NOT NULL OR EXISTS (
                                SELECT 1 FROM click WHERE click.shop_id = $1 AND click.message_id = message.message_id
                                  AND click.verdict = 'human')))",
@@ -220,7 +230,7 @@ macro_rules! filtered {
                 @ $columns,
                 "EXISTS (SELECT 1 FROM message JOIN click
                            ON click.shop_id = $1 AND click.message_id = message.message_id AND click.verdict = 'human'
-                         WHERE message.shop_id = $1 AND message.cart_id = cart.cart_id)",
+                         WHERE message.shop_id = $1 AND message.cart_id = cart.cart_id AND message.purpose = 'reminder')",
                 $rest
             ),
             Filter::Recovered => concat!(
@@ -230,7 +240,7 @@ macro_rules! filtered {
                       SELECT 1 FROM message JOIN credit
                         ON credit.shop_id = $1 AND credit.message_id = message.message_id AND credit.class = 'credited'
                        AND credit.entry = 'order' AND credit.at >= $2 AND credit.at < $3
-                      WHERE message.shop_id = $1 AND message.cart_id = cart.cart_id) ",
+                      WHERE message.shop_id = $1 AND message.cart_id = cart.cart_id AND message.purpose = 'reminder') ",
                 $rest
             ),
             Filter::Bought => filtered!(
@@ -238,7 +248,7 @@ macro_rules! filtered {
                 "bought_at IS NOT NULL AND NOT EXISTS (
                      SELECT 1 FROM message JOIN credit
                        ON credit.shop_id = $1 AND credit.message_id = message.message_id AND credit.class = 'credited'
-                     WHERE message.shop_id = $1 AND message.cart_id = cart.cart_id)",
+                     WHERE message.shop_id = $1 AND message.cart_id = cart.cart_id AND message.purpose = 'reminder')",
                 $rest
             ),
             Filter::OptedOut => filtered!(
@@ -272,7 +282,8 @@ pub async fn list(
 ) -> Result<Vec<Cart>, Error> {
     let sql = filtered!(
         filter,
-        "cart_id, started_at, updated_at, revision, detail, abandoned_at, bought_at, deleted_at, erased_at",
+        "cart_id, started_at, updated_at, revision, detail, abandoned_at, bought_at, deleted_at, erased_at, sequence,
+         rules_version",
         "AND cart_id < $4 ORDER BY cart_id DESC LIMIT $5"
     );
     let rows = all!(read, Row, sql, of(keys), from.millis(), to.millis(), before.get(), i64::from(most))?;
@@ -306,13 +317,13 @@ pub async fn stages(read: &mut Read, keys: &ShopKeys, from: Time, to: Time) -> R
              SELECT currency, total_minor, CAST(CASE
                  WHEN EXISTS (SELECT 1 FROM message JOIN credit ON credit.shop_id = $1
                                 AND credit.message_id = message.message_id AND credit.class = 'credited'
-                              WHERE message.shop_id = $1 AND message.cart_id = cart.cart_id) THEN 5
+                              WHERE message.shop_id = $1 AND message.cart_id = cart.cart_id AND message.purpose = 'reminder') THEN 5
                  WHEN EXISTS (SELECT 1 FROM message JOIN click ON click.shop_id = $1
                                 AND click.message_id = message.message_id AND click.verdict = 'human'
-                              WHERE message.shop_id = $1 AND message.cart_id = cart.cart_id) THEN 4
-                 WHEN EXISTS (SELECT 1 FROM message WHERE message.shop_id = $1 AND message.cart_id = cart.cart_id
+                              WHERE message.shop_id = $1 AND message.cart_id = cart.cart_id AND message.purpose = 'reminder') THEN 4
+                 WHEN EXISTS (SELECT 1 FROM message WHERE message.shop_id = $1 AND message.cart_id = cart.cart_id AND message.purpose = 'reminder'
                                 AND message.delivered_at IS NOT NULL) THEN 3
-                 WHEN EXISTS (SELECT 1 FROM message WHERE message.shop_id = $1 AND message.cart_id = cart.cart_id
+                 WHEN EXISTS (SELECT 1 FROM message WHERE message.shop_id = $1 AND message.cart_id = cart.cart_id AND message.purpose = 'reminder'
                                 AND message.accepted_at IS NOT NULL) THEN 2
                  WHEN reachable_at IS NOT NULL THEN 1 ELSE 0 END AS BIGINT) AS stage
              FROM cart WHERE shop_id = $1 AND abandoned_at >= $2 AND abandoned_at < $3
@@ -337,7 +348,8 @@ pub async fn forgettable(read: &mut Read, keys: &ShopKeys, before: Time, most: u
     let rows = all!(
         read,
         Row,
-        "SELECT cart_id, started_at, updated_at, revision, detail, abandoned_at, bought_at, deleted_at, erased_at
+        "SELECT cart_id, started_at, updated_at, revision, detail, abandoned_at, bought_at, deleted_at, erased_at,
+                sequence, rules_version
          FROM cart WHERE shop_id = $1 AND cart_id < $2 AND updated_at < $3 AND erased_at IS NULL
          ORDER BY cart_id LIMIT $4",
         of(keys),

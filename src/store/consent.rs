@@ -30,6 +30,7 @@ fn state_name(state: ConsentState) -> &'static str {
         ConsentState::Pending => "pending",
         ConsentState::Withdrawn => "withdrawn",
         ConsentState::NotGiven => "not_given",
+        ConsentState::Restored => "restored",
     }
 }
 

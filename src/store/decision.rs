@@ -6,7 +6,7 @@ use super::{
     from_json, json, of, time,
 };
 use crate::domain::{
-    decide::{Decision, Verdict},
+    decide::{Decision, Facts, Verdict},
     id::{CartId, DecisionId},
     seal::ShopKeys,
     time::Time,
@@ -19,6 +19,17 @@ pub struct Kept {
     pub step: u32,
     pub at: Time,
     pub decision: Decision,
+    pub made_of: MadeOf,
+}
+
+/// What a decision was made of, so that it can be made again.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct MadeOf {
+    /// `None` for decisions made before facts were kept.
+    pub facts: Option<Facts>,
+    pub rules_version: u64,
+    /// The version of the law's data; "" before it was kept.
+    pub law: String,
 }
 
 pub async fn record(tx: &mut Tx, keys: &ShopKeys, id: DecisionId, kept: &Kept) -> Result<(), Error> {
@@ -29,8 +40,8 @@ pub async fn record(tx: &mut Tx, keys: &ShopKeys, id: DecisionId, kept: &Kept) -
     };
     run!(
         tx,
-        "INSERT INTO decision (shop_id, decision_id, cart_id, step, at, verdict, until, gates)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
+        "INSERT INTO decision (shop_id, decision_id, cart_id, step, at, verdict, until, gates, facts, rules_version, law)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)",
         of(keys),
         id.get(),
         kept.cart.get(),
@@ -38,7 +49,10 @@ pub async fn record(tx: &mut Tx, keys: &ShopKeys, id: DecisionId, kept: &Kept) -
         kept.at.millis(),
         verdict,
         until,
-        json(&kept.decision)?
+        json(&kept.decision)?,
+        kept.made_of.facts.as_ref().map_or(Ok(String::new()), json)?,
+        i64::try_from(kept.made_of.rules_version).unwrap_or(i64::MAX),
+        kept.made_of.law.as_str()
     )?;
     Ok(())
 }
@@ -47,18 +61,23 @@ pub async fn record(tx: &mut Tx, keys: &ShopKeys, id: DecisionId, kept: &Kept) -
 pub async fn of_cart(read: &mut Read, keys: &ShopKeys, cart: CartId) -> Result<Vec<Kept>, Error> {
     let rows = all!(
         read,
-        (i64, i64, String),
-        "SELECT step, at, gates FROM decision WHERE shop_id = $1 AND cart_id = $2 ORDER BY decision_id",
+        (i64, i64, String, String, i64, String),
+        "SELECT step, at, gates, facts, rules_version, law FROM decision WHERE shop_id = $1 AND cart_id = $2 ORDER BY decision_id",
         of(keys),
         cart.get()
     )?;
     rows.into_iter()
-        .map(|(step, at, gates)| {
+        .map(|(step, at, gates, facts, rules_version, law)| {
             Ok(Kept {
                 cart,
                 step: u32::try_from(step).unwrap_or(0),
                 at: time(at),
                 decision: from_json("decision", &gates)?,
+                made_of: MadeOf {
+                    facts: if facts.is_empty() { None } else { Some(from_json("facts", &facts)?) },
+                    rules_version: rules_version.unsigned_abs(),
+                    law,
+                },
             })
         })
         .collect()

@@ -112,6 +112,32 @@ pub async fn ensure(tx: &mut Tx, shop: ShopId, kind: Kind, subject: i64, due_at:
     Ok(())
 }
 
+/// Makes every job of this kind that waits due now: something changed that they waited for.
+pub async fn hurry(tx: &mut Tx, shop: ShopId, kind: Kind, now: Time) -> Result<(), Error> {
+    run!(
+        tx,
+        "UPDATE job SET due_at = $3 WHERE shop_id = $1 AND kind = $2 AND claimed_by IS NULL AND due_at > $3",
+        shop.get(),
+        kind.name(),
+        now.millis()
+    )?;
+    Ok(())
+}
+
+/// Makes this job due now, if it waits; one that does not exist stays so.
+pub async fn hurry_one(tx: &mut Tx, shop: ShopId, kind: Kind, subject: i64, now: Time) -> Result<(), Error> {
+    run!(
+        tx,
+        "UPDATE job SET due_at = $4
+         WHERE shop_id = $1 AND kind = $2 AND subject_id = $3 AND claimed_by IS NULL AND due_at > $4",
+        shop.get(),
+        kind.name(),
+        subject,
+        now.millis()
+    )?;
+    Ok(())
+}
+
 /// Removes it, whoever has it.
 pub async fn cancel(tx: &mut Tx, shop: ShopId, kind: Kind, subject: i64) -> Result<(), Error> {
     run!(tx, "DELETE FROM job WHERE shop_id = $1 AND kind = $2 AND subject_id = $3", shop.get(), kind.name(), subject)?;

@@ -1,4 +1,4 @@
-//! Messages: one row per (cart, step), ever. The words and the number lie sealed in `detail`.
+//! Messages: one row per (purpose, cart or other occasion, step), ever. The words and the number lie sealed in `detail`.
 
 use serde::{Deserialize, Serialize};
 
@@ -9,7 +9,7 @@ use super::{
 };
 use crate::domain::{
     id::{CartId, GatewayId, MessageId, ShopId},
-    message::{Cost, MessageRef, MessageState, Moments},
+    message::{Cost, MessageRef, MessageState, Moments, Purpose},
     money::Currency,
     phone::Phone,
     seal::{Place, ShopKeys},
@@ -22,7 +22,11 @@ use crate::domain::{
 pub struct Message {
     pub shop: ShopId,
     pub id: MessageId,
-    pub cart: CartId,
+    pub purpose: Purpose,
+    /// What it is about: a cart for every purpose that is one's, else a row of its own kind. Unique with purpose and step.
+    pub about: i64,
+    /// The sequence a reminder belongs to, "" for other texts; its step, 0 for other texts.
+    pub sequence: String,
     pub step: u32,
     /// The gateway it goes through: its tenant (the shop or the house) and its id.
     pub gateway_shop: ShopId,
@@ -49,6 +53,11 @@ impl Message {
         MessageRef { shop: self.shop, message: self.id }
     }
 
+    /// The cart it is about, if it is about one.
+    pub fn cart(&self) -> Option<CartId> {
+        self.purpose.is_of_cart().then(|| CartId::new(self.about))
+    }
+
     pub fn phone(&self) -> Phone {
         Phone::restored(self.words.phone.clone())
     }
@@ -62,8 +71,11 @@ pub struct Words {
     pub text: String,
     pub encoding: Encoding,
     pub language: Option<String>,
-    /// The code only this text carries, if any.
+    /// The discount code it names, if any.
     pub code: Option<String>,
+    /// Set when no other text carries that code: only then does its use prove anything.
+    #[serde(default)]
+    pub own_code: bool,
 }
 
 impl std::fmt::Debug for Words {
@@ -79,7 +91,9 @@ fn place(id: MessageId) -> Place {
 #[derive(sqlx::FromRow)]
 struct Row {
     message_id: i64,
+    purpose: String,
     cart_id: i64,
+    sequence: String,
     step: i64,
     gateway_shop: i64,
     gateway_id: i64,
@@ -111,7 +125,9 @@ impl Row {
         Ok(Message {
             shop: keys.shop(),
             id,
-            cart: CartId::new(self.cart_id),
+            purpose: super::word("purpose", &Purpose::ALL, Purpose::name, &self.purpose)?,
+            about: self.cart_id,
+            sequence: self.sequence,
             step: u32::try_from(self.step).unwrap_or(0),
             gateway_shop: ShopId::new(self.gateway_shop),
             gateway: GatewayId::new(self.gateway_id),
@@ -142,7 +158,7 @@ impl Row {
 macro_rules! select {
     ($($rest:expr),+) => {
         concat!(
-            "SELECT message_id, cart_id, step, gateway_shop, gateway_id, country, detail, segments, created_at,
+            "SELECT message_id, purpose, cart_id, sequence, step, gateway_shop, gateway_id, country, detail, segments, created_at,
                     expires_at, attempt, sending_at, sending_by, accepted_at, refused_at, unknown_at, delivered_at,
                     undelivered_at, cancelled_at, expired_at, reason, gateway_ref, cost_micros, cost_currency
              FROM message WHERE shop_id = $1 AND ",
@@ -151,16 +167,18 @@ macro_rules! select {
     };
 }
 
-/// Writes a new message. `Error::Duplicate` when its (cart, step) has one.
+/// Writes a new message. `Error::Duplicate` when its (purpose, about, step) has one.
 pub async fn create(tx: &mut Tx, keys: &ShopKeys, message: &Message) -> Result<(), Error> {
     run!(
         tx,
-        "INSERT INTO message (shop_id, message_id, cart_id, step, gateway_shop, gateway_id, phone, country, detail,
-                              segments, created_at, expires_at)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)",
+        "INSERT INTO message (shop_id, message_id, purpose, cart_id, sequence, step, gateway_shop, gateway_id, phone,
+                              country, detail, segments, created_at, expires_at)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)",
         of(keys),
         message.id.get(),
-        message.cart.get(),
+        message.purpose.name(),
+        message.about,
+        message.sequence.as_str(),
         i64::from(message.step),
         message.gateway_shop.get(),
         message.gateway.get(),
@@ -226,9 +244,15 @@ pub async fn get(read: &mut Read, keys: &ShopKeys, id: MessageId) -> Result<Opti
     row.map(|row| row.into_message(keys)).transpose()
 }
 
-/// All of a cart, by step.
+/// The reminders of a cart, by step: the texts that may earn credit.
 pub async fn of_cart(read: &mut Read, keys: &ShopKeys, cart: CartId) -> Result<Vec<Message>, Error> {
-    let rows = all!(read, Row, select!("cart_id = $2 ORDER BY step"), of(keys), cart.get())?;
+    let rows = all!(read, Row, select!("cart_id = $2 AND purpose = 'reminder' ORDER BY step"), of(keys), cart.get())?;
+    rows.into_iter().map(|row| row.into_message(keys)).collect()
+}
+
+/// Every text about a cart or another thing, whatever its purpose, in the order they were made.
+pub async fn about(read: &mut Read, keys: &ShopKeys, about: i64) -> Result<Vec<Message>, Error> {
+    let rows = all!(read, Row, select!("cart_id = $2 ORDER BY message_id"), of(keys), about)?;
     rows.into_iter().map(|row| row.into_message(keys)).collect()
 }
 

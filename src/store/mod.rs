@@ -18,6 +18,8 @@ pub mod db;
 pub mod migration;
 
 pub mod shop;
+pub mod rules;
+pub mod law;
 pub mod connection;
 pub mod gateway;
 pub mod node;

@@ -149,3 +149,33 @@ pub async fn consented(read: &mut Read, keys: &ShopKeys, before: Time, most: u32
 pub async fn forget_opt_outs(tx: &mut Tx, keys: &ShopKeys, before: Time) -> Result<u64, Error> {
     run!(tx, "DELETE FROM opt_out WHERE shop_id = $1 AND recorded_at < $2", of(keys), before.millis())
 }
+
+/// Keeps the SHA-256 of words that are about to be forgotten.
+pub async fn keep_digest(tx: &mut Tx, keys: &ShopKeys, message: MessageId, words: &[u8; 32]) -> Result<(), Error> {
+    run!(
+        tx,
+        "INSERT INTO message_digest (shop_id, message_id, digest) VALUES ($1, $2, $3)
+         ON CONFLICT (shop_id, message_id) DO NOTHING",
+        of(keys),
+        message.get(),
+        words.to_vec()
+    )?;
+    Ok(())
+}
+
+/// The SHA-256 of words that were forgotten by age.
+pub async fn digest_of(read: &mut Read, keys: &ShopKeys, message: MessageId) -> Result<Option<Vec<u8>>, Error> {
+    let row = first!(
+        read,
+        (Vec<u8>,),
+        "SELECT digest FROM message_digest WHERE shop_id = $1 AND message_id = $2",
+        of(keys),
+        message.get()
+    )?;
+    Ok(row.map(|(digest,)| digest))
+}
+
+pub async fn forget_digest(tx: &mut Tx, keys: &ShopKeys, message: MessageId) -> Result<(), Error> {
+    run!(tx, "DELETE FROM message_digest WHERE shop_id = $1 AND message_id = $2", of(keys), message.get())?;
+    Ok(())
+}

@@ -55,12 +55,12 @@ pub async fn recompute(tx: &mut Tx, shop: ShopId, day: i64, from: Time, to: Time
     count!(
         Metric::CartsTexted,
         "0, '', country, 0, CAST(COUNT(DISTINCT cart_id) AS BIGINT) FROM message",
-        "shop_id = $1 AND step = 1 AND accepted_at >= $4 AND accepted_at < $5 GROUP BY country"
+        "shop_id = $1 AND purpose = 'reminder' AND step = 1 AND accepted_at >= $4 AND accepted_at < $5 GROUP BY country"
     );
     count!(
         Metric::Texts,
         "step, '', country, gateway_id, CAST(COUNT(*) AS BIGINT) FROM message",
-        "shop_id = $1 AND accepted_at >= $4 AND accepted_at < $5 GROUP BY step, country, gateway_id"
+        "shop_id = $1 AND purpose = 'reminder' AND accepted_at >= $4 AND accepted_at < $5 GROUP BY step, country, gateway_id"
     );
     count!(
         Metric::Segments,
@@ -70,7 +70,7 @@ pub async fn recompute(tx: &mut Tx, shop: ShopId, day: i64, from: Time, to: Time
     count!(
         Metric::Delivered,
         "step, '', country, gateway_id, CAST(COUNT(*) AS BIGINT) FROM message",
-        "shop_id = $1 AND delivered_at >= $4 AND delivered_at < $5 GROUP BY step, country, gateway_id"
+        "shop_id = $1 AND purpose = 'reminder' AND delivered_at >= $4 AND delivered_at < $5 GROUP BY step, country, gateway_id"
     );
     count!(
         Metric::CostMicros,

@@ -8,7 +8,7 @@ use std::{
 use super::{
     Error, Read, Tx,
     db::{all, first, run},
-    from_json, json, maybe, time,
+    json, maybe, time,
 };
 use crate::domain::{
     connector::Settings,
@@ -32,6 +32,8 @@ pub struct Shop {
     pub zone: String,
     pub settings: Settings,
     pub rules: Rules,
+    /// 0 before the first change since versions are kept.
+    pub rules_version: u64,
     pub created_at: Time,
     pub paused_at: Option<Time>,
     pub uninstalled_at: Option<Time>,
@@ -211,6 +213,7 @@ pub async fn create(tx: &mut Tx, vault: &Vault, new: &NewShop, now: Time) -> Res
         json(&new.rules)?,
         now.millis()
     )?;
+    super::rules::save(tx, &keys, &new.rules, now).await?;
     Ok(id)
 }
 
@@ -224,6 +227,7 @@ struct Row {
     zone: String,
     settings: Vec<u8>,
     rules: String,
+    rules_version: i64,
     created_at: i64,
     paused_at: Option<i64>,
     uninstalled_at: Option<i64>,
@@ -236,7 +240,8 @@ impl Row {
         Ok(Shop {
             id,
             settings: keys.open_json(place(id), &self.settings)?,
-            rules: from_json("shop rules", &self.rules)?,
+            rules: Rules::restored(&self.rules).map_err(|why| Error::damaged("shop rules", why))?,
+            rules_version: self.rules_version.unsigned_abs(),
             currency: Currency::parse(&self.currency).map_err(|why| Error::damaged("currency", why))?,
             kind: self.kind,
             name: self.name,
@@ -259,8 +264,8 @@ pub async fn open(read: &mut Read, vault: &Vault, id: ShopId) -> Result<Option<(
     let row = first!(
         read,
         Row,
-        "SELECT shop_id, kind, name, country, currency, zone, settings, rules, created_at, paused_at, uninstalled_at,
-                erased_at
+        "SELECT shop_id, kind, name, country, currency, zone, settings, rules, rules_version, created_at, paused_at,
+                uninstalled_at, erased_at
          FROM shop WHERE shop_id = $1",
         id.get()
     )?;
@@ -278,8 +283,8 @@ pub async fn list(read: &mut Read, vault: &Vault) -> Result<Vec<Shop>, Error> {
     let rows = all!(
         read,
         Row,
-        "SELECT shop_id, kind, name, country, currency, zone, settings, rules, created_at, paused_at, uninstalled_at,
-                erased_at
+        "SELECT shop_id, kind, name, country, currency, zone, settings, rules, rules_version, created_at, paused_at,
+                uninstalled_at, erased_at
          FROM shop ORDER BY shop_id"
     )?;
     let mut shops = Vec::new();
@@ -296,12 +301,12 @@ pub async fn ids(read: &mut Read) -> Result<Vec<ShopId>, Error> {
     Ok(rows.into_iter().map(|(id,)| ShopId::new(id)).collect())
 }
 
-/// Saves what can be changed of a shop.
+/// Saves what can be changed of a shop besides its rules, which have versions (`store::rules`).
 pub async fn save(tx: &mut Tx, keys: &ShopKeys, shop: &Shop) -> Result<(), Error> {
     run!(
         tx,
-        "UPDATE shop SET name = $2, country = $3, currency = $4, zone = $5, settings = $6, rules = $7, paused_at = $8,
-                uninstalled_at = $9, erased_at = $10
+        "UPDATE shop SET name = $2, country = $3, currency = $4, zone = $5, settings = $6, paused_at = $7,
+                uninstalled_at = $8, erased_at = $9
          WHERE shop_id = $1",
         shop.id.get(),
         shop.name.as_str(),
@@ -309,7 +314,6 @@ pub async fn save(tx: &mut Tx, keys: &ShopKeys, shop: &Shop) -> Result<(), Error
         shop.currency.code(),
         shop.zone.as_str(),
         keys.seal_json(place(shop.id), &shop.settings)?,
-        json(&shop.rules)?,
         super::millis(shop.paused_at),
         super::millis(shop.uninstalled_at),
         super::millis(shop.erased_at)

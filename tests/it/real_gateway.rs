@@ -8,7 +8,7 @@ use cartback::{
     clock::{Clock, ManualClock},
     config::{Config, Database},
     domain::{
-        consent::{Standing, standing},
+        consent::Ledger,
         id::{GatewayId, ShopId},
         message::MessageState,
         money::Currency,
@@ -183,7 +183,7 @@ impl Story {
         let phone = Phone::read(SHOPPER, &[]).unwrap();
         let index = store::consent::phone_index(&keys, &phone);
         let (consents, outs) = store::consent::of_phone(&mut read, &keys, &index).await.unwrap();
-        matches!(standing(&consents, &outs), Standing::OptedOut(_)).then_some(())
+        Ledger::of(consents, outs).opted_out().map(|_| ())
     }
 }
 

@@ -147,6 +147,8 @@ async fn carts(read: &mut Read, keys: &ShopKeys, found: &Found) -> Result<Vec<Va
             "erased_at": told(cart.erased_at),
             "person": identity(&latest.who),
             "first_name": latest.first_name,
+            "tags": latest.tags,
+            "source": latest.source,
             "country": latest.country,
             "region": latest.region,
             "time_zone": latest.zone,
@@ -163,7 +165,14 @@ async fn carts(read: &mut Read, keys: &ShopKeys, found: &Found) -> Result<Vec<Va
 }
 
 pub(super) fn decision(kept: &decision::Kept) -> Value {
-    json!({ "step": kept.step, "at": kept.at.to_string(), "decision": kept.decision })
+    json!({
+        "step": kept.step,
+        "at": kept.at.to_string(),
+        "decision": kept.decision,
+        "facts": kept.made_of.facts,
+        "rules_version": kept.made_of.rules_version,
+        "law": kept.made_of.law,
+    })
 }
 
 pub(super) fn proof(proof: &crate::domain::event::ConsentProof) -> Value {
@@ -177,6 +186,14 @@ pub(super) fn proof(proof: &crate::domain::event::ConsentProof) -> Value {
         "language": proof.language,
         "ip": proof.ip,
         "agent": proof.agent,
+        "box_state": proof.box_state,
+        "reply": proof.reply.as_ref().map(|reply| json!({
+            "text": reply.text,
+            "received_at": reply.received_at.to_string(),
+            "gateway_reference": reply.gateway_ref,
+            "request": reply.request.map(MessageId::new),
+            "request_text": reply.request_text,
+        })),
     })
 }
 
@@ -217,14 +234,19 @@ async fn messages(read: &mut Read, core: &Core, keys: &ShopKeys, found: &Found) 
             .iter()
             .map(|click| json!({ "at": click.at.to_string(), "agent": click.opened.agent, "verdict": click.verdict }))
             .collect();
+        let digest = store::retention::digest_of(read, keys, id).await?;
         told_messages.push(json!({
             "id": id,
-            "cart": message.cart,
+            "purpose": message.purpose.name(),
+            "cart": message.cart(),
+            "sequence": message.sequence,
             "step": message.step,
             "to": message.words.phone,
             "country": message.country,
             "language": message.words.language,
             "text": without_keys(&message.words.text, &core.public_url),
+            // Of words that were forgotten by age.
+            "text_sha256": digest.map(|digest| data_encoding::HEXLOWER.encode(&digest)),
             "discount_code": message.words.code,
             "moments": moments(&message),
             "state": message.moments.state().name(),

@@ -5,7 +5,7 @@ use serde::Deserialize;
 
 use crate::{
     domain::{
-        consent::{Consent, OptOut, Standing, standing},
+        consent::{Consent, Ledger, OptOut},
         event::{ConsentProof, ConsentState, TypedPhone},
         id::ShopId,
         phone::Phone,
@@ -35,6 +35,8 @@ pub struct TypedConsent {
     pub url: Option<String>,
     pub ip: Option<String>,
     pub agent: Option<String>,
+    /// How the box stood before the person touched it: `unticked`, `ticked`.
+    pub box_state: Option<String>,
     /// `single_opt_in` or `confirmed_opt_in`.
     pub level: Option<String>,
     /// Which system says so.
@@ -85,6 +87,13 @@ fn within(name: &str, value: &Option<String>, most: usize) -> Result<Option<Stri
     }
 }
 
+/// The door a line came through stands before what it says of itself: a list must not pass for a shop's own record, whose
+/// word weighs more (`Consent::level`).
+fn named(door: &str, source: &Option<String>) -> Result<String, String> {
+    let told = within("source", source, SHORT_MAX)?;
+    Ok(told.map_or_else(|| door.to_owned(), |told| format!("{door}:{told}")))
+}
+
 /// Problems never quote what was typed: they are shown in places where a number must not be.
 fn phone(shop: &Shop, number: &str, country: &Option<String>) -> Result<Phone, String> {
     // Spreadsheets are told by an apostrophe that a `+` is no formula.
@@ -132,7 +141,7 @@ impl TypedConsent {
             return Err("ip: is not an IP address".into());
         }
         let proof = ConsentProof {
-            source: within("source", &self.source, SHORT_MAX)?.unwrap_or_else(|| source.to_owned()),
+            source: named(source, &self.source)?,
             level: level(&self.level)?,
             text: within("text", &self.text, LONG_MAX)?,
             version: within("version", &self.version, SHORT_MAX)?,
@@ -141,6 +150,8 @@ impl TypedConsent {
             language: within("language", &self.language, SHORT_MAX)?,
             ip,
             agent: within("agent", &self.agent, LONG_MAX)?,
+            box_state: within("box_state", &self.box_state, SHORT_MAX)?,
+            reply: None,
         };
         Ok(Statement::Consent(phone, Consent { state, at, proof }))
     }
@@ -150,8 +161,7 @@ impl TypedOptOut {
     pub fn read(&self, shop: &Shop, source: &str, now: Time) -> Result<Statement, String> {
         let phone = phone(shop, &self.phone, &self.country)?;
         let at = given(&self.at).map(|at| moment("at", at, now)).transpose()?;
-        let source = within("source", &self.source, SHORT_MAX)?.unwrap_or_else(|| source.to_owned());
-        Ok(Statement::OptOut(phone, at, source))
+        Ok(Statement::OptOut(phone, at, named(source, &self.source)?))
     }
 }
 
@@ -195,8 +205,8 @@ async fn take_batch(core: &Core, id: ShopId, batch: &[Statement]) -> Result<Opti
                         Statement::OptOut(phone, at, source) => {
                             let index = store::consent::phone_index(&keys, phone);
                             let (consents, outs) = store::consent::of_phone(tx, &keys, &index).await?;
-                            let is_out = matches!(standing(&consents, &outs), Standing::OptedOut(_));
                             let told = outs.iter().any(|out| Some(out.at) == *at && out.source == *source);
+                            let is_out = Ledger::of(consents, outs).opted_out().is_some();
                             let new = if at.is_none() { !is_out } else { !told };
                             if new {
                                 let entry = OptOut { at: at.unwrap_or(now), source: source.clone() };

@@ -98,7 +98,7 @@ pub(crate) async fn find(read: &mut Read, shop: &Shop, keys: &ShopKeys, who: &Id
     let mut references = BTreeSet::new();
     for &cart in &carts {
         people.extend(store::cart::get(read, keys, cart).await?.map(|cart| cart.latest.who));
-        for message in store::message::of_cart(read, keys, cart).await? {
+        for message in store::message::about(read, keys, cart.get()).await? {
             messages.insert(message.id);
             references.extend(message.gateway_ref);
         }

@@ -10,9 +10,10 @@ use sha2::{Digest, Sha256};
 use super::export::{consent as told_consent, decision, moments, money, opt_out, told, without_keys};
 use crate::{
     domain::{
-        consent::{Consent, OptOut, Standing, standing},
+        consent::{Consent, Ledger, OptOut},
         decide::Verdict,
         id::{MessageId, ShopId},
+        message::Purpose,
         time::Time,
     },
     gateway,
@@ -54,14 +55,24 @@ pub async fn proof(core: &Core, shop: ShopId, id: MessageId) -> Result<Option<Pr
     } else {
         (Vec::new(), Vec::new())
     };
-    let decisions = store::decision::of_cart(&mut read, &keys, message.cart).await?;
-    let cart = store::cart::get(&mut read, &keys, message.cart).await?;
+    let (mut decisions, mut cart) = (Vec::new(), None);
+    if let Some(about) = message.cart() {
+        decisions = store::decision::of_cart(&mut read, &keys, about).await?;
+        cart = store::cart::get(&mut read, &keys, about).await?;
+    }
     let clicks = store::click::of_message(&mut read, &keys, id).await?;
+    let digest = store::retention::digest_of(&mut read, &keys, id).await?;
+    let digest = digest.map(|digest| data_encoding::HEXLOWER.encode(&digest));
     let tenant = core.vault.keys(&mut read, message.gateway_shop).await?;
     let account = store::gateway::get(&mut read, &tenant, message.gateway).await?;
     drop(read);
-    let decisions: Vec<Kept> = decisions.into_iter().filter(|kept| kept.step == message.step).collect();
-    let facts = Facts { shop, message, account, consents, opt_outs, decisions };
+    // A request to confirm has no step: what was decided about the cart until it was made led to it.
+    let of_step = |kept: &Kept| match message.purpose {
+        Purpose::Reminder => kept.step == message.step,
+        _ => kept.at <= message.created_at,
+    };
+    let decisions: Vec<Kept> = decisions.into_iter().filter(of_step).collect();
+    let facts = Facts { shop, message, account, consents, opt_outs, decisions, digest };
     let cart = cart.map(|cart| {
         json!({
             "id": cart.id,
@@ -90,6 +101,8 @@ struct Facts {
     consents: Vec<Consent>,
     opt_outs: Vec<OptOut>,
     decisions: Vec<Kept>,
+    /// Of words that were forgotten by age.
+    digest: Option<String>,
 }
 
 impl Facts {
@@ -103,14 +116,19 @@ impl Facts {
         let at = self.at();
         let consents: Vec<Consent> = self.consents.iter().filter(|entry| entry.at <= at).cloned().collect();
         let outs: Vec<OptOut> = self.opt_outs.iter().filter(|entry| entry.at <= at).cloned().collect();
-        match standing(&consents, &outs) {
-            Standing::Consented(consent) => Some(consent),
-            _ => None,
-        }
+        let ledger = Ledger::of(consents, outs);
+        let out = ledger.opted_out();
+        ledger.grant().filter(|_| out.is_none()).cloned()
     }
 
     fn later_opt_outs(&self) -> impl Iterator<Item = &OptOut> {
         self.opt_outs.iter().filter(|entry| entry.at > self.at())
+    }
+
+    /// Of the exact words, also after they were forgotten by age.
+    fn text_sha256(&self) -> Option<String> {
+        let words = &self.message.words;
+        if words.text.is_empty() { self.digest.clone() } else { Some(hex(words.text.as_bytes())) }
     }
 
     /// Whom the phone shows it from; "" when the gateway's settings do not say.
@@ -139,12 +157,14 @@ impl Facts {
             "shop": { "id": self.shop.id, "name": self.shop.name, "country": self.shop.country },
             "message": {
                 "id": message.id,
+                "purpose": message.purpose.name(),
+                "sequence": message.sequence,
                 "step": message.step,
                 "to": message.words.phone,
                 "country": message.country,
                 "language": message.words.language,
                 "text": without_keys(text, public_url),
-                "text_sha256": (!text.is_empty()).then(|| hex(text.as_bytes())),
+                "text_sha256": self.text_sha256(),
                 "parts": message.segments,
                 "sender": self.sender(),
                 "gateway": self.account.as_ref().map(|account| json!({ "kind": account.kind, "name": account.name })),
@@ -186,12 +206,13 @@ impl Facts {
         let mut lines = vec![
             line("By", format!("{} (shop {})", self.shop.name, self.shop.id)),
             line("To", to),
+            line("What for", message.purpose.name().replace('_', " ")),
             line("Sender", self.sender()),
             line("Through", self.through()),
             line("Words", words),
         ];
-        if !text.is_empty() {
-            lines.push(line("SHA-256 of the exact words, links whole", hex(text.as_bytes())));
+        if let Some(digest) = self.text_sha256() {
+            lines.push(line("SHA-256 of the exact words, links whole", digest));
         }
         lines
     }
@@ -203,7 +224,7 @@ impl Facts {
         let proof = &consent.proof;
         let unknown = || "not recorded".to_owned();
         let or = |value: &Option<String>| value.clone().unwrap_or_else(unknown);
-        vec![
+        let mut lines = vec![
             line("Given", consent.at.to_string()),
             line("Words shown", or(&proof.text)),
             line("Version", or(&proof.version)),
@@ -212,14 +233,24 @@ impl Facts {
             line("IP address", or(&proof.ip)),
             line("Browser", or(&proof.agent)),
             line("Level", or(&proof.level)),
+            line("Box before it was touched", or(&proof.box_state)),
             line("Told by", proof.source.clone()),
-        ]
+        ];
+        if let Some(reply) = &proof.reply {
+            lines.push(line("Reply, word for word", reply.text.clone()));
+            lines.push(line("Reply received", reply.received_at.to_string()));
+        }
+        lines
     }
 
     fn gate_lines(&self) -> Vec<(String, String)> {
         let mut lines = Vec::new();
         for kept in &self.decisions {
             lines.push(line("Asked", kept.at.to_string()));
+            if !kept.made_of.law.is_empty() {
+                let (law, rules) = (&kept.made_of.law, kept.made_of.rules_version);
+                lines.push(line("Judged by", format!("law's data {law}, version {rules} of the shop's rules")));
+            }
             for gate in &kept.decision.gates {
                 let verdict = match gate.verdict {
                     Verdict::Pass => "passed".to_owned(),

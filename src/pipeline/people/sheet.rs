@@ -27,6 +27,7 @@ const CONSENTS: Columns = &[
     ("url", &["page", "pageurl", "sourceurl", "optinurl"]),
     ("ip", &["ipaddress", "optinip"]),
     ("agent", &["useragent", "browser"]),
+    ("box_state", &["box", "checkbox"]),
     ("language", &["lang", "locale"]),
     ("level", &["optinlevel"]),
     ("source", &["system", "origin"]),
@@ -121,6 +122,7 @@ pub fn consents(bytes: &[u8]) -> Result<Sheet<TypedConsent>, String> {
             url: take("url"),
             ip: take("ip"),
             agent: take("agent"),
+            box_state: take("box_state"),
             level: take("level"),
             source: take("source"),
         };

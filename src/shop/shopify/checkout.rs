@@ -6,7 +6,7 @@ use serde_json::Value;
 use super::{Event, address, consent_proof, consent_state, json, person};
 use crate::domain::{
     connector::Unreadable,
-    event::{CartUpdate, ConsentGiven, ConsentState, Item, ShopEvent},
+    event::{CartUpdate, ConsentGiven, ConsentState, Item, ShopEvent, TAGS_MOST},
     money::Currency,
 };
 
@@ -38,6 +38,9 @@ pub(super) fn read(it: &Event) -> Result<CartUpdate, Unreadable> {
         updated_at: it.updated_at(),
         completed_at: json::time(body, "completed_at"),
         channel: it.channel(true),
+        // Newer API versions leave a customer's tags out; then nothing is known of them.
+        tags: json::words_between_commas(body, "customer.tags", TAGS_MOST),
+        source: json::text(body, "source_name"),
         test: it.is_test(),
     })
 }
@@ -110,6 +113,17 @@ mod tests {
         assert_eq!((cart.items[0].title.as_str(), cart.items[0].price), ("Oak stool", minor("USD", 9_725)));
         assert_eq!((cart.channel, cart.test, cart.completed_at), (Channel::Web, false, None));
         assert_eq!(cart.who.customer.as_deref(), Some("723456789012345678"));
+    }
+
+    #[test]
+    fn tags_are_the_customers_and_the_source_is_the_channel() {
+        let tagged = cart(json!({ "customer": { "tags": "VIP, newsletter ,," }, "source_name": "instagram" }));
+        assert_eq!(
+            (tagged.tags, tagged.source.as_deref()),
+            (vec!["VIP".into(), "newsletter".into()], Some("instagram"))
+        );
+        let untold = cart(json!({ "customer": null, "source_name": null }));
+        assert_eq!((untold.tags, untold.source), (Vec::<String>::new(), None));
     }
 
     #[test]

@@ -181,6 +181,7 @@ async fn permissions(read: &mut Read, shop: &Shop, keys: &ShopKeys, cart: &Cart)
             ConsentState::Pending => (Tone::Live, "consent for SMS asked for"),
             ConsentState::Withdrawn => (Tone::Bad, "consent for SMS taken back"),
             ConsentState::NotGiven => (Tone::Quiet, "consent for SMS not given"),
+            ConsentState::Restored => (Tone::Good, "opt-out taken back by START"),
         };
         Entry::new(consent.at, tone, what).detail(format!("By {}", consent.proof.source))
     });

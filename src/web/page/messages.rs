@@ -8,7 +8,7 @@ use super::{ROWS, Visit, gateways, show};
 use crate::{
     domain::{
         id::{GatewayId, MessageId},
-        message::{Cost, MessageState},
+        message::{Cost, MessageState, Purpose},
     },
     store::{
         self,
@@ -80,14 +80,25 @@ fn row(message: &Message, names: &BTreeMap<GatewayId, String>) -> MessageRow {
     let masked = if message.words.phone.is_empty() { "erased".to_owned() } else { message.phone().masked() };
     MessageRow {
         id: message.id.to_string(),
-        cart_id: message.cart.to_string(),
+        cart_id: message.cart().map(|cart| cart.to_string()),
         to: if message.country.is_empty() { masked } else { format!("{masked}, {}", message.country) },
-        step: format!("Text {}", message.step),
+        step: step(message),
         gateway: names.get(&message.gateway).cloned().unwrap_or_default(),
         state: message.moments.state(),
         why: message.reason.clone(),
         parts: (message.segments > 0).then_some(u64::from(message.segments)),
         cost: message.cost,
         at: message.created_at,
+    }
+}
+
+/// What a text is for, in a word or two.
+fn step(message: &Message) -> String {
+    match message.purpose {
+        Purpose::Reminder => format!("Text {}", message.step),
+        Purpose::Confirmation => "Request to confirm".to_owned(),
+        Purpose::ConfirmationAgain => "Request, again".to_owned(),
+        Purpose::Answer => "Answer".to_owned(),
+        Purpose::Test => "Test".to_owned(),
     }
 }

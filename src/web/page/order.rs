@@ -67,7 +67,7 @@ async fn considered<'v>(
 }
 
 fn href(message: &Message) -> String {
-    format!("/carts/{}#{}", message.cart, message.id)
+    message.cart().map_or_else(String::new, |cart| format!("/carts/{cart}#{}", message.id))
 }
 
 fn candidate(each: &Considered, message: &Message) -> Candidate {
@@ -133,7 +133,7 @@ async fn cart_id(
     considered: &[(&Considered, Message)],
 ) -> Result<Option<String>, Error> {
     if let Some((_, message)) = considered.iter().find(|(each, _)| each.won).or(considered.first()) {
-        return Ok(Some(message.cart.to_string()));
+        return Ok(message.cart().map(|cart| cart.to_string()));
     }
     for (_, value) in identity::names(read, keys, Subject::Order(order)).await? {
         if let Some(cart) = identity::carts(read, keys, &value).await?.last() {

@@ -33,7 +33,8 @@ pub struct Messages {
 #[derive(Clone, Debug)]
 pub struct MessageRow {
     pub id: String,
-    pub cart_id: String,
+    /// The cart it is about, if it is about one.
+    pub cart_id: Option<String>,
     /// `…4455, SI`
     pub to: String,
     /// `Text 1 of “EU gentle”`
@@ -65,7 +66,9 @@ impl MessageRow {
 
     /// Its place in its cart's story.
     pub fn href(&self) -> String {
-        format!("/carts/{}#{}", self.cart_id, self.id)
+        self.cart_id
+            .as_ref()
+            .map_or_else(|| format!("/messages#{}", self.id), |cart| format!("/carts/{cart}#{}", self.id))
     }
 
     /// What never left costs nothing, however many parts it would have had.

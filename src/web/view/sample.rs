@@ -261,7 +261,7 @@ fn cart() -> Cart {
 pub fn messages() -> Messages {
     let row = |id: &str, to: &str, step: &str, state, why: &str, micros: Option<i64>, hours: u32| MessageRow {
         id: format!("msg_{id}"),
-        cart_id: "cart_01hxk3v9q2m7c".to_owned(),
+        cart_id: Some("cart_01hxk3v9q2m7c".to_owned()),
         to: to.to_owned(),
         step: step.to_owned(),
         gateway: "Twilio EU".to_owned(),

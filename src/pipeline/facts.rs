@@ -1,0 +1,319 @@
+//! Facts: everything one decision is made of, read in one transaction, and the words the text would have.
+
+use std::time::Duration;
+
+use super::{
+    Core, guard,
+    ingest::{carried_consent, read_phone, textable},
+};
+use crate::{
+    domain::{
+        cart::Cart,
+        consent::{Consent, ConsentFacts, Demand, Ledger, Level},
+        content::{ContentFacts, Expected},
+        decide::{CapFacts, CartFacts, Decision, Facts, GatewayFact, ServiceFacts, StepFacts, decide as judge},
+        id::MessageId,
+        law::{self, Whereabouts},
+        link::{self, Purpose},
+        message::{self, MessageRef, MessageState},
+        money::Money,
+        phone::{Phone, PhoneProblem},
+        seal::ShopKeys,
+        sequence::{Discount, Sequence},
+        sms,
+        template::{self, Merge},
+        time::{DAY, Time},
+        wording, zone,
+    },
+    gateway,
+    store::{
+        self, Error, Read,
+        decision::MadeOf,
+        gateway::Gateway,
+        message::{Message, Words},
+        shop::Shop,
+    },
+};
+
+/// The step of a cart that is asked for.
+pub(crate) struct Asking<'a> {
+    pub shop: &'a Shop,
+    pub keys: &'a ShopKeys,
+    pub cart: &'a Cart,
+    pub plan: &'a Plan,
+    pub step: u32,
+    pub sender: &'a Option<Gateway>,
+    /// The message being sent, which does not count against itself; `None` while the step is only being decided.
+    pub sending: Option<&'a Message>,
+    /// The message a yes would make.
+    pub fresh: MessageId,
+}
+
+/// The sequence a cart follows, as it was when the cart was abandoned.
+pub(crate) struct Plan {
+    pub sequence: Sequence,
+    /// Why nothing of it is sent any more.
+    pub left_out: Option<String>,
+}
+
+impl Plan {
+    /// `None` when the cart follows no sequence at all.
+    pub async fn of(read: &mut Read, shop: &Shop, keys: &ShopKeys, cart: &Cart) -> Result<Option<Plan>, Error> {
+        if cart.sequence.is_empty() && cart.rules_version > 0 {
+            return Ok(None);
+        }
+        let today = shop.rules.sequence(&cart.sequence);
+        let then = if cart.rules_version == shop.rules_version || cart.rules_version == 0 {
+            None
+        } else {
+            store::rules::get(read, keys, cart.rules_version).await?
+        };
+        let left_out = match today {
+            None => Some("its sequence was removed".to_owned()),
+            Some(sequence) if sequence.on_since.is_none() => Some("its sequence was switched off".to_owned()),
+            Some(_) => None,
+        };
+        let sequence = then.as_ref().and_then(|rules| rules.sequence(&cart.sequence)).or(today).cloned();
+        Ok(sequence.map(|sequence| Plan { sequence, left_out }))
+    }
+}
+
+/// A verdict with what it was made of.
+pub(crate) struct Asked {
+    pub decision: Decision,
+    pub made_of: MadeOf,
+    pub phone: Result<Phone, PhoneProblem>,
+    /// The consent the cart carries, if any.
+    pub carried: Option<Consent>,
+    /// The text a yes would send.
+    pub words: Option<Words>,
+}
+
+/// How far back texts to a phone count against caps.
+const CAPS_LOOK_BACK: Duration = Duration::from_secs(30 * 24 * 60 * 60);
+/// How far back requests to confirm matter.
+const REQUESTS_LOOK_BACK: Duration = Duration::from_secs(60 * 24 * 60 * 60);
+
+/// Loads the facts of one step and asks every gate.
+pub(crate) async fn ask(read: &mut Read, core: &Core, asking: &Asking<'_>) -> Result<Asked, Error> {
+    let now = core.now();
+    let Asking { shop, keys, cart, plan, step, .. } = *asking;
+    let latest = &cart.latest;
+    let country = latest.country.as_deref();
+    let phone = textable(shop, &latest.who, country).ok_or_else(|| why_not(shop, cart));
+    let number = match &phone {
+        Ok(phone) => Ok(phone.country().unwrap_or_default()),
+        Err(problem) => Err(problem.to_string()),
+    };
+    let whereabouts = Whereabouts {
+        phone_country: number.clone().unwrap_or_default(),
+        address_country: latest.country.clone(),
+        states: phone
+            .as_ref()
+            .map_or_else(|_| Vec::new(), |phone| zone::states(phone, country, latest.region.as_deref())),
+    };
+    let pack = law::current();
+    let binding = pack.binding(&whereabouts, now);
+    let deadline = cart.abandoned_at.map(|at| at + shop.rules.give_up_after().min(binding.give_up_after));
+    let mut ledger = Ledger::default();
+    let mut carried = None;
+    let mut to_phone = Vec::new();
+    let mut zones = zone::Zones::default();
+    if let Ok(phone) = &phone {
+        let index = store::consent::phone_index(keys, phone);
+        let (consents, outs) = store::consent::of_phone(read, keys, &index).await?;
+        carried = carried_consent(shop, cart, phone, &consents, &outs);
+        ledger = Ledger::of(consents.into_iter().chain(carried.clone()).collect(), outs);
+        zones = zone::candidates(phone, country, latest.region.as_deref(), latest.zone.as_deref());
+        to_phone = store::message::to_phone(read, keys, &index, now - REQUESTS_LOOK_BACK).await?;
+        to_phone.retain(|message| asking.sending.is_none_or(|this| this.id != message.id));
+        ledger.asked = asked_at(&to_phone);
+    }
+    let countries: Vec<&str> = binding.countries.iter().map(String::as_str).collect();
+    let level = match binding.consent {
+        law::Level::Single => Level::Single,
+        law::Level::Double => Level::Double,
+    };
+    let demand = Demand { level, soft_opt_in: binding.soft_opt_in };
+    let terms = shop.rules.consent.terms(&countries, demand, shop.rules.consent_months);
+    let consent = ConsentFacts::of(&ledger, &terms, deadline, now);
+    let of_cart = store::message::of_cart(read, keys, cart.id).await?;
+    let others = || of_cart.iter().filter(|message| asking.sending.is_none_or(|this| this.id != message.id));
+    let due_at = cart.abandoned_at.unwrap_or(now) + plan.sequence.step_after(step).unwrap_or_default();
+    let this_step = plan.sequence.step(step);
+    let service = service(asking);
+    let (words, content) = match &phone {
+        Ok(phone) => written(core, asking, phone, &service),
+        Err(_) => (None, None),
+    };
+    let facts = Facts {
+        zone: shop.zone.clone(),
+        shop_country: shop.country.clone(),
+        service,
+        number,
+        whereabouts,
+        zones,
+        consent,
+        cart: CartFacts {
+            abandoned_at: cart.abandoned_at,
+            active_at: cart.active_at(),
+            bought_at: cart.bought_at,
+            gone: cart.deleted_at.is_some() || cart.erased_at.is_some(),
+            recoverable: cart.is_recoverable(),
+            has_link: latest.recovery_url.is_some(),
+            pieces: (!latest.items.is_empty()).then(|| latest.items.iter().map(|item| u64::from(item.quantity)).sum()),
+        },
+        step: StepFacts {
+            sequence: plan.sequence.id.clone(),
+            number: step,
+            due_at,
+            deadline_at: this_step.and_then(|step| step.deadline()).map(|span| due_at + span),
+            closed: this_step.map(|step| step.closed).unwrap_or_default(),
+            left_out: plan.left_out.clone(),
+            made: others()
+                .find(|message| message.step == step)
+                .map(|message| message.moments.state().name().to_owned()),
+            discount: this_step.is_some_and(|step| step.discount.is_some()),
+        },
+        caps: CapFacts {
+            of_this_cart: count(others().filter(|message| message.moments.may_have_left())),
+            ..caps(&to_phone, asking.sending.is_none(), now)
+        },
+        risk: guard::facts(read, core, asking).await?,
+        content,
+        leaving: asking.sending.is_some(),
+    };
+    let decision = judge(&facts, &shop.rules, pack, now);
+    let made_of = MadeOf { facts: Some(facts), rules_version: shop.rules_version, law: pack.version().to_owned() };
+    Ok(Asked { decision, made_of, phone, carried, words })
+}
+
+fn count<'m>(messages: impl Iterator<Item = &'m Message>) -> u32 {
+    u32::try_from(messages.count()).unwrap_or(u32::MAX)
+}
+
+/// When requests to confirm left, or may have left; a queued one counts as of when it was made.
+fn asked_at(to_phone: &[Message]) -> Vec<Time> {
+    let request = |message: &&Message| {
+        matches!(message.purpose, message::Purpose::Confirmation | message::Purpose::ConfirmationAgain)
+            && (message.moments.may_have_left() || message.moments.state() == MessageState::Queued)
+    };
+    to_phone.iter().filter(request).map(|message| message.moments.sending_at.unwrap_or(message.created_at)).collect()
+}
+
+/// The texts that count against caps. While a step is only being decided, also those about to leave do; two that wait to
+/// be sent do not hold each other up: the first to go does.
+fn caps(to_phone: &[Message], deciding: bool, now: Time) -> CapFacts {
+    let counts = |message: &&Message| {
+        message.moments.may_have_left() || deciding && message.moments.state() == MessageState::Queued
+    };
+    let at = |message: &Message| message.moments.sending_at.unwrap_or(message.created_at);
+    let mut reminders: Vec<Time> = to_phone
+        .iter()
+        .filter(|message| message.purpose == message::Purpose::Reminder)
+        .filter(counts)
+        .map(at)
+        .filter(|&at| at + CAPS_LOOK_BACK > now)
+        .collect();
+    let mut texts: Vec<Time> = to_phone
+        .iter()
+        .filter(|message| !matches!(message.purpose, message::Purpose::Answer | message::Purpose::Test))
+        .filter(counts)
+        .map(at)
+        .filter(|&at| at + DAY > now)
+        .collect();
+    reminders.sort_unstable_by(|a, b| b.cmp(a));
+    texts.sort_unstable_by(|a, b| b.cmp(a));
+    CapFacts { reminders, texts, ..CapFacts::default() }
+}
+
+fn service(asking: &Asking<'_>) -> ServiceFacts {
+    let Asking { shop, sender, .. } = *asking;
+    let kind = sender.as_ref().and_then(|sender| Some((gateway::by_kind(&sender.kind)?, &sender.settings)));
+    ServiceFacts {
+        stopped: shop.stopped().map(str::to_owned),
+        gateway: match sender {
+            None => GatewayFact::None,
+            Some(sender) if sender.paused_at.is_some() => GatewayFact::Paused,
+            Some(_) => GatewayFact::Ready,
+        },
+        two_way: kind.is_some_and(|(kind, settings)| kind.hears_replies(settings)),
+        alphanumeric: kind.and_then(|(kind, settings)| kind.sender_name(settings)),
+        short_code: Some(shop.rules.opt_out_short_code.clone()).filter(|code| !code.is_empty()),
+    }
+}
+
+/// The problem of the number the shop trusts most.
+fn why_not(shop: &Shop, cart: &Cart) -> PhoneProblem {
+    let typed = cart.latest.who.phones.first();
+    typed.map_or(PhoneProblem::NotANumber, |typed| {
+        read_phone(shop, typed, cart.latest.country.as_deref()).err().unwrap_or(PhoneProblem::NotANumber)
+    })
+}
+
+/// The text of a step and what it is like. What is being sent was written when it was queued; otherwise it is written now:
+/// the shop's own wording where it has one, and the ready-made one should that not render.
+fn written(
+    core: &Core,
+    asking: &Asking<'_>,
+    phone: &Phone,
+    service: &ServiceFacts,
+) -> (Option<Words>, Option<ContentFacts>) {
+    let Asking { shop, keys, cart, plan, step, .. } = *asking;
+    let latest = &cart.latest;
+    let id = asking.sending.map_or(asking.fresh, |message| message.id);
+    let reference = MessageRef { shop: shop.id, message: id };
+    let language = latest.language.as_deref();
+    let opt_out_url = format!("{}/o/{}", core.public_url, link::sign(keys, Purpose::OptOut, reference));
+    let opt_out = wording::opt_out(language, service.two_way, &opt_out_url);
+    let code = match plan.sequence.step(step).and_then(|step| step.discount.as_ref()) {
+        Some(Discount::Fixed(fixed)) => Some(fixed.code.clone()),
+        Some(Discount::Unique(_)) | None => None,
+    };
+    let merge = Merge {
+        first_name: latest.first_name.clone(),
+        shop: shop.name.clone(),
+        link: format!("{}/r/{}", core.public_url, link::sign(keys, Purpose::Restore, reference)),
+        opt_out,
+        total: latest.total.map(|total: Money| total.to_string()),
+        items: latest.items.first().map(|item| item.title.clone()),
+        item_count: latest.items.iter().map(|item| item.quantity).sum(),
+        code: code.clone(),
+    };
+    let expected =
+        Expected { shop: &shop.name, link: &merge.link, opt_out: &merge.opt_out, parts_most: shop.rules.parts_most };
+    let told = |content: ContentFacts| ContentFacts {
+        discount: code.is_some(),
+        language: language.unwrap_or("en").to_owned(),
+        ..content
+    };
+    if let Some(message) = asking.sending {
+        return (None, Some(told(ContentFacts::of(&message.words.text, expected))));
+    }
+    let text =
+        match plan.sequence.step(step).and_then(|step| step.text(language)).map(|own| template::render(own, &merge)) {
+            Some(Ok(text)) => Ok(text),
+            Some(Err(problem)) => {
+                tracing::warn!(shop = %shop.id, step, %problem, "the shop's wording does not render; using ours");
+                template::render(wording::text(language, step), &merge)
+            }
+            None => template::render(wording::text(language, step), &merge),
+        };
+    let text = match text {
+        Ok(text) => text,
+        Err(problem) => {
+            let content = ContentFacts { unwritten: Some(problem.to_string()), ..ContentFacts::default() };
+            return (None, Some(told(content)));
+        }
+    };
+    let content = told(ContentFacts::of(&text, expected));
+    let words = Words {
+        phone: phone.e164().to_owned(),
+        encoding: sms::segments(&text).encoding,
+        text,
+        language: latest.language.clone(),
+        code,
+        own_code: false,
+    };
+    (Some(words), Some(content))
+}

@@ -1,0 +1,49 @@
+//! Notice: the texts the service sends for itself (requests to confirm, answers, tests) are asked about once more before they
+//! leave. They skip what is only about reminders, never the opt-out ledger.
+
+use super::{Core, send::Allowed};
+use crate::{
+    domain::{
+        consent::Ledger,
+        decide::{ASK_AGAIN, Verdict},
+        message::Purpose,
+        seal::ShopKeys,
+    },
+    store::{self, Error, Tx, gateway::Gateway, message::Message, shop::Shop},
+};
+
+/// Whether this text may leave now.
+pub(crate) async fn ask(
+    core: &Core,
+    tx: &mut Tx,
+    shop: &Shop,
+    keys: &ShopKeys,
+    message: &Message,
+    sender: &Option<Gateway>,
+) -> Result<Allowed, Error> {
+    let now = core.now();
+    let expires_at = message.expires_at;
+    let stop = |why: &str, late| Allowed { verdict: Verdict::Stop, why: why.to_owned(), late, expires_at };
+    if now >= expires_at {
+        return Ok(stop("its time ended before it could leave", true));
+    }
+    if let Some(why) = shop.stopped() {
+        return Ok(stop(why, false));
+    }
+    if sender.as_ref().is_none_or(|sender| sender.paused_at.is_some()) {
+        let why = "no gateway can take it now".to_owned();
+        return Ok(Allowed { verdict: Verdict::Wait(now + ASK_AGAIN), why, late: false, expires_at });
+    }
+    let index = store::consent::phone_index(keys, &message.phone());
+    let (consents, outs) = store::consent::of_phone(tx, keys, &index).await?;
+    if message.purpose != Purpose::Answer && Ledger::of(consents, outs).opted_out().is_some() {
+        return Ok(stop("opted out", false));
+    }
+    if let Some(id) = message.cart() {
+        let cart = store::cart::get(tx, keys, id).await?;
+        if cart.is_none_or(|cart| !cart.is_open()) {
+            return Ok(stop("its cart is closed", false));
+        }
+    }
+    Ok(Allowed { verdict: Verdict::Pass, why: String::new(), late: false, expires_at })
+}
