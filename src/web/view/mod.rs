@@ -14,6 +14,7 @@
 //! | `/orders/{ord_…}` | [`order::Order`] | |
 //! | `/report` | [`report::Report`] | |
 //! | `/shops`, `/shops/{n}` | [`shop::Shops`], [`shop::Shop`] | |
+//! | `/law`, `/law/{FR or US-FL}` | [`law::Laws`], [`law::Law`] | |
 //! | `/gateways` | [`gateway::Gateways`] | `POST /gateways/{gw_…}/pause`, `…/resume` |
 //! | `/inbox` | [`inbox::Inbox`] | `verdict` = an [`inbox::Filter`], `after`; `POST /inbox/{dlv_…}/replay` |
 //! | `/sign-in`, `/sign-in/{token}` | [`sign_in::SignIn`] | `POST /sign-in/{token}`, `POST /sign-out` |
@@ -42,6 +43,7 @@ pub mod person;
 pub mod proof;
 pub mod order;
 pub mod report;
+pub mod law;
 pub mod shop;
 pub mod gateway;
 pub mod inbox;
@@ -95,6 +97,8 @@ pub enum Section {
     Shops,
     Gateways,
     Inbox,
+    /// Not in the navigation: the pages of shops lead there.
+    Law,
 }
 
 impl Section {
@@ -117,6 +121,7 @@ impl Section {
             Section::Shops => "Shops",
             Section::Gateways => "Gateways",
             Section::Inbox => "Inbox",
+            Section::Law => "Law",
         }
     }
 
@@ -129,6 +134,7 @@ impl Section {
             Section::Shops => "/shops",
             Section::Gateways => "/gateways",
             Section::Inbox => "/inbox",
+            Section::Law => "/law",
         }
     }
 
