@@ -91,6 +91,14 @@ fn within(name: &str, value: &Option<String>, most: usize) -> Result<Option<Stri
 /// word weighs more (`Consent::level`).
 fn named(door: &str, source: &Option<String>) -> Result<String, String> {
     let told = within("source", source, SHORT_MAX)?;
+    // It stands in the open, also after the person was erased.
+    let is_name = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_' | ':');
+    if told
+        .as_deref()
+        .is_some_and(|told| !told.chars().all(is_name) || told.chars().filter(char::is_ascii_digit).count() > 6)
+    {
+        return Err("source: must be a short name of letters, digits, dots and dashes".into());
+    }
     Ok(told.map_or_else(|| door.to_owned(), |told| format!("{door}:{told}")))
 }
 

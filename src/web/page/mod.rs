@@ -12,6 +12,7 @@ pub mod carts;
 pub mod cart;
 pub mod messages;
 pub mod person;
+pub mod texts;
 pub mod order;
 pub mod report;
 pub mod shops;
@@ -55,6 +56,14 @@ pub fn routes(config: &mut ServiceConfig) {
         .service(act("/person/export", web::post().to(person::export)))
         .service(act("/person/erase", web::post().to(person::erase)))
         .service(act("/person/{id}/answered", web::post().to(person::answered)))
+        .service(page("/texts", get().to(texts::get_all)))
+        .service(
+            web::resource("/texts/{sequence}/{step}")
+                .route(get().to(texts::get))
+                .route(web::post().to(texts::post))
+                .default_service(only("GET, HEAD, POST")),
+        )
+        .service(act("/texts/{sequence}/{step}/preview", web::post().to(texts::preview)))
         .service(page("/orders/{id}", get().to(order::get)))
         .service(page("/report", get().to(report::get)))
         .service(page("/shops", get().to(shops::get_all)))
@@ -173,6 +182,9 @@ fn notice(done: &str) -> Option<String> {
         "paused" => "The gateway is paused: texts wait for it.",
         "erased" => "The person is forgotten: what named them is gone, the figures stay.",
         "answered" => "The request is answered; whom it named is forgotten with it.",
+        "text_saved" => "Saved. Carts left from now on get these words.",
+        "text_ready" => "The ready-made words are back.",
+        "test_queued" => "The test is on its way; it is in Messages too.",
         "replayed" => "The delivery is being read again; its verdict follows within seconds.",
         _ => return None,
     };

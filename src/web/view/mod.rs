@@ -11,6 +11,8 @@
 //! | `/messages` | [`message::Messages`] | `state` = a `MessageState` name, `after` |
 //! | `/messages/{msg_…}/proof` | [`proof::ProofPage`], `…/proof.json` the same as JSON | |
 //! | `/person` | [`person::Person`] | `phone`, `email`, `customer`, `request` = a `req_…`, `cart`; `POST /person/export`, `…/erase`, `…/{req_…}/answered` |
+//! | `/texts` | [`texts::Texts`] | |
+//! | `/texts/{sequence}/{step}` | [`texts::Editor`] | `language` = a BCP 47 tag, "" for every other; `POST` with `act` = `save`, `preview`, `plain`, `ready`, `test`; `POST …/preview` answers the preview alone |
 //! | `/orders/{ord_…}` | [`order::Order`] | |
 //! | `/report` | [`report::Report`] | |
 //! | `/shops`, `/shops/{n}` | [`shop::Shops`], [`shop::Shop`] | |
@@ -41,6 +43,7 @@ pub mod cart;
 pub mod message;
 pub mod person;
 pub mod proof;
+pub mod texts;
 pub mod order;
 pub mod report;
 pub mod law;
@@ -93,6 +96,7 @@ pub enum Section {
     Overview,
     Carts,
     Messages,
+    Texts,
     Report,
     Shops,
     Gateways,
@@ -102,10 +106,11 @@ pub enum Section {
 }
 
 impl Section {
-    pub const ALL: [Section; 7] = [
+    pub const ALL: [Section; 8] = [
         Section::Overview,
         Section::Carts,
         Section::Messages,
+        Section::Texts,
         Section::Report,
         Section::Shops,
         Section::Gateways,
@@ -117,6 +122,7 @@ impl Section {
             Section::Overview => "Overview",
             Section::Carts => "Carts",
             Section::Messages => "Messages",
+            Section::Texts => "Texts",
             Section::Report => "Report",
             Section::Shops => "Shops",
             Section::Gateways => "Gateways",
@@ -130,6 +136,7 @@ impl Section {
             Section::Overview => "/",
             Section::Carts => "/carts",
             Section::Messages => "/messages",
+            Section::Texts => "/texts",
             Section::Report => "/report",
             Section::Shops => "/shops",
             Section::Gateways => "/gateways",
