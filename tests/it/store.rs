@@ -12,7 +12,7 @@ use cartback::{
         consent::{Consent, OptOut},
         decide::{Decision, Gate, GateName, Verdict},
         event::{CartUpdate, Channel, ConsentProof, ConsentState, Identity, OrderUpdate, Refund},
-        id::{CartId, ClickId, DecisionId, DeliveryId, GatewayId, MessageId, OrderId, ShopId, UserId},
+        id::{CartId, ClickId, DecisionId, DeliveryId, GatewayId, MessageId, OrderId, RequestId, ShopId, UserId},
         message::{Cost, MessageState, Moments, Purpose},
         money::{Currency, Money},
         order::Order,
@@ -25,7 +25,8 @@ use cartback::{
     },
     store::{
         Db, Error, Tx, alarm, cart, click as clicks, connection, consent, credit, decision, erase, gateway, health,
-        identity, inbox, job, law, message, node, order, recurring, rollup, rules, shop, sweep, user,
+        identity, inbox, job, law, message, node, order, recurring, request, retention, rollup, rules, shop, sweep,
+        token, user,
     },
     transact,
 };
@@ -1028,6 +1029,129 @@ async fn alarms_recurring_work_and_sweeps() {
         assert_eq!(orphans, [(job::Kind::Ingest, id(5)), (job::Kind::Detect, id(6)), (job::Kind::Send, id(7))]);
         assert_eq!(sweep::orphans(read!(stage), shop, at(0), at(6)).await.unwrap().len(), 1);
         assert_eq!(sweep::orphans(read!(stage), shop, at(0) - DAY, at(0)).await.unwrap(), []);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn tokens() {
+    on_both(async |stage| {
+        let (shop, hash) = (stage.shop(), [3; 32]);
+        tx!(stage, |tx| token::create(tx, &hash, shop, "till", token::Scope::People, at(1)).await?);
+        let again: Result<(), Error> =
+            transact!(stage.db, |tx| token::create(tx, &[4; 32], shop, "till", token::Scope::Read, at(1)).await?);
+        assert!(matches!(again, Err(Error::Duplicate)), "{again:?}");
+        let found = token::find(read!(stage), &hash).await.unwrap().unwrap();
+        assert_eq!((found.shop, found.name.as_str(), found.scope), (shop, "till", token::Scope::People));
+        assert_eq!((found.created_at, found.used_at, found.revoked_at), (at(1), None, None));
+        assert!(token::find(read!(stage), &[4; 32]).await.unwrap().is_none());
+        tx!(stage, |tx| token::note_used(tx, &hash, at(2)).await?);
+        assert!(!tx!(stage, |tx| token::revoke(tx, ShopId::new(9), "till", at(3)).await?));
+        assert!(tx!(stage, |tx| token::revoke(tx, shop, "till", at(3)).await?));
+        assert!(!tx!(stage, |tx| token::revoke(tx, shop, "till", at(4)).await?));
+        let listed = token::list(read!(stage), shop).await.unwrap();
+        assert_eq!((listed[0].used_at, listed[0].revoked_at, listed.len()), (Some(at(2)), Some(at(3)), 1));
+        tx!(stage, |tx| token::create(tx, &[5; 32], shop, "bot", token::Scope::Read, at(5)).await?);
+        assert_eq!(tx!(stage, |tx| token::revoke_all(tx, shop, at(6)).await?), 1);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn data_requests() {
+    on_both(async |stage| {
+        let keys = &stage.keys;
+        let one = request::Request {
+            id: RequestId::new(1),
+            kind: request::Kind::Access,
+            source: "shop".into(),
+            at: at(1),
+            done_at: None,
+            outcome: String::new(),
+        };
+        let two = request::Request { id: RequestId::new(2), kind: request::Kind::Erasure, ..one.clone() };
+        tx!(stage, |tx| request::create(tx, keys, &one, &"maja").await?);
+        tx!(stage, |tx| request::create(tx, keys, &two, &"ana").await?);
+        assert_eq!(request::get(read!(stage), keys, one.id).await.unwrap(), Some(one.clone()));
+        assert_eq!(request::who::<String>(read!(stage), keys, one.id).await.unwrap().as_deref(), Some("maja"));
+        assert_eq!(request::list(read!(stage), keys, 9).await.unwrap(), [two.clone(), one.clone()]);
+        assert_eq!(request::naming(read!(stage), keys, request::Kind::Access).await.unwrap(), [one.id]);
+        tx!(stage, |tx| request::finish(tx, keys, one.id, at(3)).await?);
+        tx!(stage, |tx| request::finish(tx, keys, one.id, at(4)).await?);
+        assert_eq!(request::who::<String>(read!(stage), keys, one.id).await.unwrap(), None);
+        assert_eq!(request::naming(read!(stage), keys, request::Kind::Access).await.unwrap(), []);
+        assert_eq!(request::get(read!(stage), keys, one.id).await.unwrap().unwrap().done_at, Some(at(3)));
+        // What is not done is not forgotten.
+        assert_eq!(tx!(stage, |tx| request::prune(tx, keys, at(9)).await?), 1);
+        assert_eq!(request::list(read!(stage), keys, 9).await.unwrap(), [two]);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn forgetting_by_age() {
+    on_both(async |stage| {
+        let keys = &stage.keys;
+        let kind = retention::Kind::Words;
+        assert_eq!(retention::mark(read!(stage), keys, kind).await.unwrap(), 0);
+        tx!(stage, |tx| retention::set_mark(tx, keys, kind, 7).await?);
+        tx!(stage, |tx| retention::set_mark(tx, keys, kind, 5).await?);
+        assert_eq!(retention::mark(read!(stage), keys, kind).await.unwrap(), 7);
+        assert_eq!(retention::mark(read!(stage), keys, retention::Kind::Clicks).await.unwrap(), 0);
+        let id = |minute| retention::first_id(at(minute));
+        for minute in [1, 2, 3] {
+            let click = clicks::Click {
+                id: ClickId::new(id(minute)),
+                message: MessageId::new(1),
+                at: at(minute),
+                opened: Opened {
+                    method: click::Method::Get,
+                    agent: Some("a phone".into()),
+                    prefetch: false,
+                    at: at(minute),
+                },
+                verdict: String::new(),
+            };
+            tx!(stage, |tx| clicks::record(tx, keys, &click).await?);
+        }
+        let span = (id(1), id(3));
+        assert_eq!(retention::clicks(read!(stage), keys, span, 9).await.unwrap().len(), 2);
+        assert_eq!(retention::clicks(read!(stage), keys, span, 1).await.unwrap(), [ClickId::new(id(1))]);
+        assert_eq!(retention::messages(read!(stage), keys, span, 9).await.unwrap(), []);
+        for _ in 0..2 {
+            tx!(stage, |tx| clicks::forget_agent(tx, keys, ClickId::new(id(1))).await?);
+        }
+        let found = clicks::get(read!(stage), keys, ClickId::new(id(1))).await.unwrap().unwrap();
+        assert_eq!((found.opened.agent, found.opened.at, found.at), (None, at(1), at(1)));
+        assert_eq!(tx!(stage, |tx| retention::forget_decisions(tx, keys, at(9), 5).await?), 0);
+        assert_eq!(retention::orders(read!(stage), keys, at(9), 5).await.unwrap(), []);
+        // A number is forgotten when all that is known of it is old.
+        let consent = |minute| Consent {
+            state: ConsentState::Granted,
+            at: at(minute),
+            proof: ConsentProof { source: "shop".into(), ..ConsentProof::default() },
+        };
+        let old = async |before| retention::consented(read!(stage), keys, at(before), 9).await.unwrap();
+        tx!(stage, |tx| consent::record(tx, keys, &[1; 16], &consent(1), at(1)).await?);
+        tx!(stage, |tx| consent::record(tx, keys, &[2; 16], &consent(1), at(1)).await?);
+        tx!(stage, |tx| consent::record(tx, keys, &[2; 16], &consent(2), at(5)).await?);
+        tx!(stage, |tx| consent::record(tx, keys, &[3; 16], &consent(1), at(1)).await?);
+        let out = OptOut { at: at(2), source: "reply".into() };
+        tx!(stage, |tx| consent::opt_out(tx, keys, &[3; 16], &out, at(6)).await?);
+        assert_eq!(old(1).await, [[0; 16]; 0]);
+        assert_eq!(old(2).await, [[1; 16]]);
+        assert_eq!(old(6).await, [[1; 16], [2; 16]]);
+        assert_eq!(old(7).await, [[1; 16], [2; 16], [3; 16]]);
+        let first = (Time::FIRST, &[][..], "");
+        let lines = consent::opt_outs(read!(stage), keys, first, 9).await.unwrap();
+        assert_eq!(lines, [consent::Line { phone: [3; 16], entry: out, recorded_at: at(6) }]);
+        let after = (at(2), &[3; 16][..], "reply");
+        assert_eq!(consent::opt_outs(read!(stage), keys, after, 9).await.unwrap(), []);
+        assert_eq!(tx!(stage, |tx| retention::forget_opt_outs(tx, keys, at(6)).await?), 0);
+        assert_eq!(tx!(stage, |tx| retention::forget_opt_outs(tx, keys, at(7)).await?), 1);
+        tx!(stage, |tx| alarm::raise(tx, stage.shop(), "data_request", "7", "words", at(1)).await?);
+        assert_eq!(tx!(stage, |tx| alarm::forget(tx, keys, "data_request", "7").await?), 1);
+        assert!(stage.db.cut_log().await.unwrap());
     })
     .await;
 }

@@ -11,6 +11,7 @@ pub mod overview;
 pub mod carts;
 pub mod cart;
 pub mod messages;
+pub mod person;
 pub mod texts;
 pub mod order;
 pub mod report;
@@ -49,6 +50,12 @@ pub fn routes(config: &mut ServiceConfig) {
         .service(page("/carts", get().to(carts::get)))
         .service(page("/carts/{id}", get().to(cart::get)))
         .service(page("/messages", get().to(messages::get)))
+        .service(page("/messages/{id}/proof", get().to(person::proof)))
+        .service(page("/messages/{id}/proof.json", get().to(person::proof_json)))
+        .service(page("/person", get().to(person::get)))
+        .service(act("/person/export", web::post().to(person::export)))
+        .service(act("/person/erase", web::post().to(person::erase)))
+        .service(act("/person/{id}/answered", web::post().to(person::answered)))
         .service(page("/texts", get().to(texts::get_all)))
         .service(
             web::resource("/texts/{sequence}/{step}")
@@ -173,6 +180,8 @@ fn notice(done: &str) -> Option<String> {
     let said = match done {
         "resumed" => "The gateway sends again.",
         "paused" => "The gateway is paused: texts wait for it.",
+        "erased" => "The person is forgotten: what named them is gone, the figures stay.",
+        "answered" => "The request is answered; whom it named is forgotten with it.",
         "text_saved" => "Saved. Carts left from now on get these words.",
         "text_ready" => "The ready-made words are back.",
         "test_queued" => "The test is on its way; it is in Messages too.",

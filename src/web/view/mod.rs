@@ -9,6 +9,8 @@
 //! | `/carts` | [`cart::Carts`] | `state` = a [`cart::Filter`], `q` (a whole phone, e-mail, order number, customer or checkout id), `day`, `after` (cursor) |
 //! | `/carts/{cart_…}` | [`cart::Cart`] | `#msg_…` jumps to a text |
 //! | `/messages` | [`message::Messages`] | `state` = a `MessageState` name, `after` |
+//! | `/messages/{msg_…}/proof` | [`proof::ProofPage`], `…/proof.json` the same as JSON | |
+//! | `/person` | [`person::Person`] | `phone`, `email`, `customer`, `request` = a `req_…`, `cart`; `POST /person/export`, `…/erase`, `…/{req_…}/answered` |
 //! | `/texts` | [`texts::Texts`] | |
 //! | `/texts/{sequence}/{step}` | [`texts::Editor`] | `language` = a BCP 47 tag, "" for every other; `POST` with `act` = `save`, `preview`, `plain`, `ready`, `test`; `POST …/preview` answers the preview alone |
 //! | `/orders/{ord_…}` | [`order::Order`] | |
@@ -39,6 +41,8 @@ pub mod need;
 pub mod overview;
 pub mod cart;
 pub mod message;
+pub mod person;
+pub mod proof;
 pub mod texts;
 pub mod order;
 pub mod report;

@@ -28,6 +28,11 @@ pub enum Need {
     Unreadable {
         deliveries: u64,
     },
+    /// People who ask what is held about them, since the first of them did.
+    DataRequests {
+        people: u64,
+        since: Time,
+    },
     /// Carts wait, and nothing can text them.
     NoGateway {
         carts: u64,
@@ -58,6 +63,10 @@ impl Need {
             Need::Unreadable { deliveries } => {
                 format!("{} could not be read", format::number_of(*deliveries, "delivery", "deliveries"))
             }
+            Need::DataRequests { people, since } => {
+                let asks = format::agree(*people, "person", "people", "wait to be told what is held about them");
+                format!("{asks}, the first for {}: answer within 30 days", format::span(now.since(*since)))
+            }
             Need::NoGateway { carts } => {
                 format!("No gateway is connected: {} cannot be texted", format::number_of(*carts, "cart", "carts"))
             }
@@ -70,6 +79,7 @@ impl Need {
             Need::GatewayPaused { .. } | Need::NoGateway { .. } => "/gateways".to_owned(),
             Need::ShopQuiet { id, .. } | Need::BadSignatures { id, .. } => format!("/shops/{id}"),
             Need::Unreadable { .. } => "/inbox?verdict=unreadable".to_owned(),
+            Need::DataRequests { .. } => "/person".to_owned(),
         }
     }
 
@@ -79,6 +89,7 @@ impl Need {
             Need::GatewayPaused { .. } => "See how to resume",
             Need::ShopQuiet { .. } | Need::BadSignatures { .. } => "Check the connection",
             Need::Unreadable { .. } => "See why",
+            Need::DataRequests { .. } => "See who",
             Need::NoGateway { .. } => "Connect one",
         }
     }

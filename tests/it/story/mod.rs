@@ -16,6 +16,7 @@ mod credit;
 mod discount;
 mod tenants;
 mod privacy;
+mod people;
 mod inbox;
 mod recurring;
 mod shuffle;
