@@ -16,6 +16,7 @@ mod credit;
 mod tenants;
 mod privacy;
 mod people;
+mod erasure;
 mod inbox;
 mod recurring;
 mod shuffle;
