@@ -495,8 +495,9 @@ async fn leaves_no_trace(way: &str) {
             figures.iter().all(|figures| figures.contains("recovered 1") && figures.contains("gross 128.00")),
             "{figures:?}"
         );
-        // What is stored is sealed: nothing of it stands in the files as it is, ever.
-        assert_eq!(found("file", &files(app)), [""; 0]);
+        // What is stored is sealed: but for the names of browsers nothing of it stands in the files as it is, ever.
+        let plain: Vec<String> = found("file", &files(app)).into_iter().filter(|line| !line.contains(AGENT)).collect();
+        assert_eq!(plain, [""; 0]);
 
         let texts: Vec<_> = app.texts(&street.generic).await.into_iter().filter(|text| text.to == PHONE).collect();
         forget(app, &street, way).await;

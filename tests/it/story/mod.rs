@@ -17,6 +17,7 @@ mod tenants;
 mod privacy;
 mod people;
 mod erasure;
+mod age;
 mod inbox;
 mod recurring;
 mod shuffle;
