@@ -129,7 +129,6 @@ async fn blank_message(tx: &mut Tx, place: &Place<'_>, id: MessageId, trace: &Tr
     super::send::cancel_if_waiting(tx, place.keys, &mut message, "erased", place.now).await?;
     message.words.phone.clear();
     message.words.text.clear();
-    message.words.code = None;
     store::retention::forget_digest(tx, place.keys, id).await?;
     if trace.is_quoted_in(&message.reason) {
         message.reason = "erased".into();

@@ -240,6 +240,15 @@ async fn messages(read: &mut Read, core: &Core, keys: &ShopKeys, found: &Found) 
             .map(|click| json!({ "at": click.at.to_string(), "agent": click.opened.agent, "verdict": click.verdict }))
             .collect();
         let digest = store::retention::digest_of(read, keys, id).await?;
+        let discount = store::discount::of_message(read, keys, id).await?.map(|own| {
+            json!({
+                "code": own.code,
+                "made_at": told(own.made_at),
+                "expires_at": own.expires_at.to_string(),
+                "used_at": told(own.used_at),
+                "removed_at": told(own.removed_at),
+            })
+        });
         told_messages.push(json!({
             "id": id,
             "purpose": message.purpose.name(),
@@ -253,6 +262,7 @@ async fn messages(read: &mut Read, core: &Core, keys: &ShopKeys, found: &Found) 
             // Of words that were forgotten by age.
             "text_sha256": digest.map(|digest| data_encoding::HEXLOWER.encode(&digest)),
             "discount_code": message.words.code,
+            "discount": discount,
             "moments": moments(&message),
             "state": message.moments.state().name(),
             "reason": message.reason,

@@ -51,6 +51,8 @@ const TABLES: &[(&str, &str, &str)] = &[
     ("credit", "names nobody", "orders.credited_to"),
     ("data_request", "forgets who", "requests"),
     ("decision", "facts name nobody", "carts.decisions"),
+    ("discount", "names nobody", "messages.discount"),
+    ("discount_use", "names nobody", "-"),
     ("evidence", "names nobody", "-"),
     ("gateway", "names nobody", "-"),
     ("identity", "deleted", "-"),
