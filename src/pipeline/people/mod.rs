@@ -8,8 +8,11 @@ pub(crate) mod age;
 pub mod export;
 pub mod proof;
 pub mod import;
+mod late;
 pub mod sheet;
 pub mod token;
+
+pub(crate) use late::{Late, receipts as late_receipts};
 
 use std::collections::BTreeSet;
 

@@ -15,15 +15,20 @@ use cartback::{
         id::ShopId,
         seal::Place,
     },
-    pipeline::people::{self, export, import, proof, sheet},
+    pipeline::{
+        people::{self, export, import, proof, sheet},
+        receive::Answer,
+    },
     web::{State, metric},
 };
 use data_encoding::{BASE64_NOPAD, BASE64URL_NOPAD, HEXLOWER, HEXUPPER};
+use hmac::{Hmac, KeyInit, Mac};
 use serde_json::{Value, json};
+use sha1::Sha1;
 
 use super::bodies::with;
 use crate::{
-    app::{Account, App, Home, PHONE_AGENT, Shopkeeper, minutes, on_both},
+    app::{Account, App, Home, PHONE_AGENT, Shopkeeper, TWILIO_TOKEN, minutes, on_both},
     outside::Ends,
     sql,
 };
@@ -305,6 +310,22 @@ fn person() -> Identity {
 /// Another person of the same shops, who must stay.
 const OTHER: &str = "+38640555199";
 
+/// Twilio reports, naming the number, and signs as it does: the URL and the sorted fields.
+async fn twilio_receipt(app: &App, account: &Account, reference: &str) {
+    let query = format!("?ref={reference}");
+    let signed = format!(
+        "https://cb.example/hook/sms/{}{query}From+12125550100MessageSidSM1MessageStatusdeliveredTo{PHONE}",
+        account.path
+    );
+    let mac = Hmac::<Sha1>::new_from_slice(TWILIO_TOKEN.as_bytes()).unwrap().chain_update(signed.as_bytes());
+    let signature = data_encoding::BASE64.encode(&mac.finalize().into_bytes());
+    let body = "From=%2B12125550100&MessageSid=SM1&MessageStatus=delivered&To=%2B38640777123";
+    let headers = [("content-type", "application/x-www-form-urlencoded"), ("x-twilio-signature", signature.as_str())];
+    let answer = app.call_back(account, &query, &headers, body).await;
+    assert!(matches!(answer, Answer::Taken { .. }), "{answer:?}");
+    app.settle().await;
+}
+
 /// Shops of every kind with a person's life in each.
 struct Street {
     generic: Shopkeeper,
@@ -384,14 +405,7 @@ impl Street {
             let text =
                 texts.iter().find(|text| text.to == PHONE).unwrap_or_else(|| panic!("no text in shop {}", shop.id));
             match account.kind.as_str() {
-                "twilio" => {
-                    let body = format!(
-                        "MessageSid=SM1&MessageStatus=delivered&To={}&From=%2B12125550100",
-                        PHONE.replace('+', "%2B")
-                    );
-                    let _ = app.call_back(account, &format!("?ref={}.{}", text.shop, text.id), &[], &body).await;
-                    app.settle().await;
-                }
+                "twilio" => twilio_receipt(app, account, &format!("{}.{}", text.shop, text.id)).await,
                 _ => app.receipt(account, text, "delivered").await,
             }
             app.open(&text.token('r'), &format!("{PHONE_AGENT} {AGENT}")).await;
@@ -435,6 +449,23 @@ impl Street {
         let out = import::TypedOptOut { phone: TYPED.into(), ..Default::default() };
         let statement = out.read(&opened, "api", app.now()).unwrap();
         import::take(&app.core, self.shopify.id, &[statement]).await.unwrap();
+        app.settle().await;
+    }
+}
+
+impl Street {
+    /// What was on its way when they were forgotten.
+    async fn late(&self, app: &App) {
+        let person = json!({ "email": EMAIL, "phone": PHONE, "customer_id": CUSTOMER.to_string(), "first_name": "Zofijana",
+                             "placed_at": app.ago(minutes(60 * 27)), "refunds": [{ "id": "r1", "amount": "28.00", "at": app.iso() }] });
+        app.generic(&self.generic, "checkout.updated", app.checkout("c1", person.clone())).await;
+        app.generic(&self.generic, "order.upserted", app.order("1", "c1", person)).await;
+        let (_, keys) = app.shop(self.shopify.id).await;
+        let newest = cartback::domain::id::MessageId::new(i64::MAX);
+        let all = cartback::store::message::list(&mut app.read().await, &keys, None, newest, 9).await.unwrap();
+        for text in all {
+            twilio_receipt(app, &self.twilio, &format!("{}.{}", text.shop, text.id)).await;
+        }
         app.settle().await;
     }
 }
@@ -503,6 +534,7 @@ async fn leaves_no_trace(way: &str) {
 
         let texts: Vec<_> = app.texts(&street.generic).await.into_iter().filter(|text| text.to == PHONE).collect();
         forget(app, &street, way).await;
+        street.late(app).await;
 
         let mut left = found("row", rows(app).await.as_bytes());
         left.extend(found("file", &files(app)));
@@ -573,6 +605,47 @@ async fn nothing_is_left_of_a_shop() {
         let mut left = found("row", rows(app).await.as_bytes());
         left.extend(found("file", &files(app)));
         assert_eq!(left, [""; 0]);
+    })
+    .await;
+}
+
+/// The sealed bytes about anybody, as they are stored.
+async fn sealed(app: &App) -> Vec<Vec<u8>> {
+    let mut all = Vec::new();
+    for (table, column) in [("cart", "detail"), ("message", "detail"), ("shop_order", "detail"), ("inbox", "body")] {
+        all.extend(sql::blobs(&app.core.db, &format!("SELECT {column} FROM {table} WHERE {column} IS NOT NULL")).await);
+    }
+    all
+}
+
+/// What a PostgreSQL database has on disk, without its log of changes, which turns over by itself.
+async fn pg_files(app: &App) -> Vec<u8> {
+    sql::run(app, "VACUUM FULL").await;
+    sql::run(app, "CHECKPOINT").await;
+    let text = "SELECT current_setting('data_directory') || '/base/' || CAST(oid AS TEXT) FROM pg_database
+                WHERE datname = current_database()";
+    let folder = sql::rows(&app.core.db, text).await.remove(0).remove(0);
+    let all = std::fs::read_dir(folder).unwrap();
+    all.flat_map(|file| std::fs::read(file.unwrap().path()).unwrap_or_default()).collect()
+}
+
+#[tokio::test]
+async fn vacuumed_postgresql_files_hold_no_sealed_byte_of_the_forgotten() {
+    on_both(async |app| {
+        if matches!(app.home, Home::Lite(_)) {
+            return;
+        }
+        let street = Street::lived(app).await;
+        let middle = |blob: &Vec<u8>| blob[blob.len() / 3..blob.len() / 3 + 24].to_vec();
+        let blobs: Vec<Vec<u8>> = sealed(app).await.iter().map(middle).collect();
+        let before = pg_files(app).await;
+        assert!(blobs.iter().all(|blob| memory_find(&before, blob)), "the search finds what is there");
+        forget(app, &street, "by every name").await;
+        let stays: BTreeSet<Vec<u8>> = sealed(app).await.iter().map(middle).collect();
+        let after = pg_files(app).await;
+        let left = blobs.iter().filter(|blob| !stays.contains(*blob) && memory_find(&after, blob)).count();
+        assert_eq!(left, 0);
+        assert!(stays.len() < blobs.len());
     })
     .await;
 }
