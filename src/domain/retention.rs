@@ -15,7 +15,7 @@ use super::time::{DAY, Time};
 #[serde(default, deny_unknown_fields)]
 pub struct Retention {
     /// Days after which a text's words are replaced by their SHA-256, which still proves what they were to whoever has
-    /// them: 7 to 730.
+    /// them; replies that nobody has to read any more go then too: 7 to 730.
     pub message_days: u32,
     /// Days after which an opening of a link forgets the name of the browser; that it happened, when, and whether a
     /// person did it stays for the figures: 1 to 730.

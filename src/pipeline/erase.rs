@@ -9,13 +9,13 @@ use super::{
 use crate::{
     domain::{
         event::{CartUpdate, Identity, OrderUpdate},
-        id::{CartId, MessageId, OrderId, RequestId, ShopId},
+        id::{CartId, MessageId, OrderId, RequestId},
         order::Order,
     },
     store::{
         self, Error, Tx,
         identity::{self, Subject},
-        job, request,
+        request,
     },
 };
 
@@ -129,7 +129,6 @@ async fn blank_message(tx: &mut Tx, place: &Place<'_>, id: MessageId, trace: &Tr
     super::send::cancel_if_waiting(tx, place.keys, &mut message, "erased", place.now).await?;
     message.words.phone.clear();
     message.words.text.clear();
-    message.words.code = None;
     store::retention::forget_digest(tx, place.keys, id).await?;
     if trace.is_quoted_in(&message.reason) {
         message.reason = "erased".into();
@@ -161,8 +160,8 @@ pub(crate) fn without_person(order: Order) -> Order {
 
 /// Erases a whole shop. Its settings row stays as the record that it was erased; its sums and opt-outs stay.
 pub(crate) async fn shop(tx: &mut Tx, place: &Place<'_>) -> Result<(), Error> {
-    let id: ShopId = place.shop.id;
-    store::erase::shop(tx, id).await?;
-    store::token::revoke_all(tx, id, place.now).await?;
-    job::schedule(tx, id, job::Kind::Scrub, 0, place.now).await
+    let trace = Trace::of_shop(store::erase::phones(tx, place.keys).await?);
+    store::erase::shop(tx, place.shop.id).await?;
+    store::token::revoke_all(tx, place.shop.id, place.now).await?;
+    people::record_erasure(tx, place, &trace, "shop", "the whole shop".into()).await.map(|_| ())
 }

@@ -51,9 +51,13 @@ pub async fn ingest(core: &Core, tx: &mut Tx, shop_id: ShopId, id: DeliveryId) -
         Err(problem) => return store::inbox::finish(tx, shop_id, id, 0, &problem, now).await,
     };
     let count = events.len() as u64;
+    let late = people::Late::of(&events);
     for event in events {
         let arrived_at = kept.delivery.received_at;
         apply(core, tx, &mut shop, &keys, event, (now, arrived_at)).await?;
+    }
+    if late.is_of_forgotten(tx, &keys).await? {
+        return store::inbox::forget(tx, shop_id, id).await;
     }
     store::inbox::finish(tx, shop_id, id, count, "", now).await
 }

@@ -59,6 +59,7 @@ async fn piece(tx: &mut Tx, place: &Place<'_>, kept: &Retention, now: Time) -> R
     for &message in &messages {
         forget_words(tx, place, message).await?;
     }
+    store::reply::forget_before(tx, keys, kept.words_before(now)).await?;
     if let Some(last) = messages.last() {
         aged::set_mark(tx, keys, aged::Kind::Words, last.get() + 1).await?;
     }

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use super::{Found, find};
 use crate::{
     domain::{
-        consent::{Consent, OptOut},
+        consent::{Consent, OptOut, OutProof},
         event::{Identity, ShopEvent},
         id::{CartId, MessageId, ShopId},
         message::Moments,
@@ -40,6 +40,8 @@ pub struct Export {
     /// The consent ledger of each of their numbers, with its proof.
     pub consents: Vec<Value>,
     pub opt_outs: Vec<Value>,
+    /// What they wrote to us.
+    pub replies: Vec<Value>,
     /// What shops and gateways sent about them, as it came.
     pub deliveries: Vec<Value>,
     pub requests: Vec<Value>,
@@ -53,6 +55,7 @@ impl Export {
             && self.messages.is_empty()
             && self.consents.is_empty()
             && self.opt_outs.is_empty()
+            && self.replies.is_empty()
             && self.deliveries.is_empty()
     }
 
@@ -79,6 +82,7 @@ impl Export {
             (self.messages.len(), "text", "texts"),
             (self.consents.len(), "consent", "consents"),
             (self.opt_outs.len(), "opt-out", "opt-outs"),
+            (self.replies.len(), "reply", "replies"),
             (self.deliveries.len(), "delivery", "deliveries"),
         ];
         named.map(|(count, one, many)| format!("{count} {}", if count == 1 { one } else { many })).join(", ")
@@ -106,6 +110,7 @@ pub async fn export(core: &Core, shop: ShopId, who: &Identity) -> Result<Option<
         messages: messages(&mut read, core, &keys, &found).await?,
         consents,
         opt_outs,
+        replies: replies(&mut read, &keys, &found).await?,
         deliveries: deliveries.iter().map(|kept| delivery(core, &shop, kept)).collect(),
         requests: requests(&mut read, &shop, &keys, &found).await?,
     }))
@@ -235,6 +240,15 @@ async fn messages(read: &mut Read, core: &Core, keys: &ShopKeys, found: &Found) 
             .map(|click| json!({ "at": click.at.to_string(), "agent": click.opened.agent, "verdict": click.verdict }))
             .collect();
         let digest = store::retention::digest_of(read, keys, id).await?;
+        let discount = store::discount::of_message(read, keys, id).await?.map(|own| {
+            json!({
+                "code": own.code,
+                "made_at": told(own.made_at),
+                "expires_at": own.expires_at.to_string(),
+                "used_at": told(own.used_at),
+                "removed_at": told(own.removed_at),
+            })
+        });
         told_messages.push(json!({
             "id": id,
             "purpose": message.purpose.name(),
@@ -248,6 +262,7 @@ async fn messages(read: &mut Read, core: &Core, keys: &ShopKeys, found: &Found) 
             // Of words that were forgotten by age.
             "text_sha256": digest.map(|digest| data_encoding::HEXLOWER.encode(&digest)),
             "discount_code": message.words.code,
+            "discount": discount,
             "moments": moments(&message),
             "state": message.moments.state().name(),
             "reason": message.reason,
@@ -303,14 +318,55 @@ pub(super) fn consent(entry: &Consent) -> Value {
     json!({ "state": entry.state, "at": entry.at.to_string(), "proof": proof(&entry.proof) })
 }
 
-pub(super) fn opt_out(entry: &OptOut) -> Value {
-    json!({ "at": entry.at.to_string(), "source": entry.source })
+/// An opt-out with what was heard, where it was a reply.
+pub(super) fn opt_out(entry: &OptOut, proof: Option<&OutProof>) -> Value {
+    let heard = proof.map(|proof| {
+        json!({
+            "text": proof.text,
+            "word": proof.word,
+            "language": proof.language,
+            "rule": proof.rule,
+            "sent_to": proof.sent_to,
+            "received_at": told(proof.received_at),
+            "applied_at": told(proof.applied_at),
+            "message": proof.message.map(MessageId::new),
+            "answer": proof.answer.map(MessageId::new),
+            "gateway_answered": proof.gateway_answered,
+            "code": proof.code,
+            "by": proof.by,
+            "note": proof.note,
+        })
+    });
+    json!({ "at": entry.at.to_string(), "source": entry.source, "proof": heard })
+}
+
+/// Replies of one number read at most.
+const REPLIES_MOST: u32 = 1000;
+
+async fn replies(read: &mut Read, keys: &ShopKeys, found: &Found) -> Result<Vec<Value>, Error> {
+    let mut told_replies = Vec::new();
+    for phone in found.trace.phones() {
+        for reply in store::reply::of_phone(read, keys, phone, REPLIES_MOST).await? {
+            told_replies.push(json!({
+                "id": reply.id,
+                "at": reply.at.to_string(),
+                "from": reply.words.from,
+                "to": reply.words.to,
+                "text": reply.words.text,
+                "heard": reply.words.heard,
+                "follows": reply.follows,
+                "settled_at": told(reply.settled.as_ref().map(|settled| settled.at)),
+            }));
+        }
+    }
+    Ok(told_replies)
 }
 
 async fn ledgers(read: &mut Read, keys: &ShopKeys, found: &Found) -> Result<(Vec<Value>, Vec<Value>), Error> {
     let (mut consents, mut opt_outs) = (Vec::new(), Vec::new());
     for phone in found.trace.phones() {
-        let (given, outs) = store::consent::of_phone(read, keys, phone).await?;
+        let (given, _) = store::consent::of_phone(read, keys, phone).await?;
+        let outs = store::consent::opt_outs_of(read, keys, phone).await?;
         // The ledgers hold a number's keyed hash only; it tells entries of two numbers apart.
         let number = data_encoding::HEXLOWER.encode(phone);
         let tagged = |mut entry: Value| {
@@ -320,7 +376,7 @@ async fn ledgers(read: &mut Read, keys: &ShopKeys, found: &Found) -> Result<(Vec
             entry
         };
         consents.extend(given.iter().map(consent).map(tagged));
-        opt_outs.extend(outs.iter().map(opt_out).map(tagged));
+        opt_outs.extend(outs.iter().map(|(out, proof)| opt_out(out, proof.as_ref())).map(tagged));
     }
     Ok((consents, opt_outs))
 }

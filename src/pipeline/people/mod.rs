@@ -8,8 +8,11 @@ pub(crate) mod age;
 pub mod export;
 pub mod proof;
 pub mod import;
+mod late;
 pub mod sheet;
 pub mod token;
+
+pub(crate) use late::{Late, receipts as late_receipts};
 
 use std::collections::BTreeSet;
 
@@ -51,8 +54,10 @@ pub(crate) struct Found {
 }
 
 /// What a delivery names them by. Kept sealed while deliveries are still to be searched.
-#[derive(Serialize, Deserialize)]
+#[derive(Default, Serialize, Deserialize)]
 pub(crate) struct Trace {
+    /// Whether all that is about the shop is theirs.
+    whole_shop: bool,
     pub names: BTreeSet<Name>,
     /// The shop's own ids of the orders.
     orders: BTreeSet<String>,
@@ -110,20 +115,25 @@ pub(crate) async fn find(read: &mut Read, shop: &Shop, keys: &ShopKeys, who: &Id
             order_ids.insert(order.latest.external_id);
         }
     }
-    // Texts to a number that was asked for itself, also those whose cart was forgotten long ago.
-    for (_, phone) in known.iter().filter(|(kind, _)| *kind == Kind::Phone) {
-        for message in store::message::to_phone(read, keys, phone, Time::FIRST).await? {
-            messages.insert(message.id);
-            references.extend(message.gateway_ref);
+    // Texts to a number that was asked for itself, also those whose cart was forgotten long ago; to a number that was only
+    // found, those of no cart: answers, and others that follow from what is kept under it.
+    let asked_for: Vec<Name> = known.iter().copied().filter(|(kind, _)| *kind == Kind::Phone).collect();
+    known.extend(also);
+    for name in known.iter().filter(|(kind, _)| *kind == Kind::Phone) {
+        for message in store::message::to_phone(read, keys, &name.1, Time::FIRST).await? {
+            if asked_for.contains(name) || message.cart().is_none() {
+                messages.insert(message.id);
+                references.extend(message.gateway_ref);
+            }
         }
     }
-    known.extend(also);
     let phones = people.iter().flat_map(|who| &who.phones);
     let ending = |number: &str| {
         let digits = digits(number);
         digits.len().checked_sub(DIGITS_ALIKE).and_then(|from| digits.get(from..)).map(str::to_owned)
     };
     let trace = Trace {
+        whole_shop: false,
         names: known,
         orders: order_ids,
         messages: messages.clone(),
@@ -135,6 +145,12 @@ pub(crate) async fn find(read: &mut Read, shop: &Shop, keys: &ShopKeys, who: &Id
 }
 
 impl Trace {
+    /// Of everybody in a shop.
+    pub(crate) fn of_shop(phones: Vec<[u8; 16]>) -> Trace {
+        let names = phones.into_iter().map(|phone| (Kind::Phone, phone)).collect();
+        Trace { whole_shop: true, names, ..Trace::default() }
+    }
+
     /// The keyed hashes of their numbers.
     pub(crate) fn phones(&self) -> impl Iterator<Item = &[u8; 16]> {
         self.names.iter().filter(|(kind, _)| *kind == Kind::Phone).map(|(_, phone)| phone)
@@ -192,7 +208,7 @@ impl Trace {
         told.iter().any(|event| match event {
             GatewayEvent::Receipt(receipt) => {
                 let ours = receipt.reference.filter(|reference| reference.shop == shop);
-                ours.is_some_and(|reference| self.messages.contains(&reference.message))
+                ours.is_some_and(|reference| self.whole_shop || self.messages.contains(&reference.message))
                     || receipt.gateway_ref.as_ref().is_some_and(|theirs| self.references.contains(theirs))
             }
             GatewayEvent::Reply(reply) => Phone::read(&reply.from, &[]).is_ok_and(|phone| {

@@ -10,7 +10,7 @@ use sha2::{Digest, Sha256};
 use super::export::{consent as told_consent, decision, moments, money, opt_out, told, without_keys};
 use crate::{
     domain::{
-        consent::{Consent, Ledger, OptOut},
+        consent::{Consent, Ledger, OptOut, OutProof},
         decide::Verdict,
         id::{MessageId, ShopId},
         message::Purpose,
@@ -51,7 +51,8 @@ pub async fn proof(core: &Core, shop: ShopId, id: MessageId) -> Result<Option<Pr
     let known_number = !message.words.phone.is_empty();
     let (consents, opt_outs) = if known_number {
         let index = store::consent::phone_index(&keys, &message.phone());
-        store::consent::of_phone(&mut read, &keys, &index).await?
+        let (consents, _) = store::consent::of_phone(&mut read, &keys, &index).await?;
+        (consents, store::consent::opt_outs_of(&mut read, &keys, &index).await?)
     } else {
         (Vec::new(), Vec::new())
     };
@@ -99,7 +100,7 @@ struct Facts {
     message: Message,
     account: Option<Gateway>,
     consents: Vec<Consent>,
-    opt_outs: Vec<OptOut>,
+    opt_outs: Vec<(OptOut, Option<OutProof>)>,
     decisions: Vec<Kept>,
     /// Of words that were forgotten by age.
     digest: Option<String>,
@@ -115,14 +116,15 @@ impl Facts {
     fn basis(&self) -> Option<Consent> {
         let at = self.at();
         let consents: Vec<Consent> = self.consents.iter().filter(|entry| entry.at <= at).cloned().collect();
-        let outs: Vec<OptOut> = self.opt_outs.iter().filter(|entry| entry.at <= at).cloned().collect();
+        let outs: Vec<OptOut> =
+            self.opt_outs.iter().map(|(entry, _)| entry).filter(|entry| entry.at <= at).cloned().collect();
         let ledger = Ledger::of(consents, outs);
         let out = ledger.opted_out();
         ledger.grant().filter(|_| out.is_none()).cloned()
     }
 
-    fn later_opt_outs(&self) -> impl Iterator<Item = &OptOut> {
-        self.opt_outs.iter().filter(|entry| entry.at > self.at())
+    fn later_opt_outs(&self) -> impl Iterator<Item = &(OptOut, Option<OutProof>)> {
+        self.opt_outs.iter().filter(|(entry, _)| entry.at > self.at())
     }
 
     /// Of the exact words, also after they were forgotten by age.
@@ -149,7 +151,7 @@ impl Facts {
         let message = &self.message;
         let text = &message.words.text;
         let consents: Vec<Value> = self.consents.iter().map(told_consent).collect();
-        let opt_outs: Vec<Value> = self.opt_outs.iter().map(opt_out).collect();
+        let opt_outs: Vec<Value> = self.opt_outs.iter().map(told_out).collect();
         let decisions: Vec<Value> = self.decisions.iter().map(decision).collect();
         json!({
             "format": "cartback.proof",
@@ -178,7 +180,7 @@ impl Facts {
             "consent": self.basis().as_ref().map(told_consent),
             "decisions": decisions,
             "ledger": { "consents": consents, "opt_outs": opt_outs },
-            "opted_out_later": self.later_opt_outs().map(opt_out).collect::<Vec<Value>>(),
+            "opted_out_later": self.later_opt_outs().map(told_out).collect::<Vec<Value>>(),
         })
     }
 
@@ -191,7 +193,11 @@ impl Facts {
         ];
         let later: Vec<(String, String)> = self
             .later_opt_outs()
-            .map(|out| ("Opted out".to_owned(), format!("{}, by {}", out.at, out.source)))
+            .map(|(out, proof)| {
+                let heard = proof.as_ref().and_then(|proof| proof.text.as_deref());
+                let words = heard.map(|text| format!(": “{text}”")).unwrap_or_default();
+                line("Opted out", format!("{}, by {}{words}", out.at, out.source))
+            })
             .collect();
         let none = vec![("Opted out".to_owned(), "no later opt-out is on record".to_owned())];
         sections.push(Section { title: "Afterwards", lines: if later.is_empty() { none } else { later } });
@@ -288,6 +294,10 @@ impl Facts {
         }
         lines
     }
+}
+
+fn told_out((entry, proof): &(OptOut, Option<OutProof>)) -> Value {
+    opt_out(entry, proof.as_ref())
 }
 
 fn line(name: &str, value: String) -> (String, String) {

@@ -17,6 +17,8 @@ mod discount;
 mod tenants;
 mod privacy;
 mod people;
+mod erasure;
+mod age;
 mod inbox;
 mod recurring;
 mod shuffle;
