@@ -7,14 +7,18 @@
 
 use std::time::Duration;
 
+use jiff::{civil::Date, tz::TimeZone};
+
 use super::{
     Core, dirty,
     facts::{self, Asking},
+    sequence::Plan,
 };
 use crate::{
     clock,
     domain::{
-        discount::{self, NewCode, same_code, taken_off},
+        discount::{self, NewCode, Off, same_code, taken_off},
+        hours,
         id::{DiscountId, MessageId},
         message::MessageState,
         money::Money,
@@ -54,6 +58,22 @@ impl Giving {
             Giving::Nothing | Giving::Not(_) => None,
         }
     }
+
+    /// What a code of its own takes off, as people read it in every language; free shipping is no figure.
+    pub fn value(&self) -> Option<String> {
+        let Giving::New(new) = self else { return None };
+        match new.plan.off {
+            Off::Percent(percent) => Some(format!("{percent} %")),
+            Off::Amount(amount) => Some(format!("{} {}", amount.amount(), amount.currency)),
+            Off::FreeShipping => None,
+        }
+    }
+
+    /// The last day on which a code of its own works, in this zone.
+    pub fn last_day(&self, zone: &TimeZone) -> Option<Date> {
+        let Giving::New(new) = self else { return None };
+        Some(hours::day_of(zone, new.expires_at))
+    }
 }
 
 /// A shop's clock may be behind ours.
@@ -90,19 +110,6 @@ fn request(shop: &Shop, new: &NewCode) -> Result<Request, String> {
     let kind = shop::by_kind(&shop.kind).ok_or_else(|| format!("no connector {}", shop.kind))?;
     let made = kind.make_code(&shop.settings, new)?;
     made.ok_or_else(|| format!("the shop's settings have no key to make codes with ({})", kind.spec().name))
-}
-
-/// Until when this person may have no further discount, and why; `None` when they may. `to_phone` are the other texts to
-/// this phone: those that may have left, and while a step is only being decided also those about to leave.
-pub(crate) fn cool_down(asking: &Asking<'_>, to_phone: &[Message], now: Time) -> Option<(Time, String)> {
-    let wished = asking.plan.sequence.step(asking.step)?.discount.as_ref()?;
-    let counts = |message: &&Message| {
-        let queued = asking.sending.is_none() && message.moments.state() == MessageState::Queued;
-        message.words.code.is_some() && (message.moments.may_have_left() || queued)
-    };
-    let given = to_phone.iter().filter(counts).map(|message| message.moments.sending_at.unwrap_or(message.created_at));
-    let until = given.max()? + DAY * wished.cool_down_days();
-    (until > now).then(|| (until, "a discount went to this phone; no further one".to_owned()))
 }
 
 /// Notes the wish beside the text it is for, and has the code made first and the text sent afterwards.
@@ -208,13 +215,7 @@ async fn prepare(core: &Core, tx: &mut Tx, job: &Job) -> Result<Option<(Call, Sh
         without(core, tx, &shop, &keys, &discount, message, why).await?;
         return finish(tx, job).await;
     }
-    let new = NewCode {
-        id: discount.id,
-        code: discount.code.clone(),
-        plan: discount.plan.clone(),
-        starts_at: discount.wanted_at - STARTS_BEFORE,
-        expires_at: discount.expires_at,
-    };
+    let new = new_code(&discount);
     match request(&shop, &new) {
         Ok(request) => Ok(Some((Call::Make { request: Box::new(request), new }, shop))),
         Err(why) => {
@@ -227,6 +228,16 @@ async fn prepare(core: &Core, tx: &mut Tx, job: &Job) -> Result<Option<(Call, Sh
 async fn finish<T>(tx: &mut Tx, job: &Job) -> Result<Option<T>, Error> {
     job::finish(tx, job).await?;
     Ok(None)
+}
+
+fn new_code(discount: &Discount) -> NewCode {
+    NewCode {
+        id: discount.id,
+        code: discount.code.clone(),
+        plan: discount.plan.clone(),
+        starts_at: discount.wanted_at - STARTS_BEFORE,
+        expires_at: discount.expires_at,
+    }
 }
 
 fn give_up_at(discount: &Discount, message: &Message) -> Time {
@@ -299,15 +310,17 @@ async fn record(core: &Core, tx: &mut Tx, job: &Job, outcome: &Outcome) -> Resul
         }
         Outcome::Found(Found::Foreign) => {
             if let Some(message) = message {
-                let code = discount::code(&shop.name, clock::random());
-                store::discount::rename(tx, &keys, discount.id, &code).await?;
-                rewrite(core, tx, &shop, &keys, message, Some(code)).await?;
+                let another = NewCode { code: discount::code(&shop.name, clock::random()), ..new_code(&discount) };
+                store::discount::rename(tx, &keys, discount.id, &another.code).await?;
+                rewrite(core, tx, &shop, &keys, message, &Giving::New(another)).await?;
             }
             job::put_back(tx, job, now + AGAIN_FIRST).await.map(|_| ())
         }
         Outcome::Made(Made::Later(_) | Made::Exists) | Outcome::Found(Found::Later(_) | Found::Nothing) => {
-            let wait = now.since(discount.wanted_at).clamp(AGAIN_FIRST, AGAIN_MOST);
-            job::put_back(tx, job, now + wait).await.map(|_| ())
+            let again = now + now.since(discount.wanted_at).clamp(AGAIN_FIRST, AGAIN_MOST);
+            // The text waits no longer than it has to.
+            let until = message.map_or(again, |message| give_up_at(&discount, &message).max(now));
+            job::put_back(tx, job, again.min(until)).await.map(|_| ())
         }
         Outcome::Removed(Removed::Gone) => {
             store::discount::removed(tx, &keys, discount.id, now).await?;
@@ -342,7 +355,7 @@ async fn without(
         return Ok(());
     }
     let id = message.id;
-    if rewrite(core, tx, shop, keys, message, None).await? {
+    if rewrite(core, tx, shop, keys, message, &Giving::Not(why.to_owned())).await? {
         job::schedule(tx, shop.id, job::Kind::Send, id.get(), now).await?;
     }
     Ok(())
@@ -360,17 +373,17 @@ pub(crate) async fn cannot(tx: &mut Tx, shop: &Shop, why: &str, now: Time) -> Re
     Ok(())
 }
 
-/// Writes a waiting text anew, with another code or none; `false` when that cannot be said and it was dropped.
+/// Writes a waiting text anew, with another code or without one; `false` when that cannot be said and it is dropped.
 async fn rewrite(
     core: &Core,
     tx: &mut Tx,
     shop: &Shop,
     keys: &ShopKeys,
     mut message: Message,
-    code: Option<String>,
+    giving: &Giving,
 ) -> Result<bool, Error> {
     let now = core.now();
-    match reworded(core, tx, shop, keys, &message, code).await? {
+    match reworded(core, tx, shop, keys, &message, giving).await? {
         Ok(words) => {
             message.segments = crate::domain::sms::segments(&words.text).count;
             message.words = words;
@@ -386,19 +399,19 @@ async fn rewrite(
     }
 }
 
-/// The words of a text's step with this code or none, or why there are none.
+/// The words of a text's step that gives this, or why there are none.
 async fn reworded(
     core: &Core,
     read: &mut Read,
     shop: &Shop,
     keys: &ShopKeys,
     message: &Message,
-    code: Option<String>,
+    giving: &Giving,
 ) -> Result<Result<Words, String>, Error> {
     let gone = || Ok(Err("its cart is gone".to_owned()));
     let Some(cart) = message.cart() else { return gone() };
     let Some(cart) = store::cart::get(read, keys, cart).await? else { return gone() };
-    let Some(plan) = facts::Plan::of(read, shop, keys, &cart).await? else { return gone() };
+    let plan = Plan::of(read, shop, keys, &cart).await?;
     let sender = super::decide::sender(core, read, shop).await?;
     let asking = Asking {
         shop,
@@ -410,14 +423,10 @@ async fn reworded(
         sending: None,
         fresh: message.id,
     };
-    let (giving, own_code) = match code {
-        Some(code) => (Giving::Fixed(code), true),
-        None => (Giving::Not("the shop did not make it".into()), false),
-    };
-    let (words, content) = facts::written_for(core, &asking, &message.phone(), &giving);
+    let (words, content) = facts::written_for(core, &asking, &message.phone(), giving);
     let problem = content.and_then(|content| content.problem());
     Ok(match (words, problem) {
-        (Some(words), None) => Ok(Words { own_code, ..words }),
+        (Some(words), None) => Ok(words),
         (_, problem) => Err(problem.unwrap_or_else(|| "it could not be written".to_owned())),
     })
 }

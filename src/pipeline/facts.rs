@@ -7,6 +7,7 @@ use super::{
     discount::{self, Giving},
     guard,
     ingest::{carried_consent, read_phone, textable},
+    sequence::{self, Plan},
 };
 use crate::{
     domain::{
@@ -21,11 +22,11 @@ use crate::{
         money::Money,
         phone::{Phone, PhoneProblem},
         seal::ShopKeys,
-        sequence::Sequence,
         sms,
         template::{self, Merge},
         time::{DAY, Time},
-        wording, zone,
+        wording::{self, OptOutForm},
+        zone,
     },
     gateway,
     store::{
@@ -51,35 +52,6 @@ pub(crate) struct Asking<'a> {
     pub fresh: MessageId,
 }
 
-/// The sequence a cart follows, as it was when the cart was abandoned.
-pub(crate) struct Plan {
-    pub sequence: Sequence,
-    /// Why nothing of it is sent any more.
-    pub left_out: Option<String>,
-}
-
-impl Plan {
-    /// `None` when the cart follows no sequence at all.
-    pub async fn of(read: &mut Read, shop: &Shop, keys: &ShopKeys, cart: &Cart) -> Result<Option<Plan>, Error> {
-        if cart.sequence.is_empty() && cart.rules_version > 0 {
-            return Ok(None);
-        }
-        let today = shop.rules.sequence(&cart.sequence);
-        let then = if cart.rules_version == shop.rules_version || cart.rules_version == 0 {
-            None
-        } else {
-            store::rules::get(read, keys, cart.rules_version).await?
-        };
-        let left_out = match today {
-            None => Some("its sequence was removed".to_owned()),
-            Some(sequence) if sequence.on_since.is_none() => Some("its sequence was switched off".to_owned()),
-            Some(_) => None,
-        };
-        let sequence = then.as_ref().and_then(|rules| rules.sequence(&cart.sequence)).or(today).cloned();
-        Ok(sequence.map(|sequence| Plan { sequence, left_out }))
-    }
-}
-
 /// A verdict with what it was made of.
 pub(crate) struct Asked {
     pub decision: Decision,
@@ -94,8 +66,6 @@ pub(crate) struct Asked {
 
 /// How far back texts to a phone count against caps.
 const CAPS_LOOK_BACK: Duration = Duration::from_secs(30 * 24 * 60 * 60);
-/// How far back requests to confirm matter.
-const REQUESTS_LOOK_BACK: Duration = Duration::from_secs(60 * 24 * 60 * 60);
 
 /// Loads the facts of one step and asks every gate.
 pub(crate) async fn ask(read: &mut Read, core: &Core, asking: &Asking<'_>) -> Result<Asked, Error> {
@@ -108,12 +78,11 @@ pub(crate) async fn ask(read: &mut Read, core: &Core, asking: &Asking<'_>) -> Re
         Ok(phone) => Ok(phone.country().unwrap_or_default()),
         Err(problem) => Err(problem.to_string()),
     };
-    let whereabouts = Whereabouts {
-        phone_country: number.clone().unwrap_or_default(),
-        address_country: latest.country.clone(),
-        states: phone
-            .as_ref()
-            .map_or_else(|_| Vec::new(), |phone| zone::states(phone, country, latest.region.as_deref())),
+    let whereabouts = match &phone {
+        Ok(phone) => whereabouts(phone, cart),
+        Err(_) => {
+            Whereabouts { phone_country: String::new(), address_country: latest.country.clone(), states: Vec::new() }
+        }
     };
     let pack = law::current();
     let binding = pack.binding(&whereabouts, now);
@@ -122,22 +91,14 @@ pub(crate) async fn ask(read: &mut Read, core: &Core, asking: &Asking<'_>) -> Re
     let mut carried = None;
     let mut to_phone = Vec::new();
     let mut zones = zone::Zones::default();
-    let mut cool_down = None;
     if let Ok(phone) = &phone {
         let index = store::consent::phone_index(keys, phone);
+        zones = zone::candidates(phone, country, latest.region.as_deref(), latest.zone.as_deref());
+        to_phone = store::message::to_phone(read, keys, &index, now - super::ledger::REQUESTS_LOOK_BACK).await?;
+        to_phone.retain(|message| asking.sending.is_none_or(|this| this.id != message.id));
         let (consents, outs) = store::consent::of_phone(read, keys, &index).await?;
         carried = carried_consent(shop, cart, phone, &consents, &outs);
-        ledger = Ledger::of(consents.into_iter().chain(carried.clone()).collect(), outs);
-        zones = zone::candidates(phone, country, latest.region.as_deref(), latest.zone.as_deref());
-        to_phone = store::message::to_phone(read, keys, &index, now - REQUESTS_LOOK_BACK).await?;
-        to_phone.retain(|message| asking.sending.is_none_or(|this| this.id != message.id));
-        ledger.asked = asked_at(&to_phone);
-        if let Some(wished) = plan.sequence.step(step).and_then(|step| step.discount.as_ref()) {
-            let since = now - DAY * wished.cool_down_days();
-            let mut given = store::message::to_phone(read, keys, &index, since).await?;
-            given.retain(|message| asking.sending.is_none_or(|this| this.id != message.id));
-            cool_down = discount::cool_down(asking, &given, now);
-        }
+        ledger = super::ledger::of_phone(read, keys, &index, &to_phone, carried.as_ref()).await?;
     }
     let countries: Vec<&str> = binding.countries.iter().map(String::as_str).collect();
     let level = match binding.consent {
@@ -154,7 +115,7 @@ pub(crate) async fn ask(read: &mut Read, core: &Core, asking: &Asking<'_>) -> Re
     let service = service(asking);
     let giving = if asking.sending.is_some() { Giving::Nothing } else { discount::giving(core, asking) };
     let (words, content) = match &phone {
-        Ok(phone) => written(core, asking, phone, &service, &giving),
+        Ok(phone) => written(core, asking, phone, &service, binding.stop_short_code, &giving),
         Err(_) => (None, None),
     };
     let facts = Facts {
@@ -180,7 +141,7 @@ pub(crate) async fn ask(read: &mut Read, core: &Core, asking: &Asking<'_>) -> Re
             due_at,
             deadline_at: this_step.and_then(|step| step.deadline()).map(|span| due_at + span),
             closed: this_step.map(|step| step.closed).unwrap_or_default(),
-            left_out: plan.left_out.clone(),
+            left_out: sequence::left_out(read, asking, &of_cart).await?,
             made: others()
                 .find(|message| message.step == step)
                 .map(|message| message.moments.state().name().to_owned()),
@@ -188,7 +149,10 @@ pub(crate) async fn ask(read: &mut Read, core: &Core, asking: &Asking<'_>) -> Re
         },
         caps: CapFacts {
             of_this_cart: count(others().filter(|message| message.moments.may_have_left())),
-            cool_down,
+            cool_down: match &phone {
+                Ok(phone) => sequence::cool_down(read, asking, phone, &of_cart, now).await?,
+                Err(_) => None,
+            },
             ..caps(&to_phone, asking.sending.is_none(), now)
         },
         risk: guard::facts(read, core, asking).await?,
@@ -202,15 +166,6 @@ pub(crate) async fn ask(read: &mut Read, core: &Core, asking: &Asking<'_>) -> Re
 
 fn count<'m>(messages: impl Iterator<Item = &'m Message>) -> u32 {
     u32::try_from(messages.count()).unwrap_or(u32::MAX)
-}
-
-/// When requests to confirm left, or may have left; a queued one counts as of when it was made.
-fn asked_at(to_phone: &[Message]) -> Vec<Time> {
-    let request = |message: &&Message| {
-        matches!(message.purpose, message::Purpose::Confirmation | message::Purpose::ConfirmationAgain)
-            && (message.moments.may_have_left() || message.moments.state() == MessageState::Queued)
-    };
-    to_phone.iter().filter(request).map(|message| message.moments.sending_at.unwrap_or(message.created_at)).collect()
 }
 
 /// The texts that count against caps. While a step is only being decided, also those about to leave do; two that wait to
@@ -263,6 +218,16 @@ fn why_not(shop: &Shop, cart: &Cart) -> PhoneProblem {
     })
 }
 
+/// Whose law binds a text to this phone about this cart.
+fn whereabouts(phone: &Phone, cart: &Cart) -> Whereabouts {
+    let address = &cart.latest;
+    Whereabouts {
+        phone_country: phone.country().unwrap_or_default(),
+        address_country: address.country.clone(),
+        states: zone::states(phone, address.country.as_deref(), address.region.as_deref()),
+    }
+}
+
 /// The text of a step that gives this, and what it is like.
 pub(crate) fn written_for(
     core: &Core,
@@ -270,7 +235,8 @@ pub(crate) fn written_for(
     phone: &Phone,
     giving: &Giving,
 ) -> (Option<Words>, Option<ContentFacts>) {
-    written(core, asking, phone, &service(asking), giving)
+    let binding = law::current().binding(&whereabouts(phone, asking.cart), core.now());
+    written(core, asking, phone, &service(asking), binding.stop_short_code, giving)
 }
 
 /// The text of a step and what it is like. What is being sent was written when it was queued; otherwise it is written now:
@@ -280,15 +246,27 @@ fn written(
     asking: &Asking<'_>,
     phone: &Phone,
     service: &ServiceFacts,
+    stop_short_code: bool,
     giving: &Giving,
 ) -> (Option<Words>, Option<ContentFacts>) {
     let Asking { shop, keys, cart, plan, step, .. } = *asking;
     let latest = &cart.latest;
     let id = asking.sending.map_or(asking.fresh, |message| message.id);
     let reference = MessageRef { shop: shop.id, message: id };
-    let language = latest.language.as_deref();
+    let this_step = plan.sequence.step(step);
+    let country = phone.country();
+    // A language the shop wrote in itself needs no words of ours.
+    let own_language = latest.language.as_deref().filter(|tag| this_step.is_some_and(|step| step.speaks(tag)));
+    let language =
+        own_language.unwrap_or_else(|| wording::choose(latest.language.as_deref(), country.as_deref(), &shop.country));
     let opt_out_url = format!("{}/o/{}", core.public_url, link::sign(keys, Purpose::OptOut, reference));
-    let opt_out = wording::opt_out(language, service.two_way, &opt_out_url);
+    let form = OptOutForm {
+        two_way: service.two_way,
+        url: &opt_out_url,
+        short_code: service.short_code.as_deref().filter(|_| stop_short_code),
+        country: country.as_deref(),
+    };
+    let opt_out = wording::opt_out(&form, Some(language));
     let code = match asking.sending {
         Some(message) => message.words.code.clone(),
         None => giving.code().map(str::to_owned),
@@ -302,18 +280,22 @@ fn written(
         items: latest.items.first().map(|item| item.title.clone()),
         item_count: latest.items.iter().map(|item| item.quantity).sum(),
         code: code.clone(),
+        code_value: giving.value(),
+        code_until: giving.last_day(&super::zone_of(shop)).map(|day| wording::date(Some(language), day)),
     };
     let expected =
         Expected { shop: &shop.name, link: &merge.link, opt_out: &merge.opt_out, parts_most: shop.rules.parts_most };
-    let told = |content: ContentFacts| ContentFacts {
-        discount: code.is_some(),
-        language: language.unwrap_or("en").to_owned(),
-        ..content
-    };
+    let told =
+        |content: ContentFacts| ContentFacts { discount: code.is_some(), language: language.to_owned(), ..content };
     if let Some(message) = asking.sending {
         return (None, Some(told(ContentFacts::of(&message.words.text, expected))));
     }
-    let own = plan.sequence.step(step).and_then(|step| step.text(language));
+    let ours = || {
+        // A step that gives a code names it; should there be none to give, it says what any other does.
+        let ready = if merge.code.is_some() { wording::discounted } else { wording::text };
+        template::render(ready(Some(language), step), &merge)
+    };
+    let own = this_step.and_then(|step| step.text(Some(language)));
     if let (Some(_), Giving::Not(why)) = (own, giving) {
         // The shopkeeper's words may promise what there is not; the ready-made ones promise nothing.
         let unwritten = Some(format!("its own words go with a discount, and there is none: {why}"));
@@ -323,9 +305,9 @@ fn written(
         Some(Ok(text)) => Ok(text),
         Some(Err(problem)) => {
             tracing::warn!(shop = %shop.id, step, %problem, "the shop's wording does not render; using ours");
-            template::render(wording::text(language, step), &merge)
+            ours()
         }
-        None => template::render(wording::text(language, step), &merge),
+        None => ours(),
     };
     let text = match text {
         Ok(text) => text,
@@ -339,7 +321,7 @@ fn written(
         phone: phone.e164().to_owned(),
         encoding: sms::segments(&text).encoding,
         text,
-        language: latest.language.clone(),
+        language: Some(language.to_owned()),
         code,
         own_code: matches!(giving, Giving::New(_)),
     };

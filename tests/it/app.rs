@@ -184,7 +184,11 @@ impl App {
             wake: tokio::sync::Notify::new(),
         });
         let now = clock.now();
-        transact!(core.db, |tx| store::shop::open_house(tx, &core.vault, &[7; 32], now).await?).unwrap();
+        transact!(core.db, |tx| {
+            store::shop::open_house(tx, &core.vault, &[7; 32], now).await?;
+            store::law::keep(tx, cartback::domain::law::current(), now).await?;
+        })
+        .unwrap();
         let (inbox, _writer) = Inbox::start(core.clone());
         let worker = Mutex::new(Worker::new(core.clone(), Vec::new()));
         Some(App { core, clock, outside, inbox, home, worker, deliveries: AtomicI64::new(1), careless: false })

@@ -14,6 +14,7 @@ pub mod messages;
 pub mod order;
 pub mod report;
 pub mod shops;
+pub mod law;
 pub mod gateways;
 pub mod inbox;
 pub mod sign_in;
@@ -51,6 +52,8 @@ pub fn routes(config: &mut ServiceConfig) {
         .service(page("/report", get().to(report::get)))
         .service(page("/shops", get().to(shops::get_all)))
         .service(page("/shops/{id}", get().to(shops::get)))
+        .service(page("/law", get().to(law::get_all)))
+        .service(page("/law/{id}", get().to(law::get)))
         .service(page("/gateways", get().to(gateways::get)))
         .service(act("/gateways/{id}/pause", web::post().to(gateways::pause)))
         .service(act("/gateways/{id}/resume", web::post().to(gateways::resume)))

@@ -12,6 +12,7 @@
 //! | `/orders/{ord_…}` | [`order::Order`] | |
 //! | `/report` | [`report::Report`] | |
 //! | `/shops`, `/shops/{n}` | [`shop::Shops`], [`shop::Shop`] | |
+//! | `/law`, `/law/{FR or US-FL}` | [`law::Laws`], [`law::Law`] | |
 //! | `/gateways` | [`gateway::Gateways`] | `POST /gateways/{gw_…}/pause`, `…/resume` |
 //! | `/inbox` | [`inbox::Inbox`] | `verdict` = an [`inbox::Filter`], `after`; `POST /inbox/{dlv_…}/replay` |
 //! | `/sign-in`, `/sign-in/{token}` | [`sign_in::SignIn`] | `POST /sign-in/{token}`, `POST /sign-out` |
@@ -38,6 +39,7 @@ pub mod cart;
 pub mod message;
 pub mod order;
 pub mod report;
+pub mod law;
 pub mod shop;
 pub mod gateway;
 pub mod inbox;
@@ -91,6 +93,8 @@ pub enum Section {
     Shops,
     Gateways,
     Inbox,
+    /// Not in the navigation: the pages of shops lead there.
+    Law,
 }
 
 impl Section {
@@ -113,6 +117,7 @@ impl Section {
             Section::Shops => "Shops",
             Section::Gateways => "Gateways",
             Section::Inbox => "Inbox",
+            Section::Law => "Law",
         }
     }
 
@@ -125,6 +130,7 @@ impl Section {
             Section::Shops => "/shops",
             Section::Gateways => "/gateways",
             Section::Inbox => "/inbox",
+            Section::Law => "/law",
         }
     }
 

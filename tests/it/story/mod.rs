@@ -8,6 +8,7 @@ mod journey;
 mod closing;
 mod consent;
 mod timing;
+mod sequence;
 mod trouble;
 mod credit;
 mod discount;
