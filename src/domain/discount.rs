@@ -50,7 +50,7 @@ fn expires_hours() -> u32 {
 }
 
 /// "30 d between discounts" (product.md section 0, "Cool-down same person").
-pub(super) fn cool_down_days() -> u32 {
+pub(in crate::domain) fn cool_down_days() -> u32 {
     30
 }
 

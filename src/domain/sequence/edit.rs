@@ -199,11 +199,13 @@ impl Discount {
             Some(("amount", amount)) => Off::Amount(read_money(amount)?.ok_or("must be an amount: 5.00 EUR")?),
             Some(_) => return Err("must be a code, percent:10, amount:5.00 EUR or free_shipping".into()),
         };
-        Ok(Some(Discount::Unique(match before {
-            Some(Discount::Unique(plan)) => Plan { off, ..plan.clone() },
-            Some(Discount::Fixed(fixed)) => Plan { cool_down_days: fixed.cool_down_days, ..Plan::new(off) },
-            None => Plan::new(off),
-        })))
+        let plain = Plan::new(off);
+        let plan = match before {
+            Some(Discount::Unique(unique)) => Plan { off, ..unique.clone() },
+            Some(fixed) => Plan { cool_down_days: fixed.cool_down_days(), ..plain },
+            None => plain,
+        };
+        Ok(Some(Discount::Unique(plan)))
     }
 
     fn set(&mut self, key: &str, value: &str) -> Result<(), String> {
@@ -409,12 +411,15 @@ mod tests {
                 ("step.2.discount.minimum", "40.00 EUR"),
                 ("step.2.discount.expires_hours", "24"),
                 ("step.2.discount.cool_down_days", "60"),
+                ("step.2.discount.alone", "no"),
                 ("step.2.discount", "free_shipping"),
             ])
             .unwrap();
         let discount = sequence.steps[1].discount.clone().unwrap();
         assert_eq!(discount.words(), "free shipping from €40.00, a fresh code");
         assert_eq!(discount.cool_down_days(), 60);
+        assert!(matches!(&discount, Discount::Unique(plan) if !plan.alone && plan.expires_hours == 24));
+        assert!(sequence.set_all([("step.2.discount.alone", "maybe")]).is_err());
         sequence.set_all([("step.2.discount", "BACK10")]).unwrap();
         assert_eq!(sequence.steps[1].discount.as_ref().unwrap().words(), "the code BACK10");
         let told = sequence.set_all([("step.2.discount.minimum", "40.00 EUR")]).unwrap_err();
