@@ -8,7 +8,6 @@ use crate::{
     domain::{
         cart::Cart,
         consent::Ledger,
-        discount::Off,
         event::TypedPhone,
         hours::Hours,
         id::{MessageId, ShopId},
@@ -17,6 +16,7 @@ use crate::{
         message::{MessageRef, Moments, Purpose},
         money::Money,
         seal::ShopKeys,
+        discount::Off,
         sequence::Discount,
         sms,
         template::{self, Merge},
