@@ -544,7 +544,7 @@ async fn a_text_waits_for_its_code_a_quarter_of_an_hour() {
         assert!(stage.code(&text).await.1, "made when the shop was up again");
         assert_eq!(stage.till.calls(), ["make", "make", "make"]);
 
-        stage.app.pass(DAY * 40).await;
+        stage.app.pass(DAY * 42).await;
         stage.till.calls();
         stage.till.next(vec![Ends::Down; 200]);
         stage.cart("c2").await;
