@@ -11,8 +11,11 @@ use cartback::{
         connector::{Delivery, Settings},
         consent::{Consent, OptOut},
         decide::{Decision, Gate, GateName, Verdict},
+        discount::{NewCode, Off, Plan},
         event::{CartUpdate, Channel, ConsentProof, ConsentState, Identity, OrderUpdate, Refund},
-        id::{CartId, ClickId, DecisionId, DeliveryId, GatewayId, MessageId, OrderId, RequestId, ShopId, UserId},
+        id::{
+            CartId, ClickId, DecisionId, DeliveryId, DiscountId, GatewayId, MessageId, OrderId, RequestId, ShopId, UserId,
+        },
         message::{Cost, MessageState, Moments, Purpose},
         money::{Currency, Money},
         order::Order,
@@ -24,9 +27,9 @@ use cartback::{
         time::{DAY, Time},
     },
     store::{
-        Db, Error, Tx, alarm, cart, click as clicks, connection, consent, credit, decision, erase, gateway, health,
-        identity, inbox, job, law, message, node, order, recurring, request, retention, rollup, rules, shop, sweep,
-        token, user,
+        Db, Error, Tx, alarm, cart, click as clicks, connection, consent, credit, decision, discount, erase, gateway,
+        health, identity, inbox, job, law, message, node, order, recurring, request, retention, rollup, rules, shop,
+        sweep, token, user,
     },
     transact,
 };
@@ -414,8 +417,9 @@ async fn jobs() {
             job::cancel(tx, shop, job::Kind::Send, 2).await?;
         });
         let waiting = job::waiting(read!(stage), shop).await.unwrap();
-        assert_eq!(waiting.iter().map(|(_, count)| count).sum::<u64>(), 2 * job::Kind::ALL.len() as u64 - 1);
-        assert_eq!(tx!(stage, |tx| job::cancel_all(tx, shop).await?), 2 * job::Kind::ALL.len() as u64 - 1);
+        let all = job::Kind::ALL.len() as u64 * 2 - 1;
+        assert_eq!(waiting.iter().map(|(_, count)| count).sum::<u64>(), all);
+        assert_eq!(tx!(stage, |tx| job::cancel_all(tx, shop).await?), all);
     })
     .await;
 }
@@ -1024,9 +1028,30 @@ async fn alarms_recurring_work_and_sweeps() {
                 message::create(tx, &stage.keys, &text).await?;
             }
             job::schedule(tx, shop, job::Kind::Send, id(8), at(9)).await?;
+            for (minute, code) in [(9, "A"), (10, "B")] {
+                let plan = Plan::new(Off::FreeShipping);
+                let new = NewCode {
+                    id: DiscountId::new(id(minute)),
+                    code: code.into(),
+                    plan,
+                    starts_at: at(0),
+                    expires_at: at(60),
+                };
+                let text = MessageId::new(id(minute));
+                discount::wish(tx, &stage.keys, &new, CartId::new(1), text, at(minute)).await?;
+            }
+            job::schedule(tx, shop, job::Kind::Discount, id(9), at(9)).await?;
         });
         let orphans = sweep::orphans(read!(stage), shop, at(0), at(60)).await.unwrap();
-        assert_eq!(orphans, [(job::Kind::Ingest, id(5)), (job::Kind::Detect, id(6)), (job::Kind::Send, id(7))]);
+        assert_eq!(
+            orphans,
+            [
+                (job::Kind::Ingest, id(5)),
+                (job::Kind::Detect, id(6)),
+                (job::Kind::Send, id(7)),
+                (job::Kind::Discount, id(10))
+            ]
+        );
         assert_eq!(sweep::orphans(read!(stage), shop, at(0), at(6)).await.unwrap().len(), 1);
         assert_eq!(sweep::orphans(read!(stage), shop, at(0) - DAY, at(0)).await.unwrap(), []);
     })
@@ -1152,6 +1177,82 @@ async fn forgetting_by_age() {
         tx!(stage, |tx| alarm::raise(tx, stage.shop(), "data_request", "7", "words", at(1)).await?);
         assert_eq!(tx!(stage, |tx| alarm::forget(tx, keys, "data_request", "7").await?), 1);
         assert!(stage.db.cut_log().await.unwrap());
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn discounts() {
+    on_both(async |stage| {
+        let keys = &stage.keys;
+        let plan = Plan { minimum: Some(Money::new(5_000, eur())), ..Plan::new(Off::Percent(10)) };
+        let new = |id: i64, code: &str| NewCode {
+            id: DiscountId::new(id),
+            code: code.into(),
+            plan: plan.clone(),
+            starts_at: at(0),
+            expires_at: at(90),
+        };
+        let wish = async |id: i64, code: &str, text: i64| {
+            let (cart, text) = (CartId::new(7), MessageId::new(text));
+            transact!(stage.db, |tx| discount::wish(tx, keys, &new(id, code), cart, text, at(1)).await?)
+        };
+        wish(1, "demK7F3QX", 11).await.unwrap();
+        assert!(matches!(wish(2, "DEMK7F3qx", 12).await, Err(Error::Duplicate)), "one code, whatever its case");
+        assert!(matches!(wish(2, "OTHER", 11).await, Err(Error::Duplicate)), "one code of one text");
+        wish(2, "OTHER", 12).await.unwrap();
+        let one = discount::get(read!(stage), keys, DiscountId::new(1)).await.unwrap().unwrap();
+        assert_eq!((one.cart, one.message, one.code.as_str()), (CartId::new(7), MessageId::new(11), "DEMK7F3QX"));
+        assert_eq!((&one.plan, one.wanted_at, one.expires_at, one.made_at), (&plan, at(1), at(90), None));
+        assert!(!one.is_good(at(2)));
+        assert_eq!(discount::by_code(read!(stage), keys, " demk7f3qx ").await.unwrap().as_ref(), Some(&one));
+        assert_eq!(discount::of_message(read!(stage), keys, MessageId::new(11)).await.unwrap(), Some(one));
+        assert_eq!(discount::by_code(read!(stage), keys, "NEVER").await.unwrap(), None);
+
+        tx!(stage, |tx| {
+            discount::rename(tx, keys, DiscountId::new(1), "demnew").await?;
+            discount::made(tx, keys, DiscountId::new(1), "gid://7", at(2)).await?;
+            // What was settled stays settled.
+            discount::rename(tx, keys, DiscountId::new(1), "later").await?;
+            discount::made(tx, keys, DiscountId::new(1), "gid://8", at(3)).await?;
+            discount::refuse(tx, keys, DiscountId::new(1), "no", at(3)).await?;
+            discount::refuse(tx, keys, DiscountId::new(2), "no key", at(4)).await?;
+        });
+        let one = discount::by_code(read!(stage), keys, "DEMNEW").await.unwrap().unwrap();
+        assert_eq!((one.made_at, one.external_id.as_str(), one.refused_at), (Some(at(2)), "gid://7", None));
+        assert_eq!([at(89), at(90)].map(|now| one.is_good(now)), [true, false]);
+        let two = discount::get(read!(stage), keys, DiscountId::new(2)).await.unwrap().unwrap();
+        assert_eq!((two.refused_at, two.refused_why.as_str(), two.is_good(at(5))), (Some(at(4)), "no key", false));
+
+        let used = |text: i64, minute, minor| discount::Use {
+            message: MessageId::new(text),
+            step: 2,
+            at: at(minute),
+            amount: Money::new(minor, eur()),
+        };
+        let uses = [used(11, 20, 1_280), used(99, 20, 300)];
+        for _ in 0..2 {
+            tx!(stage, |tx| discount::replace_uses(tx, keys, OrderId::new(5), &uses).await?);
+        }
+        tx!(stage, |tx| discount::replace_uses(tx, keys, OrderId::new(6), &[used(11, 21, 50)]).await?);
+        assert_eq!(discount::uses_of(read!(stage), keys, OrderId::new(5)).await.unwrap(), uses);
+        let one = discount::get(read!(stage), keys, DiscountId::new(1)).await.unwrap().unwrap();
+        assert_eq!((one.used_at, one.order, one.is_good(at(30))), (Some(at(20)), Some(OrderId::new(5)), false));
+
+        tx!(stage, |tx| rollup::recompute(tx, stage.shop(), 1, at(0), at(60)).await?);
+        let figures = rollup::figures(read!(stage), stage.shop(), 1, 1).await.unwrap();
+        let figures: Vec<_> = figures.iter().map(|it| (it.metric.name(), it.step, it.value)).collect();
+        assert_eq!(figures, [("discount", 2, 1_630), ("discounts", 0, 1), ("discounts_used", 2, 3)]);
+
+        tx!(stage, |tx| discount::replace_uses(tx, keys, OrderId::new(5), &[]).await?);
+        assert_eq!(discount::uses_of(read!(stage), keys, OrderId::new(5)).await.unwrap(), []);
+        tx!(stage, |tx| discount::removed(tx, keys, DiscountId::new(1), at(95)).await?);
+        tx!(stage, |tx| discount::removed(tx, keys, DiscountId::new(1), at(96)).await?);
+        let one = discount::get(read!(stage), keys, DiscountId::new(1)).await.unwrap().unwrap();
+        assert_eq!(one.removed_at, Some(at(95)));
+        tx!(stage, |tx| erase::shop(tx, stage.shop()).await?);
+        assert_eq!(discount::get(read!(stage), keys, DiscountId::new(1)).await.unwrap(), None);
+        assert_eq!(discount::uses_of(read!(stage), keys, OrderId::new(6)).await.unwrap(), []);
     })
     .await;
 }
