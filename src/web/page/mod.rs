@@ -11,6 +11,7 @@ pub mod overview;
 pub mod carts;
 pub mod cart;
 pub mod messages;
+pub mod sequences;
 pub mod order;
 pub mod report;
 pub mod shops;
@@ -47,6 +48,22 @@ pub fn routes(config: &mut ServiceConfig) {
         .service(page("/carts", get().to(carts::get)))
         .service(page("/carts/{id}", get().to(cart::get)))
         .service(page("/messages", get().to(messages::get)))
+        .service(
+            web::resource("/sequences")
+                .route(get().to(sequences::get_all))
+                .route(web::post().to(sequences::add))
+                .default_service(only("GET, HEAD, POST")),
+        )
+        .service(
+            web::resource("/sequences/{id}")
+                .route(get().to(sequences::get))
+                .route(web::post().to(sequences::post))
+                .default_service(only("GET, HEAD, POST")),
+        )
+        .service(act("/sequences/{id}/on", web::post().to(sequences::on)))
+        .service(act("/sequences/{id}/off", web::post().to(sequences::off)))
+        .service(act("/sequences/{id}/move", web::post().to(sequences::shift)))
+        .service(act("/sequences/{id}/remove", web::post().to(sequences::remove)))
         .service(page("/orders/{id}", get().to(order::get)))
         .service(page("/report", get().to(report::get)))
         .service(page("/shops", get().to(shops::get_all)))
@@ -161,6 +178,12 @@ fn notice(done: &str) -> Option<String> {
     let said = match done {
         "resumed" => "The gateway sends again.",
         "paused" => "The gateway is paused: texts wait for it.",
+        "sequence_added" => "Added, switched off. Look through it, then switch it on.",
+        "sequence_saved" => "Saved. Carts left from now on follow it; those under way go on as they began.",
+        "sequence_on" => "Switched on, for carts left from now on.",
+        "sequence_off" => "Switched off. Nobody gets a further text of it.",
+        "sequence_moved" => "The order is changed: a cart gets the first that is on and fits.",
+        "sequence_removed" => "Removed. Nobody gets a further text of it.",
         "replayed" => "The delivery is being read again; its verdict follows within seconds.",
         _ => return None,
     };

@@ -9,6 +9,8 @@
 //! | `/carts` | [`cart::Carts`] | `state` = a [`cart::Filter`], `q` (a whole phone, e-mail, order number, customer or checkout id), `day`, `after` (cursor) |
 //! | `/carts/{cart_…}` | [`cart::Cart`] | `#msg_…` jumps to a text |
 //! | `/messages` | [`message::Messages`] | `state` = a `MessageState` name, `after` |
+//! | `/sequences` | [`sequences::Sequences`] | `POST` with `preset` adds one; `POST /sequences/{id}/on`, `…/off`, `…/remove`, `…/move` with `to` |
+//! | `/sequences/{id}` | [`sequences::Sequence`] | `POST` saves every field |
 //! | `/orders/{ord_…}` | [`order::Order`] | |
 //! | `/report` | [`report::Report`] | |
 //! | `/shops`, `/shops/{n}` | [`shop::Shops`], [`shop::Shop`] | |
@@ -36,6 +38,7 @@ pub mod need;
 pub mod overview;
 pub mod cart;
 pub mod message;
+pub mod sequences;
 pub mod order;
 pub mod report;
 pub mod shop;
@@ -87,6 +90,7 @@ pub enum Section {
     Overview,
     Carts,
     Messages,
+    Sequences,
     Report,
     Shops,
     Gateways,
@@ -94,10 +98,11 @@ pub enum Section {
 }
 
 impl Section {
-    pub const ALL: [Section; 7] = [
+    pub const ALL: [Section; 8] = [
         Section::Overview,
         Section::Carts,
         Section::Messages,
+        Section::Sequences,
         Section::Report,
         Section::Shops,
         Section::Gateways,
@@ -109,6 +114,7 @@ impl Section {
             Section::Overview => "Overview",
             Section::Carts => "Carts",
             Section::Messages => "Messages",
+            Section::Sequences => "Sequences",
             Section::Report => "Report",
             Section::Shops => "Shops",
             Section::Gateways => "Gateways",
@@ -121,6 +127,7 @@ impl Section {
             Section::Overview => "/",
             Section::Carts => "/carts",
             Section::Messages => "/messages",
+            Section::Sequences => "/sequences",
             Section::Report => "/report",
             Section::Shops => "/shops",
             Section::Gateways => "/gateways",
