@@ -11,8 +11,12 @@ pub(crate) mod guard;
 pub(crate) mod confirm;
 pub(crate) mod notice;
 pub mod decide;
+pub mod replay;
 pub mod send;
 pub mod settle;
+pub mod ledger;
+pub mod reply;
+pub mod answer;
 pub mod follow;
 pub mod judge;
 pub mod attribute;
@@ -20,6 +24,7 @@ pub mod rollup;
 pub mod report;
 pub mod recurring;
 pub mod connect;
+pub mod trial;
 
 use std::sync::Arc;
 

@@ -13,7 +13,7 @@ use super::{
 };
 use crate::{
     domain::{
-        consent::OptOut,
+        consent::{OptOut, OutProof},
         decide::{Verdict, expires_at},
         id::{DecisionId, GatewayId, MessageId, ShopId},
         message::{MessageState, Outgoing, Purpose, RefusalClass, SendOutcome},
@@ -61,7 +61,14 @@ async fn prepare(core: &Core, tx: &mut Tx, job: &Job) -> Result<Option<(Outgoing
         }
         _ => return finish(tx, job).await,
     }
-    let sender = decide::sender(core, tx, &shop).await?;
+    let sender = match message.purpose {
+        // An answer comes from the number the person wrote to.
+        Purpose::Answer => {
+            let keys = core.vault.keys(tx, message.gateway_shop).await?;
+            store::gateway::get(tx, &keys, message.gateway).await?
+        }
+        _ => decide::sender(core, tx, &shop).await?,
+    };
     let allowed = match message.purpose {
         Purpose::Reminder => reminder(core, tx, &shop, &keys, &message, &sender).await?,
         _ => notice::ask(core, tx, &shop, &keys, &message, &sender).await?,
@@ -208,7 +215,15 @@ async fn record(core: &Core, tx: &mut Tx, job: &Job, account: &Gateway, outcome:
             message.reason = format!("{}: {code}", class.name());
             if *class == RefusalClass::OptedOut {
                 let index = store::consent::phone_index(&keys, &message.phone());
-                settle::opt_out(tx, &keys, &index, OptOut { at: now, source: "gateway".into() }, &shop, now).await?;
+                let proof = OutProof {
+                    received_at: Some(now),
+                    applied_at: Some(now),
+                    message: Some(message.id.get()),
+                    code: Some(code.clone()),
+                    ..OutProof::default()
+                };
+                let entry = OptOut { at: now, source: "gateway".into() };
+                settle::opt_out_with(tx, &keys, &index, entry, &proof, &shop, now).await?;
             }
         }
         SendOutcome::Later { why, after } => {

@@ -11,9 +11,12 @@
 //! | `/messages` | [`message::Messages`] | `state` = a `MessageState` name, `after` |
 //! | `/sequences` | [`sequences::Sequences`] | `POST` with `preset` adds one; `POST /sequences/{id}/on`, `…/off`, `…/remove`, `…/move` with `to` |
 //! | `/sequences/{id}` | [`sequences::Sequence`] | `POST` saves every field |
+//! | `/texts` | [`texts::Texts`] | |
+//! | `/texts/{sequence}/{step}` | [`texts::Editor`] | `language` = a BCP 47 tag, "" for every other; `POST` with `act` = `save`, `preview`, `plain`, `ready`, `test`; `POST …/preview` answers the preview alone |
 //! | `/orders/{ord_…}` | [`order::Order`] | |
 //! | `/report` | [`report::Report`] | |
 //! | `/shops`, `/shops/{n}` | [`shop::Shops`], [`shop::Shop`] | |
+//! | `/law`, `/law/{FR or US-FL}` | [`law::Laws`], [`law::Law`] | |
 //! | `/gateways` | [`gateway::Gateways`] | `POST /gateways/{gw_…}/pause`, `…/resume` |
 //! | `/inbox` | [`inbox::Inbox`] | `verdict` = an [`inbox::Filter`], `after`; `POST /inbox/{dlv_…}/replay` |
 //! | `/sign-in`, `/sign-in/{token}` | [`sign_in::SignIn`] | `POST /sign-in/{token}`, `POST /sign-out` |
@@ -39,8 +42,10 @@ pub mod overview;
 pub mod cart;
 pub mod message;
 pub mod sequences;
+pub mod texts;
 pub mod order;
 pub mod report;
+pub mod law;
 pub mod shop;
 pub mod gateway;
 pub mod inbox;
@@ -91,18 +96,22 @@ pub enum Section {
     Carts,
     Messages,
     Sequences,
+    Texts,
     Report,
     Shops,
     Gateways,
     Inbox,
+    /// Not in the navigation: the pages of shops lead there.
+    Law,
 }
 
 impl Section {
-    pub const ALL: [Section; 8] = [
+    pub const ALL: [Section; 9] = [
         Section::Overview,
         Section::Carts,
         Section::Messages,
         Section::Sequences,
+        Section::Texts,
         Section::Report,
         Section::Shops,
         Section::Gateways,
@@ -115,10 +124,12 @@ impl Section {
             Section::Carts => "Carts",
             Section::Messages => "Messages",
             Section::Sequences => "Sequences",
+            Section::Texts => "Texts",
             Section::Report => "Report",
             Section::Shops => "Shops",
             Section::Gateways => "Gateways",
             Section::Inbox => "Inbox",
+            Section::Law => "Law",
         }
     }
 
@@ -128,10 +139,12 @@ impl Section {
             Section::Carts => "/carts",
             Section::Messages => "/messages",
             Section::Sequences => "/sequences",
+            Section::Texts => "/texts",
             Section::Report => "/report",
             Section::Shops => "/shops",
             Section::Gateways => "/gateways",
             Section::Inbox => "/inbox",
+            Section::Law => "/law",
         }
     }
 
