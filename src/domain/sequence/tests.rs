@@ -326,7 +326,7 @@ fn steps_the_shops_rest_leaves_no_room_for_are_told() {
     let three = preset("three-step").unwrap();
     assert_eq!(
         three.clashes(HOUR * 24, HOUR * 48),
-        ["text 3 is due 20 hours after text 2 and dropped before the shop's rest of 24 hours between two texts is \
+        ["Text 3 is due 20 hours after text 2 and dropped before the shop's rest of 24 hours between two texts is \
              over: it will not be sent to whoever got text 2"]
     );
     assert_eq!(three.clashes(HOUR * 20, HOUR * 48), Vec::<String>::new());

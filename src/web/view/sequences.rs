@@ -114,9 +114,6 @@ pub fn notes(sequence: &Stored) -> Vec<String> {
         if step.closed == Closed::Skip {
             told.push("is skipped when its time comes in closed hours".to_owned());
         }
-        if let Some(deadline) = step.deadline() {
-            told.push(format!("is dropped when it is {} late", span(deadline)));
-        }
         if !told.is_empty() {
             notes.push(format!("Text {number} {}.", format::list(told.into_iter())));
         }
@@ -148,10 +145,8 @@ impl Sequences {
         match (self.rows.len() as u64, on) {
             (0, _) => "There are 0 sequences: no cart is texted.".to_owned(),
             (_, 0) => "0 sequences are on: no cart is texted.".to_owned(),
-            (_, 1) => "1 sequence is on.".to_owned(),
-            (_, on) => {
-                format!("{} are on; a cart gets the first that fits.", format::number_of(on, "sequence", "sequences"))
-            }
+            (1, _) => "1 sequence is on.".to_owned(),
+            (all, on) => format!("{} sequences are on.", format::out_of(on, all)),
         }
     }
 }
@@ -280,9 +275,7 @@ mod tests {
         assert_eq!(
             notes(&sequence),
             [
-                "Text 1 is dropped when it is 24 hours late.",
-                "Text 2 gives 10 % off, a fresh code, is skipped when its time comes in closed hours and is dropped when \
-                 it is 24 hours late.",
+                "Text 2 gives 10 % off, a fresh code and is skipped when its time comes in closed hours.",
                 "Ends when the cart was bought or the shopper opted out.",
                 "Rests 7 days after a text about another cart.",
             ]
