@@ -584,6 +584,58 @@ async fn identities() {
 }
 
 #[tokio::test]
+async fn what_a_person_did_before_and_since() {
+    on_both(async |stage| {
+        let keys = &stage.keys;
+        let name = identity::value(keys, identity::Kind::Email, "a@b.example");
+        let put = async |id: i64, change: &dyn Fn(&mut Cart), phone: Option<&Phone>| {
+            let mut cart = cart_of(id, &format!("t{id}"), None);
+            cart.started_at = at(id);
+            change(&mut cart);
+            tx!(stage, |tx| {
+                cart::put(tx, keys, &cart, phone).await?;
+                let names = [(identity::Kind::Email, name)];
+                identity::add(tx, keys, identity::Subject::Cart(cart.id), &names).await?;
+            });
+        };
+        let phone = phone();
+        for id in [1, 3, 2] {
+            put(id, &|_| (), Some(&phone)).await;
+        }
+        put(4, &|_| (), None).await;
+        put(5, &|cart| cart.bought_at = Some(at(9)), Some(&phone)).await;
+        put(6, &|cart| cart.deleted_at = Some(at(9)), Some(&phone)).await;
+        put(7, &|cart| cart.erased_at = Some(at(9)), Some(&phone)).await;
+        let after = async |minute| {
+            let found = cart::begun_after(read!(stage), keys, &name, at(minute)).await.unwrap();
+            found.iter().map(|id| id.get()).collect::<Vec<_>>()
+        };
+        assert_eq!((after(0).await, after(1).await, after(3).await), (vec![3, 2, 1], vec![3, 2], vec![]));
+        put(8, &|cart| (cart.abandoned_at, cart.sequence) = (Some(at(9)), "eu".into()), None).await;
+        put(9, &|cart| (cart.abandoned_at, cart.bought_at) = (Some(at(9)), Some(at(9))), None).await;
+        for (sequence, since, count) in [("eu", 9, 1), ("eu", 10, 0), ("", 9, 0), ("us", 0, 0)] {
+            assert_eq!(cart::following(read!(stage), keys, sequence, at(since)).await.unwrap(), count, "{sequence}");
+        }
+        let nobody = identity::value(keys, identity::Kind::Email, "");
+        assert_eq!(cart::begun_after(read!(stage), keys, &nobody, at(0)).await.unwrap(), []);
+
+        let bought = async |minute| order::bought_before(read!(stage), keys, &name, at(minute)).await.unwrap();
+        assert!(!bought(99).await);
+        for (id, placed, cancelled) in [(1, None, None), (2, Some(at(5)), Some(at(6))), (3, Some(at(8)), None)] {
+            let mut order = order_of(id, 100, placed);
+            order.cancelled_at = cancelled;
+            tx!(stage, |tx| {
+                order::put(tx, keys, &order).await?;
+                let names = [(identity::Kind::Email, name)];
+                identity::add(tx, keys, identity::Subject::Order(order.id), &names).await?;
+            });
+        }
+        assert_eq!((bought(7).await, bought(8).await), (false, true));
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn consents_and_opt_outs() {
     on_both(async |stage| {
         let keys = &stage.keys;
