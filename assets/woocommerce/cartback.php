@@ -572,6 +572,7 @@ function capture( bool $ticked, array $given ): void {
 			'region'     => substr( sanitize_text_field( (string) ( $given['region'] ?? '' ) ), 0, 8 ),
 			'zone'       => isset( $given['zone'] ) && 1 === preg_match( '/\A[A-Za-z0-9_+\/-]{3,64}\z/', $given['zone'] ) ? $given['zone'] : ( $known['zone'] ?? '' ),
 			'language'   => str_replace( '_', '-', determine_locale() ),
+			'source'     => visit_source(),
 			'customer'   => get_current_user_id(),
 			'started_at' => $known['started_at'] ?? now_ms(),
 			'consent'    => consented( $row ) && consent_version( wording() ) === $known['consent']['version'] ? $known['consent'] : consent( (string) ( $given['url'] ?? '' ) ),
@@ -590,12 +591,18 @@ function withdraw( array $row ): void {
 	$row['phone'] = '';
 	$row['data']  = array_merge(
 		$row['data'],
-		array( 'first_name' => '', 'region' => '', 'zone' => '', 'customer' => 0 ),
+		array( 'first_name' => '', 'region' => '', 'zone' => '', 'source' => '', 'customer' => 0 ),
 		array( 'consent' => array_merge( $consent, array( 'sms' => false, 'at' => now_ms(), 'ip' => '', 'agent' => '' ) ) )
 	);
 	$row['changed_at'] = next_ms( $row );
 	save( $row );
 	queue( 'checkout.updated', $row['token'] );
+}
+
+/** Where this visit came from (`google`, `newsletter`), as WooCommerce's own order attribution remembers it; '' when it is off. */
+function visit_source(): string {
+	$visit = isset( $_COOKIE['sbjs_current'] ) && is_string( $_COOKIE['sbjs_current'] ) ? sanitize_text_field( wp_unslash( $_COOKIE['sbjs_current'] ) ) : '';
+	return 1 === preg_match( '/(?:\A|\|\|\|)src=([^|]{1,100})/', $visit, $part ) && '(direct)' !== $part[1] ? $part[1] : '';
 }
 
 /** What proves a consent: the words, their version, where, when, from which address and browser. */
@@ -675,6 +682,7 @@ function event_data( string $type, array $row ): array {
 		'first_name'  => $known['first_name'] ?? '',
 		'region'      => $known['region'] ?? '',
 		'time_zone'   => $known['zone'] ?? '',
+		'source'      => $known['source'] ?? '',
 	);
 	return $person + array(
 		'token'        => $row['token'],

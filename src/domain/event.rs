@@ -7,6 +7,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 use super::{
+    discount::TakenOff,
     money::{Currency, Money},
     time::Time,
 };
@@ -98,8 +99,23 @@ pub struct CartUpdate {
     /// The shop itself says this checkout became an order.
     pub completed_at: Option<Time>,
     pub channel: Channel,
+    /// The address the shopper came from, where the shop tells. Counted by its network only (`risk::ip_key`).
+    #[serde(default)]
+    pub browser_ip: Option<String>,
+    /// The shop writes it down in one go when the shopper is done, so that its times do not tell how long that took.
+    #[serde(default)]
+    pub written_at_once: bool,
+    /// Of the customer or the checkout, as the shop tells them; at most `TAGS_MOST`.
+    #[serde(default)]
+    pub tags: Vec<String>,
+    /// Where it came from, in the shop's own word: a sales channel, a campaign.
+    #[serde(default)]
+    pub source: Option<String>,
     pub test: bool,
 }
+
+/// More tags of one checkout are not kept.
+pub const TAGS_MOST: usize = 100;
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Item {
@@ -130,6 +146,9 @@ pub struct OrderUpdate {
     /// Recovery tokens of ours that the order carried back (landing page, notes, metadata).
     pub recovery_tokens: Vec<String>,
     pub codes: Vec<String>,
+    /// What each code took off, where the shop tells.
+    #[serde(default)]
+    pub discounts: Vec<TakenOff>,
     pub total: Money,
     /// `None` while it does not count as bought (WooCommerce: pending, failed, checkout-draft).
     pub placed_at: Option<Time>,

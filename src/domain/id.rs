@@ -108,6 +108,8 @@ id!(/// An entry of the consent ledger.
     ConsentId, "con");
 id!(/// An entry of the opt-out ledger.
     OptOutId, "out");
+id!(/// A discount code made for one text.
+    DiscountId, "disc");
 id!(/// A person who signs in.
     UserId, "usr");
 

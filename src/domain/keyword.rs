@@ -9,12 +9,15 @@
 //! - CTIA Messaging Principles (May 2023): natural language counts; case and punctuation do not.
 //! - CWTA for Canada: ARRET and AIDE beside STOP and HELP.
 //! - Gateways' own lists: Twilio, Telnyx, AWS (`TD`), Bird (French, German, Spanish, Portuguese, Italian, Russian).
-//! - The other languages are our own; they stand here because a stop too many harms nobody. For the same reason there is
-//!   no such word under `START`: who was stopped is texted again only on a word a gateway knows too.
+//!
+//! The words themselves are part of the rule pack (`assets/data/law.toml`, `[keywords]`), each with its source and how
+//! sure it is. Most languages have unconfirmed words too: a stop too many harms nobody.
 
 use std::{collections::BTreeSet, sync::LazyLock};
 
 use unicode_normalization::{UnicodeNormalization, char::is_combining_mark};
+
+use super::law::{self, Words};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Keyword {
@@ -24,58 +27,6 @@ pub enum Keyword {
     /// Confirms an opt-in that is waiting for it, and nothing else: a "yes" to an old text is no consent.
     Confirm,
 }
-
-/// Unmistakable: they count as the whole text, and as the first or last word of a short one.
-const STOP: &[(&str, &str)] = &[
-    ("en", "stop stopall quit end revoke optout cancel unsubscribe unsub remove"),
-    ("fr", "arret arrete arrett arreter"),
-    ("de", "halt stopp abmelden abbestellen beenden"),
-    ("es", "detener parar cancelar"),
-    ("pt", "parar sair pare remover"),
-    ("it", "ferma annulla cancella disiscrivi"),
-    ("nl", "stoppen afmelden"),
-    ("pl", "zatrzymaj wypisz rezygnuje"),
-    ("ru", "остановить стоп"),
-    ("sl hr sr", "odjava odjavi ustavi prekini nehaj одјава"),
-    ("sv da no", "stopp avsluta afmeld avslutt"),
-    ("fi", "lopeta"),
-    ("cs sk", "odhlasit"),
-    ("hu ro", "leiratkozas leiratkozom dezabonare opreste"),
-    ("el", "στοπ διαγραφη"),
-    ("tr id", "iptal berhenti"),
-    ("he ar", "הסר הסרה الغاء توقف"),
-    ("zh ja ko", "退订 停止 配信停止 수신거부 중지"),
-];
-
-/// Words with another meaning in some language (`seis` is six in Spanish): only as the whole text.
-const STOP_ALONE: &[(&str, &str)] = &[
-    ("es it", "baja alto basta"),
-    ("nl", "uit"),
-    ("pl cs sk", "koniec konec"),
-    ("hr", "stani"),
-    ("fi", "seis"),
-    ("tr vi", "ret dur huy"),
-    ("zh ar", "td قف"),
-];
-
-/// They count anywhere in a text.
-const STOP_PHRASES: &[&str] =
-    &["opt out", "opt me out", "optout", "unsubscribe", "remove me", "no more", "leave me alone", "stop all", "no mas"];
-
-const HELP: &[(&str, &str)] = &[
-    ("en", "help info"),
-    ("fr", "aide"),
-    ("de nl", "hilfe hulp"),
-    ("es pt it", "ayuda ajuda aiuto"),
-    ("pl sl hr cs", "pomocy pomoc"),
-    ("ru", "помощь"),
-    ("sv da fi", "hjalp hjaelp apua"),
-];
-
-const START: &[(&str, &str)] = &[("en", "start unstop begin resume"), ("fr", "nonarret")];
-
-const CONFIRM: &[(&str, &str)] =
-    &[("en", "yes y"), ("fr", "oui"), ("de nl", "ja"), ("es it pt", "si sim"), ("pl", "tak"), ("sl", "da ja")];
 
 /// Left out of a short answer: "help please", "please stop texting me".
 const POLITE: &[&str] = &["please", "pls", "plz", "thanks", "thx"];
@@ -126,17 +77,17 @@ struct Lists {
 
 /// The lists go through the same normalisation as the texts, or a Korean word would never equal itself.
 static LISTS: LazyLock<Lists> = LazyLock::new(|| {
-    let set = |table: &[(&str, &str)]| {
-        table.iter().flat_map(|(_, words)| words.split_whitespace()).map(normalised).collect::<BTreeSet<_>>()
-    };
-    let phrase = |text: &&str| normalised(text).split_whitespace().map(str::to_owned).collect();
+    let words = |rows: &'static [Words]| rows.iter().flat_map(|row| &row.words).map(|word| normalised(word));
+    let keywords = law::current().keywords();
     Lists {
-        stop: set(STOP),
-        stop_alone: set(STOP_ALONE),
-        stop_phrases: STOP_PHRASES.iter().map(phrase).collect(),
-        help: set(HELP),
-        start: set(START),
-        confirm: set(CONFIRM),
+        stop: words(&keywords.stop).collect(),
+        stop_alone: words(&keywords.stop_alone).collect(),
+        stop_phrases: words(&keywords.stop_phrases)
+            .map(|phrase| phrase.split_whitespace().map(str::to_owned).collect())
+            .collect(),
+        help: words(&keywords.help).collect(),
+        start: words(&keywords.start).collect(),
+        confirm: words(&keywords.confirm).collect(),
     }
 });
 

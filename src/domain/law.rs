@@ -147,6 +147,8 @@ impl Binding {
 
 /// The row of a state nobody knows.
 pub const UNKNOWN_STATE: &str = "US-UNKNOWN";
+/// The row of every state that has none of its own.
+pub const OTHER_STATE: &str = "US-*";
 
 impl Pack {
     /// Reads a pack; `Err` says what is wrong with it in words for its author.
@@ -192,6 +194,11 @@ impl Pack {
             .find(|row| row.code == code || row.follows.iter().any(|other| other == code))
     }
 
+    /// A state of the United States without a row of its own has that of all the others.
+    fn state_row(&self, state: &str, at: Time) -> Option<&Row> {
+        self.row(state, at).or_else(|| self.row(OTHER_STATE, at).filter(|_| state.starts_with("US-")))
+    }
+
     pub(super) fn keywords(&self) -> &Keywords {
         &self.rules.keywords
     }
@@ -207,7 +214,7 @@ impl Pack {
         if american && !states.iter().any(|state| state.starts_with("US-")) {
             states.insert(UNKNOWN_STATE.to_owned());
         }
-        let state_rows: Vec<&Row> = states.iter().filter_map(|state| self.row(state, at)).collect();
+        let state_rows: Vec<&Row> = states.iter().filter_map(|state| self.state_row(state, at)).collect();
         let mut binding = self.unbound(&countries, &states);
         for (code, row) in &rows {
             match row {

@@ -28,4 +28,5 @@ pub mod consent;
 pub mod content;
 pub mod decide;
 pub mod attribution;
+pub mod discount;
 pub mod report;

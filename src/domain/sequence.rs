@@ -1,4 +1,4 @@
-//! A sequence: for which carts, when, and in which words. A shop has several, in an order that is their priority; a cart
+//! A sequence: for which carts, when, and in which words. A shop has several, in an order that is their priority. A cart
 //! gets the first that was already on when it was abandoned and whose conditions hold, and keeps it to its end.
 //!
 //! Pure data and pure questions. Whether a text may go at all (hours, consent, caps) is the decision's matter; here is

@@ -15,6 +15,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     hours,
+    law::UNKNOWN_STATE,
     phone::{Phone, region},
 };
 
@@ -78,12 +79,31 @@ pub fn candidates(phone: &Phone, country: Option<&str>, region: Option<&str>, br
     Zones { names: names.into_iter().collect(), source }
 }
 
-/// The states whose law may apply (ISO 3166-2, `US-FL`): those of the number's area code and of the address.
-pub fn states(_phone: &Phone, country: Option<&str>, region: Option<&str>) -> Vec<String> {
-    match (country, region) {
-        (Some(country @ ("US" | "CA")), Some(region)) => vec![format!("{country}-{region}")],
-        _ => Vec::new(),
+/// The states and provinces (ISO 3166-2) a person with this number and address may be in, in the United States and
+/// Canada; nothing for other countries. The area code's and the address's both count, since the law of either may bind.
+/// An address in the United States whose region is given but unknown is `US-UNKNOWN`.
+///
+/// A number that has no place (toll-free, an area code nobody placed) adds nothing; without an address nobody knows then.
+pub fn states(phone: &Phone, country: Option<&str>, region: Option<&str>) -> Vec<String> {
+    let mut states: BTreeSet<String> = BTreeSet::new();
+    if let Some(regions) = area_code(phone.digits()).and_then(|code| TABLES.area_regions.get(code)) {
+        states.extend(regions.iter().map(|&region| region.to_owned()));
     }
+    let country = country.map(|country| country.trim().to_ascii_uppercase()).unwrap_or_default();
+    let region = region.map(str::trim).filter(|region| !region.is_empty());
+    if let Some(region) = region
+        && matches!(country.as_str(), "US" | "CA")
+    {
+        let place = place_of(&country, region);
+        if TABLES.places.contains_key(place.as_str()) {
+            states.insert(place);
+        } else if country == "US" {
+            states.insert(UNKNOWN_STATE.to_owned());
+        }
+    } else if US_TERRITORIES.contains(&country.as_str()) {
+        states.insert(format!("US-{country}"));
+    }
+    states.into_iter().collect()
 }
 
 /// What one source knows.
@@ -138,14 +158,19 @@ fn of_calling_code(calling_code: i32) -> Option<Found> {
 /// A known region's zones, else the country's.
 fn of_address(country: &str, region: &str) -> Option<Found> {
     let country = country.to_ascii_uppercase();
-    let typed = region.trim().to_ascii_uppercase();
-    let prefix = format!("{country}-");
-    let place = format!("{prefix}{}", typed.strip_prefix(&prefix).unwrap_or(&typed));
+    let place = place_of(&country, region);
     if let Some(zones) = TABLES.places.get(place.as_str()) {
         return Some(Found { zones: zones.clone(), whole_country: false });
     }
     let zones = of_country(&country)?;
     Some(Found { zones, whole_country: true })
+}
+
+/// `US-FL` for `fl`, `FL` and `US-FL`.
+fn place_of(country: &str, region: &str) -> String {
+    let typed = region.trim().to_ascii_uppercase();
+    let prefix = format!("{country}-");
+    format!("{prefix}{}", typed.strip_prefix(&prefix).unwrap_or(&typed))
 }
 
 fn of_country(country: &str) -> Option<BTreeSet<&'static str>> {
@@ -183,22 +208,26 @@ const PREFIX_DIGITS_MAX: usize = 9;
 const US_TERRITORIES: [&str; 5] = ["AS", "GU", "MP", "PR", "VI"];
 
 /// What `assets/data` says; where it comes from is in `assets/data/NOTICE.md`.
+#[derive(Default)]
 struct Tables {
     /// Calling code with leading digits → zones joined by `&`.
     prefixes: BTreeMap<&'static str, &'static str>,
     /// North American area code → zones.
     area_codes: BTreeMap<&'static str, BTreeSet<&'static str>>,
+    /// North American area code → states and provinces.
+    area_regions: BTreeMap<&'static str, BTreeSet<&'static str>>,
     /// `US-NY` or `KZ` → zones.
     places: BTreeMap<&'static str, BTreeSet<&'static str>>,
 }
 
 static TABLES: LazyLock<Tables> = LazyLock::new(|| {
     let prefixes = lines(include_str!("../../assets/data/phone_prefix_timezones.txt"));
-    let mut tables = Tables { prefixes: prefixes.collect(), area_codes: BTreeMap::new(), places: BTreeMap::new() };
+    let mut tables = Tables { prefixes: prefixes.collect(), ..Tables::default() };
     for (regions, rest) in lines(include_str!("../../assets/data/nanp.txt")) {
         let (zones, codes) = rest.split_once('|').unwrap_or((rest, ""));
         for code in codes.split_whitespace() {
             tables.area_codes.entry(code).or_default().extend(split(zones));
+            tables.area_regions.entry(code).or_default().extend(regions.split(','));
         }
         for region in regions.split(',') {
             tables.places.entry(region).or_default().extend(split(zones));

@@ -4,6 +4,7 @@
 use super::{
     Core, confirm,
     facts::{Asking, Plan, ask},
+    guard,
 };
 use crate::{
     domain::{
@@ -49,6 +50,9 @@ pub async fn decide(core: &Core, tx: &mut Tx, job: &Job) -> Result<(), Error> {
     let asking =
         Asking { shop: &shop, keys: &keys, cart: &cart, plan: &plan, step, sender: &sender, sending: None, fresh };
     let asked = ask(tx, core, &asking).await?;
+    if let (Ok(phone), Some(facts)) = (&asked.phone, &asked.made_of.facts) {
+        guard::act(core, tx, &shop, &keys, phone, &facts.risk).await?;
+    }
     let decision = asked.decision;
     if !repeats(&decided, step, &decision) {
         let kept = Kept { cart: id, step, at: now, decision: decision.clone(), made_of: asked.made_of };

@@ -6,7 +6,7 @@ pub mod ingest;
 pub mod erase;
 pub mod detect;
 pub(crate) mod facts;
-pub(crate) mod guard;
+pub mod guard;
 pub(crate) mod confirm;
 pub(crate) mod notice;
 pub mod decide;

@@ -10,10 +10,10 @@
 //!
 //! | type | data |
 //! |---|---|
-//! | `checkout.updated` | token*, cart_token, person, first_name, country, region, time_zone, language, currency, total, items[], recovery_url, consent, started_at, updated_at, completed_at, channel, test |
+//! | `checkout.updated` | token*, cart_token, person, first_name, country, region, time_zone, language, currency, total, items[], recovery_url, consent, browser_ip, started_at, updated_at, completed_at, channel, tags[], source, test |
 //! | `checkout.completed` | the same; completed_at defaults to updated_at |
 //! | `checkout.deleted` | token*, deleted_at |
-//! | `order.upserted` | id*, number, person, checkout_token, cart_token, recovery_tokens[], codes[], currency*, total*, status, placed_at, paid_at, cancelled_at, refunds[] or refunded + refunded_at, updated_at, channel, test |
+//! | `order.upserted` | id*, number, person, checkout_token, cart_token, recovery_tokens[], codes[], discounts[], currency*, total*, status, placed_at, paid_at, cancelled_at, refunds[] or refunded + refunded_at, updated_at, channel, test |
 //! | `consent.updated` | phone*, phone_country, customer_id, state*, updated_at, proof |
 //! | `customer.redacted`, `customer.data_requested` | person* (at least one of its fields) |
 //! | `shop.redacted`, `shop.uninstalled`, `test` | none |
@@ -23,6 +23,7 @@
 //! - item: title*, quantity (1), price (of one, in `currency`).
 //! - consent: state* (or `sms`: true or false), phone, phone_country (defaults: the checkout's own), proof.
 //! - state: `granted`, `pending` (double opt-in under way), `withdrawn`, `not_given`.
+//! - browser_ip: the address the shopper came from (defaults to the proof's ip): texts are counted by its network.
 //! - proof: source, level, text, version (of the wording), at (when it was given), url, language, ip, agent, box; all beside
 //!   `state`.
 //! - status: `draft`, `pending` and `failed` do not count as bought; `placed`, `paid` and `refunded` do; `cancelled`
@@ -31,16 +32,19 @@
 //! - refund: id*, amount*, at. Instead, `refunded` is what went back so far in all: one refund named `cumulative`, whose
 //!   newest amount counts.
 //! - recovery_tokens: what our links carry as `cartback=…`; codes: discount codes used.
+//! - discount: code*, amount* (what this code took off, with its tax); its code need not stand under `codes` too.
 //! - channel: `web` (the default), `pos`, `staff`.
+//! - tags: of the customer or the checkout; source: where it came from, in your own word. A sequence may ask for them.
 
 use serde_json::Value;
 
 use super::{Shop, hosts, json, standard_webhooks};
 use crate::domain::{
     connector::{Accepted, Delivery, Field, Refusal, Settings, Spec, Unreadable},
+    discount::TakenOff,
     event::{
         CartUpdate, Channel, ConsentGiven, ConsentProof, ConsentState, ConsentUpdate, Identity, Item, OrderUpdate,
-        Refund, ShopEvent, ShopFacts, TypedPhone,
+        Refund, ShopEvent, ShopFacts, TAGS_MOST, TypedPhone,
     },
     money::{Currency, Money},
     time::Time,
@@ -155,7 +159,11 @@ impl Event<'_> {
             started_at: time(data, "started_at")?,
             updated_at,
             completed_at: if completed { completed_at.or(Some(updated_at)) } else { completed_at },
+            browser_ip: json::text(data, "browser_ip").or_else(|| json::text(data, "consent.ip")),
+            written_at_once: false,
             channel: channel(data)?,
+            tags: words(data, "tags").into_iter().take(TAGS_MOST).collect(),
+            source: json::text(data, "source"),
             test: json::flag(data, "test") == Some(true),
         })
     }
@@ -172,6 +180,7 @@ impl Event<'_> {
         let updated_at = self.updated_at()?;
         let bought_at = time(data, "placed_at")?.or(time(data, "paid_at")?);
         let cancelled_at = time(data, "cancelled_at")?;
+        let discounts = discounts(data, currency)?;
         let (placed_at, cancelled_at) = match json::text(data, "status").as_deref() {
             Some("draft" | "pending" | "failed") => (None, cancelled_at),
             Some("placed" | "paid" | "refunded") | None => (bought_at.or(Some(updated_at)), cancelled_at),
@@ -187,7 +196,8 @@ impl Event<'_> {
             who: self.person(),
             cart_tokens: ["checkout_token", "cart_token"].iter().filter_map(|key| json::id(data, key)).collect(),
             recovery_tokens: words(data, "recovery_tokens"),
-            codes: words(data, "codes"),
+            codes: codes(data, &discounts),
+            discounts,
             total: amount(data, "total", currency)?.ok_or_else(|| missing("data.total"))?,
             placed_at,
             updated_at,
@@ -262,6 +272,28 @@ fn items(data: &Value, currency: Currency) -> Result<Vec<Item>, Unreadable> {
             })
         })
         .collect()
+}
+
+/// Every code used, each once.
+fn codes(data: &Value, discounts: &[TakenOff]) -> Vec<String> {
+    let mut codes = words(data, "codes");
+    for taken in discounts {
+        if !codes.contains(&taken.code) {
+            codes.push(taken.code.clone());
+        }
+    }
+    codes
+}
+
+/// What each code took off.
+fn discounts(data: &Value, currency: Currency) -> Result<Vec<TakenOff>, Unreadable> {
+    let discount = |discount| {
+        Ok(TakenOff {
+            code: json::whole(discount, "code", json::ID_CHARS_MAX).ok_or_else(|| missing("data.discounts[].code"))?,
+            amount: amount(discount, "amount", currency)?.ok_or_else(|| missing("data.discounts[].amount"))?,
+        })
+    };
+    json::list(data, "discounts").iter().map(discount).collect()
 }
 
 fn refunds(data: &Value, currency: Currency, updated_at: Time) -> Result<Vec<Refund>, Unreadable> {

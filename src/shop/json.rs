@@ -67,6 +67,13 @@ pub fn whole(value: &Value, path: &str, chars_max: usize) -> Option<String> {
     written(at(value, path)).filter(|text| text.chars().count() <= chars_max).map(Cow::into_owned)
 }
 
+/// Words in one text with commas between them, each whole or not at all; no more than so many.
+pub fn words_between_commas(value: &Value, path: &str, most: usize) -> Vec<String> {
+    let written = written(at(value, path)).unwrap_or_default();
+    let words = written.split(',').map(str::trim).filter(|word| !word.is_empty());
+    words.filter(|word| word.chars().count() <= ID_CHARS_MAX).take(most).map(str::to_owned).collect()
+}
+
 /// A web address, whole or not at all. Whether it may be followed is decided where links are made.
 pub fn url(value: &Value, path: &str) -> Option<String> {
     whole(value, path, URL_CHARS_MAX)

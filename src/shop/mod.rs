@@ -8,6 +8,7 @@
 use crate::{
     domain::{
         connector::{Accepted, Delivery, Refusal, Settings, Spec, Unreadable},
+        discount::NewCode,
         event::{ShopEvent, ShopFacts},
     },
     http::{Request, Response},
@@ -27,6 +28,42 @@ pub struct Subscription {
     pub topic: &'static str,
     /// Asks for it; asking again changes nothing.
     pub request: Request,
+}
+
+/// What became of asking a shop to make a code.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Made {
+    /// It is there, under this name of the shop's own.
+    Done { id: String },
+    /// There is one of this name already: ours, if we asked before and did not hear; else somebody else's.
+    Exists,
+    /// Asking again will not help before somebody mends it: words for the shopkeeper.
+    Refused(String),
+    /// Not now, or nobody knows: asking again is safe.
+    Later(String),
+}
+
+/// What stands in the shop under a code.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Found {
+    /// The one that carries our note.
+    Ours {
+        id: String,
+    },
+    /// One that somebody else made.
+    Foreign,
+    Nothing,
+    Refused(String),
+    Later(String),
+}
+
+/// What became of asking a shop to remove a code.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Removed {
+    /// It is not there (any more).
+    Gone,
+    Refused(String),
+    Later(String),
 }
 
 /// One shop platform.
@@ -51,6 +88,35 @@ pub trait Shop: Send + Sync {
     /// Query parameters that make the shop apply a discount code to a recovery URL.
     fn discount_query(&self, _code: &str) -> Option<(&'static str, String)> {
         None
+    }
+
+    /// A request that makes this code in the shop, good for one order. None where the platform cannot, or nobody gave us
+    /// a key for it; an error is a setting or a plan that stands in the way, in words for the shopkeeper.
+    fn make_code(&self, _settings: &Settings, _new: &NewCode) -> Result<Option<Request>, String> {
+        Ok(None)
+    }
+
+    fn made_code(&self, _answer: &Response) -> Made {
+        Made::Refused("this platform cannot make codes for us".into())
+    }
+
+    /// A request that looks a code up by its name; changes nothing.
+    fn find_code(&self, _settings: &Settings, _code: &str) -> Option<Request> {
+        None
+    }
+
+    /// What stands there; `note` is the note of the code we asked for ([`NewCode::note`]).
+    fn found_code(&self, _answer: &Response, _note: &str) -> Found {
+        Found::Refused("this platform cannot find codes for us".into())
+    }
+
+    /// A request that removes what `Made::Done` or `Found::Ours` named; again changes nothing.
+    fn remove_code(&self, _settings: &Settings, _id: &str) -> Option<Request> {
+        None
+    }
+
+    fn removed_code(&self, _answer: &Response) -> Removed {
+        Removed::Refused("this platform cannot remove codes for us".into())
     }
 
     /// Requests that make the platform send its webhooks to this URL; none where they are made by hand. An error is a

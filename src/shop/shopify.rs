@@ -15,17 +15,19 @@ use serde_json::Value;
 use sha2::Sha256;
 use subtle::ConstantTimeEq;
 
-use super::{Shop, Subscription, hosts, json};
+use super::{Found, Made, Removed, Shop, Subscription, hosts, json};
 use crate::{
     domain::{
         connector::{Accepted, Delivery, Field, Refusal, Settings, Spec, Unreadable},
+        discount::NewCode,
         event::{Channel, ConsentProof, ConsentState, ConsentUpdate, Identity, ShopEvent, ShopFacts},
         time::Time,
     },
-    http::Response,
+    http::{Request, Response},
 };
 
 mod checkout;
+mod discount;
 mod order;
 mod subscribe;
 #[cfg(test)]
@@ -59,7 +61,7 @@ static SPEC: Spec = Spec {
             key: "token",
             label: "Admin API access token",
             help: "Optional. With it Cartback makes the webhooks itself; the signing key is then the app's client \
-                   secret. Scopes read_orders, read_customers.",
+                   secret. Scopes read_orders, read_customers; for single-use discount codes write_discounts too.",
             secret: true,
             check: check_token,
             ..Field::TEXT
@@ -155,6 +157,30 @@ impl Shop for Shopify {
 
     fn discount_query(&self, code: &str) -> Option<(&'static str, String)> {
         Some(("discount", code.to_owned()))
+    }
+
+    fn make_code(&self, settings: &Settings, new: &NewCode) -> Result<Option<Request>, String> {
+        discount::make(settings, new)
+    }
+
+    fn made_code(&self, answer: &Response) -> Made {
+        discount::made(answer)
+    }
+
+    fn find_code(&self, settings: &Settings, code: &str) -> Option<Request> {
+        discount::find(settings, code)
+    }
+
+    fn found_code(&self, answer: &Response, note: &str) -> Found {
+        discount::found(answer, note)
+    }
+
+    fn remove_code(&self, settings: &Settings, id: &str) -> Option<Request> {
+        discount::remove(settings, id)
+    }
+
+    fn removed_code(&self, answer: &Response) -> Removed {
+        discount::removed(answer)
     }
 
     /// Without a list of storefront hosts, any: a shop's checkout lives on whichever of its domains is the primary one,

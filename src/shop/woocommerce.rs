@@ -8,14 +8,17 @@
 
 use serde_json::Value;
 
-use super::{Shop, generic, hosts, json, standard_webhooks};
+use super::{Found, Made, Removed, Shop, generic, hosts, json, standard_webhooks};
 use crate::domain::{
     connector::{Accepted, Delivery, Field, Refusal, Settings, Spec, Unreadable},
+    discount::{NewCode, TakenOff},
     event::{CartUpdate, Channel, Identity, Item, OrderUpdate, Refund, ShopEvent, ShopFacts},
     money::{Currency, Money},
     time::Time,
 };
+use crate::http::{Request, Response};
 
+mod coupon;
 mod signature;
 
 pub struct WooCommerce;
@@ -53,7 +56,8 @@ static SPEC: Spec = Spec {
         Field {
             key: "key",
             label: "REST API key",
-            help: "ck_…, with the permission to read. Lets us fetch orders that no webhook told of.",
+            help: "ck_…, with the permission Read/Write. Lets us make single-use coupons, and fetch orders that no \
+                   webhook told of.",
             secret: true,
             check: |value| if value.starts_with("ck_") { Ok(()) } else { Err("start with ck_") },
             ..Field::TEXT
@@ -124,6 +128,30 @@ impl Shop for WooCommerce {
     /// For the plugin's restore link; WooCommerce's own payment page ignores it.
     fn discount_query(&self, code: &str) -> Option<(&'static str, String)> {
         Some(("coupon", code.to_owned()))
+    }
+
+    fn make_code(&self, settings: &Settings, new: &NewCode) -> Result<Option<Request>, String> {
+        coupon::make(settings, new)
+    }
+
+    fn made_code(&self, answer: &Response) -> Made {
+        coupon::made(answer)
+    }
+
+    fn find_code(&self, settings: &Settings, code: &str) -> Option<Request> {
+        coupon::find(settings, code)
+    }
+
+    fn found_code(&self, answer: &Response, note: &str) -> Found {
+        coupon::found(answer, note)
+    }
+
+    fn remove_code(&self, settings: &Settings, id: &str) -> Option<Request> {
+        coupon::remove(settings, id)
+    }
+
+    fn removed_code(&self, answer: &Response) -> Removed {
+        coupon::removed(answer)
     }
 
     fn hosts(&self, settings: &Settings) -> Vec<String> {
@@ -226,6 +254,7 @@ impl<'a> Order<'a> {
                 .iter()
                 .filter_map(|line| json::whole(line, "code", json::ID_CHARS_MAX))
                 .collect(),
+            discounts: json::list(self.body, "coupon_lines").iter().filter_map(|line| self.discount(line)).collect(),
             total: self.total,
             placed_at,
             updated_at: self.updated_at,
@@ -234,6 +263,14 @@ impl<'a> Order<'a> {
             channel: self.channel(),
             test: false,
         }
+    }
+
+    /// What a coupon took off, its tax with it: WooCommerce tells the two apart however prices are shown.
+    fn discount(&self, line: &Value) -> Option<TakenOff> {
+        let money = |key| json::money(line, key, self.currency).filter(|money| money.minor >= 0);
+        let (net, tax) = (money("discount")?, money("discount_tax").map_or(0, |tax| tax.minor));
+        let amount = Money::new(net.minor.saturating_add(tax), self.currency);
+        Some(TakenOff { code: json::whole(line, "code", json::ID_CHARS_MAX)?, amount })
     }
 
     /// When it was bought. Paying later than ordering is buying later, unless it is paid on delivery or by transfer:
@@ -282,7 +319,13 @@ impl<'a> Order<'a> {
             started_at: json::time(self.body, "date_created_gmt"),
             updated_at: self.updated_at,
             completed_at: None,
+            browser_ip: json::text(self.body, "customer_ip_address"),
+            // Made by the press of a button, and paid or not a second later.
+            written_at_once: true,
             channel: Channel::Web,
+            tags: Vec::new(),
+            // Noted since 8.5: where the visit that led to the order began.
+            source: self.note("_wc_order_attribution_utm_source"),
             test: false,
         }
     }

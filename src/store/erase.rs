@@ -19,5 +19,8 @@ pub async fn shop(tx: &mut Tx, shop: ShopId) -> Result<(), Error> {
     run!(tx, "DELETE FROM credit WHERE shop_id = $1", id)?;
     run!(tx, "DELETE FROM evidence WHERE shop_id = $1", id)?;
     run!(tx, "DELETE FROM alarm WHERE shop_id = $1", id)?;
+    run!(tx, "DELETE FROM guard WHERE shop_id = $1", id)?;
+    run!(tx, "DELETE FROM spend WHERE shop_id = $1", id)?;
+    run!(tx, "DELETE FROM pause WHERE shop_id = $1", id)?;
     Ok(())
 }

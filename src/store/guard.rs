@@ -247,12 +247,7 @@ pub async fn tapped(tx: &mut Tx, keys: &ShopKeys, prefix: &[u8; 16], country: &[
 /// Forgets counters and prices of texts from before a moment; what a part costs stays.
 pub async fn prune(tx: &mut Tx, shop: ShopId, before: Time) -> Result<u64, Error> {
     run!(tx, "DELETE FROM spend WHERE shop_id = $1 AND day < $2", shop.get(), before.millis())?;
-    run!(
-        tx,
-        "DELETE FROM guard WHERE shop_id = $1 AND kind <> 'price' AND bucket < $2",
-        shop.get(),
-        before.millis()
-    )
+    run!(tx, "DELETE FROM guard WHERE shop_id = $1 AND kind <> 'price' AND bucket < $2", shop.get(), before.millis())
 }
 
 /// What can be paused.
@@ -378,13 +373,7 @@ pub async fn resume(tx: &mut Tx, keys: &ShopKeys, kind: Paused, key: &[u8], now:
         Paused::Breaker => &["breaker"],
     };
     for counter in counted {
-        run!(
-            tx,
-            "DELETE FROM guard WHERE shop_id = $1 AND kind = $2 AND key = $3",
-            of(keys),
-            *counter,
-            key.to_vec()
-        )?;
+        run!(tx, "DELETE FROM guard WHERE shop_id = $1 AND kind = $2 AND key = $3", of(keys), *counter, key.to_vec())?;
     }
     Ok(touched > 0)
 }

@@ -13,7 +13,7 @@ use cartback::{
         decide::{Decision, Gate, GateName, Verdict},
         event::{CartUpdate, Channel, ConsentProof, ConsentState, Identity, OrderUpdate, Refund},
         id::{CartId, ClickId, DecisionId, DeliveryId, GatewayId, MessageId, OrderId, ShopId, UserId},
-        message::{Cost, MessageState, Moments},
+        message::{Cost, MessageState, Moments, Purpose},
         money::{Currency, Money},
         order::Order,
         phone::Phone,
@@ -25,7 +25,7 @@ use cartback::{
     },
     store::{
         Db, Error, Tx, alarm, cart, click as clicks, connection, consent, credit, decision, erase, gateway, health,
-        identity, inbox, job, message, node, order, recurring, rollup, shop, sweep, user,
+        identity, inbox, job, law, message, node, order, recurring, rollup, rules, shop, sweep, user,
     },
     transact,
 };
@@ -467,7 +467,11 @@ fn cart_of(id: i64, token: &str, total: Option<i64>) -> Cart {
         started_at: None,
         updated_at: at(id),
         completed_at: None,
+        browser_ip: None,
+        written_at_once: false,
         channel: Channel::Web,
+        tags: Vec::new(),
+        source: None,
         test: false,
     };
     Cart::new(CartId::new(id), update, Revision { at: at(id), digest: [id as u8; 16] })
@@ -611,14 +615,19 @@ async fn decisions() {
     on_both(async |stage| {
         let verdicts = [Verdict::Wait(at(5)), Verdict::Stop, Verdict::Pass];
         for (number, verdict) in verdicts.into_iter().enumerate() {
-            let gate = Gate { gate: GateName::Hours, verdict, why: "ob 9h – „zaprto“".into() };
-            let decision = Decision { gates: vec![gate], verdict, closes_at: None };
-            let kept = decision::Kept { cart: CartId::new(1), step: 1, at: at(number as i64), decision };
+            let inputs = vec![("zones".to_owned(), "Europe/Ljubljana".to_owned())];
+            let gate = Gate { gate: GateName::Time, verdict, why: "ob 9h – „zaprto“".into(), inputs };
+            let decision =
+                Decision { gates: vec![gate], verdict, closes_at: None, deadline_at: Some(at(9)), confirm: None };
+            let made_of = decision::MadeOf { facts: None, rules_version: 3, law: "2026-11-21.1".into() };
+            let kept = decision::Kept { cart: CartId::new(1), step: 1, at: at(number as i64), decision, made_of };
             let id = DecisionId::new(number as i64 + 1);
             tx!(stage, |tx| decision::record(tx, &stage.keys, id, &kept).await?);
         }
         let found = decision::of_cart(read!(stage), &stage.keys, CartId::new(1)).await.unwrap();
         assert_eq!(found.iter().map(|kept| kept.decision.verdict).collect::<Vec<_>>(), verdicts);
+        assert!(found.iter().all(|kept| kept.made_of.rules_version == 3 && kept.made_of.law == "2026-11-21.1"));
+        assert_eq!(found[0].decision.gates[0].inputs.len(), 1);
         assert!(decision::of_cart(read!(stage), &stage.keys, CartId::new(2)).await.unwrap().is_empty());
     })
     .await;
@@ -628,7 +637,9 @@ fn text_of(stage: &Stage, id: i64, cart: i64, step: u32) -> message::Message {
     message::Message {
         shop: stage.shop(),
         id: MessageId::new(id),
-        cart: CartId::new(cart),
+        purpose: Purpose::Reminder,
+        about: cart,
+        sequence: "default".into(),
         step,
         gateway_shop: SHOP,
         gateway: GatewayId::new(3),
@@ -639,6 +650,7 @@ fn text_of(stage: &Stage, id: i64, cart: i64, step: u32) -> message::Message {
             encoding: Encoding::Ucs2,
             language: None,
             code: None,
+            own_code: false,
         },
         segments: 2,
         created_at: at(id),
@@ -716,6 +728,74 @@ async fn messages() {
 }
 
 #[tokio::test]
+async fn texts_that_are_no_reminders() {
+    on_both(async |stage| {
+        let keys = &stage.keys;
+        let create = async |text: &message::Message| transact!(stage.db, |tx| message::create(tx, keys, text).await?);
+        create(&text_of(stage, 1, 1, 1)).await.unwrap();
+        let request = message::Message { purpose: Purpose::Confirmation, step: 0, ..text_of(stage, 2, 1, 0) };
+        create(&request).await.unwrap();
+        assert!(matches!(create(&message::Message { id: MessageId::new(3), ..request }).await, Err(Error::Duplicate)));
+        create(&message::Message { purpose: Purpose::Answer, step: 0, ..text_of(stage, 4, 77, 0) }).await.unwrap();
+        let about = async |id| {
+            let found = message::about(read!(stage), keys, id).await.unwrap();
+            found.iter().map(|text| (text.purpose, text.cart().map(CartId::get))).collect::<Vec<_>>()
+        };
+        assert_eq!(about(1).await, [(Purpose::Reminder, Some(1)), (Purpose::Confirmation, Some(1))]);
+        assert_eq!(about(77).await, [(Purpose::Answer, None)]);
+        assert_eq!(message::of_cart(read!(stage), keys, CartId::new(1)).await.unwrap().len(), 1);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn versions_of_rules_and_law() {
+    on_both(async |stage| {
+        let keys = &stage.keys;
+        let first = rules::get(read!(stage), keys, 1).await.unwrap().unwrap();
+        assert_eq!(first, Rules::default());
+        let mut changed = first.clone();
+        changed.set("rest_hours", "12").unwrap();
+        assert_eq!(tx!(stage, |tx| rules::save(tx, keys, &changed, at(5)).await?), 2);
+        assert_eq!(rules::get(read!(stage), keys, 1).await.unwrap().unwrap(), first);
+        assert_eq!(rules::get(read!(stage), keys, 2).await.unwrap().unwrap(), changed);
+        assert!(rules::get(read!(stage), keys, 3).await.unwrap().is_none());
+        let shop = shop::get(read!(stage), &stage.vault, stage.shop()).await.unwrap().unwrap();
+        assert_eq!((shop.rules, shop.rules_version), (changed, 2));
+        let pack = cartback::domain::law::current();
+        for _ in 0..2 {
+            tx!(stage, |tx| law::keep(tx, pack, at(1)).await?);
+        }
+        assert_eq!(law::text(read!(stage), pack.version()).await.unwrap().as_deref(), Some(pack.text()));
+        assert!(law::text(read!(stage), "2020-01-01.1").await.unwrap().is_none());
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn waiting_jobs_are_hurried() {
+    on_both(async |stage| {
+        let shop = stage.shop();
+        tx!(stage, |tx| {
+            for (subject, due) in [(1, 3), (2, 50), (3, 60)] {
+                job::schedule(tx, shop, job::Kind::Decide, subject, at(due)).await?;
+            }
+            job::schedule(tx, shop, job::Kind::Send, 4, at(50)).await?;
+            job::hurry_one(tx, shop, job::Kind::Decide, 2, at(10)).await?;
+            job::hurry_one(tx, shop, job::Kind::Decide, 9, at(10)).await?;
+        });
+        let due = async |now, claim: &str| {
+            let jobs = tx!(stage, |tx| job::claim(tx, shop, at(now), at(99), claim, 9).await?);
+            jobs.iter().map(|job| job.subject).collect::<Vec<_>>()
+        };
+        assert_eq!(due(10, "one").await, [1, 2]);
+        tx!(stage, |tx| job::hurry(tx, shop, job::Kind::Decide, at(20)).await?);
+        assert_eq!(due(20, "two").await, [3]);
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn opened_links() {
     on_both(async |stage| {
         for id in 1..4 {
@@ -756,6 +836,7 @@ fn order_of(id: i64, total: i64, placed: Option<Time>) -> Order {
         cart_tokens: Vec::new(),
         recovery_tokens: Vec::new(),
         codes: Vec::new(),
+        discounts: Vec::new(),
         total: Money::new(total, eur()),
         placed_at: placed,
         updated_at: at(id),

@@ -139,6 +139,25 @@ $tests = array(
 		same( true, 1 === preg_match( '/\A\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z\z/', $consent['at'] ), 'time of the tick' );
 	},
 
+	'where the visit came from is told with the rest, and not without consent' => static function () {
+		shop();
+		ticks();
+		work();
+		same( '', last_body()['data']['source'], 'without order attribution' );
+		foreach ( array( 'typ=utm|||src=newsletter|||mdm=email' => 'newsletter', 'typ=typein|||src=(direct)|||mdm=(none)' => '', 'mysrc=no' => '' ) as $cookie => $source ) {
+			shop();
+			$_COOKIE['sbjs_current'] = $cookie;
+			ticks();
+			work();
+			same( $source, last_body()['data']['source'], $cookie );
+		}
+		$_COOKIE['sbjs_current'] = 'typ=utm|||src=newsletter';
+		ticks();
+		types( array( 'consent' => '0', 'phone' => PHONE ) );
+		work();
+		same( false, isset( last_body()['data']['source'] ), 'after the tick was taken back' );
+	},
+
 	'the cookie is signed, ours, and out of reach of scripts' => static function () {
 		shop();
 		ticks();

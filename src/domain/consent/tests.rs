@@ -106,21 +106,25 @@ fn a_proof_has_a_level() {
 #[test]
 fn the_demanded_level_decides() {
     #[track_caller]
-    fn check(consents: &[Consent], terms: &Terms, expected: (StandingName, Option<Level>)) {
-        assert_eq!(name(&Ledger::of(consents.to_vec(), vec![]), terms, 10), expected, "{consents:?}");
+    fn check(consents: &[&Consent], terms: &Terms, expected: (StandingName, Option<Level>)) {
+        assert_eq!(
+            name(&Ledger::of(consents.iter().copied().cloned().collect(), vec![]), terms, 10),
+            expected,
+            "{consents:?}"
+        );
     }
     use {ConsentState::Granted, StandingName as Name};
     let unproven = said(Granted, 1, "csv", "double");
     let single = said(Granted, 2, "shopify", "single_opt_in");
     let double = said(Granted, 1, "reply", "double");
-    check(&[unproven.clone()], &SINGLE, (Name::Consented, Some(Level::Unproven)));
-    check(&[unproven.clone()], &DOUBLE, (Name::Unproven, Some(Level::Unproven)));
-    check(&[single.clone()], &SINGLE, (Name::Consented, Some(Level::Single)));
-    check(&[single.clone()], &DOUBLE, (Name::NeedsConfirmation, Some(Level::Single)));
-    check(&[double.clone()], &DOUBLE, (Name::Consented, Some(Level::Double)));
+    check(&[&unproven], &SINGLE, (Name::Consented, Some(Level::Unproven)));
+    check(&[&unproven], &DOUBLE, (Name::Unproven, Some(Level::Unproven)));
+    check(&[&single], &SINGLE, (Name::Consented, Some(Level::Single)));
+    check(&[&single], &DOUBLE, (Name::NeedsConfirmation, Some(Level::Single)));
+    check(&[&double], &DOUBLE, (Name::Consented, Some(Level::Double)));
     // A box ticked again later takes nothing from the confirmation.
-    check(&[double.clone(), single.clone()], &DOUBLE, (Name::Consented, Some(Level::Double)));
-    check(&[unproven, single], &DOUBLE, (Name::NeedsConfirmation, Some(Level::Single)));
+    check(&[&double, &single], &DOUBLE, (Name::Consented, Some(Level::Double)));
+    check(&[&unproven, &single], &DOUBLE, (Name::NeedsConfirmation, Some(Level::Single)));
     // Confirmed, stopped, ticked again: the confirmation went with the stop.
     let again = said(Granted, 5, "shopify", "single_opt_in");
     let ledger = Ledger::of(vec![double, again], vec![out(3)]);

@@ -340,6 +340,10 @@ impl Rules {
                 }
                 others.push(row);
             }
+            let is_state = row.code.contains('-');
+            if !is_state && (row.consent.is_none() || row.usual.is_none()) {
+                problems.push(format!("{}: a country needs consent and usual hours", row.code));
+            }
             if row.valid_from.zip(row.valid_to).is_some_and(|(from, to)| to < from) {
                 problems.push(format!("{}: ends before it begins", row.code));
             }

@@ -102,6 +102,15 @@ fn the_full_checkout_reads_as_written() {
     assert_eq!((consent.state, consent.phone.unwrap().number.as_str()), (ConsentState::Granted, "+1 212 555 0142"));
     assert_eq!((consent.proof.source.as_str(), consent.proof.ip.as_deref()), ("shop.example", Some("192.0.2.10")));
     assert_eq!(Some(cart.updated_at), at("2026-03-01T08:58:31Z"));
+    assert_eq!((cart.tags, cart.source.as_deref()), (vec!["vip".to_owned(), "newsletter".into()], Some("newsletter")));
+}
+
+#[test]
+fn tags_are_words_and_no_more_than_so_many() {
+    assert_eq!(cart(json!({ "token": "c", "tags": [" a ", "", 7, null, "b"] })).tags, ["a", "b"]);
+    assert_eq!(cart(json!({ "token": "c", "tags": "a, b", "source": " " })).tags, Vec::<String>::new());
+    let many: Vec<String> = (0..200).map(|number| number.to_string()).collect();
+    assert_eq!(cart(json!({ "token": "c", "tags": many })).tags.len(), TAGS_MOST);
 }
 
 #[test]
@@ -231,5 +240,18 @@ proptest! {
         let _ = Generic.read(&shop(), "", &delivery(&body));
         body.truncate(place);
         prop_assert!(Generic.read(&shop(), "", &delivery(&body)).is_err());
+    }
+}
+
+#[test]
+fn what_each_code_took_off() {
+    let order = order(
+        json!({ "codes": ["A1"], "discounts": [{ "code": "A1", "amount": "500" }, { "code": "B2", "amount": 30 }] }),
+    );
+    let taken: Vec<_> = order.discounts.iter().map(|taken| (taken.code.as_str(), taken.amount.minor)).collect();
+    assert_eq!((taken, order.codes), (vec![("A1", 500), ("B2", 30)], vec!["A1".to_owned(), "B2".to_owned()]));
+    for wrong in [json!([{ "code": "A1" }]), json!([{ "amount": "5" }]), json!([{ "code": "A1", "amount": "-5" }])] {
+        let body = json!({ "type": "order.upserted", "data": { "id": 7, "currency": "JPY", "total": "1", "discounts": wrong } });
+        assert!(read(&body).is_err(), "{body}");
     }
 }

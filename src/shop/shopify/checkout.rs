@@ -6,7 +6,7 @@ use serde_json::Value;
 use super::{Event, address, consent_proof, consent_state, json, person};
 use crate::domain::{
     connector::Unreadable,
-    event::{CartUpdate, ConsentGiven, ConsentState, Item, ShopEvent},
+    event::{CartUpdate, ConsentGiven, ConsentState, Item, ShopEvent, TAGS_MOST},
     money::Currency,
 };
 
@@ -37,9 +37,19 @@ pub(super) fn read(it: &Event) -> Result<CartUpdate, Unreadable> {
         started_at: json::time(body, "created_at"),
         updated_at: it.updated_at(),
         completed_at: json::time(body, "completed_at"),
+        browser_ip: browser_ip(body),
+        written_at_once: false,
         channel: it.channel(true),
+        // Newer API versions leave a customer's tags out; then nothing is known of them.
+        tags: json::words_between_commas(body, "customer.tags", TAGS_MOST),
+        source: json::text(body, "source_name"),
         test: it.is_test(),
     })
+}
+
+/// Orders tell it in both places, checkouts in either or none.
+fn browser_ip(body: &Value) -> Option<String> {
+    ["browser_ip", "client_details.browser_ip"].iter().find_map(|path| json::text(body, path))
 }
 
 /// Newer API versions leave out `token`; `cart_token` names the same checkout. With neither there is nothing to delete.
@@ -110,6 +120,17 @@ mod tests {
         assert_eq!((cart.items[0].title.as_str(), cart.items[0].price), ("Oak stool", minor("USD", 9_725)));
         assert_eq!((cart.channel, cart.test, cart.completed_at), (Channel::Web, false, None));
         assert_eq!(cart.who.customer.as_deref(), Some("723456789012345678"));
+    }
+
+    #[test]
+    fn tags_are_the_customers_and_the_source_is_the_channel() {
+        let tagged = cart(json!({ "customer": { "tags": "VIP, newsletter ,," }, "source_name": "instagram" }));
+        assert_eq!(
+            (tagged.tags, tagged.source.as_deref()),
+            (vec!["VIP".into(), "newsletter".into()], Some("instagram"))
+        );
+        let untold = cart(json!({ "customer": null, "source_name": null }));
+        assert_eq!((untold.tags, untold.source), (Vec::<String>::new(), None));
     }
 
     #[test]

@@ -5,6 +5,7 @@ use serde_json::Value;
 use super::{Event, json, person};
 use crate::domain::{
     connector::Unreadable,
+    discount::TakenOff,
     event::{OrderUpdate, Refund, ShopEvent},
     money::{Currency, Money},
     time::Time,
@@ -33,6 +34,7 @@ pub(super) fn read(it: &Event) -> Result<OrderUpdate, Unreadable> {
             .iter()
             .filter_map(|discount| json::whole(discount, "code", json::ID_CHARS_MAX))
             .collect(),
+        discounts: discounts(body, json::currency(body, "currency").unwrap_or(total.currency)),
         total,
         placed_at: placed_at.or(Some(updated_at)),
         updated_at,
@@ -40,6 +42,18 @@ pub(super) fn read(it: &Event) -> Result<OrderUpdate, Unreadable> {
         refunds: refunds.filter_map(|refund| read_refund(refund, total.currency, updated_at)).collect(),
         test: it.is_test(),
     })
+}
+
+/// What each code took off: Shopify works the amount out once the order is made, whatever kind of code it was (Shopify
+/// docs, REST resource Order, `discount_codes`).
+fn discounts(body: &Value, currency: Currency) -> Vec<TakenOff> {
+    let codes = json::list(body, "discount_codes").iter();
+    codes
+        .filter_map(|discount| {
+            let amount = json::money(discount, "amount", currency).filter(|amount| amount.minor >= 0)?;
+            Some(TakenOff { code: json::whole(discount, "code", json::ID_CHARS_MAX)?, amount })
+        })
+        .collect()
 }
 
 /// `refunds/create`. A refund that returned no money (yet) is no event.
@@ -166,6 +180,8 @@ mod tests {
         assert_eq!((order.external_id.as_str(), order.number.as_str()), ("612345678901234567", "#2044"));
         assert_eq!(order.cart_tokens, ["5c0ffee0a1", "hWN1ab"]);
         assert_eq!((Some(order.total), order.codes), (minor("USD", 21_450), vec!["WELCOME-BACK".to_owned()]));
+        let amount = minor("USD", 1_000).unwrap();
+        assert_eq!(order.discounts, [TakenOff { code: "WELCOME-BACK".into(), amount }]);
         assert_eq!((order.channel, order.test, order.cancelled_at), (Channel::Web, false, None));
         assert_eq!(order.who.email.as_deref(), Some("ida@shopper.example"));
         assert_eq!(order.placed_at, Time::parse("2026-03-01T15:02:00Z"));

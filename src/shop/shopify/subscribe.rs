@@ -14,7 +14,7 @@ use crate::{
 };
 
 /// Also the version of every body that comes by these subscriptions (Shopify docs, "About webhooks").
-const API_VERSION: &str = "2026-07";
+pub(super) const API_VERSION: &str = "2026-07";
 
 /// The name Shopify's API has for a topic, and the one its deliveries come under.
 const TOPICS: [(&str, &str); 10] = [
@@ -36,20 +36,34 @@ const MUTATION: &str = "mutation($topic: WebhookSubscriptionTopic!, $webhookSubs
 
 /// The token goes to an address of Shopify's and to no other: a shop's own domain may one day be somebody else's.
 pub(super) fn requests(settings: &Settings, webhook_url: &str) -> Result<Vec<Subscription>, String> {
-    let Some(token) = settings.given("token") else { return Ok(Vec::new()) };
-    let domain = hosts::read(settings.get("domain")).into_iter().find(|host| host.ends_with(".myshopify.com"));
-    let Some(domain) = domain else {
-        return Err("domain: must be the shop's myshopify.com address for the token to be used; list the domain \
-                    shoppers see under storefront_hosts"
-            .into());
-    };
-    let url = format!("https://{domain}/admin/api/{API_VERSION}/graphql.json");
-    let request = |name| {
-        let variables = json!({ "topic": name, "webhookSubscription": { "uri": webhook_url } });
-        Request::json(&url, &json!({ "query": MUTATION, "variables": variables }))
-            .header("x-shopify-access-token", token)
-    };
+    let Some(api) = Api::of(settings)? else { return Ok(Vec::new()) };
+    let request = |name| api.call(MUTATION, &json!({ "topic": name, "webhookSubscription": { "uri": webhook_url } }));
     Ok(TOPICS.map(|(name, topic)| Subscription { topic, request: request(name) }).into())
+}
+
+/// Where and with what a shop's Admin API is called.
+pub(super) struct Api<'s> {
+    url: String,
+    token: &'s str,
+}
+
+impl<'s> Api<'s> {
+    /// `None` without a token; an error is words for the shopkeeper.
+    pub(super) fn of(settings: &'s Settings) -> Result<Option<Api<'s>>, String> {
+        let Some(token) = settings.given("token") else { return Ok(None) };
+        let domain = hosts::read(settings.get("domain")).into_iter().find(|host| host.ends_with(".myshopify.com"));
+        let Some(domain) = domain else {
+            return Err("domain: must be the shop's myshopify.com address for the token to be used; list the domain \
+                        shoppers see under storefront_hosts"
+                .into());
+        };
+        Ok(Some(Api { url: format!("https://{domain}/admin/api/{API_VERSION}/graphql.json"), token }))
+    }
+
+    pub(super) fn call(&self, query: &str, variables: &Value) -> Request {
+        Request::json(&self.url, &json!({ "query": query, "variables": variables }))
+            .header("x-shopify-access-token", self.token)
+    }
 }
 
 /// Done when Shopify made the subscription, or has it already.
@@ -57,10 +71,11 @@ pub(super) fn answer(answer: &Response) -> Result<(), String> {
     let body: Value = serde_json::from_slice(&answer.body).unwrap_or_default();
     match answer.status {
         200..300 => {}
-        401 => return Err("Shopify does not accept the token: is it this shop's, and not expired?".into()),
-        403 => return Err("Shopify refuses the token: is the app installed, with its scopes?".into()),
-        404 => return Err("Shopify knows no shop at this domain".into()),
-        status => return Err(format!("Shopify answered {status}; try again later")),
+        status => {
+            return Err(
+                refusal(status).map_or_else(|| format!("Shopify answered {status}; try again later"), str::to_owned)
+            );
+        }
     }
     let made = json::at(&body, "data.webhookSubscriptionCreate");
     let problems = json::list(&body, "errors").iter().chain(json::list(made, "userErrors"));
@@ -70,6 +85,17 @@ pub(super) fn answer(answer: &Response) -> Result<(), String> {
         [] => Err("Shopify's answer does not say whether it was done".into()),
         [one] if one.contains("for this topic has already been taken") => Ok(()),
         many => Err(many.iter().map(|problem| cause(problem)).collect::<Vec<_>>().join("; ")),
+    }
+}
+
+/// Why Shopify turned the token away, where trying again will not help.
+pub(super) fn refusal(status: u16) -> Option<&'static str> {
+    match status {
+        401 => Some("Shopify does not accept the token: is it this shop's, and not expired?"),
+        402 | 423 => Some("Shopify has closed this shop's API: the shop is frozen or locked"),
+        403 => Some("Shopify refuses the token: is the app installed, with its scopes?"),
+        404 => Some("Shopify knows no shop at this domain"),
+        _ => None,
     }
 }
 

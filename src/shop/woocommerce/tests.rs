@@ -78,6 +78,12 @@ fn an_order() {
     assert_eq!(phones, [("0151 23456789", Some("DE")), ("+43 660 1234567", Some("AT"))]);
     assert_eq!((order.total.minor, order.total.currency.code()), (8_990, "EUR"));
     assert_eq!(order.codes, ["oak10"]);
+    let taken = |minor| vec![TakenOff { code: "oak10".into(), amount: Money::new(minor, order.total.currency) }];
+    assert_eq!(order.discounts, [], "a line that does not say");
+    let line = json!([{ "id": 4, "code": "oak10", "discount": "8.40", "discount_tax": "1.59" }]);
+    assert_eq!(updated(json!({ "coupon_lines": line })).0.discounts, taken(999));
+    let line = json!([{ "code": "oak10", "discount": 8.4 }, { "code": "x", "discount": "-1" }]);
+    assert_eq!(updated(json!({ "coupon_lines": line })).0.discounts, taken(840));
     assert_eq!(order.cart_tokens, ["order-5120"]);
     assert_eq!((order.placed_at, order.updated_at), (Some(at("2026-03-01T09:01:00Z")), at("2026-03-01T11:00:00Z")));
     assert_eq!((order.cancelled_at, order.refunds.len(), order.channel), (None, 0, Channel::Web));
@@ -220,7 +226,12 @@ fn an_order_waiting_for_payment_is_a_cart_without_consent() {
         assert_eq!((cart.consent.as_ref(), cart.completed_at, cart.test), (None, None, false));
         assert_eq!((cart.country.as_deref(), cart.region.as_deref()), (Some("DE"), Some("BY")));
         assert_eq!(cart.items[0].price.map(|it| it.minor), Some(4_495));
+        assert_eq!((cart.source.as_deref(), cart.tags.len()), (None, 0));
     }
+    let came = json!([{"key": "_wc_order_attribution_utm_source", "value": "newsletter"}]);
+    let (_, more) = updated(json!({"status": "pending", "date_paid_gmt": null, "meta_data": came}));
+    let [ShopEvent::Cart(cart)] = more.as_slice() else { panic!("{more:?}") };
+    assert_eq!(cart.source.as_deref(), Some("newsletter"));
     for quiet in [
         json!({"status": "pending", "created_via": "admin"}),
         json!({"status": "pending", "created_via": ""}),

@@ -14,4 +14,5 @@ mod tenants;
 mod privacy;
 mod inbox;
 mod recurring;
+mod risk;
 mod shuffle;

@@ -226,6 +226,8 @@ impl Player {
 async fn open_shop(app: &App, seed: Option<u64>) -> Player {
     let settings = [("secret", STANDARD_SECRET), ("site", "shop.example")];
     let settings = settings.map(|(key, value)| (key.to_owned(), value.to_owned()));
+    let mut rules = Rules::default();
+    rules.set("steps_after_minutes", "0").unwrap();
     let new = NewShop {
         kind: "generic".into(),
         name: "Lumen & Oak".into(),
@@ -233,7 +235,7 @@ async fn open_shop(app: &App, seed: Option<u64>) -> Player {
         currency: cartback::domain::money::Currency::parse("EUR").unwrap(),
         zone: ZONE.into(),
         settings: cartback::domain::connector::Settings::restored(settings.into()),
-        rules: Rules { steps_after_minutes: vec![0], ..Rules::default() },
+        rules,
         key: [5; 32],
     };
     let now = app.now();
@@ -321,7 +323,7 @@ async fn facts(app: &App, shop: &Shopkeeper) -> String {
     let mut messages = Vec::new();
     for (text, _) in app.messages(shop).await {
         let stored = message::get(&mut read, &keys, text.id).await.unwrap().unwrap();
-        messages.push(format!("text {} {} {:?}", tokens[&stored.cart], text.step, text.state));
+        messages.push(format!("text {} {} {:?}", tokens[&stored.cart().unwrap()], text.step, text.state));
     }
     messages.sort();
     writeln!(told, "{}", messages.join("\n")).unwrap();
