@@ -26,6 +26,7 @@ use crate::{
     config::{Config, Database, key},
     domain::{
         id::{ShopId, UserId},
+        law,
         time::DAY,
     },
     http::Http,
@@ -70,8 +71,11 @@ impl App {
         store::migration::run(&db).await.map_err(|error| explain(config, error))?;
         let vault = Vault::new(keys);
         let (fresh, now) = (clock::random(), clock.now());
-        transact!(db, |tx| store::shop::open_house(tx, &vault, &fresh, now).await?)
-            .map_err(|error| explain(config, error))?;
+        transact!(db, |tx| {
+            store::shop::open_house(tx, &vault, &fresh, now).await?;
+            store::law::keep(tx, law::current(), now).await?;
+        })
+        .map_err(|error| explain(config, error))?;
         let mut read = db.read().await?;
         vault.keys(&mut read, ShopId::HOUSE).await.map_err(|error| match error {
             store::Error::Damaged { .. } => anyhow!(

@@ -10,11 +10,13 @@ mod migrate;
 mod report;
 mod doctor;
 mod shop;
+mod sequence;
 mod gateway;
 mod cart;
 mod inbox;
 mod key;
 mod user;
+mod law;
 
 use std::{collections::BTreeMap, process::ExitCode, sync::Arc};
 
@@ -24,7 +26,7 @@ use serde_json::Value;
 
 use crate::{
     app::{self, App},
-    clock::SystemClock,
+    clock::{Clock, SystemClock},
     config::{self, Config, Flags, Problems},
     domain::id::ShopId,
     http::GuardedHttp,
@@ -59,15 +61,22 @@ pub enum Command {
     /// Connect shops, look at them, change their rules
     #[command(subcommand)]
     Shop(shop::Command),
+    /// Whom a shop texts, when and in which order
+    #[command(subcommand)]
+    Sequence(sequence::Command),
     /// Connect SMS gateways, look at them, let a paused one send again
     #[command(subcommand)]
     Gateway(gateway::Command),
-    /// Why a cart was texted or not
+    /// Why a cart was texted or not: its whole story, gate by gate
+    Explain(cart::Explain),
+    /// Carts
     #[command(subcommand)]
     Cart(cart::Command),
     /// Raw deliveries: look at them, read them again
     #[command(subcommand)]
     Inbox(inbox::Command),
+    /// The rules for texts, by country and state: hours, consent, how many, each with its source
+    Law(law::Args),
     /// The operator's key
     #[command(subcommand)]
     Key(key::Command),
@@ -144,6 +153,13 @@ async fn run(cli: Cli) -> anyhow::Result<bool> {
         said.print(form);
         return Ok(said.well);
     }
+    if let Command::Law(args) = &cli.command
+        && args.shop.is_none()
+    {
+        let said = law::told(args, SystemClock.now())?;
+        said.print(args.form);
+        return Ok(said.well);
+    }
     if let Command::Demo = &cli.command {
         let config = demo::config(&cli.flags)?;
         observe::start_logging(&config);
@@ -186,10 +202,13 @@ impl Command {
             Command::Migrate => Ok((migrate::run(config), Form::default())),
             Command::Report(args) => Ok((report::run(core, args).await?, args.form)),
             Command::Shop(command) => shop::run(core, command).await,
+            Command::Sequence(command) => sequence::run(core, command).await,
             Command::Gateway(command) => gateway::run(core, command).await,
+            Command::Explain(args) => cart::explain(core, args).await,
             Command::Cart(command) => cart::run(core, command).await,
             Command::Inbox(command) => inbox::run(core, command).await,
             Command::User(command) => user::run(core, command).await,
+            Command::Law(args) => Ok((law::run(core, args).await?, args.form)),
             Command::Serve | Command::Demo | Command::Doctor(_) | Command::Key(_) => {
                 bail!("this command opens nothing here")
             }

@@ -44,6 +44,40 @@ pub struct OptOut {
     pub source: String,
 }
 
+/// What stands behind an opt-out, as far as it is known (compliance.md 2.5).
+#[derive(Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct OutProof {
+    /// The reply, word for word.
+    pub text: Option<String>,
+    /// The word that decided, its language, and by which rule.
+    pub word: Option<String>,
+    pub language: Option<String>,
+    pub rule: Option<heard::Rule>,
+    /// Our number or name the person wrote to.
+    pub sent_to: Option<String>,
+    pub received_at: Option<Time>,
+    pub applied_at: Option<Time>,
+    /// Our numbers for the reply, and for the text it follows or whose link was used.
+    pub reply: Option<i64>,
+    pub message: Option<i64>,
+    /// The confirmation we queued.
+    pub answer: Option<i64>,
+    /// The gateway had confirmed it already.
+    pub gateway_answered: bool,
+    /// What the gateway said, where it was the gateway that knew.
+    pub code: Option<String>,
+    /// Who entered it by hand, and why.
+    pub by: Option<String>,
+    pub note: Option<String>,
+}
+
+impl std::fmt::Debug for OutProof {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "OutProof({:?}, {:?})", self.rule, self.code)
+    }
+}
+
 /// How well a consent is proven, weakest first.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]

@@ -50,7 +50,7 @@ impl Holidays {
 
     /// The holiday on a calendar day, in the words of its country.
     pub fn on(&self, date: Date) -> Option<&'static str> {
-        let since = date.since(Date::constant(1970, 1, 1)).ok()?;
+        let since = date.since(EPOCH).ok()?;
         self.on_day(i64::from(since.get_days()))
     }
 
@@ -74,6 +74,8 @@ impl fmt::Debug for Holidays {
         f.debug_tuple("Holidays").field(&self.countries()).finish()
     }
 }
+
+const EPOCH: Date = Date::constant(1970, 1, 1);
 
 /// The years that can be asked for. The rules of 2060 are today's, and nobody's cart is that old or that young.
 const YEARS: std::ops::RangeInclusive<i32> = 2020..=2060;
@@ -166,3 +168,88 @@ const COUNTRIES: &[(&str, Country)] = &[
     ("AS", Country::AmericanSamoa),
     ("YT", Country::Mayotte),
 ];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::law;
+
+    #[track_caller]
+    fn check(country: &str, date: &str, expected: bool) {
+        let name = Holidays::of(&[country]).on(date.parse().unwrap());
+        assert_eq!(name.is_some(), expected, "{country} {date}: {name:?}");
+    }
+
+    #[test]
+    fn days_everybody_knows() {
+        check("FR", "2026-07-14", true);
+        check("FR", "2026-07-15", false);
+        // Easter Monday of 2026 and of 2027.
+        check("FR", "2026-04-06", true);
+        check("FR", "2027-03-29", true);
+        check("SI", "2026-04-06", true);
+        check("SI", "2026-06-25", true);
+        check("US", "2026-11-26", true);
+        check("US", "2026-06-19", true);
+        check("US", "2026-07-14", false);
+        check("GB", "2026-08-31", true);
+        check("DE", "2026-10-03", true);
+        check("AU", "2026-01-26", true);
+        check("NZ", "2026-02-06", true);
+        check("fr", "2026-12-25", true);
+        check("IN", "2026-12-25", false);
+        check("", "2026-12-25", false);
+    }
+
+    /// 4 July 2026 is a Saturday: people are at home on it and on the Friday before.
+    #[test]
+    fn a_day_that_is_moved_counts_where_it_falls_and_where_it_is_kept() {
+        check("US", "2026-07-04", true);
+        check("US", "2026-07-03", true);
+        check("GB", "2026-12-26", true);
+        check("GB", "2026-12-28", true);
+        // 1 January 2028 is a Saturday, kept on the last day of the year before.
+        check("US", "2027-12-31", true);
+    }
+
+    #[test]
+    fn a_set_of_countries_is_their_union() {
+        let both = Holidays::of(&["SI", "fr", "SI", "IN"]);
+        assert_eq!(both.countries(), ["FR", "SI"]);
+        assert!(both.on("2026-07-14".parse().unwrap()).is_some());
+        assert!(both.on("2026-06-25".parse().unwrap()).is_some());
+        assert!(Holidays::none().on("2026-12-25".parse().unwrap()).is_none());
+        assert_eq!(both, Holidays::of(&["FR", "SI"]));
+        assert_eq!(format!("{both:?}"), "Holidays([\"FR\", \"SI\"])");
+    }
+
+    #[test]
+    fn every_calendar_has_days_in_every_year_that_can_be_asked_for() {
+        for (code, known) in CALENDARS.iter() {
+            for year in YEARS {
+                let begins = Date::new(year as i16, 1, 1).unwrap().since(EPOCH).unwrap().get_days();
+                let days = known.days().range(begins..begins + 365).count();
+                // Switzerland has four that all its cantons keep, in Mexico some are lost to Sundays.
+                assert!((4..40).contains(&days), "{code} {year}: {days}");
+            }
+        }
+        assert_eq!(CALENDARS.len(), COUNTRIES.len());
+    }
+
+    /// The pack tells of each of these that its holidays are not known.
+    #[test]
+    fn countries_of_the_pack_without_a_calendar() {
+        let pack = law::current();
+        let mut unknown: Vec<&str> = Vec::new();
+        for row in pack.countries() {
+            if !Holidays::is_known(&row.code) {
+                assert!(row.note.contains("No public holiday calendar"), "{}: {}", row.code, row.note);
+                unknown.push(&row.code);
+            }
+        }
+        assert_eq!(unknown, ["IN", "SG", "AE"]);
+        let followers = pack.countries().into_iter().flat_map(|row| &row.follows);
+        let without: Vec<&String> = followers.filter(|code| !Holidays::is_known(code)).collect();
+        assert_eq!(without, ["PR"]);
+    }
+}

@@ -208,7 +208,7 @@ mod tests {
             Some(Keyword::Help),
             &["HELP", "help?", "Info", "help please", "AIDE", "ajuda", "POMOC", "ПОМОЩЬ", "Hjälp", "hjælp"],
         );
-        check(Some(Keyword::Start), &["START", "Unstop", "begin", "resume", "NONARRET"]);
+        check(Some(Keyword::Start), &["START", "Unstop", "begin", "resume", "NONARRET", "prijava"]);
         check(Some(Keyword::Confirm), &["YES", "y", "Yes please!", "yes 👍", "Oui", "JA", "Sí", "sim", "tak", "Da"]);
         check(
             None,
@@ -219,6 +219,67 @@ mod tests {
     #[test]
     fn stop_comes_before_help_before_start_before_confirm() {
         check(Some(Keyword::Stop), &["stop help", "help stop", "yes stop", "start stop", "non arrêt"]);
+    }
+
+    /// The cases of the research, with what they are on an American number where that differs.
+    #[test]
+    fn the_cases_of_the_research() {
+        check(
+            Some(Keyword::Stop),
+            &["Stop", "STOP!!!", "stop please", "Arrêt", "ARRÊTÉ", "opt-out", "OptOut", "please unsubscribe me"],
+        );
+        check(Some(Keyword::Stop), &["cancel my order", "no más", "SAIR", "ОСТАНОВИТЬ"]);
+        check(None, &["Stoþ", "Don't stop sending"]);
+        assert_eq!(read("Don't stop sending", true), Some(Keyword::Stop));
+    }
+
+    /// Every word of the research data is read as what it says there, where this machine has the data.
+    #[test]
+    fn every_word_of_the_research_is_known() {
+        let path = "/work/shared/data/compliance_rules.json";
+        let Ok(text) = std::fs::read_to_string(path) else {
+            eprintln!("not compared: there is no {path}");
+            return;
+        };
+        let data: serde_json::Value = serde_json::from_str(&text).unwrap();
+        for (list, keyword) in [
+            ("stop", Keyword::Stop),
+            ("stop_unconfirmed", Keyword::Stop),
+            ("help", Keyword::Help),
+            ("help_unconfirmed", Keyword::Help),
+            ("start", Keyword::Start),
+            ("start_unconfirmed", Keyword::Start),
+            ("confirm", Keyword::Confirm),
+        ] {
+            let words =
+                data["keywords"][list].as_object().unwrap().values().flat_map(|words| words.as_array().unwrap());
+            // A gateway may take YES for a start; here it confirms.
+            for word in words.map(|word| word.as_str().unwrap()).filter(|word| !word.contains("gateway")) {
+                assert_eq!(read(word, false), Some(keyword), "{word} of {list}");
+            }
+        }
+    }
+
+    #[test]
+    fn every_word_has_a_source() {
+        let keywords = law::current().keywords();
+        let lists = [
+            (&keywords.stop, "stop"),
+            (&keywords.stop_alone, "stop_alone"),
+            (&keywords.stop_phrases, "stop_phrases"),
+            (&keywords.help, "help"),
+            (&keywords.start, "start"),
+            (&keywords.confirm, "confirm"),
+        ];
+        for (list, name) in lists {
+            for row in list {
+                assert!(!row.words.is_empty() && !row.source.is_empty(), "{name} {}", row.language);
+                for word in &row.words {
+                    assert!(!normalised(word).trim().is_empty(), "{name} {}", row.language);
+                }
+            }
+        }
+        assert!(keywords.stop.len() > 30);
     }
 
     #[test]

@@ -8,6 +8,7 @@
 //! and how sure that is.
 
 mod row;
+mod effective;
 
 use std::{collections::BTreeSet, sync::LazyLock, time::Duration};
 
@@ -20,7 +21,8 @@ use super::{
     time::{HOUR, MINUTE, Time},
 };
 
-pub use row::{Confidence, Everywhere, Keywords, Row, SoftOptIn, Unlisted, Words};
+pub use effective::Effective;
+pub use row::{Confidence, Everywhere, Keywords, Row, RowRule, SoftOptIn, Unlisted, Words};
 
 /// The pack of this build.
 pub fn current() -> &'static Pack {
@@ -184,6 +186,12 @@ impl Pack {
     /// Every row of every state, `US-UNKNOWN` among them.
     pub fn states(&self) -> Vec<&Row> {
         self.rules.state.iter().collect()
+    }
+
+    /// Every row of a country or state in time, past and coming ones too, as the file lists them.
+    pub fn rows(&self, code: &str) -> Vec<&Row> {
+        let all = self.rules.country.iter().chain(&self.rules.state);
+        all.filter(|row| row.is_of(code)).collect()
     }
 
     /// The row of a country (`FR`, also `RE` that follows it) or a state (`US-FL`) that holds at a moment.
@@ -361,3 +369,6 @@ fn lower(cap: &mut u32, other: Option<u32>) {
 fn day(at: Time) -> Date {
     at.to_timestamp().to_zoned(TimeZone::UTC).date()
 }
+
+#[cfg(test)]
+mod tests;

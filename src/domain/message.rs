@@ -181,6 +181,8 @@ pub struct Reply {
     pub text: String,
     /// The gateway's own id, to apply it once.
     pub gateway_ref: String,
+    /// The gateway has answered it by itself, as some do with STOP, START and HELP: we do not answer again.
+    pub answered: bool,
 }
 
 impl fmt::Debug for Reply {

@@ -6,6 +6,7 @@
 
 mod check;
 mod choose;
+mod edit;
 mod preset;
 #[cfg(test)]
 mod tests;
@@ -21,6 +22,7 @@ use super::{
 
 pub use check::{MINUTES_MOST, SEQUENCES_MOST, STEPS_MOST, check_all, is_slug, span};
 pub use choose::{choose, exit};
+pub use edit::{KEYS, typed_money, typed_span};
 pub use preset::{PRESETS, default_sequence, preset};
 
 /// What is said to one cart, step by step. Unknown fields are refused, missing ones have their default.
@@ -252,9 +254,18 @@ impl Sequence {
 impl Step {
     /// The merchant's own words for a language (BCP 47): the tag itself, its language alone, then those for every other.
     pub fn text(&self, language: Option<&str>) -> Option<&str> {
-        let tag = language.unwrap_or("").trim().to_lowercase().replace('_', "-");
+        self.written_in(language.unwrap_or("")).or_else(|| self.texts.get("")).map(String::as_str)
+    }
+
+    /// Whether the merchant wrote words in this language (BCP 47) itself, not only for every other.
+    pub fn speaks(&self, language: &str) -> bool {
+        self.written_in(language).is_some()
+    }
+
+    fn written_in(&self, language: &str) -> Option<&String> {
+        let tag = language.trim().to_lowercase().replace('_', "-");
         let primary = tag.split('-').next().unwrap_or("");
-        [tag.as_str(), primary, ""].iter().find_map(|&key| self.texts.get(key)).map(String::as_str)
+        [tag.as_str(), primary].into_iter().filter(|key| !key.is_empty()).find_map(|key| self.texts.get(key))
     }
 
     /// How long after its due moment it may still go.

@@ -1,5 +1,10 @@
-//! The text as the radio carries it: GSM 03.38 or UCS-2, and how many parts it takes (3GPP TS 23.038 and 23.040). It
-//! never turns one letter into another: `č` stays `č`, and the shopkeeper is shown what it costs.
+//! The text as the radio carries it: GSM 03.38 or UCS-2, and how many parts it takes (3GPP TS 23.038 and 23.040). On its
+//! way out no letter turns into another: `č` stays `č`, and the shopkeeper is shown what it costs and, in
+//! [`advice`], what it would cost spelt otherwise.
+
+mod spelling;
+
+pub use spelling::{Advice, advice, transliterate};
 
 use std::collections::BTreeSet;
 

@@ -3,7 +3,9 @@
 //! text leaves with its link and its opt-out words or not at all.
 
 mod grammar;
+mod links;
 mod liquid;
+mod suggest;
 mod value;
 
 use std::{io, sync::Arc};
@@ -13,25 +15,29 @@ use minijinja::{
     value::{Object, ObjectRepr},
 };
 
-use super::sms;
+use super::sms::{self, Segments};
 use value::Absent;
 
 pub const TEMPLATE_BYTES_MAX: usize = 2048;
 /// What most gateways take at once, in characters.
 pub const TEXT_CHARS_MAX: usize = 1600;
+/// Parts a text may take unless the shop says otherwise.
+pub const PARTS_MAX_DEFAULT: u32 = 3;
 /// Instructions of the template engine; the longest template that may be saved needs a fraction.
 const FUEL: u64 = 5_000;
 
 /// Every name a template may use, with what an editor may say about it.
 pub const VARIABLES: &[(&str, &str)] = &[
     ("first_name", "The shopper's first name; may be missing"),
-    ("shop", "Your shop's name"),
+    ("shop", "Your shop's name; required"),
     ("link", "The link back to the cart; required"),
     ("opt_out", "How to stop these texts; required"),
     ("total", "What the cart is worth; may be missing"),
     ("items", "The first item in the cart; may be missing"),
     ("item_count", "How many items are in the cart"),
     ("code", "The discount code; may be missing"),
+    ("code_value", "What the code is worth, as 10 % or 5.00 EUR; may be missing"),
+    ("code_until", "The last day of the code, as 24.11.; may be missing"),
 ];
 
 /// Every filter, with how it is written.
@@ -56,7 +62,7 @@ pub enum Problem {
     TooDeep,
     #[error("the template cannot be read: {0}")]
     Syntax(String),
-    #[error("there is no `{0}`; you can use {known}", known = names(VARIABLES))]
+    #[error("there is no `{0}`; {hint}you can use {known}", hint = suggest::hint(.0), known = names(VARIABLES))]
     UnknownVariable(String),
     #[error("there is no filter `{0}`; you can use {known}", known = names(FILTERS))]
     UnknownFilter(String),
@@ -66,6 +72,18 @@ pub enum Problem {
     NotAllowed(String),
     #[error("`{0}` must be printed as it is, without filters")]
     Altered(&'static str),
+    #[error(
+        "`{0}` would be a second link: only {{{{ link }}}} may lead anywhere; put a space after the dot if it is none"
+    )]
+    TypedLink(String),
+    #[error("`{0}` is a public link shortener, which carriers block; {{{{ link }}}} is short already")]
+    Shortener(String),
+    #[error("the text takes {parts} parts with these values, {max} are allowed")]
+    TooManyParts { parts: u32, max: u32 },
+    #[error("no text comes out of it: {0}")]
+    NoText(String),
+    #[error("the text needs {{{{ shop }}}}, whatever its conditions say: every text must say whom it is from")]
+    NoBrand,
     #[error("the text needs {{{{ link }}}}, whatever its conditions say: without it there is no way back to the cart")]
     NoLink,
     #[error("the text needs {{{{ opt_out }}}}, whatever its conditions say: every text must say how to stop them")]
@@ -83,6 +101,9 @@ pub enum RenderProblem {
     Missing(&'static str),
     #[error("the text is longer than {TEXT_CHARS_MAX} characters")]
     TooLong,
+    /// Words and values together made a link that neither was.
+    #[error("`{0}` would be a second link")]
+    SecondLink(String),
     #[error("the template failed: {0}")]
     Engine(String),
 }
@@ -91,7 +112,7 @@ pub enum RenderProblem {
 #[derive(Clone, Default, PartialEq, Eq)]
 pub struct Merge {
     pub first_name: Option<String>,
-    /// The shop's own name, trusted: a brand may be written like a host name.
+    /// The shop's own name. A dot that would make it a link becomes a space: `Shoes.com` signs as `Shoes com`.
     pub shop: String,
     pub link: String,
     pub opt_out: String,
@@ -100,7 +121,30 @@ pub struct Merge {
     /// The first item's title.
     pub items: Option<String>,
     pub item_count: u32,
+    /// Left out if it reads as a link.
     pub code: Option<String>,
+    /// What the code takes off, as people read it: `10 %`, `5.00 EUR`.
+    pub code_value: Option<String>,
+    /// The last day it works; see `wording::date`.
+    pub code_until: Option<String>,
+}
+
+impl Merge {
+    /// A shopper of whom everything is known, for an editor that has no real cart to show.
+    pub fn sample(shop: &str, link: &str, opt_out: &str) -> Merge {
+        Merge {
+            first_name: Some("Anna".into()),
+            shop: shop.to_owned(),
+            link: link.to_owned(),
+            opt_out: opt_out.to_owned(),
+            total: Some("€64.90".into()),
+            items: Some("Merino socks".into()),
+            item_count: 2,
+            code: Some("THANKS-7K3Q".into()),
+            code_value: Some("10 %".into()),
+            code_until: Some("24.11.".into()),
+        }
+    }
 }
 
 /// Whether a template may be saved. All problems found at once, where the template can be read at all.
@@ -108,24 +152,35 @@ pub fn check(template: &str) -> Result<(), Vec<Problem>> {
     prepare(template).map(|_| ())
 }
 
+/// Whether a template may be saved and stays within `parts_max` parts for one shopper. The bound is asked of a real or
+/// sample cart, since how long a text gets is up to its values.
+pub fn check_within(template: &str, merge: &Merge, parts_max: u32) -> Result<Segments, Vec<Problem>> {
+    check(template)?;
+    match parts(template, merge) {
+        Ok(cost) if cost.count > parts_max => Err(vec![Problem::TooManyParts { parts: cost.count, max: parts_max }]),
+        Ok(cost) => Ok(cost),
+        Err(RenderProblem::Refused(problems)) => Err(problems),
+        Err(RenderProblem::SecondLink(link)) => Err(vec![Problem::TypedLink(link)]),
+        Err(other) => Err(vec![Problem::NoText(other.to_string())]),
+    }
+}
+
+/// What a template costs for one shopper.
+pub fn parts(template: &str, merge: &Merge) -> Result<Segments, RenderProblem> {
+    render(template, merge).map(|text| sms::segments(&text))
+}
+
 /// The names a template cannot do without: a shopper for whom one is missing gets no text from it. For the editor to
 /// suggest a `default`. Empty for a template that cannot be saved.
 pub fn needs(template: &str) -> Vec<&'static str> {
-    let full = Merge {
-        first_name: Some("Anna".into()),
-        shop: "Shop".into(),
-        link: "https://shop.example/r/1".into(),
-        opt_out: "Reply STOP to opt out".into(),
-        total: Some("€10.00".into()),
-        items: Some("Socks".into()),
-        item_count: 2,
-        code: Some("WELCOME".into()),
-    };
+    let full = Merge::sample("Shop", "https://shop.example/r/1", "Reply STOP to opt out");
     let without = [
         Merge { first_name: None, ..full.clone() },
         Merge { total: None, ..full.clone() },
         Merge { items: None, ..full.clone() },
         Merge { code: None, ..full.clone() },
+        Merge { code_value: None, ..full.clone() },
+        Merge { code_until: None, ..full.clone() },
     ];
     let missing = |merge: &Merge| match render(template, merge) {
         Err(RenderProblem::Missing(name)) => Some(name),
@@ -134,13 +189,39 @@ pub fn needs(template: &str) -> Vec<&'static str> {
     without.iter().filter_map(missing).collect()
 }
 
-/// The text for one shopper: normalised, trimmed, without double spaces.
+/// The text for one shopper: normalised, trimmed, without double spaces, and with no other link than ours.
 pub fn render(template: &str, merge: &Merge) -> Result<String, RenderProblem> {
     let source = prepare(template).map_err(RenderProblem::Refused)?;
-    let values = Values::new(merge)?;
+    let (link, opt_out) = (value::plain(&merge.link), value::plain(&merge.opt_out));
+    let written = run(&source, Values::new(merge)?)?;
+    let text = set_apart(&set_apart(&tidy(&sms::normalise(&written)), &link), &opt_out);
+    if let Some(second) = links::first(&text.replace(&opt_out, " ").replace(&link, " ")) {
+        return Err(RenderProblem::SecondLink(second.chars().take(60).collect()));
+    }
+    // An ellipsis becomes three dots, so the cap is asked again.
+    if text.chars().count() > TEXT_CHARS_MAX { Err(RenderProblem::TooLong) } else { Ok(text) }
+}
+
+/// Fills in one of our own texts that carries no link: conditions and names as in a template, and nothing is asked of it.
+pub(super) fn fill(template: &str, values: &[(&'static str, String)]) -> Result<String, RenderProblem> {
+    let values = values.iter().map(|(name, text)| (*name, Value::from(text.clone()))).collect();
+    run(template, Values(values)).map(|written| tidy(&written))
+}
+
+/// A brand as texts print it; see [`Merge::shop`].
+pub(super) fn brand(shop: &str) -> String {
+    value::brand(shop)
+}
+
+/// Words of the shop's own without control characters and line ends.
+pub(super) fn plain(text: &str) -> String {
+    value::clip(&value::plain(text), value::VALUE_CHARS_MAX)
+}
+
+fn run(source: &str, values: Values) -> Result<String, RenderProblem> {
     let environment = environment();
     let engine = |error: Error| RenderProblem::Engine(error.to_string());
-    let compiled = environment.template_from_str(&source).map_err(engine)?;
+    let compiled = environment.template_from_str(source).map_err(engine)?;
     let mut out = Capped::default();
     if let Err(error) = compiled.render_captured_to(Value::from_object(values), &mut out) {
         return Err(match (value::missing(&error), out.full) {
@@ -149,10 +230,25 @@ pub fn render(template: &str, merge: &Merge) -> Result<String, RenderProblem> {
             (None, false) => engine(error),
         });
     }
-    let written = String::from_utf8(out.bytes).map_err(|error| RenderProblem::Engine(error.to_string()))?;
-    let text = tidy(&sms::normalise(&written));
-    // An ellipsis becomes three dots, so the cap is asked again.
-    if text.chars().count() > TEXT_CHARS_MAX { Err(RenderProblem::TooLong) } else { Ok(text) }
+    String::from_utf8(out.bytes).map_err(|error| RenderProblem::Engine(error.to_string()))
+}
+
+/// A letter straight after a link would become part of it, so a space is put between them, and before it too.
+fn set_apart(text: &str, link: &str) -> String {
+    let mut out = String::with_capacity(text.len() + 2);
+    for (place, piece) in text.split(link).enumerate() {
+        if place > 0 {
+            if out.ends_with(|before: char| !(before.is_whitespace() || "(\"'<>:".contains(before))) {
+                out.push(' ');
+            }
+            out.push_str(link);
+            if piece.starts_with(|after: char| !(after.is_whitespace() || ").,;!?\"'>".contains(after))) {
+                out.push(' ');
+            }
+        }
+        out.push_str(piece);
+    }
+    out
 }
 
 /// The template in the engine's own words, checked.
@@ -217,13 +313,15 @@ impl Values {
         };
         Ok(Values(vec![
             may_miss("first_name", merge.first_name.as_deref().map(value::person)),
-            must_have("shop", value::clip(&value::plain(&merge.shop), value::NAME_CHARS_MAX))?,
+            must_have("shop", value::brand(&merge.shop))?,
             must_have("link", value::plain(&merge.link))?,
             must_have("opt_out", value::plain(&merge.opt_out))?,
             may_miss("total", merge.total.as_deref().map(value::short)),
             may_miss("items", merge.items.as_deref().map(value::name)),
             ("item_count", Value::from(merge.item_count)),
-            may_miss("code", merge.code.as_deref().map(value::short)),
+            may_miss("code", merge.code.as_deref().map(value::code)),
+            may_miss("code_value", merge.code_value.as_deref().map(value::short)),
+            may_miss("code_until", merge.code_until.as_deref().map(value::short)),
         ]))
     }
 }

@@ -380,6 +380,37 @@ mod tests {
         }
     }
 
+    #[track_caller]
+    fn check_states(phone: &str, country: &str, region: &str, expected: &str) {
+        let given = |text| Some(text).filter(|text: &&str| !text.is_empty());
+        let found = states(&Phone::restored(phone.to_owned()), given(country), given(region));
+        assert_eq!(found.join(" "), expected, "{phone} {country} {region}");
+    }
+
+    #[test]
+    fn states_of_the_area_code_and_of_the_address() {
+        check_states("+12125550101", "", "", "US-NY");
+        check_states("+13055550101", "US", "", "US-FL");
+        check_states("+13055550101", "us", "tx", "US-FL US-TX");
+        check_states("+13055550101", "US", "US-TX", "US-FL US-TX");
+        check_states("+13055550101", "CA", "ON", "CA-ON US-FL");
+        check_states("+16895550101", "", "", "US-FL");
+        // Overlays too new for the telephone library.
+        check_states("+16215550101", "", "", "US-TX");
+        check_states("+17825550101", "", "", "CA-NS CA-PE");
+        check_states("+17875550101", "", "", "US-PR");
+        check_states("+38641234567", "US", "FL", "US-FL");
+        check_states("+38641234567", "PR", "", "US-PR");
+        // Nobody knows.
+        check_states("+18005550101", "", "", "");
+        check_states("+15005550101", "US", "", "");
+        check_states("+13055550101", "US", "Florida", "US-FL US-UNKNOWN");
+        check_states("+13055550101", "CA", "Ontario", "US-FL");
+        // No states of other countries.
+        check_states("+61412345678", "AU", "QLD", "");
+        check_states("nonsense", "", "FL", "");
+    }
+
     #[test]
     fn every_zone_in_the_data_exists() {
         let listed = TABLES.prefixes.values().flat_map(|zones| split(zones));
@@ -414,6 +445,8 @@ mod tests {
             prop_assert_eq!(found.names.is_empty(), !says_something);
             prop_assert!(found.names.iter().all(|name| hours::zone(name).is_some()));
             prop_assert!(found.names.is_sorted());
+            let states = states(&Phone::restored(phone), Some(&country), Some(&region));
+            prop_assert!(states.is_sorted() && states.iter().all(|state| state.get(2..3) == Some("-")));
         }
     }
 }

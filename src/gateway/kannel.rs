@@ -135,6 +135,8 @@ impl Gateway for Kannel {
                 to: wire::with_plus(fields.get("to").unwrap_or_default()),
                 text: fields.raw("text").unwrap_or_default().to_owned(),
                 gateway_ref: fields.get("id").map_or_else(|| wire::fingerprint(delivery), str::to_owned),
+                // Kannel knows nothing of STOP: whatever is answered, we answer.
+                answered: false,
             })]),
             _ => Ok(Vec::new()),
         }

@@ -64,6 +64,7 @@ impl Gateway for Log {
                 to: fields.get("to").unwrap_or_default().to_owned(),
                 text: fields.raw("text").unwrap_or_default().to_owned(),
                 gateway_ref: fields.get("id").map_or_else(|| wire::fingerprint(delivery), wire::short),
+                answered: false,
             }),
             "receipt" => GatewayEvent::Receipt(Receipt {
                 reference: Some(
@@ -130,6 +131,7 @@ mod tests {
             to: String::new(),
             text: "STOP".into(),
             gateway_ref: "r1".into(),
+            answered: false,
         })]
     }
 

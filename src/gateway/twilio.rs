@@ -5,7 +5,8 @@
 //! stays unknown is looked for in the list of texts to that number. Receipts carry no price: it is known only where an
 //! answer or a look-up shows it.
 //!
-//! `OptOutType` on inbound texts says what Twilio's own opt-out did; it is read past, because our keywords decide.
+//! `OptOutType` on inbound texts says what Twilio's own opt-out did. Our keywords decide all the same; it only tells that
+//! Twilio has answered already.
 
 use super::{CallbackAnswer, Dispatch, Gateway, LookUp, no_answer, wire};
 use crate::{
@@ -128,7 +129,7 @@ impl Gateway for Twilio {
         Ok(Accepted::Keep { topic: topic.into(), key })
     }
 
-    fn read(&self, _settings: &Settings, topic: &str, delivery: &Delivery) -> Result<Vec<GatewayEvent>, Unreadable> {
+    fn read(&self, settings: &Settings, topic: &str, delivery: &Delivery) -> Result<Vec<GatewayEvent>, Unreadable> {
         let fields = fields(delivery);
         match topic {
             "receipt" => Ok(vec![GatewayEvent::Receipt(receipt(delivery, &fields)?)]),
@@ -137,6 +138,7 @@ impl Gateway for Twilio {
                 to: wire::with_plus(fields.get("To").unwrap_or_default()),
                 text: fields.raw("Body").unwrap_or_default().to_owned(),
                 gateway_ref: sid(&fields).map_or_else(|| wire::fingerprint(delivery), str::to_owned),
+                answered: answers(settings, &fields),
             })]),
             _ => Ok(Vec::new()),
         }
@@ -209,6 +211,18 @@ fn fields(delivery: &Delivery) -> wire::Fields {
         signature::Carrier::Query => wire::Fields::new(delivery.query_pairs()),
         signature::Carrier::Json => wire::Fields::of_json(&delivery.body).unwrap_or_default(),
     }
+}
+
+/// The single words Twilio answers by itself on long codes and messaging services (docs, "Advanced Opt-Out", default
+/// keywords; YES is left out, since it is answered only by whom Twilio has stopped).
+const ANSWERED: &[&str] =
+    &["stop", "stopall", "unsubscribe", "end", "quit", "revoke", "optout", "cancel", "start", "unstop", "help", "info"];
+
+/// Whether Twilio has answered this text by itself. On a bare short code it answers nothing.
+fn answers(settings: &Settings, fields: &wire::Fields) -> bool {
+    let sender = settings.get("sender");
+    let word = fields.get("Body").unwrap_or_default().trim().to_lowercase();
+    fields.has("OptOutType") || ((sender.starts_with('+') || is_sid("MG", sender)) && ANSWERED.contains(&word.as_str()))
 }
 
 fn sid(fields: &wire::Fields) -> Option<&str> {

@@ -7,7 +7,8 @@ use crate::{
         id::MessageId,
         message::{Moments, Purpose},
         phone::Phone,
-        sms, wording,
+        sms,
+        wording::{self, Programme, Service},
     },
     store::{
         self, Error, Tx,
@@ -37,8 +38,15 @@ pub(crate) async fn request(
     if known.iter().any(|message| message.purpose == purpose) {
         return Ok(());
     }
-    let language = cart.latest.language.as_deref();
-    let text = wording::confirmation(language, which == Confirm::Again, &shop.name);
+    let country = phone.country();
+    let language = wording::choose(cart.latest.language.as_deref(), country.as_deref(), &shop.country);
+    let service = match which {
+        Confirm::First => Service::Confirm,
+        Confirm::Again => Service::ConfirmAgain,
+    };
+    let contact = shop.rules.help_contact.as_str();
+    let programme = Programme { shop: &shop.name, contact, terms: "", country: country.as_deref() };
+    let text = wording::service(service, Some(language), &programme);
     let id = MessageId::new(core.fresh_id());
     let segments = sms::segments(&text);
     let message = Message {
@@ -50,12 +58,12 @@ pub(crate) async fn request(
         step: 0,
         gateway_shop: sender.shop,
         gateway: sender.id,
-        country: phone.country().unwrap_or_default(),
+        country: country.unwrap_or_default(),
         words: Words {
             phone: phone.e164().to_owned(),
             text,
             encoding: segments.encoding,
-            language: cart.latest.language.clone(),
+            language: Some(language.to_owned()),
             code: None,
             own_code: false,
         },

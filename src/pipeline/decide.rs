@@ -3,8 +3,9 @@
 
 use super::{
     Core, confirm,
-    facts::{Asking, Plan, ask},
+    facts::{Asking, ask},
     guard,
+    sequence::Plan,
 };
 use crate::{
     domain::{
@@ -16,7 +17,6 @@ use crate::{
         message::{Moments, Purpose},
         phone::Phone,
         seal::ShopKeys,
-        sequence::Sequence,
         sms,
         time::Time,
     },
@@ -38,10 +38,10 @@ pub async fn decide(core: &Core, tx: &mut Tx, job: &Job) -> Result<(), Error> {
     let Some((shop, keys)) = core.shop(tx, job.shop).await? else { return done(tx, job).await };
     let Some(cart) = store::cart::get(tx, &keys, id).await? else { return done(tx, job).await };
     let Some(abandoned_at) = cart.abandoned_at else { return done(tx, job).await };
-    let Some(plan) = Plan::of(tx, &shop, &keys, &cart).await? else { return done(tx, job).await };
+    let plan = Plan::of(tx, &shop, &keys, &cart).await?;
     let decided = store::decision::of_cart(tx, &keys, id).await?;
     let step = next_step(&decided);
-    let Some(due) = step_due(&plan.sequence, abandoned_at, step) else { return done(tx, job).await };
+    let Some(due) = plan.due(abandoned_at, step) else { return done(tx, job).await };
     if due > now {
         return job::put_back(tx, job, due).await.map(|_| ());
     }
@@ -74,10 +74,10 @@ pub async fn decide(core: &Core, tx: &mut Tx, job: &Job) -> Result<(), Error> {
                     Planned { id: fresh, cart: &cart, sequence, step, phone, sender, decision: &decision, words };
                 queue(core, tx, &shop, &keys, planned).await?;
             }
-            next(tx, job, &plan.sequence, abandoned_at, step, now).await
+            next(tx, job, &plan, abandoned_at, step, now).await
         }
         Verdict::Stop if decision.ends_the_cart() => done(tx, job).await,
-        Verdict::Stop => next(tx, job, &plan.sequence, abandoned_at, step, now).await,
+        Verdict::Stop => next(tx, job, &plan, abandoned_at, step, now).await,
     }
 }
 
@@ -88,23 +88,11 @@ async fn done(tx: &mut Tx, job: &Job) -> Result<(), Error> {
     job::finish(tx, job).await.map(|_| ())
 }
 
-async fn next(
-    tx: &mut Tx,
-    job: &Job,
-    sequence: &Sequence,
-    abandoned_at: Time,
-    step: u32,
-    now: Time,
-) -> Result<(), Error> {
-    match step_due(sequence, abandoned_at, step + 1) {
+async fn next(tx: &mut Tx, job: &Job, plan: &Plan, abandoned_at: Time, step: u32, now: Time) -> Result<(), Error> {
+    match plan.due(abandoned_at, step + 1) {
         Some(due) => job::put_back(tx, job, due.max(now)).await.map(|_| ()),
         None => done(tx, job).await,
     }
-}
-
-/// When a step falls due, for a cart abandoned at this moment; `None` beyond the last.
-fn step_due(sequence: &Sequence, abandoned_at: Time, step: u32) -> Option<Time> {
-    sequence.step_after(step).map(|after| abandoned_at + after)
 }
 
 /// The first step without a final verdict.

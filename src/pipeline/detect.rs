@@ -4,15 +4,14 @@
 use super::{
     Core, dirty, guard,
     ingest::{carried_consent, textable},
+    sequence::traits,
 };
 use crate::{
     domain::{
-        cart::Cart,
         consent::Ledger,
         decide::{Decision, Gate, Verdict, abandoned_at},
         id::{CartId, DecisionId},
-        sequence::{CartTraits, Choice, choose},
-        time::Time,
+        sequence::{Choice, choose},
     },
     store::{
         self, Error, Tx,
@@ -50,7 +49,7 @@ pub async fn detect(core: &Core, tx: &mut Tx, job: &Job) -> Result<(), Error> {
     }
     cart.abandoned_at = Some(at);
     cart.rules_version = shop.rules_version;
-    if let Choice::Chosen(sequence) = choose(&shop.rules.sequences, &traits(&cart, at)) {
+    if let Choice::Chosen(sequence) = choose(&shop.rules.sequences, &traits(tx, &shop, &keys, &cart, at).await?) {
         cart.sequence.clone_from(&sequence.id);
     }
     let phone = textable(&shop, &cart.latest.who, cart.latest.country.as_deref());
@@ -66,19 +65,6 @@ pub async fn detect(core: &Core, tx: &mut Tx, job: &Job) -> Result<(), Error> {
     dirty(tx, &shop, at, now).await?;
     job::schedule(tx, job.shop, job::Kind::Decide, id.get(), now).await?;
     done(tx, job).await
-}
-
-/// What of a cart matters to the choice.
-fn traits(cart: &Cart, abandoned_at: Time) -> CartTraits {
-    let latest = &cart.latest;
-    CartTraits {
-        country: latest.country.clone(),
-        language: latest.language.clone(),
-        total: latest.total,
-        item_titles: latest.items.iter().map(|item| item.title.clone()).collect(),
-        abandoned_at,
-        ..CartTraits::default()
-    }
 }
 
 async fn done(tx: &mut Tx, job: &Job) -> Result<(), Error> {

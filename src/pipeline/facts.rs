@@ -5,6 +5,7 @@ use std::time::Duration;
 use super::{
     Core, guard,
     ingest::{carried_consent, read_phone, textable},
+    sequence::{self, Plan},
 };
 use crate::{
     domain::{
@@ -19,11 +20,12 @@ use crate::{
         money::Money,
         phone::{Phone, PhoneProblem},
         seal::ShopKeys,
-        sequence::{Discount, Sequence},
+        sequence::Discount,
         sms,
         template::{self, Merge},
         time::{DAY, Time},
-        wording, zone,
+        wording::{self, OptOutForm},
+        zone,
     },
     gateway,
     store::{
@@ -49,35 +51,6 @@ pub(crate) struct Asking<'a> {
     pub fresh: MessageId,
 }
 
-/// The sequence a cart follows, as it was when the cart was abandoned.
-pub(crate) struct Plan {
-    pub sequence: Sequence,
-    /// Why nothing of it is sent any more.
-    pub left_out: Option<String>,
-}
-
-impl Plan {
-    /// `None` when the cart follows no sequence at all.
-    pub async fn of(read: &mut Read, shop: &Shop, keys: &ShopKeys, cart: &Cart) -> Result<Option<Plan>, Error> {
-        if cart.sequence.is_empty() && cart.rules_version > 0 {
-            return Ok(None);
-        }
-        let today = shop.rules.sequence(&cart.sequence);
-        let then = if cart.rules_version == shop.rules_version || cart.rules_version == 0 {
-            None
-        } else {
-            store::rules::get(read, keys, cart.rules_version).await?
-        };
-        let left_out = match today {
-            None => Some("its sequence was removed".to_owned()),
-            Some(sequence) if sequence.on_since.is_none() => Some("its sequence was switched off".to_owned()),
-            Some(_) => None,
-        };
-        let sequence = then.as_ref().and_then(|rules| rules.sequence(&cart.sequence)).or(today).cloned();
-        Ok(sequence.map(|sequence| Plan { sequence, left_out }))
-    }
-}
-
 /// A verdict with what it was made of.
 pub(crate) struct Asked {
     pub decision: Decision,
@@ -91,8 +64,6 @@ pub(crate) struct Asked {
 
 /// How far back texts to a phone count against caps.
 const CAPS_LOOK_BACK: Duration = Duration::from_secs(30 * 24 * 60 * 60);
-/// How far back requests to confirm matter.
-const REQUESTS_LOOK_BACK: Duration = Duration::from_secs(60 * 24 * 60 * 60);
 
 /// Loads the facts of one step and asks every gate.
 pub(crate) async fn ask(read: &mut Read, core: &Core, asking: &Asking<'_>) -> Result<Asked, Error> {
@@ -121,13 +92,12 @@ pub(crate) async fn ask(read: &mut Read, core: &Core, asking: &Asking<'_>) -> Re
     let mut zones = zone::Zones::default();
     if let Ok(phone) = &phone {
         let index = store::consent::phone_index(keys, phone);
+        zones = zone::candidates(phone, country, latest.region.as_deref(), latest.zone.as_deref());
+        to_phone = store::message::to_phone(read, keys, &index, now - super::ledger::REQUESTS_LOOK_BACK).await?;
+        to_phone.retain(|message| asking.sending.is_none_or(|this| this.id != message.id));
         let (consents, outs) = store::consent::of_phone(read, keys, &index).await?;
         carried = carried_consent(shop, cart, phone, &consents, &outs);
-        ledger = Ledger::of(consents.into_iter().chain(carried.clone()).collect(), outs);
-        zones = zone::candidates(phone, country, latest.region.as_deref(), latest.zone.as_deref());
-        to_phone = store::message::to_phone(read, keys, &index, now - REQUESTS_LOOK_BACK).await?;
-        to_phone.retain(|message| asking.sending.is_none_or(|this| this.id != message.id));
-        ledger.asked = asked_at(&to_phone);
+        ledger = super::ledger::of_phone(read, keys, &index, &to_phone, carried.as_ref()).await?;
     }
     let countries: Vec<&str> = binding.countries.iter().map(String::as_str).collect();
     let level = match binding.consent {
@@ -143,7 +113,7 @@ pub(crate) async fn ask(read: &mut Read, core: &Core, asking: &Asking<'_>) -> Re
     let this_step = plan.sequence.step(step);
     let service = service(asking);
     let (words, content) = match &phone {
-        Ok(phone) => written(core, asking, phone, &service),
+        Ok(phone) => written(core, asking, phone, &service, binding.stop_short_code),
         Err(_) => (None, None),
     };
     let facts = Facts {
@@ -169,7 +139,7 @@ pub(crate) async fn ask(read: &mut Read, core: &Core, asking: &Asking<'_>) -> Re
             due_at,
             deadline_at: this_step.and_then(|step| step.deadline()).map(|span| due_at + span),
             closed: this_step.map(|step| step.closed).unwrap_or_default(),
-            left_out: plan.left_out.clone(),
+            left_out: sequence::left_out(read, asking, &of_cart).await?,
             made: others()
                 .find(|message| message.step == step)
                 .map(|message| message.moments.state().name().to_owned()),
@@ -177,6 +147,10 @@ pub(crate) async fn ask(read: &mut Read, core: &Core, asking: &Asking<'_>) -> Re
         },
         caps: CapFacts {
             of_this_cart: count(others().filter(|message| message.moments.may_have_left())),
+            cool_down: match &phone {
+                Ok(phone) => sequence::cool_down(read, asking, phone, &of_cart, now).await?,
+                Err(_) => None,
+            },
             ..caps(&to_phone, asking.sending.is_none(), now)
         },
         risk: guard::facts(read, core, asking).await?,
@@ -190,15 +164,6 @@ pub(crate) async fn ask(read: &mut Read, core: &Core, asking: &Asking<'_>) -> Re
 
 fn count<'m>(messages: impl Iterator<Item = &'m Message>) -> u32 {
     u32::try_from(messages.count()).unwrap_or(u32::MAX)
-}
-
-/// When requests to confirm left, or may have left; a queued one counts as of when it was made.
-fn asked_at(to_phone: &[Message]) -> Vec<Time> {
-    let request = |message: &&Message| {
-        matches!(message.purpose, message::Purpose::Confirmation | message::Purpose::ConfirmationAgain)
-            && (message.moments.may_have_left() || message.moments.state() == MessageState::Queued)
-    };
-    to_phone.iter().filter(request).map(|message| message.moments.sending_at.unwrap_or(message.created_at)).collect()
 }
 
 /// The texts that count against caps. While a step is only being decided, also those about to leave do; two that wait to
@@ -258,15 +223,27 @@ fn written(
     asking: &Asking<'_>,
     phone: &Phone,
     service: &ServiceFacts,
+    stop_short_code: bool,
 ) -> (Option<Words>, Option<ContentFacts>) {
     let Asking { shop, keys, cart, plan, step, .. } = *asking;
     let latest = &cart.latest;
     let id = asking.sending.map_or(asking.fresh, |message| message.id);
     let reference = MessageRef { shop: shop.id, message: id };
-    let language = latest.language.as_deref();
+    let this_step = plan.sequence.step(step);
+    let country = phone.country();
+    // A language the shop wrote in itself needs no words of ours.
+    let own_language = latest.language.as_deref().filter(|tag| this_step.is_some_and(|step| step.speaks(tag)));
+    let language =
+        own_language.unwrap_or_else(|| wording::choose(latest.language.as_deref(), country.as_deref(), &shop.country));
     let opt_out_url = format!("{}/o/{}", core.public_url, link::sign(keys, Purpose::OptOut, reference));
-    let opt_out = wording::opt_out(language, service.two_way, &opt_out_url);
-    let code = match plan.sequence.step(step).and_then(|step| step.discount.as_ref()) {
+    let form = OptOutForm {
+        two_way: service.two_way,
+        url: &opt_out_url,
+        short_code: service.short_code.as_deref().filter(|_| stop_short_code),
+        country: country.as_deref(),
+    };
+    let opt_out = wording::opt_out(&form, Some(language));
+    let code = match this_step.and_then(|step| step.discount.as_ref()) {
         Some(Discount::Fixed(fixed)) => Some(fixed.code.clone()),
         Some(Discount::Unique(_)) | None => None,
     };
@@ -279,26 +256,28 @@ fn written(
         items: latest.items.first().map(|item| item.title.clone()),
         item_count: latest.items.iter().map(|item| item.quantity).sum(),
         code: code.clone(),
+        ..Merge::default()
     };
     let expected =
         Expected { shop: &shop.name, link: &merge.link, opt_out: &merge.opt_out, parts_most: shop.rules.parts_most };
-    let told = |content: ContentFacts| ContentFacts {
-        discount: code.is_some(),
-        language: language.unwrap_or("en").to_owned(),
-        ..content
-    };
+    let told =
+        |content: ContentFacts| ContentFacts { discount: code.is_some(), language: language.to_owned(), ..content };
     if let Some(message) = asking.sending {
         return (None, Some(told(ContentFacts::of(&message.words.text, expected))));
     }
-    let text =
-        match plan.sequence.step(step).and_then(|step| step.text(language)).map(|own| template::render(own, &merge)) {
-            Some(Ok(text)) => Ok(text),
-            Some(Err(problem)) => {
-                tracing::warn!(shop = %shop.id, step, %problem, "the shop's wording does not render; using ours");
-                template::render(wording::text(language, step), &merge)
-            }
-            None => template::render(wording::text(language, step), &merge),
-        };
+    let ours = || {
+        // A step that gives a code names it; should there be none to give, it says what any other does.
+        let ready = if merge.code.is_some() { wording::discounted } else { wording::text };
+        template::render(ready(Some(language), step), &merge)
+    };
+    let text = match this_step.and_then(|step| step.text(Some(language))).map(|own| template::render(own, &merge)) {
+        Some(Ok(text)) => Ok(text),
+        Some(Err(problem)) => {
+            tracing::warn!(shop = %shop.id, step, %problem, "the shop's wording does not render; using ours");
+            ours()
+        }
+        None => ours(),
+    };
     let text = match text {
         Ok(text) => text,
         Err(problem) => {
@@ -311,7 +290,7 @@ fn written(
         phone: phone.e164().to_owned(),
         encoding: sms::segments(&text).encoding,
         text,
-        language: latest.language.clone(),
+        language: Some(language.to_owned()),
         code,
         own_code: false,
     };

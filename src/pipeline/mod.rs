@@ -5,13 +5,18 @@ pub mod receive;
 pub mod ingest;
 pub mod erase;
 pub mod detect;
+pub(crate) mod sequence;
 pub(crate) mod facts;
 pub mod guard;
 pub(crate) mod confirm;
 pub(crate) mod notice;
 pub mod decide;
+pub mod replay;
 pub mod send;
 pub mod settle;
+pub mod ledger;
+pub mod reply;
+pub mod answer;
 pub mod follow;
 pub mod judge;
 pub mod attribute;
@@ -19,6 +24,7 @@ pub mod rollup;
 pub mod report;
 pub mod recurring;
 pub mod connect;
+pub mod trial;
 
 use std::sync::Arc;
 

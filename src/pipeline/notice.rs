@@ -1,7 +1,7 @@
 //! Notice: the texts the service sends for itself (requests to confirm, answers, tests) are asked about once more before they
 //! leave. They skip what is only about reminders, never the opt-out ledger.
 
-use super::{Core, guard, send::Allowed};
+use super::{Core, answer, guard, send::Allowed};
 use crate::{
     domain::{
         consent::Ledger,
@@ -36,8 +36,11 @@ pub(crate) async fn ask(
     }
     let index = store::consent::phone_index(keys, &message.phone());
     let (consents, outs) = store::consent::of_phone(tx, keys, &index).await?;
-    if message.purpose != Purpose::Answer && Ledger::of(consents, outs).opted_out().is_some() {
+    if !answer::confirms_a_stop(message) && Ledger::of(consents, outs).opted_out().is_some() {
         return Ok(stop("opted out", false));
+    }
+    if message.purpose != Purpose::Answer && store::reply::held_since(tx, keys, &index).await?.is_some() {
+        return Ok(stop("a reply has to be read first", false));
     }
     if let Some(id) = message.cart() {
         let cart = store::cart::get(tx, keys, id).await?;

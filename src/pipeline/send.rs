@@ -6,12 +6,14 @@ use std::time::Duration;
 
 use super::{
     Core, decide, dirty,
-    facts::{Asking, Plan, ask},
-    guard, notice, settle,
+    facts::{Asking, ask},
+    guard, notice,
+    sequence::Plan,
+    settle,
 };
 use crate::{
     domain::{
-        consent::OptOut,
+        consent::{OptOut, OutProof},
         decide::{Verdict, expires_at},
         id::{DecisionId, GatewayId, MessageId, ShopId},
         message::{MessageState, Outgoing, Purpose, RefusalClass, SendOutcome},
@@ -69,7 +71,14 @@ async fn prepare(core: &Core, tx: &mut Tx, job: &Job) -> Result<Option<(Outgoing
         }
         _ => return finish(tx, job).await,
     }
-    let sender = decide::sender(core, tx, &shop).await?;
+    let sender = match message.purpose {
+        // An answer comes from the number the person wrote to.
+        Purpose::Answer => {
+            let keys = core.vault.keys(tx, message.gateway_shop).await?;
+            store::gateway::get(tx, &keys, message.gateway).await?
+        }
+        _ => decide::sender(core, tx, &shop).await?,
+    };
     let allowed = match message.purpose {
         Purpose::Reminder => reminder(core, tx, &shop, &keys, &message, &sender).await?,
         _ => notice::ask(core, tx, &shop, &keys, &message, &sender).await?,
@@ -139,7 +148,7 @@ async fn reminder(
     let gone = |why: &str| Allowed { verdict: Verdict::Stop, why: why.into(), late: false, expires_at: now };
     let Some(id) = message.cart() else { return Ok(gone("its cart is gone")) };
     let Some(cart) = store::cart::get(tx, keys, id).await? else { return Ok(gone("its cart is gone")) };
-    let Some(plan) = Plan::of(tx, shop, keys, &cart).await? else { return Ok(gone("its sequence was removed")) };
+    let plan = Plan::of(tx, shop, keys, &cart).await?;
     let asking = Asking {
         shop,
         keys,
@@ -231,7 +240,15 @@ async fn record(core: &Core, tx: &mut Tx, job: &Job, account: &Gateway, outcome:
             guard::refused(tx, &keys, &message).await?;
             if *class == RefusalClass::OptedOut {
                 let index = store::consent::phone_index(&keys, &message.phone());
-                settle::opt_out(tx, &keys, &index, OptOut { at: now, source: "gateway".into() }, &shop, now).await?;
+                let proof = OutProof {
+                    received_at: Some(now),
+                    applied_at: Some(now),
+                    message: Some(message.id.get()),
+                    code: Some(code.clone()),
+                    ..OutProof::default()
+                };
+                let entry = OptOut { at: now, source: "gateway".into() };
+                settle::opt_out_with(tx, &keys, &index, entry, &proof, &shop, now).await?;
             }
         }
         SendOutcome::Later { why, after } => {

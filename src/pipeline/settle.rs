@@ -1,23 +1,23 @@
-//! Settle: what gateways tell afterwards (receipts, replies) and what they answer when asked about an unknown outcome.
+//! Settle: what gateways tell afterwards (receipts here, replies in `reply`) and what they answer when asked about an unknown outcome.
 
 use std::time::Duration;
 
-use super::{Core, dirty, guard, send};
+use super::{
+    Core, answer, dirty, guard,
+    reply::{self, Heeding},
+    send,
+};
 use crate::{
     domain::{
-        consent::{Consent, OptOut},
-        event::{ConsentProof, ConsentState},
+        consent::{OptOut, OutProof},
         id::{DeliveryId, GatewayId, MessageId, ShopId},
-        keyword::{self, Keyword},
-        message::{GatewayEvent, MessageState, Receipt, RefusalClass, Reply},
-        phone::Phone,
+        message::{GatewayEvent, MessageState, Receipt, RefusalClass},
         seal::ShopKeys,
-        time::{DAY, Time},
+        time::Time,
     },
     gateway::{self, LookUp},
     store::{
         self, Error, Tx,
-        inbox::Kept,
         job::{self, Job},
         message::Message,
         shop::Shop,
@@ -53,7 +53,12 @@ pub async fn settle(core: &Core, tenant: ShopId, id: DeliveryId) -> Result<(), E
                     GatewayEvent::Receipt(receipt) => {
                         take_receipt(core, tenant, kept.gateway, receipt, kept.delivery.received_at).await?;
                     }
-                    GatewayEvent::Reply(reply) => take_reply(core, tenant, &kept, reply).await?,
+                    GatewayEvent::Reply(told) => {
+                        if let Some(gateway) = kept.gateway {
+                            let at = kept.delivery.received_at;
+                            reply::take(core, Heeding { tenant, gateway, told, at }).await?;
+                        }
+                    }
                 }
             }
             (events.len() as u64, String::new())
@@ -127,7 +132,15 @@ async fn apply(
     }
     if receipt.class == Some(RefusalClass::OptedOut) && !message.words.phone.is_empty() {
         let index = store::consent::phone_index(keys, &message.phone());
-        opt_out(tx, keys, &index, OptOut { at, source: "gateway".into() }, shop, now).await?;
+        let proof = OutProof {
+            received_at: Some(at),
+            applied_at: Some(now),
+            message: Some(message.id.get()),
+            code: receipt.code.clone(),
+            ..OutProof::default()
+        };
+        let entry = OptOut { at, source: "gateway".into() };
+        opt_out_with(tx, keys, &index, entry, &proof, shop, now).await?;
     }
     Ok(())
 }
@@ -141,7 +154,21 @@ pub(crate) async fn opt_out(
     shop: &Shop,
     now: Time,
 ) -> Result<(), Error> {
-    if store::consent::opt_out(tx, keys, phone, &entry, now).await? {
+    let proof = OutProof { applied_at: Some(now), ..OutProof::default() };
+    opt_out_with(tx, keys, phone, entry, &proof, shop, now).await
+}
+
+/// As [`opt_out`], with what stands behind it.
+pub(crate) async fn opt_out_with(
+    tx: &mut Tx,
+    keys: &ShopKeys,
+    phone: &[u8; 16],
+    entry: OptOut,
+    proof: &OutProof,
+    shop: &Shop,
+    now: Time,
+) -> Result<(), Error> {
+    if store::consent::opt_out_with(tx, keys, phone, &entry, proof, now).await? {
         dirty(tx, shop, entry.at, now).await?;
     }
     silence(tx, keys, phone, &format!("opted out by {}", entry.source), now).await
@@ -150,72 +177,15 @@ pub(crate) async fn opt_out(
 /// How far back a waiting message to a phone can lie.
 const WAITING_AT_MOST: Duration = Duration::from_secs(40 * 24 * 60 * 60);
 
-/// Cancels everything that waits to go to this phone.
+/// Cancels everything that waits to go to this phone, but for the confirmation of a stop.
 pub(crate) async fn silence(tx: &mut Tx, keys: &ShopKeys, phone: &[u8; 16], why: &str, now: Time) -> Result<(), Error> {
     for mut message in store::message::to_phone(tx, keys, phone, now - WAITING_AT_MOST).await? {
+        if answer::confirms_a_stop(&message) {
+            continue;
+        }
         send::cancel_if_waiting(tx, keys, &mut message, why, now).await?;
     }
     Ok(())
-}
-
-/// A reply counts for every shop that texts through this gateway and has texted this phone; when none has, for all of
-/// them: a stop is never lost for want of knowing whom it was meant for.
-async fn take_reply(core: &Core, tenant: ShopId, kept: &Kept, reply: &Reply) -> Result<(), Error> {
-    let Ok(phone) = Phone::read(&reply.from, &[]) else { return Ok(()) };
-    let us_number = phone.country().is_some_and(|country| country == "US");
-    let Some(word) = keyword::read(&reply.text, us_number) else { return Ok(()) };
-    if !matches!(word, Keyword::Stop | Keyword::Start) {
-        return Ok(());
-    }
-    let mut read = core.db.read().await?;
-    let shops = if tenant == ShopId::HOUSE {
-        let own = store::gateway::shops_with_own(&mut read).await?;
-        store::shop::ids(&mut read).await?.into_iter().filter(|shop| !own.contains(shop)).collect()
-    } else {
-        vec![tenant]
-    };
-    let (mut texted, mut open) = (Vec::new(), Vec::new());
-    for shop in &shops {
-        let keys = match core.vault.keys(&mut read, *shop).await {
-            Ok(keys) => keys,
-            Err(error) if error.is_outage() => return Err(error),
-            // One shop whose key does not open must not keep a stop from the others.
-            Err(error) => {
-                tracing::error!(%shop, %error, "a reply cannot be heard for this shop");
-                continue;
-            }
-        };
-        let index = store::consent::phone_index(&keys, &phone);
-        let since = kept.delivery.received_at - DAY * 400;
-        if !store::message::to_phone(&mut read, &keys, &index, since).await?.is_empty() {
-            texted.push(*shop);
-        }
-        open.push(*shop);
-    }
-    drop(read);
-    let meant = if texted.is_empty() { open } else { texted };
-    for shop in meant {
-        heed(core, shop, &phone, word, kept.delivery.received_at).await?;
-    }
-    Ok(())
-}
-
-async fn heed(core: &Core, shop: ShopId, phone: &Phone, word: Keyword, at: Time) -> Result<(), Error> {
-    let now = core.now();
-    transact!(core.db, |tx| {
-        store::shop::take_turn(tx, shop).await?;
-        if let Some((shop, keys)) = core.shop(tx, shop).await? {
-            let index = store::consent::phone_index(&keys, phone);
-            if word == Keyword::Stop {
-                opt_out(tx, &keys, &index, OptOut { at, source: "reply".into() }, &shop, now).await?;
-            } else if !store::consent::of_phone(tx, &keys, &index).await?.1.is_empty() {
-                // START undoes a STOP; from a stranger it is not a consent.
-                let proof = ConsentProof { source: "reply".into(), ..ConsentProof::default() };
-                let entry = Consent { state: ConsentState::Granted, at, proof };
-                store::consent::record(tx, &keys, &index, &entry, now).await?;
-            }
-        }
-    })
 }
 
 /// Look-ups after an unknown outcome: this often, then it stays unknown until a receipt or a person settles it.

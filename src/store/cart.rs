@@ -69,6 +69,27 @@ pub async fn get(read: &mut Read, keys: &ShopKeys, id: CartId) -> Result<Option<
     row.map(|row| row.into_cart(keys)).transpose()
 }
 
+/// The newest open carts with a number that are known by this name and were begun after this moment, newest first; at most
+/// `NEWER_MOST`.
+pub async fn begun_after(read: &mut Read, keys: &ShopKeys, name: &[u8; 16], after: Time) -> Result<Vec<CartId>, Error> {
+    let rows = all!(
+        read,
+        (i64,),
+        "SELECT cart.cart_id FROM identity JOIN cart ON cart.shop_id = $1 AND cart.cart_id = identity.subject_id
+         WHERE identity.shop_id = $1 AND identity.value = $2 AND identity.subject = 'cart' AND cart.started_at > $3
+           AND cart.phone IS NOT NULL AND cart.bought_at IS NULL AND cart.deleted_at IS NULL
+           AND cart.erased_at IS NULL
+         ORDER BY cart.started_at DESC, cart.cart_id DESC LIMIT $4",
+        of(keys),
+        name.to_vec(),
+        after.millis(),
+        NEWER_MOST
+    )?;
+    Ok(rows.into_iter().map(|(id,)| CartId::new(id)).collect())
+}
+
+const NEWER_MOST: i64 = 20;
+
 pub async fn by_token(read: &mut Read, keys: &ShopKeys, name: &str) -> Result<Option<Cart>, Error> {
     let row = first!(
         read,

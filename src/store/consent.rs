@@ -6,7 +6,7 @@ use super::{
     of, time,
 };
 use crate::domain::{
-    consent::{Consent, OptOut},
+    consent::{Consent, OptOut, OutProof},
     event::ConsentState,
     phone::Phone,
     seal::{Place, ShopKeys},
@@ -22,6 +22,10 @@ pub fn phone_index(keys: &ShopKeys, phone: &Phone) -> [u8; 16] {
 fn place(phone: &[u8; 16]) -> Place {
     let [a, b, c, d, e, f, g, h, ..] = *phone;
     Place { table: "consent", column: "detail", row: i64::from_be_bytes([a, b, c, d, e, f, g, h]) }
+}
+
+fn out_place(phone: &[u8; 16]) -> Place {
+    Place { table: "opt_out", ..place(phone) }
 }
 
 fn state_name(state: ConsentState) -> &'static str {
@@ -66,6 +70,51 @@ pub async fn opt_out(tx: &mut Tx, keys: &ShopKeys, phone: &[u8; 16], entry: &Opt
     Ok(added > 0)
 }
 
+/// As [`opt_out`], with what stands behind it.
+pub async fn opt_out_with(
+    tx: &mut Tx,
+    keys: &ShopKeys,
+    phone: &[u8; 16],
+    entry: &OptOut,
+    proof: &OutProof,
+    now: Time,
+) -> Result<bool, Error> {
+    let added = opt_out(tx, keys, phone, entry, now).await?;
+    if added {
+        run!(
+            tx,
+            "UPDATE opt_out SET detail = $5 WHERE shop_id = $1 AND phone = $2 AND at = $3 AND source = $4",
+            of(keys),
+            phone.to_vec(),
+            entry.at.millis(),
+            entry.source.as_str(),
+            keys.seal_json(out_place(phone), proof)?
+        )?;
+    }
+    Ok(added)
+}
+
+/// The opt-outs of a phone with what stands behind each, oldest first. Erased and older ones have nothing.
+pub async fn opt_outs_of(
+    read: &mut Read,
+    keys: &ShopKeys,
+    phone: &[u8; 16],
+) -> Result<Vec<(OptOut, Option<OutProof>)>, Error> {
+    let rows = all!(
+        read,
+        (i64, String, Option<Vec<u8>>),
+        "SELECT at, source, detail FROM opt_out WHERE shop_id = $1 AND phone = $2 ORDER BY at, source",
+        of(keys),
+        phone.to_vec()
+    )?;
+    rows.into_iter()
+        .map(|(at, source, detail)| {
+            let proof = detail.map(|detail| keys.open_json(out_place(phone), &detail)).transpose()?;
+            Ok((OptOut { at: time(at), source }, proof))
+        })
+        .collect()
+}
+
 /// Everything both ledgers say about a phone, oldest first.
 pub async fn of_phone(
     read: &mut Read,
@@ -93,8 +142,10 @@ pub async fn of_phone(
     Ok((consents, outs.into_iter().map(|(at, source)| OptOut { at: time(at), source }).collect()))
 }
 
-/// Forgets the consents of a phone; its opt-outs stay, as a keyed hash, so that it is never texted again by mistake.
+/// Forgets the consents of a phone and what it replied; its opt-outs stay, as a keyed hash, so that it is never texted again by mistake.
 pub async fn erase(tx: &mut Tx, keys: &ShopKeys, phone: &[u8; 16]) -> Result<(), Error> {
     run!(tx, "DELETE FROM consent WHERE shop_id = $1 AND phone = $2", of(keys), phone.to_vec())?;
+    run!(tx, "UPDATE opt_out SET detail = NULL WHERE shop_id = $1 AND phone = $2", of(keys), phone.to_vec())?;
+    super::reply::erase(tx, keys, phone).await?;
     Ok(())
 }

@@ -29,6 +29,7 @@ pub mod job;
 pub mod identity;
 pub mod cart;
 pub mod consent;
+pub mod reply;
 pub mod decision;
 pub mod message;
 pub mod click;

@@ -6,7 +6,7 @@ use jiff::civil::Date;
 use serde::{Deserialize, Deserializer, Serialize};
 
 use super::{Cite, Level};
-use crate::domain::hours::Hours;
+use crate::domain::{hours::Hours, time::Time};
 
 /// How sure a rule is.
 #[derive(Serialize, Deserialize, Clone, Copy, Debug, PartialEq, Eq, Default)]
@@ -193,6 +193,16 @@ pub struct OptOut {
     pub confidence: Confidence,
 }
 
+/// One rule of a row in words.
+#[derive(Serialize, Clone, Debug, PartialEq, Eq)]
+pub struct RowRule {
+    /// `consent`, `hours by law`, `usual hours`, `how many`, `sender`, `text` or `opting out`.
+    pub about: &'static str,
+    pub says: String,
+    pub source: String,
+    pub confidence: Confidence,
+}
+
 /// Words of replies, each list by language.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -233,35 +243,64 @@ impl Row {
         self.valid_from.is_none_or(|from| from <= day) && self.valid_to.is_none_or(|to| day <= to)
     }
 
-    /// Every rule of the row with its source.
-    pub fn cites(&self) -> Vec<Cite> {
-        let code = &self.code;
-        let mut cites = Vec::new();
-        let mut add = |rule: String, source: &str, confidence| {
-            cites.push(Cite { rule: format!("{code}: {rule}"), source: source.to_owned(), confidence });
+    /// Whether these are the rules of this country or state.
+    pub fn is_of(&self, code: &str) -> bool {
+        self.code == code || self.follows.iter().any(|other| other == code)
+    }
+
+    /// Whether the row holds at a moment.
+    pub fn is_current(&self, at: Time) -> bool {
+        self.holds_on(super::day(at))
+    }
+
+    /// `from 2026-01-01 to 2026-06-30`; `None` where it always holds.
+    pub fn span(&self) -> Option<String> {
+        match (self.valid_from, self.valid_to) {
+            (None, None) => None,
+            (Some(from), None) => Some(format!("from {from}")),
+            (None, Some(to)) => Some(format!("until {to}")),
+            (Some(from), Some(to)) => Some(format!("from {from} to {to}")),
+        }
+    }
+
+    /// Every rule of the row with its source, in words.
+    pub fn rules(&self) -> Vec<RowRule> {
+        let mut rules = Vec::new();
+        let mut add = |about: &'static str, says: String, source: &str, confidence| {
+            rules.push(RowRule { about, says, source: source.to_owned(), confidence });
         };
         if let Some(rule) = &self.consent {
-            add(format!("{}; {}", rule.level.words(), rule.words), &rule.source, rule.confidence);
+            add("consent", format!("{}: {}", rule.level.words(), rule.words), &rule.source, rule.confidence);
         }
         if let Some(rule) = &self.legal {
-            add(format!("by law {}", rule.hours), &rule.source, rule.confidence);
+            add("hours by law", rule.hours.words(), &rule.source, rule.confidence);
         }
         if let Some(rule) = &self.usual {
-            add(format!("usually {}", rule.hours), &rule.source, rule.confidence);
+            add("usual hours", rule.hours.words(), &rule.source, rule.confidence);
         }
         if let Some(rule) = &self.caps {
-            add(rule.to_words(), &rule.source, rule.confidence);
+            add("how many", rule.to_words(), &rule.source, rule.confidence);
         }
         if let Some(rule) = &self.sender {
-            add(rule.to_words(), &rule.source, rule.confidence);
+            add("sender", rule.to_words(), &rule.source, rule.confidence);
         }
         if let Some(rule) = &self.text {
-            add(rule.to_words(), &rule.source, rule.confidence);
+            add("text", rule.to_words(), &rule.source, rule.confidence);
         }
         if let Some(rule) = &self.opt_out {
-            add(rule.to_words(), &rule.source, rule.confidence);
+            add("opting out", rule.to_words(), &rule.source, rule.confidence);
         }
-        cites
+        rules
+    }
+
+    /// The same for a binding, which may be of several rows.
+    pub fn cites(&self) -> Vec<Cite> {
+        let cite = |rule: RowRule| Cite {
+            rule: format!("{}: {}: {}", self.code, rule.about, rule.says),
+            source: rule.source,
+            confidence: rule.confidence,
+        };
+        self.rules().into_iter().map(cite).collect()
     }
 }
 
@@ -269,11 +308,11 @@ impl RowCaps {
     /// `at most 1 text a cart, 3 texts in 24 hours`.
     pub fn to_words(&self) -> String {
         let named = [
-            (self.per_cart, "text(s) a cart"),
-            (self.cart_texts_per_day, "reminder(s) in 24 hours"),
+            (self.per_cart, "for one cart"),
+            (self.cart_texts_per_day, "reminders in 24 hours"),
             (self.all_texts_per_day, "texts in 24 hours"),
             (self.cart_texts_per_30_days, "reminders in 30 days"),
-            (self.give_up_after_hours, "hours after the cart was abandoned"),
+            (self.give_up_after_hours, "hours after the cart was left"),
         ];
         let named: Vec<String> = named.iter().filter_map(|(cap, what)| Some(format!("{} {what}", (*cap)?))).collect();
         format!("at most {}", named.join(", "))

@@ -9,7 +9,7 @@ use minijinja::{
     value::ValueKind,
 };
 
-use super::{FILTERS, Problem, VARIABLES};
+use super::{FILTERS, Problem, VARIABLES, links};
 
 const EXPRESSION_DEPTH_MAX: usize = 20;
 
@@ -22,23 +22,81 @@ pub fn check(source: &str) -> Result<(), Vec<Problem>> {
     let mut found = Found::default();
     let body = std::slice::from_ref(&parsed);
     found.body(body);
-    if !always_prints(body, "link") {
+    let mut words = String::new();
+    typed(body, &mut words);
+    while let Some(link) = links::first(&words).map(str::to_owned) {
+        let shown: String = link.chars().take(60).collect();
+        found.add(if links::is_shortened(&link) { Problem::Shortener(shown) } else { Problem::TypedLink(shown) });
+        words = words.replace(&link, " ");
+    }
+    if !always_prints(body, &is_brand) {
+        found.add(Problem::NoBrand);
+    }
+    if !always_prints(body, &|expr| is_name(expr, "link")) {
         found.add(Problem::NoLink);
     }
-    if !always_prints(body, "opt_out") {
+    if !always_prints(body, &|expr| is_name(expr, "opt_out")) {
         found.add(Problem::NoOptOut);
     }
     if found.0.is_empty() { Ok(()) } else { Err(found.0) }
 }
 
-/// Whether a name is printed whichever way the conditions fall.
-fn always_prints(body: &[Stmt<'_>], name: &str) -> bool {
+/// Whether something is printed whichever way the conditions fall.
+fn always_prints(body: &[Stmt<'_>], wanted: &impl Fn(&Expr<'_>) -> bool) -> bool {
     body.iter().any(|statement| match statement {
-        Stmt::Template(template) => always_prints(&template.children, name),
-        Stmt::EmitExpr(print) => matches!(&print.expr, Expr::Var(var) if var.id == name),
-        Stmt::IfCond(cond) => always_prints(&cond.true_body, name) && always_prints(&cond.false_body, name),
+        Stmt::Template(template) => always_prints(&template.children, wanted),
+        Stmt::EmitExpr(print) => wanted(&print.expr),
+        Stmt::IfCond(cond) => always_prints(&cond.true_body, wanted) && always_prints(&cond.false_body, wanted),
         _ => false,
     })
+}
+
+fn is_name(expr: &Expr<'_>, name: &str) -> bool {
+    matches!(expr, Expr::Var(var) if var.id == name)
+}
+
+/// The shop's name, however it is capitalised; cut short it would name nobody.
+fn is_brand(expr: &Expr<'_>) -> bool {
+    match expr {
+        Expr::Filter(filter) => filter.name != "truncate" && filter.expr.as_ref().is_some_and(is_brand),
+        other => is_name(other, "shop"),
+    }
+}
+
+/// The words as the shopkeeper typed them, with `xx` for what is filled in, so that `{{ first_name }}.com` shows for what
+/// it is. Our own link stands apart and is left out.
+fn typed(body: &[Stmt<'_>], words: &mut String) {
+    for statement in body {
+        match statement {
+            Stmt::Template(template) => typed(&template.children, words),
+            Stmt::EmitRaw(raw) => words.push_str(raw.raw),
+            Stmt::EmitExpr(print) if is_name(&print.expr, "link") || is_name(&print.expr, "opt_out") => words.push(' '),
+            Stmt::EmitExpr(print) => {
+                words.push_str("xx");
+                fallbacks(&print.expr, words);
+            }
+            Stmt::IfCond(cond) => {
+                typed(&cond.true_body, words);
+                typed(&cond.false_body, words);
+            }
+            _ => {}
+        }
+    }
+}
+
+/// What `default` would print instead, each a word of its own.
+fn fallbacks(expr: &Expr<'_>, words: &mut String) {
+    let Expr::Filter(filter) = expr else { return };
+    for arg in &filter.args {
+        if let CallArg::Pos(Expr::Const(literal)) = arg
+            && let Some(text) = literal.value.as_str()
+        {
+            words.push_str(&format!(" {text} xx"));
+        }
+    }
+    if let Some(inner) = &filter.expr {
+        fallbacks(inner, words);
+    }
 }
 
 #[derive(Default)]

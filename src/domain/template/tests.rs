@@ -6,8 +6,8 @@ use proptest::prelude::*;
 
 use super::*;
 
-const TAIL: &str = " {{ link }} {{ opt_out }}";
-const SENT_TAIL: &str = " https://go.example/r/AbC Reply STOP to opt out";
+const TAIL: &str = " {{ shop }} {{ link }} {{ opt_out }}";
+const SENT_TAIL: &str = " Northwind https://go.example/r/AbC Reply STOP to opt out";
 
 fn merge() -> Merge {
     Merge {
@@ -18,7 +18,7 @@ fn merge() -> Merge {
         total: Some("€1,234.50".into()),
         items: Some("Merino socks".into()),
         item_count: 3,
-        code: None,
+        ..Merge::default()
     }
 }
 
@@ -102,30 +102,85 @@ fn values_are_never_read_as_templates_or_links() {
     let long = Merge { first_name: Some("n".repeat(5_000)), ..merge() };
     says_to(&long, "{{ first_name }}", &"n".repeat(60));
     let shop = Merge { shop: "shoes.example".into(), ..merge() };
-    says_to(&shop, "{{ shop }}:", "shoes.example:");
+    let text = render("{{ shop }}: {{ link }} {{ opt_out }}", &shop);
+    assert_eq!(text.as_deref(), Ok("shoes example: https://go.example/r/AbC Reply STOP to opt out"));
+    let code = Merge { code: Some("SAVE.NOW".into()), ..merge() };
+    says_to(&code, "{{ code | default('none') }}", "none");
     let long_link = Merge { link: format!("https://go.example/{}", "x".repeat(200)), ..merge() };
     assert_eq!(render(TAIL, &long_link), Err(RenderProblem::TooLong));
 }
 
 #[test]
-fn the_link_and_the_opt_out_words_are_required() {
-    assert_eq!(check("Hello"), Err(vec![Problem::NoLink, Problem::NoOptOut]));
-    assert_eq!(check("{{ link }}"), Err(vec![Problem::NoOptOut]));
-    assert_eq!(check("{{ opt_out }}"), Err(vec![Problem::NoLink]));
-    assert_eq!(check("{{ link }}{{ opt_out }}"), Ok(()));
-    assert_eq!(check("{% if code %}{{ link }}{% endif %}{{ opt_out }}"), Err(vec![Problem::NoLink]));
-    assert_eq!(
-        check(
-            "{% if code %}{{ code }} {{ link }}{% elif total %}a {{ link }}{% else %}{{ link }}{% endif %}{{ opt_out }}"
-        ),
-        Ok(())
+fn the_brand_the_link_and_the_opt_out_words_are_required() {
+    #[track_caller]
+    fn lacks(template: &str, problems: &[Problem]) {
+        let expected = if problems.is_empty() { Ok(()) } else { Err(problems.to_vec()) };
+        assert_eq!(check(template), expected, "{template}");
+    }
+    lacks("Hello", &[Problem::NoBrand, Problem::NoLink, Problem::NoOptOut]);
+    lacks("{{ shop }} {{ link }}", &[Problem::NoOptOut]);
+    lacks("{{ shop }} {{ opt_out }}", &[Problem::NoLink]);
+    lacks("{{ link }} {{ opt_out }}", &[Problem::NoBrand]);
+    lacks("{{ shop }}{{ link }}{{ opt_out }}", &[]);
+    lacks("{{ shop | upper | trim }}{{ link }}{{ opt_out }}", &[]);
+    lacks("{{ shop | truncate(3) }}{{ link }}{{ opt_out }}", &[Problem::NoBrand]);
+    lacks("{% if code %}{{ shop }}{% endif %}{{ link }}{{ opt_out }}", &[Problem::NoBrand]);
+    lacks("{{ shop }}{% if code %}{{ link }}{% endif %}{{ opt_out }}", &[Problem::NoLink]);
+    lacks(
+        "{{ shop }}{% if code %}{{ code }} {{ link }}{% elif total %}a {{ link }}{% else %}{{ link }}{% endif %}{{ opt_out }}",
+        &[],
     );
-    assert_eq!(
-        check("{% if code %}{{ link }}{% elif total %}{{ link }}{% endif %}{{ opt_out }}"),
-        Err(vec![Problem::NoLink])
-    );
-    assert_eq!(check("{{ link | upper }}{{ opt_out }}"), Err(vec![Problem::Altered("link"), Problem::NoLink]));
-    assert_eq!(check("{{ 'link' }} {# {{ link }} #} {{ opt_out }}").unwrap_err().last(), Some(&Problem::NoLink));
+    lacks("{{ shop }}{% if code %}{{ link }}{% elif total %}{{ link }}{% endif %}{{ opt_out }}", &[Problem::NoLink]);
+    lacks("{{ shop }} {{ link | upper }}{{ opt_out }}", &[Problem::Altered("link"), Problem::NoLink]);
+    let quoted = check("{{ shop }}{{ 'link' }} {# {{ link }} #} {{ opt_out }}").unwrap_err();
+    assert_eq!(quoted.last(), Some(&Problem::NoLink));
+}
+
+#[test]
+fn no_other_link_may_be_typed() {
+    let typed = |link: &str| vec![Problem::TypedLink(link.to_owned())];
+    refused("See shoes.example/sale", &typed("shoes.example/sale"));
+    refused("https://shoes.example", &typed("https://shoes.example"));
+    refused("Sale now.Come in", &typed("now.Come"));
+    refused("{{ first_name | default('you') }}.com", &typed("xx.com"));
+    refused("{{ first_name | default('evil.com') }}", &typed("evil.com"));
+    refused("{{ shop }}.{{ items }}", &typed("xx.xx"));
+    refused("{% if code %}a.shop{% else %} b.shop{% endif %}", &[typed("a.shop"), typed("b.shop")].concat());
+    refused("mail me@shop", &typed("me@shop"));
+    refused("bit.ly/abc", &[Problem::Shortener("bit.ly/abc".into())]);
+    refused("or tinyurl.com/x", &[Problem::Shortener("tinyurl.com/x".into())]);
+    says("12.30, e.g. now. Bye", "12.30, e.g. now. Bye");
+    // What only meets when it is filled in is caught when it is.
+    let torn = format!("evi{{% if code %}}{{% else %}}l{{% endif %}}.{{% if total %}}co{{% endif %}}m{TAIL}");
+    assert_eq!(check(&torn), Err(typed("evil.com")));
+    let hidden = format!("a{{% if code %}} {{% endif %}}.{{% if code %}} {{% endif %}}co{TAIL}");
+    assert_eq!(check(&hidden), Ok(()));
+    assert_eq!(render(&hidden, &merge()), Err(RenderProblem::SecondLink("a.co".into())));
+}
+
+#[test]
+fn our_link_stands_apart() {
+    let text = render("{{ shop }}{{ link }}{{ opt_out }}Bye", &merge());
+    assert_eq!(text.as_deref(), Ok("Northwind https://go.example/r/AbC Reply STOP to opt out Bye"));
+    let text = render("{{ shop }} ({{ link }}). {{ opt_out }}.", &merge());
+    assert_eq!(text.as_deref(), Ok("Northwind (https://go.example/r/AbC). Reply STOP to opt out."));
+    let text = render("{{ shop }} {{ link }}/more?x {{ opt_out }}", &merge());
+    assert_eq!(text.as_deref(), Ok("Northwind https://go.example/r/AbC /more?x Reply STOP to opt out"));
+}
+
+#[test]
+fn a_text_over_the_limit_is_refused_with_its_parts() {
+    use crate::domain::sms::Encoding;
+    let cost = check_within(TAIL, &merge(), PARTS_MAX_DEFAULT).unwrap();
+    assert_eq!((cost.count, cost.encoding), (1, Encoding::Gsm7));
+    let long = format!("{}{TAIL}", "word ".repeat(90));
+    assert_eq!(parts(&long, &merge()).unwrap().count, 4);
+    assert_eq!(check_within(&long, &merge(), 3), Err(vec![Problem::TooManyParts { parts: 4, max: 3 }]));
+    assert_eq!(check_within(&long, &merge(), 4).unwrap().count, 4);
+    assert_eq!(check_within("Hi", &merge(), 3).unwrap_err().len(), 3);
+    let bare = format!("{{{{ code }}}}{TAIL}");
+    let problems = check_within(&bare, &merge(), 3).unwrap_err();
+    assert_eq!(problems, [Problem::NoText(RenderProblem::Missing("code").to_string())]);
 }
 
 #[test]
@@ -154,7 +209,10 @@ fn unknown_words_are_named() {
 
     let words = check("{{ x }}").unwrap_err().iter().map(Problem::to_string).collect::<Vec<_>>();
     assert!(words[0].starts_with("there is no `x`; you can use first_name, shop, link"), "{words:?}");
-    assert!(words[1].contains("{{ link }}") && words[2].contains("{{ opt_out }}"), "{words:?}");
+    assert!(words[1].contains("{{ shop }}") && words[2].contains("{{ link }}"), "{words:?}");
+    assert!(words[3].contains("{{ opt_out }}"), "{words:?}");
+    let near = Problem::UnknownVariable("firstname".into()).to_string();
+    assert!(near.starts_with("there is no `firstname`; did you mean `first_name`? you can use"), "{near}");
 }
 
 #[test]
@@ -245,6 +303,15 @@ fn the_writer_takes_characters_up_to_the_cap_and_no_more() {
     assert_eq!(out.bytes.len(), 2 * TEXT_CHARS_MAX);
 }
 
+/// The rule once more in its plainest form: a letter or digit, a dot of any kind, two letters.
+fn joins_a_host(text: &str) -> bool {
+    let chars: Vec<char> = text.chars().collect();
+    chars.windows(4).any(|four| {
+        let dot = matches!(four[1], '.' | '．' | '｡' | '․' | '﹒');
+        four[0].is_alphanumeric() && dot && four[2].is_alphabetic() && four[3].is_alphabetic()
+    })
+}
+
 proptest! {
     #[test]
     fn any_text_is_checked_without_a_panic(template in "\\PC{0,200}") {
@@ -256,7 +323,7 @@ proptest! {
         pieces in prop::collection::vec(prop::sample::select(vec![
             "{{", "}}", "{%", "%}", "{#", "#}", " ", "if", "else", "elsif", "endif", "first_name", "link", "opt_out", "|",
             ":", "default", "(", ")", "\"x\"", "'", "==", "not", "-", "~", ".", "é", "\n", "{{ link }}", "{{ opt_out }}",
-            "{% if code %}", "{% endif %}",
+            "{% if code %}", "{% endif %}", "evil", "com",
         ]), 0..10),
     ) {
         let template = pieces.concat() + TAIL;
@@ -264,7 +331,10 @@ proptest! {
         match check(&template) {
             Err(problems) => prop_assert_eq!(rendered, Err(RenderProblem::Refused(problems))),
             Ok(()) => {
-                let text = rendered.unwrap();
+                let text = match rendered {
+                    Err(RenderProblem::SecondLink(_)) => return Ok(()),
+                    told => told.unwrap(),
+                };
                 prop_assert!(text.contains("https://go.example/r/AbC"), "{}", text);
                 prop_assert!(text.contains("Reply STOP to opt out"), "{}", text);
             }
@@ -272,11 +342,33 @@ proptest! {
     }
 
     #[test]
-    fn no_value_brings_a_second_link_or_a_line(name in "\\PC{0,80}|[a-z.:/@\r\n]{0,80}") {
-        let merge = Merge { first_name: Some(name.clone()), items: Some(name), ..merge() };
-        let text = render(&format!("{{{{ first_name | default('x') }}}} {{{{ items | default('x') }}}}{TAIL}"), &merge).unwrap();
+    fn no_value_brings_a_second_link_or_a_line(
+        name in "\\PC{0,80}|[a-z.:/@\r\n]{0,80}|[a-z0-9.。．․@: +()-]{0,40}|(https?://|www\\.|tel:)?[a-z]{1,9}[.。．]{1,2}[a-z]{2,4}(/[a-z]*)?",
+        glue in prop::sample::select(vec![" ", "", ", ", ":", "-"]),
+    ) {
+        let merge = Merge {
+            first_name: Some(name.clone()),
+            items: Some(name.clone()),
+            shop: if name.chars().any(char::is_alphanumeric) { name.clone() } else { "Northwind".into() },
+            code: Some(name.clone()),
+            code_value: Some(name.clone()),
+            code_until: Some(name.clone()),
+            total: Some(name),
+            ..merge()
+        };
+        let all = ["first_name", "items", "code", "code_value", "code_until", "total"]
+            .map(|name| format!("{{{{ {name} | default('x') }}}}"))
+            .join(glue);
+        // A shop's name may vanish in cleaning, and pieces without a space between them may meet as a link: then no text
+        // leaves.
+        let text = match render(&format!("{all}{TAIL}"), &merge) {
+            Ok(text) => text,
+            Err(RenderProblem::Missing("shop")) => return Ok(()),
+            Err(RenderProblem::SecondLink(_)) if glue != " " => return Ok(()),
+            Err(other) => return Err(TestCaseError::fail(other.to_string())),
+        };
         prop_assert_eq!(text.matches("://").count(), 1);
+        prop_assert!(!joins_a_host(&text.replace("https://go.example/r/AbC", "")), "{}", text);
         prop_assert!(!text.contains(['\n', '\r', '\u{200b}', '\u{202e}']), "{}", text);
-        prop_assert!(text.chars().count() <= 2 * 60 + 1 + SENT_TAIL.len());
     }
 }

@@ -1,5 +1,7 @@
-//! What is filled in: cleaned, clipped and made harmless before it meets a template. A name never becomes a second link
-//! or a number to call; our own link is never touched.
+//! What is filled in: cleaned, clipped and made harmless before it meets a template. No name, of a person, a product or
+//! the shop itself, becomes a second link or a number to call; our own link is never touched. Names lose the dot
+//! that made them a link and read on (`Shoes.com` is sent as `Shoes com`); a code would not work without its dot, so one
+//! that reads as a link is left out.
 
 use std::sync::Arc;
 
@@ -8,12 +10,15 @@ use minijinja::{
     value::{Object, ObjectRepr},
 };
 
+use super::links;
 use crate::domain::sms;
 
 pub const NAME_CHARS_MAX: usize = 60;
 pub const VALUE_CHARS_MAX: usize = 200;
 /// More digits than this in a person's name are a number to call.
 const PERSON_DIGITS_MAX: usize = 4;
+/// So many digits may be called: the shortest numbers with an area code.
+const PHONE_DIGITS_MIN: usize = 7;
 
 /// A value without control and bidirectional characters and without line ends, in GSM-7's punctuation.
 pub fn plain(text: &str) -> String {
@@ -31,14 +36,27 @@ pub fn plain(text: &str) -> String {
     one_spaced(&sms::normalise(&visible))
 }
 
-/// A price or a code.
+/// A price or a day: both have dots that make no link.
 pub fn short(text: &str) -> String {
-    clip(&plain(text), VALUE_CHARS_MAX)
+    let text = clip(&plain(text), VALUE_CHARS_MAX);
+    if links::first(&text).is_some() { unlinked(&text) } else { text }
+}
+
+/// A discount code, which must be typed as it stands. Empty if it would be a link.
+pub fn code(text: &str) -> String {
+    let text = clip(&plain(text), VALUE_CHARS_MAX);
+    if links::first(&text).is_some() { String::new() } else { text }
+}
+
+/// The shop's name, as it signs its texts.
+pub fn brand(text: &str) -> String {
+    unlinked(&clip(&plain(text), NAME_CHARS_MAX))
 }
 
 /// A product's title, which anyone who can edit the catalogue may have written.
 pub fn name(text: &str) -> String {
-    unlinked(&clip(&plain(text), NAME_CHARS_MAX))
+    // Once more after the numbers went: what stood around one may have become a link.
+    unlinked(&uncalled(&unlinked(&clip(&plain(text), NAME_CHARS_MAX))))
 }
 
 /// A person's name, which anyone who fills in a checkout may have written.
@@ -60,6 +78,44 @@ pub fn clip(text: &str, chars_max: usize) -> String {
 fn unlinked(text: &str) -> String {
     let words: Vec<String> = text.split(' ').map(unlinked_word).collect();
     one_spaced(&words.join(" ")).trim_matches(['.', ' ']).to_owned()
+}
+
+/// Leaves out what phones offer to call: seven digits in a row, or a number written in groups as people write theirs.
+/// `iPhone 15 128` and `75192 7541` stay.
+fn uncalled(text: &str) -> String {
+    let chars: Vec<char> = text.chars().collect();
+    let mut out = String::with_capacity(text.len());
+    let mut rest = chars.as_slice();
+    while let Some((&first, after)) = rest.split_first() {
+        let length = if first.is_numeric() || matches!(first, '+' | '(') { number_length(rest) } else { 0 };
+        let (number, beyond) = rest.split_at_checked(length).unwrap_or((rest, &[]));
+        if is_phone(number) {
+            rest = beyond;
+        } else if length > 0 {
+            out.extend(number);
+            rest = beyond;
+        } else {
+            out.push(first);
+            rest = after;
+        }
+    }
+    one_spaced(&out)
+}
+
+/// How many of these characters are digits and what stands between the groups of a number, up to the last digit.
+fn number_length(text: &[char]) -> usize {
+    let between = |character: &char| matches!(character, ' ' | '-' | '.' | '/' | '(' | ')' | '+');
+    let end = text.iter().position(|character| !(character.is_numeric() || between(character))).unwrap_or(text.len());
+    text.iter().take(end).rposition(|character| character.is_numeric()).map_or(0, |last| last + 1)
+}
+
+fn is_phone(number: &[char]) -> bool {
+    let written: String = number.iter().collect();
+    let groups: Vec<&str> = written.split(|c: char| !c.is_numeric()).filter(|group| !group.is_empty()).collect();
+    let digits: usize = groups.iter().map(|group| group.chars().count()).sum();
+    let in_a_row = groups.iter().any(|group| group.chars().count() >= PHONE_DIGITS_MIN);
+    let dialled = written.starts_with(['+', '0', '(']) && digits >= PHONE_DIGITS_MIN;
+    in_a_row || dialled || (groups.len() >= 3 && digits >= PHONE_DIGITS_MIN + 2)
 }
 
 fn unlinked_word(word: &str) -> String {
@@ -176,7 +232,7 @@ mod tests {
             (" Anna\r\nMaria ", "Anna Maria"),
             ("evil.com/x", "evil com/x"),
             ("https://evil.com", "https /evil com"),
-            ("http://2130706433", "http /2130706433"),
+            ("http://2130706433", "http /"),
             ("www.evil.com.", "www evil com"),
             ("evil。com", "evil com"),
             ("evil․com", "evil com"),
@@ -206,6 +262,36 @@ mod tests {
         assert_eq!(person("R2D2"), "R2D2");
         assert_eq!(person("12345"), "");
         assert_eq!(person("evil1.2com 345678"), "evil com");
+    }
+
+    #[test]
+    fn a_title_is_no_number_to_call_either() {
+        let cases = [
+            ("Call +1 900 555 0100 now", "Call now"),
+            ("Call 900-555-0100", "Call"),
+            ("(900) 555 0100 x", "x"),
+            ("041 123 456", ""),
+            ("EAN 4006381333931 socks", "EAN socks"),
+            ("iPhone 15 128 GB", "iPhone 15 128 GB"),
+            ("Set 75192 7541", "Set 75192 7541"),
+            ("Cable 1.5 m", "Cable 1.5 m"),
+            ("Size 36-38 (2 x)", "Size 36-38 (2 x)"),
+            ("evil.1234567com", "evil com"),
+        ];
+        for (text, expected) in cases {
+            assert_eq!(name(text), expected, "{text:?}");
+        }
+    }
+
+    #[test]
+    fn a_brand_and_a_code_are_no_links() {
+        assert_eq!(brand("Shoes.com"), "Shoes com");
+        assert_eq!(brand("7-Eleven & Co. 1234567"), "7-Eleven & Co. 1234567");
+        assert_eq!(code("NW-10.5"), "NW-10.5");
+        assert_eq!(code("SAVE.NOW"), "");
+        assert_eq!(short("1.234,50 €"), "1.234,50 €");
+        assert_eq!(short("24. 11."), "24. 11.");
+        assert_eq!(short("evil.com"), "evil com");
     }
 
     #[test]

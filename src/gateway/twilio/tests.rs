@@ -242,6 +242,7 @@ fn replies() {
         to: "+12125550100".into(),
         text: " Stop. ".into(),
         gateway_ref: SID.into(),
+        answered: true,
     };
     assert_eq!(events, Ok(vec![GatewayEvent::Reply(reply)]));
     assert_eq!(read(&called(CALLBACK, &[("Hello", "there")])).1, Ok(Vec::new()));

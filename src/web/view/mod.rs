@@ -9,9 +9,12 @@
 //! | `/carts` | [`cart::Carts`] | `state` = a [`cart::Filter`], `q` (a whole phone, e-mail, order number, customer or checkout id), `day`, `after` (cursor) |
 //! | `/carts/{cart_…}` | [`cart::Cart`] | `#msg_…` jumps to a text |
 //! | `/messages` | [`message::Messages`] | `state` = a `MessageState` name, `after` |
+//! | `/texts` | [`texts::Texts`] | |
+//! | `/texts/{sequence}/{step}` | [`texts::Editor`] | `language` = a BCP 47 tag, "" for every other; `POST` with `act` = `save`, `preview`, `plain`, `ready`, `test`; `POST …/preview` answers the preview alone |
 //! | `/orders/{ord_…}` | [`order::Order`] | |
 //! | `/report` | [`report::Report`] | |
 //! | `/shops`, `/shops/{n}` | [`shop::Shops`], [`shop::Shop`] | |
+//! | `/law`, `/law/{FR or US-FL}` | [`law::Laws`], [`law::Law`] | |
 //! | `/gateways` | [`gateway::Gateways`] | `POST /gateways/{gw_…}/pause`, `…/resume` |
 //! | `/inbox` | [`inbox::Inbox`] | `verdict` = an [`inbox::Filter`], `after`; `POST /inbox/{dlv_…}/replay` |
 //! | `/sign-in`, `/sign-in/{token}` | [`sign_in::SignIn`] | `POST /sign-in/{token}`, `POST /sign-out` |
@@ -36,8 +39,10 @@ pub mod need;
 pub mod overview;
 pub mod cart;
 pub mod message;
+pub mod texts;
 pub mod order;
 pub mod report;
+pub mod law;
 pub mod shop;
 pub mod gateway;
 pub mod inbox;
@@ -87,17 +92,21 @@ pub enum Section {
     Overview,
     Carts,
     Messages,
+    Texts,
     Report,
     Shops,
     Gateways,
     Inbox,
+    /// Not in the navigation: the pages of shops lead there.
+    Law,
 }
 
 impl Section {
-    pub const ALL: [Section; 7] = [
+    pub const ALL: [Section; 8] = [
         Section::Overview,
         Section::Carts,
         Section::Messages,
+        Section::Texts,
         Section::Report,
         Section::Shops,
         Section::Gateways,
@@ -109,10 +118,12 @@ impl Section {
             Section::Overview => "Overview",
             Section::Carts => "Carts",
             Section::Messages => "Messages",
+            Section::Texts => "Texts",
             Section::Report => "Report",
             Section::Shops => "Shops",
             Section::Gateways => "Gateways",
             Section::Inbox => "Inbox",
+            Section::Law => "Law",
         }
     }
 
@@ -121,10 +132,12 @@ impl Section {
             Section::Overview => "/",
             Section::Carts => "/carts",
             Section::Messages => "/messages",
+            Section::Texts => "/texts",
             Section::Report => "/report",
             Section::Shops => "/shops",
             Section::Gateways => "/gateways",
             Section::Inbox => "/inbox",
+            Section::Law => "/law",
         }
     }
 

@@ -13,6 +13,7 @@ use super::{
     funnel::{Funnel, Stage, Step},
     gateway::{GatewayRow, Gateways, Paused},
     inbox::{self, DeliveryRow, Inbox},
+    law::{Law, LawRow, Laws, RowShown},
     message::{MessageRow, Messages},
     need::Need,
     order::{Candidate, Credit, Order, OtherRule, Refund},
@@ -25,8 +26,10 @@ use super::{
     *,
 };
 use crate::domain::{
+    law,
     message::{Cost, MessageState},
     money::Money,
+    rules::Rules,
     time::{DAY, HOUR, MINUTE},
 };
 
@@ -446,6 +449,36 @@ fn shop() -> Shop {
     }
 }
 
+fn law_rows(codes: &[&str], rules: &Rules) -> Vec<LawRow> {
+    let found = |code: &&str| law::current().effective(code, rules, "SI", now()).unwrap();
+    codes.iter().map(|code| LawRow::new(law::current(), found(code), now())).collect()
+}
+
+fn laws() -> Laws {
+    let mut rules = Rules::default();
+    rules.set_all([("countries", "SI,FR,CH"), ("hours", "mon-sun 08:00-21:00; no holidays")]).unwrap();
+    Laws {
+        page: page(Section::Law),
+        version: law::current().version().to_owned(),
+        rows: law_rows(&["SI", "FR", "CH", "US", "AE"], &rules),
+        states: law_rows(&["US-FL", "US-RI"], &rules),
+    }
+}
+
+fn law(code: &str, countries: &str) -> Law {
+    let mut rules = Rules::default();
+    rules.set_all([("countries", countries), ("hours", "mon-sun 07:00-22:00")]).unwrap();
+    let pack = law::current();
+    Law {
+        page: page(Section::Law),
+        version: pack.version().to_owned(),
+        found: pack.effective(code, &rules, "SI", now()).unwrap(),
+        rows: pack.rows(code).into_iter().map(|row| RowShown::new(row, now())).collect(),
+        states: if code == "US" { law_rows(&["US-FL", "US-RI"], &rules) } else { Vec::new() },
+        set_command: "cartback shop set 1 hours=\"mon-sat 09:00-20:00; no holidays\"".into(),
+    }
+}
+
 fn gateways() -> Gateways {
     let row = |id: &str, name: &str, kind: &str, paused| GatewayRow {
         id: id.into(),
@@ -643,6 +676,11 @@ fn pages() -> Vec<(&'static str, String)> {
             "shop-waiting",
             Shop { connection: Connection::default(), reachable: false, topics: Vec::new(), ..shop() }.render(),
         ),
+        ("law", laws().render()),
+        ("law-empty", Laws { page: bare_page(Section::Law), rows: Vec::new(), states: Vec::new(), ..laws() }.render()),
+        ("law-country", law("US", "US").render()),
+        ("law-held", law("IN", "SI").render()),
+        ("law-unlisted", law("CH", "CH").render()),
         ("gateways", gateways().render()),
         ("gateways-empty", Gateways { rows: Vec::new(), ..gateways() }.render()),
         ("inbox", inbox().render()),

@@ -1,0 +1,62 @@
+//! Ledger: everything on record about one phone in one shop, read together: consents, opt-outs, requests to confirm, what
+//! waits to be read, and when the person was last heard of.
+
+use std::time::Duration;
+
+use crate::{
+    domain::{
+        consent::{Consent, Ledger},
+        message::{MessageState, Purpose},
+        seal::ShopKeys,
+        time::Time,
+    },
+    store::{self, Error, Read, identity, message::Message},
+};
+
+/// How far back requests to confirm matter.
+pub(crate) const REQUESTS_LOOK_BACK: Duration = Duration::from_secs(60 * 24 * 60 * 60);
+
+/// `to_phone` are the texts to this phone since `REQUESTS_LOOK_BACK`; `carried` is what a cart itself says of consent.
+pub(crate) async fn of_phone(
+    read: &mut Read,
+    keys: &ShopKeys,
+    phone: &[u8; 16],
+    to_phone: &[Message],
+    carried: Option<&Consent>,
+) -> Result<Ledger, Error> {
+    let (mut consents, opt_outs) = store::consent::of_phone(read, keys, phone).await?;
+    consents.extend(carried.cloned());
+    let ordered_at = newest_order(read, keys, phone).await?;
+    let tapped_at = store::click::newest_human(read, keys, phone).await?;
+    let replied_at = store::reply::newest_at(read, keys, phone).await?;
+    Ok(Ledger {
+        asked: asked_at(to_phone),
+        held_since: store::reply::held_since(read, keys, phone).await?,
+        active_at: ordered_at.max(tapped_at).max(replied_at),
+        ordered_at,
+        ..Ledger::of(consents, opt_outs)
+    })
+}
+
+/// When requests to confirm left, or may have left; a queued one counts as of when it was made.
+fn asked_at(to_phone: &[Message]) -> Vec<Time> {
+    let counts = |message: &&Message| {
+        is_request(message) && (message.moments.may_have_left() || message.moments.state() == MessageState::Queued)
+    };
+    to_phone.iter().filter(counts).map(|message| message.moments.sending_at.unwrap_or(message.created_at)).collect()
+}
+
+pub(crate) fn is_request(message: &Message) -> bool {
+    matches!(message.purpose, Purpose::Confirmation | Purpose::ConfirmationAgain)
+}
+
+/// The newest order made with this number that was not cancelled.
+async fn newest_order(read: &mut Read, keys: &ShopKeys, phone: &[u8; 16]) -> Result<Option<Time>, Error> {
+    let mut newest = None;
+    for id in identity::orders(read, keys, phone).await? {
+        let order = store::order::get(read, keys, id).await?;
+        let bought = order.filter(|order| order.latest.cancelled_at.is_none() && !order.latest.test);
+        newest = newest.max(bought.and_then(|order| order.placed_at));
+    }
+    Ok(newest)
+}

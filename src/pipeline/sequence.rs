@@ -1,0 +1,228 @@
+//! Sequence: what the choice of a cart's sequence and its early end are made of, read from the store. Which one it is and
+//! whether it ends is asked of `domain::sequence`; here nothing is decided twice.
+
+use super::{facts::Asking, ingest::textable};
+use crate::{
+    domain::{
+        cart::Cart,
+        message::{MessageState, Purpose},
+        phone::Phone,
+        seal::ShopKeys,
+        sequence::{CartTraits, Choice, ExitFacts, Sequence, choose, exit, span},
+        time::{DAY, Time},
+    },
+    store::{
+        self, Error, Read,
+        identity::{self, Kind, Name, Subject},
+        message::Message,
+        shop::Shop,
+    },
+};
+
+/// The sequence a cart follows, as it was when the cart was abandoned.
+pub(crate) struct Plan {
+    pub sequence: Sequence,
+    /// Why nothing of it is sent any more.
+    pub left_out: Option<String>,
+}
+
+impl Plan {
+    /// Of an abandoned cart. One that no sequence took has a plan without steps that says why.
+    pub async fn of(read: &mut Read, shop: &Shop, keys: &ShopKeys, cart: &Cart) -> Result<Plan, Error> {
+        let then = if cart.rules_version == shop.rules_version || cart.rules_version == 0 {
+            None
+        } else {
+            store::rules::get(read, keys, cart.rules_version).await?
+        };
+        let abandoned_at = cart.abandoned_at.unwrap_or(cart.active_at());
+        if cart.sequence.is_empty() && cart.rules_version > 0 {
+            let rules = then.as_ref().unwrap_or(&shop.rules);
+            let traits = traits(read, shop, keys, cart, abandoned_at).await?;
+            let why = none_fits(&rules.sequences, &traits);
+            return Ok(Plan { sequence: Sequence::default(), left_out: Some(why) });
+        }
+        let today = shop.rules.sequence(&cart.sequence);
+        let left_out = match today.map(|sequence| sequence.on_since) {
+            None => Some("its sequence was removed"),
+            Some(None) => Some("its sequence was switched off"),
+            // Off and on again is a new beginning: carts from before it stay out.
+            Some(Some(on_since)) if on_since > abandoned_at => Some("its sequence was switched off meanwhile"),
+            Some(Some(_)) => None,
+        };
+        let sequence = then.as_ref().and_then(|rules| rules.sequence(&cart.sequence)).or(today).cloned();
+        Ok(Plan { sequence: sequence.unwrap_or_default(), left_out: left_out.map(str::to_owned) })
+    }
+
+    /// When a step falls due, for a cart abandoned at this moment; `None` beyond the last. A cart without a sequence is
+    /// asked about once, so that it can tell its story.
+    pub fn due(&self, abandoned_at: Time, step: u32) -> Option<Time> {
+        if self.sequence.steps.is_empty() && step == 1 {
+            return Some(abandoned_at);
+        }
+        self.sequence.step_after(step).map(|after| abandoned_at + after)
+    }
+}
+
+fn none_fits(sequences: &[Sequence], traits: &CartTraits) -> String {
+    let told = |id: &String, why: &String| {
+        let name = sequences.iter().find(|sequence| sequence.id == *id).map_or(id, |sequence| &sequence.name);
+        format!("{name}: {why}")
+    };
+    match choose(sequences, traits) {
+        // What was known when it was chosen has changed since; the choice has not.
+        Choice::Chosen(_) => "no sequence was for this cart when it was abandoned".to_owned(),
+        Choice::None { why } => {
+            let why: Vec<String> = why.iter().map(|(id, why)| told(id, why)).collect();
+            format!("no sequence is for this cart ({})", why.join(". "))
+        }
+    }
+}
+
+/// What of a cart matters to the choice. Without an address its country is the number's.
+pub(crate) async fn traits(
+    read: &mut Read,
+    shop: &Shop,
+    keys: &ShopKeys,
+    cart: &Cart,
+    abandoned_at: Time,
+) -> Result<CartTraits, Error> {
+    let latest = &cart.latest;
+    let phone = || textable(shop, &latest.who, None).and_then(|phone| phone.country());
+    Ok(CartTraits {
+        country: latest.country.clone().or_else(phone),
+        language: latest.language.clone(),
+        total: latest.total,
+        item_titles: latest.items.iter().map(|item| item.title.clone()).collect(),
+        tags: latest.tags.clone(),
+        returning: bought_before(read, keys, cart, abandoned_at).await?,
+        source: latest.source.clone(),
+        abandoned_at,
+    })
+}
+
+/// Every name of a cart that is a person's, not a checkout's.
+async fn person(read: &mut Read, keys: &ShopKeys, cart: &Cart) -> Result<Vec<Name>, Error> {
+    let mut names = identity::names(read, keys, Subject::Cart(cart.id)).await?;
+    names.retain(|(kind, _)| *kind != Kind::Checkout);
+    Ok(names)
+}
+
+async fn bought_before(read: &mut Read, keys: &ShopKeys, cart: &Cart, at: Time) -> Result<bool, Error> {
+    for (_, value) in person(read, keys, cart).await? {
+        if store::order::bought_before(read, keys, &value, at).await? {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
+/// Why this step is not sent: its sequence is over for this cart, or its own conditions do not hold.
+pub(crate) async fn left_out(
+    read: &mut Read,
+    asking: &Asking<'_>,
+    of_cart: &[Message],
+) -> Result<Option<String>, Error> {
+    let Asking { shop, keys, cart, plan, step, .. } = *asking;
+    if plan.left_out.is_some() {
+        return Ok(plan.left_out.clone());
+    }
+    let facts = exit_facts(read, keys, cart, &plan.sequence, of_cart).await?;
+    if let Some(why) = exit(&plan.sequence, &facts) {
+        return Ok(Some(format!("its sequence ended: {why}")));
+    }
+    let Some(conditions) = plan.sequence.step(step).map(|step| &step.when) else { return Ok(None) };
+    if *conditions == Default::default() {
+        return Ok(None);
+    }
+    let traits = traits(read, shop, keys, cart, cart.abandoned_at.unwrap_or(cart.active_at())).await?;
+    Ok(conditions.refusal(&traits).map(|why| format!("text {step} is not for this cart: {why}")))
+}
+
+/// What happened since; only what the sequence asks about is looked up.
+async fn exit_facts(
+    read: &mut Read,
+    keys: &ShopKeys,
+    cart: &Cart,
+    sequence: &Sequence,
+    of_cart: &[Message],
+) -> Result<ExitFacts, Error> {
+    let exits = sequence.exits;
+    let mut facts = ExitFacts { items: pieces(cart), ..ExitFacts::default() };
+    if exits.superseded {
+        facts.newer_cart_at = newer_cart_at(read, keys, cart).await?;
+    }
+    for message in of_cart.iter().filter(|message| message.moments.may_have_left()) {
+        if exits.clicked && facts.clicked_at.is_none() {
+            let clicks = store::click::of_message(read, keys, message.id).await?;
+            facts.clicked_at = clicks.iter().find(|click| click.is_human()).map(|click| click.at);
+        }
+    }
+    Ok(facts)
+}
+
+/// How many things lie in the cart; an empty list tells that only where the total agrees.
+fn pieces(cart: &Cart) -> Option<u32> {
+    let items = &cart.latest.items;
+    if items.is_empty() {
+        return cart.latest.total.filter(|total| total.minor == 0).map(|_| 0);
+    }
+    Some(items.iter().fold(0, |sum, item| sum.saturating_add(item.quantity)))
+}
+
+/// When the same person began the newest later cart that can be texted about: one without a number would leave them with
+/// no text at all.
+async fn newer_cart_at(read: &mut Read, keys: &ShopKeys, cart: &Cart) -> Result<Option<Time>, Error> {
+    let mut newest = None;
+    for (_, value) in person(read, keys, cart).await? {
+        for id in store::cart::begun_after(read, keys, &value, cart.started_at).await? {
+            if newest.is_some_and(|(_, known)| known == id) || id == cart.id {
+                continue;
+            }
+            let Some(other) = store::cart::get(read, keys, id).await? else { continue };
+            if other.is_open() && other.is_recoverable() {
+                newest = newest.max(Some((other.started_at, id)));
+                break;
+            }
+        }
+    }
+    Ok(newest.map(|(at, _)| at))
+}
+
+/// Until when another cart's sequence, or an earlier discount, keeps this step back from this phone, and why.
+pub(crate) async fn cool_down(
+    read: &mut Read,
+    asking: &Asking<'_>,
+    phone: &Phone,
+    of_cart: &[Message],
+    now: Time,
+) -> Result<Option<(Time, String)>, Error> {
+    let Asking { keys, cart, plan, step, sending, .. } = *asking;
+    let has_begun = of_cart.iter().any(|message| message.moments.may_have_left());
+    let rest = if has_begun { Default::default() } else { plan.sequence.rest() };
+    let discount = plan.sequence.step(step).and_then(|step| step.discount.as_ref());
+    let discount_rest = discount.map_or(Default::default(), |discount| DAY * discount.cool_down_days());
+    let longest = rest.max(discount_rest);
+    if longest.is_zero() {
+        return Ok(None);
+    }
+    let index = store::consent::phone_index(keys, phone);
+    let mut others = store::message::to_phone(read, keys, &index, now - longest - LEAVING_MOST).await?;
+    others.retain(|other| {
+        let counts =
+            other.moments.may_have_left() || sending.is_none() && other.moments.state() == MessageState::Queued;
+        other.purpose == Purpose::Reminder && other.about != cart.id.get() && counts
+    });
+    let at = |message: &Message| message.moments.sending_at.unwrap_or(message.created_at);
+    let sequence =
+        others.iter().map(at).max().map(|at| {
+            (at + rest, format!("a text of another cart’s sequence went to this phone; rests {}", span(rest)))
+        });
+    let discount =
+        others.iter().filter(|other| other.words.code.is_some()).map(at).max().map(|at| {
+            (at + discount_rest, format!("another discount went to this phone; rests {}", span(discount_rest)))
+        });
+    Ok([sequence, discount].into_iter().flatten().filter(|(until, _)| *until > now).max())
+}
+
+/// A text leaves at most this long after it was made.
+const LEAVING_MOST: std::time::Duration = std::time::Duration::from_secs(3 * 24 * 60 * 60);
