@@ -135,6 +135,11 @@ fn buckets(shop: &Shop, at: Time) -> Buckets {
     }
 }
 
+/// The first moment of the shop's own day.
+pub(crate) fn today(shop: &Shop, now: Time) -> Time {
+    buckets(shop, now).day
+}
+
 /// The next of the shop's own days.
 fn next_day(shop: &Shop, at: Time) -> Option<Time> {
     let zone = zone_of(shop);

@@ -8,6 +8,7 @@ pub mod detect;
 pub(crate) mod sequence;
 pub(crate) mod facts;
 pub mod guard;
+pub mod held;
 pub(crate) mod confirm;
 pub(crate) mod notice;
 pub mod decide;

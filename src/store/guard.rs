@@ -205,6 +205,19 @@ pub async fn spent_on(read: &mut Read, keys: &ShopKeys, text: MessageId) -> Resu
     Ok(row.map(|(micros, day)| (micros, time(day))))
 }
 
+/// What one of the shop's days has cost so far, in millionths.
+pub async fn spent(read: &mut Read, keys: &ShopKeys, day: Time) -> Result<i64, Error> {
+    let row = first!(
+        read,
+        (i64,),
+        "SELECT micros FROM guard WHERE shop_id = $1 AND kind = 'spend' AND key = $2 AND bucket = $3",
+        of(keys),
+        WHOLE.to_vec(),
+        day.millis()
+    )?;
+    Ok(row.map_or(0, |(micros,)| micros))
+}
+
 async fn add_to_day(tx: &mut Tx, keys: &ShopKeys, day: Time, micros: i64) -> Result<(), Error> {
     run!(
         tx,

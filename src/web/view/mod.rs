@@ -16,6 +16,7 @@
 //! | `/shops`, `/shops/{n}` | [`shop::Shops`], [`shop::Shop`] | |
 //! | `/law`, `/law/{FR or US-FL}` | [`law::Laws`], [`law::Law`] | |
 //! | `/gateways` | [`gateway::Gateways`] | `POST /gateways/{gw_…}/pause`, `…/resume` |
+//! | `/risk` | [`risk::Risk`] | `POST /risk/{pause}/resume`, `/risk/halt`, `/risk/lift` |
 //! | `/inbox` | [`inbox::Inbox`] | `verdict` = an [`inbox::Filter`], `after`; `POST /inbox/{dlv_…}/replay` |
 //! | `/sign-in`, `/sign-in/{token}` | [`sign_in::SignIn`] | `POST /sign-in/{token}`, `POST /sign-out` |
 //! | `/o/{token}` | [`public::OptOut`] | `POST` opts out |
@@ -45,6 +46,7 @@ pub mod report;
 pub mod law;
 pub mod shop;
 pub mod gateway;
+pub mod risk;
 pub mod inbox;
 pub mod sign_in;
 pub mod public;
@@ -96,13 +98,14 @@ pub enum Section {
     Report,
     Shops,
     Gateways,
+    Risk,
     Inbox,
     /// Not in the navigation: the pages of shops lead there.
     Law,
 }
 
 impl Section {
-    pub const ALL: [Section; 8] = [
+    pub const ALL: [Section; 9] = [
         Section::Overview,
         Section::Carts,
         Section::Messages,
@@ -110,6 +113,7 @@ impl Section {
         Section::Report,
         Section::Shops,
         Section::Gateways,
+        Section::Risk,
         Section::Inbox,
     ];
 
@@ -122,6 +126,7 @@ impl Section {
             Section::Report => "Report",
             Section::Shops => "Shops",
             Section::Gateways => "Gateways",
+            Section::Risk => "Risk",
             Section::Inbox => "Inbox",
             Section::Law => "Law",
         }
@@ -136,6 +141,7 @@ impl Section {
             Section::Report => "/report",
             Section::Shops => "/shops",
             Section::Gateways => "/gateways",
+            Section::Risk => "/risk",
             Section::Inbox => "/inbox",
             Section::Law => "/law",
         }
