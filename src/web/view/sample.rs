@@ -20,6 +20,7 @@ use super::{
     overview::{Holdout, Overview, SetUp},
     public::{LinkGone, OptOut, OptOutState},
     report::{Report, StepRow},
+    risk::{HoldRow, PauseRow, Risk, Switch},
     sequences::{self, Line, Preset, Row, Sequence, Sequences},
     shop::{Connection, Failure, Setting, Shop, ShopRow, Shops, Topic},
     sign_in::{SignIn, State},
@@ -153,7 +154,9 @@ fn overview() -> Overview {
                 usual_per_hour: 40,
             },
             Need::GatewayPaused { gateway: "Twilio EU".into(), why: "authentication failed (20003)".into() },
+            Need::Paused { things: 2 },
         ],
+        switch: Switch { thrown: None, may: true },
         set_up: None,
     }
 }
@@ -483,6 +486,40 @@ fn law(code: &str, countries: &str) -> Law {
     }
 }
 
+fn risk() -> Risk {
+    let pause = |id: &str, what: &str, why: &str, hours: u32| PauseRow {
+        id: id.into(),
+        what: what.into(),
+        why: why.into(),
+        at: now() - HOUR * hours,
+    };
+    let hold = |why: &str, carts, texts| HoldRow { why: why.into(), carts, texts };
+    Risk {
+        page: page(Section::Risk),
+        switch: Switch { thrown: None, may: true },
+        pauses: vec![
+            pause(
+                "prefix-0badc0de",
+                "Numbers +38640555…",
+                "10 texts within an hour went to one block of neighbouring numbers.",
+                2,
+            ),
+            pause("country-0badc0de", "Numbers of GB", "300 texts to one country brought no tap.", 30),
+        ],
+        holds: vec![
+            hold(
+                "too many texts to numbers that differ in their last digits only; held until a person resumes it",
+                482,
+                8,
+            ),
+            hold("as many texts as may be in an hour went to carts from the same internet address", 0, 12),
+            hold("mon-sat 09:00-20:00 in Europe/Ljubljana, opens 24 Nov 2026, 09:00", 31, 0),
+        ],
+        spent_micros: 12_480_000,
+        most_micros: 100_000_000,
+    }
+}
+
 fn gateways() -> Gateways {
     let row = |id: &str, name: &str, kind: &str, paused| GatewayRow {
         id: id.into(),
@@ -745,6 +782,12 @@ fn pages() -> Vec<(&'static str, String)> {
         ("law-unlisted", law("CH", "CH").render()),
         ("gateways", gateways().render()),
         ("gateways-empty", Gateways { rows: Vec::new(), ..gateways() }.render()),
+        ("risk", risk().render()),
+        ("risk-empty", Risk { pauses: Vec::new(), holds: Vec::new(), ..risk() }.render()),
+        (
+            "risk-stopped",
+            Risk { switch: Switch { thrown: Some((now(), HOSTILE.into())), may: true }, ..risk() }.render(),
+        ),
         ("inbox", inbox().render()),
         ("inbox-empty", Inbox { is_new: true, rows: Vec::new(), ..inbox() }.render()),
         ("sign-in", sign_in(State::Ask).render()),
