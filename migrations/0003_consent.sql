@@ -4,6 +4,9 @@
 -- Empty for what an older version wrote, and after the person was erased.
 ALTER TABLE opt_out ADD COLUMN detail BYTEA;
 
+-- The keyed hash of an erased text's number: nothing finds the text by it, but its own opt-out link goes on working.
+ALTER TABLE message ADD COLUMN former_phone BYTEA;
+
 -- Every reply, kept once. `settled_at` is empty while a person of the shop has to read it; an unclear one holds texts to
 -- its phone until then.
 CREATE TABLE reply (

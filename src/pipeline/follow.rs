@@ -5,7 +5,7 @@ use super::{Core, judge::JUDGE_AFTER, settle};
 use crate::{
     domain::{
         click::Opened,
-        consent::OptOut,
+        consent::{OptOut, OutProof},
         id::{ClickId, ShopId},
         link::{self, Purpose},
         message::MessageRef,
@@ -128,12 +128,23 @@ pub async fn opt_out_page(core: &Core, token: &str) -> Result<Option<String>, Er
 pub async fn opt_out(core: &Core, token: &str) -> Result<Option<String>, Error> {
     let Some((shop, keys, message)) = find(core, token, Purpose::OptOut).await? else { return Ok(None) };
     let now = core.now();
-    if !message.words.phone.is_empty() {
-        let index = store::consent::phone_index(&keys, &message.phone());
+    let index = if message.words.phone.is_empty() {
+        // The text was erased; its link goes on working.
+        store::message::former_phone(&mut core.db.read().await?, &keys, message.id).await?
+    } else {
+        Some(store::consent::phone_index(&keys, &message.phone()))
+    };
+    if let Some(index) = index {
         transact!(core.db, |tx| {
             store::shop::take_turn(tx, shop.id).await?;
+            let proof = OutProof {
+                received_at: Some(now),
+                applied_at: Some(now),
+                message: Some(message.id.get()),
+                ..OutProof::default()
+            };
             let entry = OptOut { at: now, source: "link".into() };
-            settle::opt_out(tx, &keys, &index, entry, &shop, now).await?;
+            settle::opt_out_with(tx, &keys, &index, entry, &proof, &shop, now).await?;
         })?;
     }
     Ok(Some(shop.name))

@@ -227,16 +227,30 @@ pub async fn save(tx: &mut Tx, keys: &ShopKeys, message: &Message) -> Result<(),
     Ok(())
 }
 
-/// Takes the number's index from an erased message, so that nothing leads from a phone to it any more.
+/// Takes the number's index from an erased message, so that nothing leads from a phone to it any more. Aside it stays, for
+/// the message's own opt-out link ([`former_phone`]).
 pub async fn forget_phone(tx: &mut Tx, keys: &ShopKeys, id: MessageId) -> Result<(), Error> {
     run!(
         tx,
-        "UPDATE message SET phone = $3 WHERE shop_id = $1 AND message_id = $2",
+        "UPDATE message SET former_phone = CASE WHEN phone = $3 THEN former_phone ELSE phone END, phone = $3
+         WHERE shop_id = $1 AND message_id = $2",
         of(keys),
         id.get(),
         Vec::<u8>::new()
     )?;
     Ok(())
+}
+
+/// The index of the phone an erased message went to.
+pub async fn former_phone(read: &mut Read, keys: &ShopKeys, id: MessageId) -> Result<Option<[u8; 16]>, Error> {
+    let row = first!(
+        read,
+        (Option<Vec<u8>>,),
+        "SELECT former_phone FROM message WHERE shop_id = $1 AND message_id = $2",
+        of(keys),
+        id.get()
+    )?;
+    row.and_then(|(index,)| index).map(|index| super::digest("phone index", index)).transpose()
 }
 
 pub async fn get(read: &mut Read, keys: &ShopKeys, id: MessageId) -> Result<Option<Message>, Error> {

@@ -21,9 +21,11 @@ use cartback::{
         attribution::Class,
         click::{self, Opened},
         connector::Delivery,
+        consent::{Consent, OptOut, OutProof},
         decide::Verdict,
-        id::{CartId, DeliveryId, GatewayId, MessageId, ShopId},
+        id::{CartId, DeliveryId, GatewayId, MessageId, ReplyId, ShopId},
         message::{MessageState, Moments},
+        phone::Phone,
         report::Report,
         seal::{OperatorKeys, ShopKeys},
         time::Time,
@@ -470,6 +472,30 @@ impl App {
             .filter(|(_, moments)| moments.may_have_left())
             .map(|(text, _)| text)
             .collect()
+    }
+
+    /// What each of them was for.
+    pub async fn purposes(&self, shop: &Shopkeeper) -> Vec<&'static str> {
+        let (_, keys) = self.shop(shop.id).await;
+        let mut read = self.read().await;
+        let all = message::list(&mut read, &keys, None, MessageId::new(i64::MAX), 1_000).await.unwrap();
+        let left = all.into_iter().rev().filter(|message| message.moments.may_have_left());
+        left.map(|message| message.purpose.name()).collect()
+    }
+
+    /// The ledgers of a phone in a shop, and its opt-outs with what stands behind them.
+    pub async fn ledgers(&self, shop: &Shopkeeper, phone: &str) -> (Vec<Consent>, Vec<(OptOut, Option<OutProof>)>) {
+        let (_, keys) = self.shop(shop.id).await;
+        let index = store::consent::phone_index(&keys, &Phone::read(phone, &[]).unwrap());
+        let mut read = self.read().await;
+        let (consents, _) = store::consent::of_phone(&mut read, &keys, &index).await.unwrap();
+        (consents, store::consent::opt_outs_of(&mut read, &keys, &index).await.unwrap())
+    }
+
+    /// Every reply of a shop, newest first.
+    pub async fn replies(&self, shop: &Shopkeeper) -> Vec<store::reply::Reply> {
+        let (_, keys) = self.shop(shop.id).await;
+        store::reply::list(&mut self.read().await, &keys, ReplyId::new(i64::MAX), 1_000).await.unwrap()
     }
 
     /// The newest of them.

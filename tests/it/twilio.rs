@@ -470,6 +470,7 @@ async fn stop_is_heard_from_twilio_only() {
         ("From", ANA),
         ("MessageSid", "SM5"),
         ("NumMedia", "0"),
+        ("OptOutType", "STOP"),
         ("SmsStatus", "received"),
         ("To", SENDER),
     ];
@@ -484,6 +485,18 @@ async fn stop_is_heard_from_twilio_only() {
     stage.leaves(BOR).await;
     stage.pass(MINUTE * 31).await;
     let to: Vec<String> = stage.twilio.texts().into_iter().map(|text| text.fields["To"].clone()).collect();
+    // Twilio has confirmed Ana's stop itself.
     assert_eq!(to, [BOR]);
+    // Of a phrase it knows nothing: we confirm it.
+    let phrase =
+        [("Body", "stop please"), ("From", BOR), ("MessageSid", "SM6"), ("SmsStatus", "received"), ("To", SENDER)];
+    says_nothing(&stage.calls_back(&stage.sms_hook, TOKEN, &phrase).await);
+    stage.pass(MINUTE).await;
+    let texts = stage.twilio.texts();
+    let last = &texts.last().unwrap().fields;
+    assert_eq!((texts.len(), last["To"].as_str()), (2, BOR));
+    assert!(last["Body"].ends_with("You are opted out and will get no more texts from us."), "{last:?}");
+    stage.pass(HOUR * 24 * 3).await;
+    assert_eq!(stage.twilio.texts().len(), 2);
     stage.end().await;
 }

@@ -30,7 +30,7 @@ async fn without_consent_there_is_no_text() {
         let states = [
             (json!(null), "none on record"),
             (json!({ "state": "not_given" }), "none on record"),
-            (json!({ "state": "pending" }), "asked for, not confirmed"),
+            (json!({ "state": "pending" }), "asked for by the shop, not confirmed"),
             (json!({ "state": "withdrawn" }), "opted out on 3 Mar 2026"),
             // Given, but for another number.
             (json!({ "state": "granted", "phone": "+38640555777" }), "none on record"),
@@ -92,21 +92,25 @@ async fn stop_by_reply_and_start_again() {
         let (shop, log) = open(app).await;
         leave_another(app, &shop, "c1", json!({})).await;
         app.pass(minutes(5)).await;
-        app.reply(&log, MOBILE, "when do you open?").await;
         app.reply(&log, MOBILE, "Stop, please").await;
         app.pass(hours(25)).await;
-        assert_eq!(app.texts(&shop).await.len(), 1);
+        assert_eq!(app.purposes(&shop).await, ["reminder", "answer"]);
         assert!(app.cart_story(&shop, "c1").await.contains("step 2: no: opted out on 3 Mar 2026, 10:35 by reply"));
         // The box stays ticked in a cart begun before: still a no.
         let before = json!({ "started_at": app.ago(hours(26)) });
         leave_another(app, &shop, "c2", before).await;
-        assert_eq!(app.texts(&shop).await.len(), 1);
+        assert_eq!(app.texts(&shop).await.len(), 2);
         assert!(app.figures(&shop).await.contains("opt-outs 1"));
 
         app.reply(&log, MOBILE, "START").await;
         app.pass(minutes(1)).await;
         leave_another(app, &shop, "c3", json!({ "consent": null })).await;
-        assert_eq!(app.texts(&shop).await.len(), 2);
+        assert_eq!(app.purposes(&shop).await, ["reminder", "answer", "answer", "reminder"]);
+        let words: Vec<String> = app.texts(&shop).await.into_iter().map(|text| text.words).collect();
+        assert!(words[1].ends_with("You are opted out and will get no more texts from us."), "{words:?}");
+        assert!(words[2].contains("You will get cart reminder texts again."), "{words:?}");
+        // Neither answer is a reminder to the figures.
+        assert!(app.figures(&shop).await.contains("texts 2"), "{}", app.figures(&shop).await);
     })
     .await;
 }
@@ -118,6 +122,13 @@ async fn start_from_a_stranger_is_no_consent() {
         app.reply(&log, MOBILE, "START").await;
         leave_another(app, &shop, "c1", json!({ "consent": null })).await;
         assert_eq!(app.messages(&shop).await, []);
+        // Nor is the start of somebody who had stopped what they had never asked for.
+        app.reply(&log, MOBILE, "STOP").await;
+        app.pass(minutes(1)).await;
+        app.reply(&log, MOBILE, "START").await;
+        leave_another(app, &shop, "c2", json!({ "consent": null })).await;
+        assert_eq!(app.purposes(&shop).await, ["answer", "answer"]);
+        assert!(app.cart_story(&shop, "c2").await.contains("step 1: no: none on record"));
     })
     .await;
 }
@@ -174,7 +185,8 @@ async fn a_stop_while_a_text_waits_cancels_it() {
         assert_eq!(app.messages(&shop).await.len(), 1);
         app.reply(&kannel, MOBILE, "STOP").await;
         app.pass(hours(100)).await;
-        assert_eq!(app.outside.texts(), 1);
+        // The reminder that never left, and the confirmation of the stop.
+        assert_eq!(app.outside.texts(), 2);
         assert!(app.cart_story(&shop, "c1").await.contains("text 1 cancelled (opted out by reply)"));
     })
     .await;
@@ -189,8 +201,9 @@ async fn a_stop_to_the_house_reaches_whoever_texted() {
         leave_another(app, &texted, "c1", json!({})).await;
         app.reply(&house, MOBILE, "STOP").await;
         app.pass(hours(2)).await;
+        assert_eq!(app.purposes(&texted).await, ["reminder", "answer"]);
         leave_another(app, &other, "c1", json!({})).await;
-        assert_eq!(app.texts(&other).await.len(), 1);
+        assert_eq!(app.purposes(&other).await, ["reminder"]);
         // Whoever was not texted by anybody says it to all.
         app.reply(&house, "+38640555999", "STOP").await;
         for shop in [&texted, &other] {
@@ -202,12 +215,17 @@ async fn a_stop_to_the_house_reaches_whoever_texted() {
                                                    "email": null, "customer_id": null }),
             )
             .await;
-            assert_eq!(app.texts(shop).await.len(), 1);
         }
+        // One confirmation, whoever heard it.
+        let count = |purposes: Vec<&str>, wanted: &str| purposes.iter().filter(|purpose| **purpose == wanted).count();
+        let of = [app.purposes(&texted).await, app.purposes(&other).await];
+        assert_eq!(of.clone().map(|purposes| count(purposes, "reminder")), [1, 1]);
+        assert_eq!(of.map(|purposes| count(purposes, "answer")).iter().sum::<usize>(), 2);
         assert_eq!(app.alarms(ShopId::HOUSE).await, [""; 0]);
         app.pass(hours(100)).await;
         // The other shop's second text went: it was the first shop that was told to stop.
-        assert_eq!((app.texts(&texted).await.len(), app.texts(&other).await.len()), (1, 2));
+        let of = [app.purposes(&texted).await, app.purposes(&other).await];
+        assert_eq!(of.map(|purposes| count(purposes, "reminder")), [1, 2]);
     })
     .await;
 }

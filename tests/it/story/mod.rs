@@ -7,6 +7,8 @@ mod bodies;
 mod journey;
 mod closing;
 mod consent;
+mod confirm;
+mod reply;
 mod timing;
 mod sequence;
 mod trouble;
