@@ -5,3 +5,4 @@ mod hook;
 mod link;
 mod page;
 mod sign_in;
+mod texts;
