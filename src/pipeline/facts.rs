@@ -8,6 +8,7 @@ use super::{
     guard,
     ingest::{carried_consent, read_phone, textable},
     sequence::{self, Plan},
+    trial,
 };
 use crate::{
     domain::{
@@ -266,6 +267,10 @@ fn written(
         Some(message) => message.words.code.clone(),
         None => giving.code().map(str::to_owned),
     };
+    let (code_value, code_until) = match giving {
+        Giving::New(new) => trial::terms(shop, &new.plan, new.expires_at, language, core.now()),
+        Giving::Nothing | Giving::Fixed(_) | Giving::Not(_) => (None, None),
+    };
     let merge = Merge {
         first_name: latest.first_name.clone(),
         shop: shop.name.clone(),
@@ -275,7 +280,8 @@ fn written(
         items: latest.items.first().map(|item| item.title.clone()),
         item_count: latest.items.iter().map(|item| item.quantity).sum(),
         code: code.clone(),
-        ..Merge::default()
+        code_value,
+        code_until,
     };
     let expected =
         Expected { shop: &shop.name, link: &merge.link, opt_out: &merge.opt_out, parts_most: shop.rules.parts_most };
