@@ -7,3 +7,4 @@ mod link;
 mod page;
 mod sequences;
 mod sign_in;
+mod texts;
