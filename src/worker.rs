@@ -208,8 +208,8 @@ async fn attempt(core: &Arc<Core>, job: &Job) -> Result<(), Error> {
         Kind::Rollup => transact!(core.db, |tx| rollup::rollup(core, tx, job).await?),
         Kind::Send => send::send(core, job).await,
         Kind::LookUp => settle::look_up(core, job).await,
-        Kind::Scrub => people::scrub(core, job).await,
         Kind::Discount => discount::discount(core, job).await,
+        Kind::Scrub => people::scrub(core, job).await,
     }
 }
 

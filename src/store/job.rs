@@ -29,10 +29,10 @@ pub enum Kind {
     Judge,
     /// Recompute a day's figures.
     Rollup,
-    /// Follow an erasure into the last corner: callbacks of shared gateways, the write-ahead log.
-    Scrub,
     /// Make a discount code in the shop, or remove it when its time is over.
     Discount,
+    /// Follow an erasure into the last corner: callbacks of shared gateways, the write-ahead log.
+    Scrub,
 }
 
 impl Kind {
@@ -45,8 +45,8 @@ impl Kind {
         Kind::Attribute,
         Kind::Judge,
         Kind::Rollup,
-        Kind::Scrub,
         Kind::Discount,
+        Kind::Scrub,
     ];
 
     pub fn name(self) -> &'static str {
@@ -59,8 +59,8 @@ impl Kind {
             Kind::Attribute => "attribute",
             Kind::Judge => "judge",
             Kind::Rollup => "rollup",
-            Kind::Scrub => "scrub",
             Kind::Discount => "discount",
+            Kind::Scrub => "scrub",
         }
     }
 }
