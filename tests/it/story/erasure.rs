@@ -510,6 +510,7 @@ async fn leaves_no_trace(way: &str) {
             .with_writer(move || writer.clone())
             .finish();
         let logging = tracing::subscriber::set_default(subscriber);
+        tracing::warn!("lines are caught");
         let street = Street::lived(app).await;
         let mut told = String::new();
         let mut figures = Vec::new();
@@ -551,7 +552,7 @@ async fn leaves_no_trace(way: &str) {
         left.extend(found("metrics", &metrics(app).await));
         drop(logging);
         let logged = lines.0.lock().unwrap().clone();
-        assert!(!logged.is_empty());
+        assert!(memory_find(&logged, b"lines are caught"));
         left.extend(found("log", &logged));
         assert!(left.is_empty(), "{way}: {left:#?}");
 
@@ -642,8 +643,16 @@ async fn vacuumed_postgresql_files_hold_no_sealed_byte_of_the_forgotten() {
         assert!(blobs.iter().all(|blob| memory_find(&before, blob)), "the search finds what is there");
         forget(app, &street, "by every name").await;
         let stays: BTreeSet<Vec<u8>> = sealed(app).await.iter().map(middle).collect();
-        let after = pg_files(app).await;
-        let left = blobs.iter().filter(|blob| !stays.contains(*blob) && memory_find(&after, blob)).count();
+        // A vacuum spares what a transaction begun before may still see, autovacuum's too: asked again until it is over.
+        let mut left = usize::MAX;
+        for _ in 0..20 {
+            let after = pg_files(app).await;
+            left = blobs.iter().filter(|blob| !stays.contains(*blob) && memory_find(&after, blob)).count();
+            if left == 0 {
+                break;
+            }
+            tokio::time::sleep(std::time::Duration::from_millis(250)).await;
+        }
         assert_eq!(left, 0);
         assert!(stays.len() < blobs.len());
     })
