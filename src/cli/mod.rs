@@ -14,6 +14,7 @@ mod sequence;
 mod gateway;
 mod cart;
 mod inbox;
+mod risk;
 mod key;
 mod user;
 mod law;
@@ -75,6 +76,11 @@ pub enum Command {
     /// Carts
     #[command(subcommand)]
     Cart(cart::Command),
+    /// What is held against fake checkouts and runaway spend; resume it
+    #[command(subcommand)]
+    Risk(risk::Command),
+    /// The kill switch: stop all sending of every shop within a second, or take it back
+    Halt(risk::Halt),
     /// Raw deliveries: look at them, read them again
     #[command(subcommand)]
     Inbox(inbox::Command),
@@ -222,6 +228,8 @@ impl Command {
             Command::Explain(args) => cart::explain(core, args).await,
             Command::Cart(command) => cart::run(core, command).await,
             Command::Inbox(command) => inbox::run(core, command).await,
+            Command::Risk(command) => risk::run(core, command).await,
+            Command::Halt(args) => Ok((risk::halt(core, args).await?, args.form)),
             Command::User(command) => user::run(core, command).await,
             Command::Law(args) => Ok((law::run(core, args).await?, args.form)),
             Command::Person(command) => person::run(core, command).await,

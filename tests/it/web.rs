@@ -5,4 +5,6 @@ mod api;
 mod hook;
 mod link;
 mod page;
+mod sequences;
 mod sign_in;
+mod texts;
