@@ -8,6 +8,7 @@ use crate::{
     domain::{
         cart::Cart,
         consent::Ledger,
+        discount::Off,
         event::TypedPhone,
         hours::Hours,
         id::{MessageId, ShopId},
@@ -16,7 +17,6 @@ use crate::{
         message::{MessageRef, Moments, Purpose},
         money::Money,
         seal::ShopKeys,
-        discount::Off,
         sequence::Discount,
         sms,
         template::{self, Merge},

@@ -3,9 +3,7 @@
 
 use std::time::Duration;
 
-use super::{
-    Buyer, Closed, Conditions, Discount, Exits, FixedCode, MINUTES_MOST, STEPS_MOST, Sequence, Step,
-};
+use super::{Buyer, Closed, Conditions, Discount, Exits, FixedCode, MINUTES_MOST, STEPS_MOST, Sequence, Step};
 use crate::domain::{
     discount::{Off, Plan, cool_down_days},
     money::{Currency, Money},
