@@ -37,6 +37,7 @@ pub const KEYS: &[(&str, &str)] = &[
     ("step.1.discount.minimum", "40.00 EUR: the least total a fresh code is taken from"),
     ("step.1.discount.expires_hours", "how long a fresh code is valid"),
     ("step.1.discount.cool_down_days", "least days between two discounts to one person"),
+    ("step.1.discount.alone", "whether a fresh code goes with no other code of the shop: yes or no"),
 ];
 
 impl Sequence {
@@ -275,7 +276,14 @@ impl Discount {
             ("cool_down_days", Discount::Unique(unique)) => unique.cool_down_days = number(value)?,
             ("expires_hours", Discount::Unique(unique)) => unique.expires_hours = number(value)?,
             ("minimum", Discount::Unique(unique)) => unique.minimum = read_money(value)?,
-            ("expires_hours" | "minimum", Discount::Fixed(_)) => {
+            ("alone", Discount::Unique(unique)) => {
+                unique.alone = match value {
+                    "yes" => true,
+                    "no" => false,
+                    _ => return Err("must be yes or no".into()),
+                }
+            }
+            ("expires_hours" | "minimum" | "alone", Discount::Fixed(_)) => {
                 return Err("a code of the shop has its own, set in the shop".into());
             }
             _ => return Err(unknown()),
@@ -464,12 +472,15 @@ mod tests {
                 ("step.2.discount.minimum", "40.00 EUR"),
                 ("step.2.discount.expires_hours", "24"),
                 ("step.2.discount.cool_down_days", "60"),
+                ("step.2.discount.alone", "no"),
                 ("step.2.discount", "free_shipping"),
             ])
             .unwrap();
         let discount = sequence.steps[1].discount.clone().unwrap();
         assert_eq!(discount.words(), "free shipping from €40.00, a fresh code");
         assert_eq!(discount.cool_down_days(), 60);
+        assert!(matches!(&discount, Discount::Unique(plan) if !plan.alone && plan.expires_hours == 24));
+        assert!(sequence.set_all([("step.2.discount.alone", "maybe")]).is_err());
         sequence.set_all([("step.2.discount", "BACK10")]).unwrap();
         assert_eq!(sequence.steps[1].discount.as_ref().unwrap().words(), "the code BACK10");
         let told = sequence.set_all([("step.2.discount.minimum", "40.00 EUR")]).unwrap_err();
