@@ -78,7 +78,8 @@ async fn way(
     } else {
         hosts.iter().map(String::as_str).collect()
     };
-    let discount = message.words.code.as_deref().and_then(|code| kind.discount_query(code));
+    let code = super::discount::applied(&mut read, keys, message, now).await?;
+    let discount = code.as_deref().and_then(|code| kind.discount_query(code));
     let content = format!("step-{}", message.step);
     let tags = [
         ("utm_source", shop.rules.utm_source.as_str()),

@@ -3,6 +3,7 @@
 
 pub mod receive;
 pub mod ingest;
+pub mod people;
 pub mod erase;
 pub mod detect;
 pub(crate) mod sequence;
@@ -14,6 +15,7 @@ pub(crate) mod notice;
 pub mod decide;
 pub mod replay;
 pub mod send;
+pub mod discount;
 pub mod settle;
 pub mod ledger;
 pub mod reply;

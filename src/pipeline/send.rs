@@ -5,7 +5,7 @@
 use std::time::Duration;
 
 use super::{
-    Core, decide, dirty,
+    Core, decide, dirty, discount,
     facts::{Asking, ask},
     guard, notice,
     sequence::Plan,
@@ -104,6 +104,10 @@ async fn prepare(core: &Core, tx: &mut Tx, job: &Job) -> Result<Option<(Outgoing
         }
         Verdict::Pass => {}
     }
+    if discount::is_awaited(tx, &keys, &message).await? {
+        job::put_back(tx, job, now + CODE_AGAIN).await?;
+        return Ok(None);
+    }
     let Some(account) = sender else { return finish(tx, job).await };
     if !guard::has_place(core, tx, &message).await? {
         job::put_back(tx, job, now + guard::NO_PLACE_WAIT).await?;
@@ -131,6 +135,9 @@ pub(crate) struct Allowed {
     /// Until when the gateway may try.
     pub expires_at: Time,
 }
+
+/// When a text that still waits for its code is looked at again; it is sent at once when the code is there.
+const CODE_AGAIN: Duration = Duration::from_secs(60);
 
 /// A text that leaves within this span of its decision leaves by that decision.
 const SAME_YES: Duration = Duration::from_secs(60);

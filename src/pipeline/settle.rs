@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::{
-    Core, answer, dirty, guard,
+    Core, answer, dirty, guard, people,
     reply::{self, Heeding},
     send,
 };
@@ -60,6 +60,9 @@ pub async fn settle(core: &Core, tenant: ShopId, id: DeliveryId) -> Result<(), E
                         }
                     }
                 }
+            }
+            if people::late_receipts(core, tenant, &events).await? {
+                return transact!(core.db, |tx| store::inbox::forget(tx, tenant, id).await?);
             }
             (events.len() as u64, String::new())
         }

@@ -29,10 +29,14 @@ pub enum Kind {
     Judge,
     /// Recompute a day's figures.
     Rollup,
+    /// Make a discount code in the shop, or remove it when its time is over.
+    Discount,
+    /// Follow an erasure into the last corner: callbacks of shared gateways, the write-ahead log.
+    Scrub,
 }
 
 impl Kind {
-    pub const ALL: [Kind; 8] = [
+    pub const ALL: [Kind; 10] = [
         Kind::Ingest,
         Kind::Detect,
         Kind::Decide,
@@ -41,6 +45,8 @@ impl Kind {
         Kind::Attribute,
         Kind::Judge,
         Kind::Rollup,
+        Kind::Discount,
+        Kind::Scrub,
     ];
 
     pub fn name(self) -> &'static str {
@@ -53,6 +59,8 @@ impl Kind {
             Kind::Attribute => "attribute",
             Kind::Judge => "judge",
             Kind::Rollup => "rollup",
+            Kind::Discount => "discount",
+            Kind::Scrub => "scrub",
         }
     }
 }

@@ -35,6 +35,7 @@ pub mod message;
 pub mod click;
 pub mod order;
 pub mod credit;
+pub mod discount;
 pub mod rollup;
 pub mod alarm;
 pub mod guard;
@@ -42,6 +43,9 @@ pub mod phone_use;
 pub mod halt;
 pub mod recurring;
 pub mod erase;
+pub mod retention;
+pub mod request;
+pub mod token;
 pub mod health;
 pub mod sweep;
 

@@ -15,6 +15,7 @@ const OPERATOR_TABLES: &[&str] = &[
     "recurring",
     "turn",
     "law_pack",
+    "api_token",
     "halt",
 ];
 
