@@ -159,6 +159,8 @@ fn update(id: CartId, phone: &Phone, now: Time) -> CartUpdate {
         started_at: Some(now - MINUTE * 40),
         updated_at: now - MINUTE * 30,
         completed_at: None,
+        browser_ip: None,
+        written_at_once: false,
         channel: Channel::Web,
         test: false,
         tags: Vec::new(),
