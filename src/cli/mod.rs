@@ -14,9 +14,13 @@ mod sequence;
 mod gateway;
 mod cart;
 mod inbox;
+mod risk;
 mod key;
 mod user;
 mod law;
+mod person;
+mod consent;
+mod token;
 
 use std::{collections::BTreeMap, process::ExitCode, sync::Arc};
 
@@ -72,11 +76,28 @@ pub enum Command {
     /// Carts
     #[command(subcommand)]
     Cart(cart::Command),
+    /// What is held against fake checkouts and runaway spend; resume it
+    #[command(subcommand)]
+    Risk(risk::Command),
+    /// The kill switch: stop all sending of every shop within a second, or take it back
+    Halt(risk::Halt),
     /// Raw deliveries: look at them, read them again
     #[command(subcommand)]
     Inbox(inbox::Command),
     /// The rules for texts, by country and state: hours, consent, how many, each with its source
     Law(law::Args),
+    /// What is held about somebody: hand it over, forget it, prove one text
+    #[command(subcommand)]
+    Person(person::Command),
+    /// Consents in a list
+    #[command(subcommand)]
+    Consent(consent::Command),
+    /// Opt-outs: one, or a list in or out
+    #[command(subcommand)]
+    OptOut(consent::OptOut),
+    /// Tokens of the API
+    #[command(subcommand)]
+    Token(token::Command),
     /// The operator's key
     #[command(subcommand)]
     Key(key::Command),
@@ -207,8 +228,14 @@ impl Command {
             Command::Explain(args) => cart::explain(core, args).await,
             Command::Cart(command) => cart::run(core, command).await,
             Command::Inbox(command) => inbox::run(core, command).await,
+            Command::Risk(command) => risk::run(core, command).await,
+            Command::Halt(args) => Ok((risk::halt(core, args).await?, args.form)),
             Command::User(command) => user::run(core, command).await,
             Command::Law(args) => Ok((law::run(core, args).await?, args.form)),
+            Command::Person(command) => person::run(core, command).await,
+            Command::Consent(command) => consent::run(core, command).await,
+            Command::OptOut(command) => consent::run_opt_out(core, command).await,
+            Command::Token(command) => token::run(core, command).await,
             Command::Serve | Command::Demo | Command::Doctor(_) | Command::Key(_) => {
                 bail!("this command opens nothing here")
             }

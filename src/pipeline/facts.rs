@@ -267,10 +267,6 @@ fn written(
         Some(message) => message.words.code.clone(),
         None => giving.code().map(str::to_owned),
     };
-    let (code_value, code_until) = match giving {
-        Giving::New(new) => trial::terms(shop, &new.plan, new.expires_at, language, core.now()),
-        Giving::Nothing | Giving::Fixed(_) | Giving::Not(_) => (None, None),
-    };
     let merge = Merge {
         first_name: latest.first_name.clone(),
         shop: shop.name.clone(),
@@ -280,8 +276,8 @@ fn written(
         items: latest.items.first().map(|item| item.title.clone()),
         item_count: latest.items.iter().map(|item| item.quantity).sum(),
         code: code.clone(),
-        code_value,
-        code_until,
+        code_value: giving.value(),
+        code_until: giving.last_day(&super::zone_of(shop)).map(|day| wording::date(Some(language), day)),
     };
     let expected =
         Expected { shop: &shop.name, link: &merge.link, opt_out: &merge.opt_out, parts_most: shop.rules.parts_most };

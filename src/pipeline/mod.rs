@@ -3,11 +3,13 @@
 
 pub mod receive;
 pub mod ingest;
+pub mod people;
 pub mod erase;
 pub mod detect;
 pub(crate) mod sequence;
 pub(crate) mod facts;
-pub(crate) mod guard;
+pub mod guard;
+pub mod held;
 pub(crate) mod confirm;
 pub(crate) mod notice;
 pub mod decide;

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::{
-    Core, answer, dirty,
+    Core, answer, dirty, guard, people,
     reply::{self, Heeding},
     send,
 };
@@ -60,6 +60,9 @@ pub async fn settle(core: &Core, tenant: ShopId, id: DeliveryId) -> Result<(), E
                         }
                     }
                 }
+            }
+            if people::late_receipts(core, tenant, &events).await? {
+                return transact!(core.db, |tx| store::inbox::forget(tx, tenant, id).await?);
             }
             (events.len() as u64, String::new())
         }
@@ -123,6 +126,9 @@ async fn apply(
         };
     }
     store::message::save(tx, keys, &message).await?;
+    if receipt.cost.is_some() {
+        guard::priced(tx, shop, keys, &message, now).await?;
+    }
     job::cancel(tx, shop.id, job::Kind::LookUp, message.id.get()).await?;
     for moment in [message.moments.accepted_at, message.moments.delivered_at].into_iter().flatten() {
         dirty(tx, shop, moment, now).await?;
@@ -142,7 +148,20 @@ async fn apply(
     Ok(())
 }
 
-/// Records an opt-out with what stands behind it, and silences the phone at once.
+/// Records an opt-out and silences the phone at once.
+pub(crate) async fn opt_out(
+    tx: &mut Tx,
+    keys: &ShopKeys,
+    phone: &[u8; 16],
+    entry: OptOut,
+    shop: &Shop,
+    now: Time,
+) -> Result<(), Error> {
+    let proof = OutProof { applied_at: Some(now), ..OutProof::default() };
+    opt_out_with(tx, keys, phone, entry, &proof, shop, now).await
+}
+
+/// As [`opt_out`], with what stands behind it.
 pub(crate) async fn opt_out_with(
     tx: &mut Tx,
     keys: &ShopKeys,

@@ -38,8 +38,14 @@ pub mod credit;
 pub mod discount;
 pub mod rollup;
 pub mod alarm;
+pub mod guard;
+pub mod phone_use;
+pub mod halt;
 pub mod recurring;
 pub mod erase;
+pub mod retention;
+pub mod request;
+pub mod token;
 pub mod health;
 pub mod sweep;
 

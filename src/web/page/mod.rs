@@ -11,12 +11,15 @@ pub mod overview;
 pub mod carts;
 pub mod cart;
 pub mod messages;
+pub mod person;
+pub mod sequences;
 pub mod texts;
 pub mod order;
 pub mod report;
 pub mod shops;
 pub mod law;
 pub mod gateways;
+pub mod risk;
 pub mod inbox;
 pub mod sign_in;
 
@@ -49,6 +52,28 @@ pub fn routes(config: &mut ServiceConfig) {
         .service(page("/carts", get().to(carts::get)))
         .service(page("/carts/{id}", get().to(cart::get)))
         .service(page("/messages", get().to(messages::get)))
+        .service(page("/messages/{id}/proof", get().to(person::proof)))
+        .service(page("/messages/{id}/proof.json", get().to(person::proof_json)))
+        .service(page("/person", get().to(person::get)))
+        .service(act("/person/export", web::post().to(person::export)))
+        .service(act("/person/erase", web::post().to(person::erase)))
+        .service(act("/person/{id}/answered", web::post().to(person::answered)))
+        .service(
+            web::resource("/sequences")
+                .route(get().to(sequences::get_all))
+                .route(web::post().to(sequences::add))
+                .default_service(only("GET, HEAD, POST")),
+        )
+        .service(
+            web::resource("/sequences/{id}")
+                .route(get().to(sequences::get))
+                .route(web::post().to(sequences::post))
+                .default_service(only("GET, HEAD, POST")),
+        )
+        .service(act("/sequences/{id}/on", web::post().to(sequences::on)))
+        .service(act("/sequences/{id}/off", web::post().to(sequences::off)))
+        .service(act("/sequences/{id}/move", web::post().to(sequences::shift)))
+        .service(act("/sequences/{id}/remove", web::post().to(sequences::remove)))
         .service(page("/texts", get().to(texts::get_all)))
         .service(
             web::resource("/texts/{sequence}/{step}")
@@ -66,6 +91,10 @@ pub fn routes(config: &mut ServiceConfig) {
         .service(page("/gateways", get().to(gateways::get)))
         .service(act("/gateways/{id}/pause", web::post().to(gateways::pause)))
         .service(act("/gateways/{id}/resume", web::post().to(gateways::resume)))
+        .service(page("/risk", get().to(risk::get)))
+        .service(act("/risk/halt", web::post().to(risk::halt)))
+        .service(act("/risk/lift", web::post().to(risk::lift)))
+        .service(act("/risk/{id}/resume", web::post().to(risk::resume)))
         .service(page("/inbox", get().to(inbox::get)))
         .service(act("/inbox/{id}/replay", web::post().to(inbox::replay)))
         .service(page("/sign-in", get().to(sign_in::ask)))
@@ -90,6 +119,7 @@ pub struct Visit {
     /// The chosen one.
     shop: Option<(Shop, ShopKeys)>,
     query: Vec<(String, String)>,
+    pub is_owner: bool,
 }
 
 impl Visit {
@@ -117,11 +147,11 @@ impl Visit {
             zone: shop.as_ref().map_or(TimeZone::UTC, |(shop, _)| zone_of(shop)),
             // `shield` asks the browser itself where a form comes from.
             csrf: String::new(),
-            signed_in_as: visitor.name,
+            signed_in_as: visitor.name.clone(),
             notice: notice(value(&query, "done")),
             demo: state.bar.as_ref().map(|bar| bar()),
         };
-        Ok(Visit { state, page, shops, shop, query })
+        Ok(Visit { state, page, shops, shop, query, is_owner: visitor.is_owner })
     }
 
     pub fn core(&self) -> &Core {
@@ -156,6 +186,12 @@ pub async fn come_in_to_change(request: &HttpRequest) -> Result<Data<State>, Pro
     if visitor.may_change { Ok(state) } else { Err(Problem::Forbidden) }
 }
 
+/// As `come_in`, for what concerns the whole house.
+pub async fn come_in_as_owner(request: &HttpRequest) -> Result<Data<State>, Problem> {
+    let (state, visitor) = come_in(request).await?;
+    if visitor.is_owner { Ok(state) } else { Err(Problem::Forbidden) }
+}
+
 fn value<'q>(query: &'q [(String, String)], name: &str) -> &'q str {
     query.iter().find(|(known, _)| known == name).map_or("", |(_, value)| value)
 }
@@ -172,7 +208,18 @@ fn choose<'s>(shops: &'s [Shop], asked: &str) -> Result<Option<&'s Shop>, Proble
 fn notice(done: &str) -> Option<String> {
     let said = match done {
         "resumed" => "The gateway sends again.",
+        "guard_resumed" => "Texted again from now on; what waited is asked again now.",
+        "halted" => "Nothing is sent any more, by any shop.",
+        "lifted" => "Sending goes on; what waited is asked again now.",
         "paused" => "The gateway is paused: texts wait for it.",
+        "erased" => "The person is forgotten: what named them is gone, the figures stay.",
+        "answered" => "The request is answered; whom it named is forgotten with it.",
+        "sequence_added" => "Added, switched off. Look through it, then switch it on.",
+        "sequence_saved" => "Saved. Carts left from now on follow it; those under way go on as they began.",
+        "sequence_on" => "Switched on, for carts left from now on.",
+        "sequence_off" => "Switched off. Nobody gets a further text of it.",
+        "sequence_moved" => "The order is changed: a cart gets the first that is on and fits.",
+        "sequence_removed" => "Removed. Nobody gets a further text of it.",
         "text_saved" => "Saved. Carts left from now on get these words.",
         "text_ready" => "The ready-made words are back.",
         "test_queued" => "The test is on its way; it is in Messages too.",

@@ -9,6 +9,10 @@
 //! | `/carts` | [`cart::Carts`] | `state` = a [`cart::Filter`], `q` (a whole phone, e-mail, order number, customer or checkout id), `day`, `after` (cursor) |
 //! | `/carts/{cart_…}` | [`cart::Cart`] | `#msg_…` jumps to a text |
 //! | `/messages` | [`message::Messages`] | `state` = a `MessageState` name, `after` |
+//! | `/messages/{msg_…}/proof` | [`proof::ProofPage`], `…/proof.json` the same as JSON | |
+//! | `/person` | [`person::Person`] | `phone`, `email`, `customer`, `request` = a `req_…`, `cart`; `POST /person/export`, `…/erase`, `…/{req_…}/answered` |
+//! | `/sequences` | [`sequences::Sequences`] | `POST` with `preset` adds one; `POST /sequences/{id}/on`, `…/off`, `…/remove`, `…/move` with `to` |
+//! | `/sequences/{id}` | [`sequences::Sequence`] | `POST` saves every field |
 //! | `/texts` | [`texts::Texts`] | |
 //! | `/texts/{sequence}/{step}` | [`texts::Editor`] | `language` = a BCP 47 tag, "" for every other; `POST` with `act` = `save`, `preview`, `plain`, `ready`, `test`; `POST …/preview` answers the preview alone |
 //! | `/orders/{ord_…}` | [`order::Order`] | |
@@ -16,6 +20,7 @@
 //! | `/shops`, `/shops/{n}` | [`shop::Shops`], [`shop::Shop`] | |
 //! | `/law`, `/law/{FR or US-FL}` | [`law::Laws`], [`law::Law`] | |
 //! | `/gateways` | [`gateway::Gateways`] | `POST /gateways/{gw_…}/pause`, `…/resume` |
+//! | `/risk` | [`risk::Risk`] | `POST /risk/{pause}/resume`, `/risk/halt`, `/risk/lift` |
 //! | `/inbox` | [`inbox::Inbox`] | `verdict` = an [`inbox::Filter`], `after`; `POST /inbox/{dlv_…}/replay` |
 //! | `/sign-in`, `/sign-in/{token}` | [`sign_in::SignIn`] | `POST /sign-in/{token}`, `POST /sign-out` |
 //! | `/o/{token}` | [`public::OptOut`] | `POST` opts out |
@@ -39,12 +44,16 @@ pub mod need;
 pub mod overview;
 pub mod cart;
 pub mod message;
+pub mod person;
+pub mod proof;
+pub mod sequences;
 pub mod texts;
 pub mod order;
 pub mod report;
 pub mod law;
 pub mod shop;
 pub mod gateway;
+pub mod risk;
 pub mod inbox;
 pub mod sign_in;
 pub mod public;
@@ -92,24 +101,28 @@ pub enum Section {
     Overview,
     Carts,
     Messages,
+    Sequences,
     Texts,
     Report,
     Shops,
     Gateways,
+    Risk,
     Inbox,
     /// Not in the navigation: the pages of shops lead there.
     Law,
 }
 
 impl Section {
-    pub const ALL: [Section; 8] = [
+    pub const ALL: [Section; 9] = [
         Section::Overview,
         Section::Carts,
         Section::Messages,
+        Section::Sequences,
         Section::Texts,
         Section::Report,
         Section::Shops,
         Section::Gateways,
+        Section::Risk,
         Section::Inbox,
     ];
 
@@ -118,10 +131,12 @@ impl Section {
             Section::Overview => "Overview",
             Section::Carts => "Carts",
             Section::Messages => "Messages",
+            Section::Sequences => "Sequences",
             Section::Texts => "Texts",
             Section::Report => "Report",
             Section::Shops => "Shops",
             Section::Gateways => "Gateways",
+            Section::Risk => "Risk",
             Section::Inbox => "Inbox",
             Section::Law => "Law",
         }
@@ -132,10 +147,12 @@ impl Section {
             Section::Overview => "/",
             Section::Carts => "/carts",
             Section::Messages => "/messages",
+            Section::Sequences => "/sequences",
             Section::Texts => "/texts",
             Section::Report => "/report",
             Section::Shops => "/shops",
             Section::Gateways => "/gateways",
+            Section::Risk => "/risk",
             Section::Inbox => "/inbox",
             Section::Law => "/law",
         }

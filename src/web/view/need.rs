@@ -28,6 +28,19 @@ pub enum Need {
     Unreadable {
         deliveries: u64,
     },
+    /// People who ask what is held about them, since the first of them did.
+    DataRequests {
+        people: u64,
+        since: Time,
+    },
+    /// The kill switch is thrown.
+    Halted {
+        why: String,
+    },
+    /// Held as long as nobody looks: it looks like fraud or runaway spend.
+    Paused {
+        things: u64,
+    },
     /// Carts wait, and nothing can text them.
     NoGateway {
         carts: u64,
@@ -58,6 +71,15 @@ impl Need {
             Need::Unreadable { deliveries } => {
                 format!("{} could not be read", format::number_of(*deliveries, "delivery", "deliveries"))
             }
+            Need::DataRequests { people, since } => {
+                let asks = format::agree(*people, "person", "people", "wait to be told what is held about them");
+                format!("{asks}, the first for {}: answer within 30 days", format::span(now.since(*since)))
+            }
+            Need::Halted { why } => format!("All sending is stopped: {why}"),
+            Need::Paused { things } => format!(
+                "{} because it looks like fake checkouts or runaway spend",
+                format::number_of(*things, "thing is paused", "things are paused")
+            ),
             Need::NoGateway { carts } => {
                 format!("No gateway is connected: {} cannot be texted", format::number_of(*carts, "cart", "carts"))
             }
@@ -70,6 +92,8 @@ impl Need {
             Need::GatewayPaused { .. } | Need::NoGateway { .. } => "/gateways".to_owned(),
             Need::ShopQuiet { id, .. } | Need::BadSignatures { id, .. } => format!("/shops/{id}"),
             Need::Unreadable { .. } => "/inbox?verdict=unreadable".to_owned(),
+            Need::DataRequests { .. } => "/person".to_owned(),
+            Need::Halted { .. } | Need::Paused { .. } => "/risk".to_owned(),
         }
     }
 
@@ -78,7 +102,9 @@ impl Need {
             Need::UnknownOutcomes { .. } => "See which",
             Need::GatewayPaused { .. } => "See how to resume",
             Need::ShopQuiet { .. } | Need::BadSignatures { .. } => "Check the connection",
-            Need::Unreadable { .. } => "See why",
+            Need::Unreadable { .. } | Need::Paused { .. } => "See why",
+            Need::DataRequests { .. } => "See who",
+            Need::Halted { .. } => "See what waits",
             Need::NoGateway { .. } => "Connect one",
         }
     }

@@ -20,6 +20,8 @@ use super::{
     overview::{Holdout, Overview, SetUp},
     public::{LinkGone, OptOut, OptOutState},
     report::{Report, StepRow},
+    risk::{HoldRow, PauseRow, Risk, Switch},
+    sequences::{self, Line, Preset, Row, Sequence, Sequences},
     shop::{Connection, Failure, Setting, Shop, ShopRow, Shops, Topic},
     sign_in::{SignIn, State},
     takings::{Before, Day, Takings},
@@ -153,7 +155,9 @@ fn overview() -> Overview {
                 usual_per_hour: 40,
             },
             Need::GatewayPaused { gateway: "Twilio EU".into(), why: "authentication failed (20003)".into() },
+            Need::Paused { things: 2 },
         ],
+        switch: Switch { thrown: None, may: true },
         set_up: None,
     }
 }
@@ -483,6 +487,40 @@ fn law(code: &str, countries: &str) -> Law {
     }
 }
 
+fn risk() -> Risk {
+    let pause = |id: &str, what: &str, why: &str, hours: u32| PauseRow {
+        id: id.into(),
+        what: what.into(),
+        why: why.into(),
+        at: now() - HOUR * hours,
+    };
+    let hold = |why: &str, carts, texts| HoldRow { why: why.into(), carts, texts };
+    Risk {
+        page: page(Section::Risk),
+        switch: Switch { thrown: None, may: true },
+        pauses: vec![
+            pause(
+                "prefix-0badc0de",
+                "Numbers +38640555…",
+                "10 texts within an hour went to one block of neighbouring numbers.",
+                2,
+            ),
+            pause("country-0badc0de", "Numbers of GB", "300 texts to one country brought no tap.", 30),
+        ],
+        holds: vec![
+            hold(
+                "too many texts to numbers that differ in their last digits only; held until a person resumes it",
+                482,
+                8,
+            ),
+            hold("as many texts as may be in an hour went to carts from the same internet address", 0, 12),
+            hold("mon-sat 09:00-20:00 in Europe/Ljubljana, opens 24 Nov 2026, 09:00", 31, 0),
+        ],
+        spent_micros: 12_480_000,
+        most_micros: 100_000_000,
+    }
+}
+
 fn gateways() -> Gateways {
     let row = |id: &str, name: &str, kind: &str, paused| GatewayRow {
         id: id.into(),
@@ -585,6 +623,54 @@ fn checkout() -> Checkout {
         total: euro(11_520),
         order: None,
         from_text: true,
+    }
+}
+
+fn sequence_row(place: usize, stored: &crate::domain::sequence::Sequence) -> Row {
+    let when = stored.when.words();
+    Row {
+        id: stored.id.clone(),
+        name: stored.name.clone(),
+        on: stored.on_since,
+        for_whom: if when.is_empty() { "every cart".into() } else { format!("carts {}", when.join("; ")) },
+        line: Line::of(stored, HOUR * 48),
+        notes: sequences::notes(stored),
+        clashes: stored.clashes(HOUR * 24, HOUR * 48),
+        carts: 12,
+        is_first: place == 0,
+        is_last: place == 2,
+    }
+}
+
+fn some_sequences() -> Vec<crate::domain::sequence::Sequence> {
+    use crate::domain::sequence::{default_sequence, preset};
+    let mut eu = preset("eu").unwrap();
+    eu.switch_on(now() - DAY);
+    eu.set_all([("step.2.discount", "percent:10"), ("step.2.when.total_least", "40.00 EUR"), ("when.tags", HOSTILE)])
+        .unwrap();
+    vec![eu, preset("three-step").unwrap(), default_sequence()]
+}
+
+fn sequences() -> Sequences {
+    let preset = |id: &str, name: &str, about: &str| Preset { id: id.into(), name: name.into(), about: about.into() };
+    let presets = crate::domain::sequence::PRESETS.iter().map(|(id, name, about)| preset(id, name, about));
+    Sequences {
+        page: page(Section::Sequences),
+        rows: some_sequences().iter().enumerate().map(|(place, stored)| sequence_row(place, stored)).collect(),
+        presets: presets.collect(),
+        problems: Vec::new(),
+    }
+}
+
+fn sequence() -> Sequence {
+    let stored = some_sequences().remove(0);
+    Sequence {
+        page: page(Section::Sequences),
+        row: sequence_row(0, &stored),
+        fields: stored.typed().into_iter().collect(),
+        steps: vec![1, 2],
+        next_step: Some(3),
+        problems: Vec::new(),
     }
 }
 
@@ -778,6 +864,16 @@ fn pages() -> Vec<(&'static str, String)> {
             "shop-waiting",
             Shop { connection: Connection::default(), reachable: false, topics: Vec::new(), ..shop() }.render(),
         ),
+        ("sequences", sequences().render()),
+        (
+            "sequences-empty",
+            Sequences { page: bare_page(Section::Sequences), rows: vec![], presets: vec![], problems: vec![] }.render(),
+        ),
+        ("sequence", sequence().render()),
+        (
+            "sequence-problems",
+            Sequence { problems: vec!["step 2: after_minutes: must be 0 to 43200".into()], ..sequence() }.render(),
+        ),
         ("law", laws().render()),
         ("law-empty", Laws { page: bare_page(Section::Law), rows: Vec::new(), states: Vec::new(), ..laws() }.render()),
         ("law-country", law("US", "US").render()),
@@ -785,6 +881,12 @@ fn pages() -> Vec<(&'static str, String)> {
         ("law-unlisted", law("CH", "CH").render()),
         ("gateways", gateways().render()),
         ("gateways-empty", Gateways { rows: Vec::new(), ..gateways() }.render()),
+        ("risk", risk().render()),
+        ("risk-empty", Risk { pauses: Vec::new(), holds: Vec::new(), ..risk() }.render()),
+        (
+            "risk-stopped",
+            Risk { switch: Switch { thrown: Some((now(), HOSTILE.into())), may: true }, ..risk() }.render(),
+        ),
         ("inbox", inbox().render()),
         ("inbox-empty", Inbox { is_new: true, rows: Vec::new(), ..inbox() }.render()),
         ("sign-in", sign_in(State::Ask).render()),
