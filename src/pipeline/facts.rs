@@ -8,7 +8,6 @@ use super::{
     guard,
     ingest::{carried_consent, read_phone, textable},
     sequence::{self, Plan},
-    trial,
 };
 use crate::{
     domain::{

@@ -14,7 +14,8 @@ use cartback::{
         discount::{NewCode, Off, Plan},
         event::{CartUpdate, Channel, ConsentProof, ConsentState, Identity, OrderUpdate, Refund},
         id::{
-            CartId, ClickId, DecisionId, DeliveryId, DiscountId, GatewayId, MessageId, OrderId, RequestId, ShopId, UserId,
+            CartId, ClickId, DecisionId, DeliveryId, DiscountId, GatewayId, MessageId, OrderId, RequestId, ShopId,
+            UserId,
         },
         message::{Cost, MessageRef, MessageState, Moments, Purpose},
         money::{Currency, Money},
