@@ -165,8 +165,6 @@ fn update(id: CartId, phone: &Phone, now: Time) -> CartUpdate {
         test: false,
         tags: Vec::new(),
         source: None,
-        browser_ip: None,
-        written_at_once: false,
     }
 }
 

@@ -5,7 +5,7 @@ use serde::Deserialize;
 
 use crate::{
     domain::{
-        consent::{Consent, Ledger, OptOut},
+        consent::{Consent, Ledger, OptOut, OutProof},
         event::{ConsentProof, ConsentState, TypedPhone},
         id::ShopId,
         phone::Phone,
@@ -218,7 +218,8 @@ async fn take_batch(core: &Core, id: ShopId, batch: &[Statement]) -> Result<Opti
                             let new = if at.is_none() { !is_out } else { !told };
                             if new {
                                 let entry = OptOut { at: at.unwrap_or(now), source: source.clone() };
-                                settle::opt_out(tx, &keys, &index, entry, &shop, now).await?;
+                                let proof = OutProof { applied_at: Some(now), ..OutProof::default() };
+                                settle::opt_out_with(tx, &keys, &index, entry, &proof, &shop, now).await?;
                             }
                             new
                         }
