@@ -158,6 +158,7 @@ impl House {
 async fn a_cart_tells_its_whole_story_and_names_nobody() {
     let house = House::new();
     let added = house.types(&SHOP).await.unwrap().json;
+    house.types(&["shop", "set", "1", "countries=SI,US"]).await.unwrap();
     house.types(&["gateway", "add", "log"]).await.unwrap();
     let now = house.clock.now();
     let checkout = json!({
@@ -166,7 +167,9 @@ async fn a_cart_tells_its_whole_story_and_names_nobody() {
         "data": {
             "token": "chk_1", "phone": "+1 212 525 0142", "country": "US", "region": "NY", "first_name": "Ines",
             "currency": "EUR", "total": "80.00", "recovery_url": "https://northwind.example/back/1",
-            "consent": { "state": "granted", "phone": "+1 212 525 0142", "source": "checkout" },
+            "consent": {
+                "state": "granted", "level": "confirmed_opt_in", "phone": "+1 212 525 0142", "source": "checkout",
+            },
             "started_at": (now - Duration::from_secs(600)).to_string(), "updated_at": now.to_string(),
         },
     });

@@ -79,13 +79,16 @@ async fn a_token_is_shown_once_listed_and_revoked() {
 async fn a_person_is_told_proved_and_forgotten() {
     let house = House::new();
     let added = house.types(&SHOP).await.unwrap().json;
+    house.types(&["shop", "set", "1", "countries=SI,US"]).await.unwrap();
     house.types(&["gateway", "add", "log"]).await.unwrap();
     let now = house.clock.now();
     let checkout = json!({ "type": "checkout.updated", "timestamp": now.to_string(), "data": {
         "token": "chk_1", "phone": "+1 212 525 0142", "country": "US", "region": "NY", "first_name": "Ines",
         "email": "ines@shopper.example", "currency": "EUR", "total": "80.00",
         "recovery_url": "https://northwind.example/back/1",
-        "consent": { "state": "granted", "phone": "+1 212 525 0142", "source": "checkout" },
+        "consent": {
+                "state": "granted", "level": "confirmed_opt_in", "phone": "+1 212 525 0142", "source": "checkout",
+            },
         "started_at": (now - Duration::from_secs(600)).to_string(), "updated_at": now.to_string(),
     }});
     house.hears(&added, "msg_1", &checkout.to_string()).await;
