@@ -11,6 +11,7 @@ use crate::{
         seal::ShopKeys,
         sms,
         time::{DAY, Time},
+        wording::{self, Programme, Service},
     },
     store::{
         self, Error, Tx, job,
@@ -55,6 +56,7 @@ pub(crate) async fn queue(
     }
     let phone = Phone::restored(reply.words.from.clone());
     let country = phone.country().unwrap_or_default();
+    let language = wording::choose(language, Some(&country), &shop.country);
     let text = words(answer, language, &country, shop);
     let segments = sms::segments(&text);
     let id = MessageId::new(core.fresh_id());
@@ -72,7 +74,7 @@ pub(crate) async fn queue(
             phone: phone.e164().to_owned(),
             text,
             encoding: segments.encoding,
-            language: language.map(str::to_owned),
+            language: Some(language.to_owned()),
             code: None,
             own_code: false,
         },
@@ -97,18 +99,14 @@ async fn are_many(tx: &mut Tx, keys: &ShopKeys, phone: &[u8; 16], now: Time) -> 
     Ok(answers.count() >= ANSWERS_A_DAY)
 }
 
-fn words(answer: Answer, _language: Option<&str>, country: &str, shop: &Shop) -> String {
-    let name = &shop.name;
-    let rates = if matches!(country, "US" | "CA" | "PR") { " Msg & data rates may apply." } else { "" };
-    let contact = match shop.rules.help_contact.as_str() {
-        "" => String::new(),
-        contact => format!(" Contact: {contact}"),
+fn words(answer: Answer, language: &str, country: &str, shop: &Shop) -> String {
+    let service = match answer {
+        Answer::Stopped => Service::Stopped,
+        Answer::Help => Service::Help,
+        Answer::Started => Service::Started,
+        Answer::Confirmed => Service::Confirmed,
     };
-    let programme = format!("Msg frequency varies.{rates} Reply HELP for help, STOP to cancel.{contact}");
-    match answer {
-        Answer::Stopped => format!("{name}: You are opted out and will get no more texts from us."),
-        Answer::Help => format!("{name}: Automated cart reminder texts. {programme}"),
-        Answer::Started => format!("{name}: You will get cart reminder texts again. {programme}"),
-        Answer::Confirmed => format!("{name}: You are signed up for cart reminder texts. {programme}"),
-    }
+    let contact = shop.rules.help_contact.as_str();
+    let programme = Programme { shop: &shop.name, contact, terms: "", country: Some(country) };
+    wording::service(service, Some(language), &programme)
 }

@@ -181,7 +181,8 @@ async fn heed_in(
         return Ok(());
     }
     let wanted = heard::answer(&heard, &ledger, reply.told.answered).filter(|_| may_answer);
-    let language = texts.last().and_then(|text| text.words.language.clone());
+    let last_in = texts.last().and_then(|text| text.words.language.clone());
+    let language = heard.reply_language().map(str::to_owned).or(last_in);
     let mut heeding = Answering { core, shop, keys, reply: &kept, language, sent: None };
     match heard.meaning {
         Meaning::Stop => {
@@ -190,7 +191,7 @@ async fn heed_in(
             heeding.send(tx, wanted).await?;
             let proof = stop_proof(&kept, reply, heeding.sent, now);
             let entry = OptOut { at: reply.at, source: "reply".into() };
-            settle::opt_out_with(tx, keys, &index, entry, &proof, shop, now).await?;
+            settle::opt_out(tx, keys, &index, entry, &proof, shop, now).await?;
         }
         Meaning::Start => {
             let proof = ConsentProof {
@@ -343,7 +344,7 @@ async fn settle_in(
             ..OutProof::default()
         };
         let entry = OptOut { at: reply.at, source: "reply".into() };
-        settle::opt_out_with(tx, keys, &reply.phone, entry, &proof, shop, now).await?;
+        settle::opt_out(tx, keys, &reply.phone, entry, &proof, shop, now).await?;
     } else {
         hurry(tx, shop.id, keys, &reply.phone, now).await?;
     }
@@ -368,7 +369,7 @@ pub async fn opt_out_by_hand(core: &Core, shop: ShopId, phone: &Phone, why: &str
                     ..OutProof::default()
                 };
                 let entry = OptOut { at: now, source: "operator".into() };
-                settle::opt_out_with(tx, &keys, &index, entry, &proof, &shop, now).await?;
+                settle::opt_out(tx, &keys, &index, entry, &proof, &shop, now).await?;
                 true
             }
             None => false,

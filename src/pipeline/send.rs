@@ -223,7 +223,7 @@ async fn record(core: &Core, tx: &mut Tx, job: &Job, account: &Gateway, outcome:
                     ..OutProof::default()
                 };
                 let entry = OptOut { at: now, source: "gateway".into() };
-                settle::opt_out_with(tx, &keys, &index, entry, &proof, &shop, now).await?;
+                settle::opt_out(tx, &keys, &index, entry, &proof, &shop, now).await?;
             }
         }
         SendOutcome::Later { why, after } => {

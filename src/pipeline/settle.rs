@@ -137,26 +137,13 @@ async fn apply(
             ..OutProof::default()
         };
         let entry = OptOut { at, source: "gateway".into() };
-        opt_out_with(tx, keys, &index, entry, &proof, shop, now).await?;
+        opt_out(tx, keys, &index, entry, &proof, shop, now).await?;
     }
     Ok(())
 }
 
-/// Records an opt-out and silences the phone at once.
+/// Records an opt-out with what stands behind it, and silences the phone at once.
 pub(crate) async fn opt_out(
-    tx: &mut Tx,
-    keys: &ShopKeys,
-    phone: &[u8; 16],
-    entry: OptOut,
-    shop: &Shop,
-    now: Time,
-) -> Result<(), Error> {
-    let proof = OutProof { applied_at: Some(now), ..OutProof::default() };
-    opt_out_with(tx, keys, phone, entry, &proof, shop, now).await
-}
-
-/// As [`opt_out`], with what stands behind it.
-pub(crate) async fn opt_out_with(
     tx: &mut Tx,
     keys: &ShopKeys,
     phone: &[u8; 16],
