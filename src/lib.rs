@@ -49,13 +49,22 @@
 //!   and a text never pass each other unseen.
 //! - **No transaction is open across a call to the outside**, and an outcome we do not know is a state of its own.
 //! - **What is personal is sealed** before it reaches a table ([`domain::seal`]) and found through a keyed blind index.
+//! - **Law is data** ([`domain::law`], `assets/data/law.toml`): per country and state, dated, each rule with its source and
+//!   how sure that is. Law, state and shop are intersected, never widened. A decision keeps its facts and the versions of
+//!   law and rules, so [`pipeline::replay`] can make it again.
+//! - **Rules have versions** ([`store::rules`]). A cart follows one sequence ([`domain::sequence`]) as it was when the cart
+//!   was abandoned; what is switched on later never reaches back.
+//! - **Consent is a ledger** ([`domain::consent`]), append-only, with levels; only the person can undo an opt-out.
+//! - **Money at risk is counted where the intent is noted** ([`domain::risk`]), in the same transaction, so that caps hold
+//!   with several processes at work.
 //!
 //! # A text, step by step
 //! 1. [`pipeline::detect`] fires when the cart's timer does, looks again, and marks the cart abandoned as of the moment
 //!    that was true.
 //! 2. [`pipeline::decide`] loads the facts of the next step and asks [`domain::decide::decide`]: nine gates, each with a
-//!    verdict and a reason, all kept. A yes becomes a queued message in the same transaction; the unique key
-//!    (shop, cart, step) is the last word on "at most once".
+//!    verdict, what it looked at and a reason, all kept. A yes becomes a queued message in the same transaction; the unique
+//!    key (shop, purpose, cart, step) is the last word on "at most once". Where only the person's confirmation is missing,
+//!    a request goes out instead and the cart waits for the answer.
 //! 3. [`pipeline::send`] asks every gate again, notes the intent (`sending_at`) and commits; calls the gateway with no
 //!    transaction open; records accepted, refused, later or **unknown**. A process that dies in between leaves an intent
 //!    without an outcome: unknown too.

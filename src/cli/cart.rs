@@ -1,4 +1,4 @@
-//! `cartback cart show`: everything that happened to a cart and why, in time's order. Names no person and no number.
+//! `cartback explain` and `cartback cart show`: everything that happened to a cart and why, in time's order. Names no person and no number.
 
 use std::{collections::BTreeSet, fmt::Write};
 
@@ -12,13 +12,16 @@ use crate::{
         cart::Cart,
         decide::{Decision, Verdict},
         id::{CartId, MessageId, OrderId, ShopId},
-        message::Moments,
+        message::{Moments, Purpose},
         money::Money,
         order::Order,
         seal::ShopKeys,
         time::Time,
     },
-    pipeline::Core,
+    pipeline::{
+        Core,
+        replay::{self, Again},
+    },
     store::{self, Read, click::Click, decision, identity::Subject, message::Message},
 };
 
@@ -51,8 +54,37 @@ impl Entry {
     }
 }
 
+/// `cartback explain cart_…`: the same story by the shorter name.
+#[derive(clap::Args)]
+pub struct Explain {
+    /// As the pages and reports show it: cart_…
+    id: CartId,
+    /// Whose; left out, every shop is searched
+    #[arg(long)]
+    shop: Option<ShopId>,
+    /// Make every decision again from its kept facts, under the rules and the law of its day, and say whether it is the same
+    #[arg(long)]
+    again: bool,
+    #[command(flatten)]
+    form: Form,
+}
+
 pub async fn run(core: &Core, command: &Command) -> anyhow::Result<(Said, Form)> {
     let Command::Show { id, shop, form } = command;
+    find(core, id, shop, false, *form).await
+}
+
+pub async fn explain(core: &Core, args: &Explain) -> anyhow::Result<(Said, Form)> {
+    find(core, &args.id, &args.shop, args.again, args.form).await
+}
+
+async fn find(
+    core: &Core,
+    id: &CartId,
+    shop: &Option<ShopId>,
+    again: bool,
+    form: Form,
+) -> anyhow::Result<(Said, Form)> {
     let mut read = core.db.read().await?;
     let shops = match shop {
         Some(named) => vec![chosen_shop(core, Some(*named)).await?],
@@ -61,18 +93,25 @@ pub async fn run(core: &Core, command: &Command) -> anyhow::Result<(Said, Form)>
     for shop in shops {
         let keys = core.vault.keys(&mut read, shop).await?;
         if let Some(cart) = store::cart::get(&mut read, &keys, *id).await? {
-            return Ok((show(&mut read, &keys, &cart).await?, *form));
+            return Ok((show(&mut read, &keys, &cart, again).await?, form));
         }
     }
     bail!("there is no cart {id}")
 }
 
-async fn show(read: &mut Read, keys: &ShopKeys, cart: &Cart) -> anyhow::Result<Said> {
+async fn show(read: &mut Read, keys: &ShopKeys, cart: &Cart, again: bool) -> anyhow::Result<Said> {
     let mut timeline = of_cart(cart);
+    let mut well = true;
     for kept in store::decision::of_cart(read, keys, cart.id).await? {
-        timeline.push(decided(&kept));
+        let mut entry = decided(&kept);
+        if again {
+            let outcome = replay::again(read, keys, &kept).await?;
+            well &= !matches!(outcome, Again::Differs(_));
+            entry.words.push_str(&made_again(&outcome));
+        }
+        timeline.push(entry);
     }
-    let messages = store::message::of_cart(read, keys, cart.id).await?;
+    let messages = store::message::about(read, keys, cart.id.get()).await?;
     let mut orders = BTreeSet::new();
     for message in &messages {
         timeline.extend(of_message(message));
@@ -90,7 +129,16 @@ async fn show(read: &mut Read, keys: &ShopKeys, cart: &Cart) -> anyhow::Result<S
     }
     // Stable: what happened in one millisecond stays in the order it was told.
     timeline.sort_by_key(|entry| entry.at);
-    Ok(Said::new(words(keys.shop(), cart, &timeline), as_json(keys.shop(), cart, &timeline)))
+    let said = Said::new(words(keys.shop(), cart, &timeline), as_json(keys.shop(), cart, &timeline));
+    Ok(Said { well, ..said })
+}
+
+fn made_again(outcome: &Again) -> String {
+    match outcome {
+        Again::Same => "\n= made again from what was kept: the same".to_owned(),
+        Again::Differs(now) => format!("\n! made again from what was kept: {}", verdict(now)),
+        Again::NotKept(why) => format!("\n? cannot be made again: {why}"),
+    }
 }
 
 fn of_cart(cart: &Cart) -> Vec<Entry> {
@@ -118,8 +166,25 @@ fn decided(kept: &decision::Kept) -> Entry {
             Verdict::Stop => "✗",
         };
         let _ = write!(words, "\n{mark} {}: {}", gate.gate.words(), gate.why);
+        for (name, value) in &gate.inputs {
+            let _ = write!(words, "\n    {name}: {value}");
+        }
     }
-    Entry::new(kept.at, "decision", words, json!({ "step": kept.step, "decision": kept.decision }))
+    if !kept.made_of.law.is_empty() {
+        let _ = write!(words, "\nby the law's data {} and rules {}", kept.made_of.law, kept.made_of.rules_version);
+    }
+    Entry::new(
+        kept.at,
+        "decision",
+        words,
+        json!({
+            "step": kept.step,
+            "decision": kept.decision,
+            "law": kept.made_of.law,
+            "rules_version": kept.made_of.rules_version,
+            "facts": kept.made_of.facts,
+        }),
+    )
 }
 
 fn verdict(decision: &Decision) -> String {
@@ -132,13 +197,17 @@ fn verdict(decision: &Decision) -> String {
 }
 
 fn of_message(message: &Message) -> Vec<Entry> {
-    let step = message.step;
+    let step = match message.purpose {
+        Purpose::Reminder => message.step.to_string(),
+        other => format!("({})", other.name().replace('_', " ")),
+    };
     let moments: &Moments = &message.moments;
     let why = if message.reason.is_empty() { String::new() } else { format!(": {}", message.reason) };
     let detail = |event: &str| {
         json!({
             "message": message.id,
-            "step": step,
+            "purpose": message.purpose.name(),
+            "step": message.step,
             "event": event,
             "state": moments.state().name(),
             "segments": message.segments,

@@ -187,7 +187,8 @@ fn for_shop(found: &Effective) -> String {
     let cut = if found.narrowed { " (the shop's own hours, cut by law)" } else { "" };
     add("hours", format!("{}{cut}", found.hours));
     add("own hours", found.own_hours.map_or("none set".to_owned(), |own| own.to_string()));
-    add("by law", found.legal.as_ref().map_or("no law found that names hours".to_owned(), Hours::to_string));
+    let about = if found.listed { "by law" } else { "no wider" };
+    add(about, found.legal.as_ref().map_or("no law found that names hours".to_owned(), Hours::to_string));
     if !found.unknown_holidays.is_empty() {
         add("holidays", format!("not known for {}: none is closed", found.unknown_holidays.join(", ")));
     } else if !found.holidays.is_empty() {

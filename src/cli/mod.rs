@@ -67,7 +67,9 @@ pub enum Command {
     /// Connect SMS gateways, look at them, let a paused one send again
     #[command(subcommand)]
     Gateway(gateway::Command),
-    /// Why a cart was texted or not
+    /// Why a cart was texted or not: its whole story, gate by gate
+    Explain(cart::Explain),
+    /// Carts
     #[command(subcommand)]
     Cart(cart::Command),
     /// Raw deliveries: look at them, read them again
@@ -202,6 +204,7 @@ impl Command {
             Command::Shop(command) => shop::run(core, command).await,
             Command::Sequence(command) => sequence::run(core, command).await,
             Command::Gateway(command) => gateway::run(core, command).await,
+            Command::Explain(args) => cart::explain(core, args).await,
             Command::Cart(command) => cart::run(core, command).await,
             Command::Inbox(command) => inbox::run(core, command).await,
             Command::User(command) => user::run(core, command).await,

@@ -55,6 +55,10 @@ fn what_is_typed_is_taken_or_refused() {
     check("inbox replay --problems", true);
     check("user link --json", true);
     check("key new", true);
+    check("law", true);
+    check("law US-FL --json", true);
+    check("law FR --shop 1", true);
+    check("law --shop France", false);
     check("sell", false);
 }
 
@@ -417,4 +421,56 @@ async fn the_doctor_finds_what_is_missing_and_what_is_broken() {
 async fn a_way_in_is_printed() {
     let said = House::new().types(&["user", "link"]).await.unwrap();
     assert!(said.words.starts_with("http://127.0.0.1:8080/sign-in/"), "{}", said.words);
+}
+
+#[tokio::test]
+async fn the_law_is_told_with_its_sources() {
+    let house = House::new();
+    let all = house.types(&["law"]).await.unwrap();
+    for part in ["FR", "France", "mon-sat 08:00-22:00; no holidays", "US-FL", "off", "Not legal advice"] {
+        assert!(all.words.contains(part), "{part} in {}", all.words);
+    }
+    assert_eq!(all.json["countries"].as_array().unwrap().len(), 20);
+    assert_eq!(all.json["not_legal_advice"], true);
+    let france = house.types(&["law", "fr"]).await.unwrap();
+    for part in ["hours by law", "S: second hand", "CNIL", "C: confirmed", "STOP 36xxx", "Not legal advice"] {
+        assert!(france.words.contains(part), "{part} in {}", france.words);
+    }
+    assert_eq!(france.json["rows"][0]["rules"][0]["confidence"], "C");
+    assert_eq!(france.json["effective"]["hours"], "mon-sat 08:00-20:00; no holidays");
+    // A territory by its country's row, a state by its own, the States with theirs named.
+    assert!(house.types(&["law", "RE"]).await.unwrap().words.contains("RE (as France)"));
+    let florida = house.types(&["law", "US-FL"]).await.unwrap();
+    assert!(florida.words.contains("Fla. Stat. 501.616(6)") && florida.words.contains("Florida"), "{}", florida.words);
+    assert!(house.types(&["law", "US"]).await.unwrap().words.contains("cartback law US-FL: AL CA CT FL"));
+    let switzerland = house.types(&["law", "CH"]).await.unwrap();
+    assert!(switzerland.words.contains("Nobody has looked this country up"), "{}", switzerland.words);
+    assert_eq!(switzerland.json["listed"], false);
+    for code in ["Slovenia", "US-XX", ""] {
+        let (exit, problem) = house.types(&["law", code]).await.unwrap_err();
+        assert_eq!(exit, WRONG, "{problem}");
+    }
+}
+
+#[tokio::test]
+async fn the_law_for_a_shop_is_what_comes_out() {
+    let house = House::new();
+    let (exit, _) = house.types(&["law", "--shop", "1"]).await.unwrap_err();
+    assert_eq!(exit, FAILED);
+    house.types(&SHOP).await.unwrap();
+    house.types(&["shop", "set", "1", "countries=SI,AE,FR", "hours=mon-sun 07:00-23:00"]).await.unwrap();
+    let said = house.types(&["law", "--shop", "1"]).await.unwrap();
+    let hours: Vec<(&str, &str)> = said.json["effective"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|found| (found["code"].as_str().unwrap(), found["hours"].as_str().unwrap()))
+        .collect();
+    let wide = "mon-sun 07:00-23:00";
+    assert_eq!(hours, [("SI", wide), ("AE", "mon-sun 07:00-21:00"), ("FR", "mon-sat 08:00-22:00; no holidays")]);
+    assert!(said.words.contains("cut by law") && said.words.contains("Not legal advice"), "{}", said.words);
+    // One country it does not text.
+    let germany = house.types(&["law", "DE", "--shop", "1"]).await.unwrap();
+    assert!(germany.words.contains("held: DE is not among this shop's countries"), "{}", germany.words);
+    assert_eq!(germany.json["effective"][0]["sends"], false);
 }

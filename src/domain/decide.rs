@@ -296,3 +296,6 @@ struct Asked<'a> {
     zone: &'a TimeZone,
     now: Time,
 }
+
+#[cfg(test)]
+mod tests;

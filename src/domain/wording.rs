@@ -52,6 +52,8 @@ const RATES_TOLD_IN: &[&str] = &["US", "CA", "PR"];
 #[serde(deny_unknown_fields)]
 struct Wording {
     language: String,
+    /// In English, for the shopkeeper.
+    name: String,
     first_name_fallback: String,
     confirm_word: String,
     help_word: String,
@@ -242,6 +244,11 @@ pub fn first_name_fallback(language: Option<&str>) -> &'static str {
 /// The languages we have texts in, as BCP 47 tags, English first.
 pub fn languages() -> Vec<&'static str> {
     WORDINGS.iter().map(|wording| wording.language.as_str()).collect()
+}
+
+/// What a language is called, for one we have texts in.
+pub fn name(language: &str) -> Option<&'static str> {
+    named(language).map(|wording| wording.name.as_str())
 }
 
 /// Whether a language is written from right to left.

@@ -24,6 +24,7 @@ pub mod rollup;
 pub mod report;
 pub mod recurring;
 pub mod connect;
+pub mod trial;
 
 use std::sync::Arc;
 

@@ -10,6 +10,7 @@ mod crash;
 mod fault;
 mod migration;
 mod outside;
+mod race;
 mod real_gateway;
 mod server;
 mod sql;

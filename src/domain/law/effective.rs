@@ -18,6 +18,8 @@ pub struct Effective {
     pub code: String,
     /// The code alone where the pack has no row.
     pub name: String,
+    /// Whether the pack has a row for it.
+    pub listed: bool,
     /// Whether this shop texts numbers of the country.
     pub sends: bool,
     /// Why not, and what to do, where it does not.
@@ -28,7 +30,7 @@ pub struct Effective {
     pub own_hours: Option<Hours>,
     /// Whether the law cut the wish.
     pub narrowed: bool,
-    /// The outer bound; `None` where no law names hours.
+    /// The outer bound; `None` where no law names hours. Our own caution where nobody has looked.
     pub legal: Option<Hours>,
     pub usual: Hours,
     /// Countries whose holidays close, as far as hours leave holidays out and a calendar is known.
@@ -81,6 +83,7 @@ impl Pack {
         let held = held(&bound, &country, rules, shop_country);
         Some(Effective {
             name: row.map_or_else(|| code.clone(), |row| name(row, &code)),
+            listed: bound.listed,
             sends: held.is_none(),
             held,
             hours,

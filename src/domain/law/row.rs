@@ -273,10 +273,10 @@ impl Row {
             add("consent", format!("{}: {}", rule.level.words(), rule.words), &rule.source, rule.confidence);
         }
         if let Some(rule) = &self.legal {
-            add("hours by law", rule.hours.to_string(), &rule.source, rule.confidence);
+            add("hours by law", rule.hours.words(), &rule.source, rule.confidence);
         }
         if let Some(rule) = &self.usual {
-            add("usual hours", rule.hours.to_string(), &rule.source, rule.confidence);
+            add("usual hours", rule.hours.words(), &rule.source, rule.confidence);
         }
         if let Some(rule) = &self.caps {
             add("how many", rule.to_words(), &rule.source, rule.confidence);

@@ -10,7 +10,7 @@ use crate::{
         decide::{Gate as Asked, Verdict},
         event::ConsentState,
         id::CartId,
-        message::MessageState,
+        message::{MessageState, Purpose},
         money::Money,
         seal::ShopKeys,
         time::Time,
@@ -20,6 +20,7 @@ use crate::{
         self, Error, Read,
         decision::Kept,
         identity::{self, Subject},
+        message::Message,
         shop::Shop,
     },
     web::{
@@ -45,6 +46,11 @@ pub async fn get(request: HttpRequest) -> Result<HttpResponse, Problem> {
     for text in &story.texts {
         let through = gateways.get(&text.message.gateway).map_or("", String::as_str);
         timeline.extend(self::text(text, through, &visit.core().public_url));
+    }
+    for message in store::message::about(&mut read, keys, story.cart.id.get()).await? {
+        if message.purpose != Purpose::Reminder {
+            timeline.extend(notice(&message, &visit.core().public_url));
+        }
     }
     timeline.extend(permissions(&mut read, shop, keys, &story.cart).await?);
     timeline.extend(orders(&mut read, keys, &story.cart).await?);
@@ -111,11 +117,28 @@ fn decision(kept: &Kept, page: &Page) -> Entry {
     let step = kept.step;
     let (tone, what) = match kept.decision.verdict {
         Verdict::Pass => (Tone::Live, format!("text {step}: every gate passed")),
+        Verdict::Wait(_) if kept.decision.confirm.is_some() => {
+            (Tone::Live, format!("text {step}: the person is asked to confirm first"))
+        }
         Verdict::Wait(until) => (Tone::Live, format!("text {step}: waits until {}", format::moment(until, &page.zone))),
         Verdict::Stop => (Tone::Quiet, format!("text {step}: not sent")),
     };
     let why = kept.decision.reason().map_or(String::new(), |gate| format::sentence_case(&gate.why));
-    Entry::new(kept.at, tone, what).detail(why).gates(kept.decision.gates.iter().map(gate).collect())
+    let mut made_of: Vec<(String, String)> = kept
+        .decision
+        .gates
+        .iter()
+        .flat_map(|asked| {
+            let gate = asked.gate.words();
+            asked.inputs.iter().map(move |(name, value)| (format!("{gate}: {name}"), value.clone()))
+        })
+        .collect();
+    if !kept.made_of.law.is_empty() {
+        made_of.push(("the law’s data".to_owned(), kept.made_of.law.clone()));
+        made_of.push(("the shop’s rules".to_owned(), format!("version {}", kept.made_of.rules_version)));
+    }
+    let gates = kept.decision.gates.iter().map(gate).collect();
+    Entry::new(kept.at, tone, what).detail(why).gates(gates).made_of(made_of)
 }
 
 fn gate(asked: &Asked) -> Gate {
@@ -166,6 +189,39 @@ fn text(text: &Text, through: &str, public_url: &str) -> Vec<Entry> {
         Entry::new(click.at, tone, format!("link of text {step} {what}")).detail(story::opening(click))
     }));
     entries
+}
+
+/// A text of the service itself, such as a request to confirm.
+fn notice(message: &Message, public_url: &str) -> Vec<Entry> {
+    let what = match message.purpose {
+        Purpose::Confirmation => "request to confirm",
+        Purpose::ConfirmationAgain => "request to confirm, once more,",
+        Purpose::Answer => "answer",
+        Purpose::Reminder | Purpose::Test => "text",
+    };
+    let mut queued =
+        Entry::new(message.created_at, Tone::Live, format!("{what} queued")).anchor(message.id.to_string());
+    if message.words.text.is_empty() {
+        queued.detail = "Its words were erased".to_owned();
+    } else {
+        queued = queued.quote(story::quoted(&message.words.text, public_url));
+    }
+    let state = message.moments.state();
+    let moments = &message.moments;
+    let settled = [
+        (moments.accepted_at, Tone::Live, "sent"),
+        (moments.delivered_at, Tone::Good, "delivered"),
+        (moments.refused_at, Tone::Bad, "refused"),
+        (moments.cancelled_at, Tone::Quiet, "cancelled"),
+        (moments.expired_at, Tone::Bad, "came too late"),
+        (moments.unknown_at, Tone::Bad, "of unknown outcome"),
+        (moments.undelivered_at, Tone::Bad, "not delivered"),
+    ];
+    let told = settled.into_iter().filter_map(|(at, tone, became)| {
+        let why = if state == MessageState::Delivered { String::new() } else { message.reason.clone() };
+        at.map(|at| Entry::new(at, tone, format!("{what} {became}")).detail(why))
+    });
+    std::iter::once(queued).chain(told).collect()
 }
 
 /// What the phone's owner allowed and took back, for this shop.

@@ -11,6 +11,7 @@ pub mod overview;
 pub mod carts;
 pub mod cart;
 pub mod messages;
+pub mod texts;
 pub mod order;
 pub mod report;
 pub mod shops;
@@ -48,6 +49,14 @@ pub fn routes(config: &mut ServiceConfig) {
         .service(page("/carts", get().to(carts::get)))
         .service(page("/carts/{id}", get().to(cart::get)))
         .service(page("/messages", get().to(messages::get)))
+        .service(page("/texts", get().to(texts::get_all)))
+        .service(
+            web::resource("/texts/{sequence}/{step}")
+                .route(get().to(texts::get))
+                .route(web::post().to(texts::post))
+                .default_service(only("GET, HEAD, POST")),
+        )
+        .service(act("/texts/{sequence}/{step}/preview", web::post().to(texts::preview)))
         .service(page("/orders/{id}", get().to(order::get)))
         .service(page("/report", get().to(report::get)))
         .service(page("/shops", get().to(shops::get_all)))
@@ -164,6 +173,9 @@ fn notice(done: &str) -> Option<String> {
     let said = match done {
         "resumed" => "The gateway sends again.",
         "paused" => "The gateway is paused: texts wait for it.",
+        "text_saved" => "Saved. Carts left from now on get these words.",
+        "text_ready" => "The ready-made words are back.",
+        "test_queued" => "The test is on its way; it is in Messages too.",
         "replayed" => "The delivery is being read again; its verdict follows within seconds.",
         _ => return None,
     };

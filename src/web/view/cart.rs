@@ -265,6 +265,8 @@ pub struct Entry {
     pub quote: Option<String>,
     /// A decision, gate by gate, in the order they were asked.
     pub gates: Vec<Gate>,
+    /// What a decision looked at, name and value, for whoever wants to check it.
+    pub made_of: Vec<(String, String)>,
     pub links: Vec<Link>,
     /// The object this is about (`msg_…`), as a target for links.
     pub anchor: Option<String>,
@@ -279,6 +281,7 @@ impl Entry {
             detail: String::new(),
             quote: None,
             gates: Vec::new(),
+            made_of: Vec::new(),
             links: Vec::new(),
             anchor: None,
         }
@@ -294,6 +297,10 @@ impl Entry {
 
     pub fn gates(self, gates: Vec<Gate>) -> Entry {
         Entry { gates, ..self }
+    }
+
+    pub fn made_of(self, made_of: Vec<(String, String)>) -> Entry {
+        Entry { made_of, ..self }
     }
 
     pub fn anchor(self, id: impl Into<String>) -> Entry {

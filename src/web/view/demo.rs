@@ -57,8 +57,14 @@ pub enum Piece<'a> {
 impl PhoneText {
     /// The text cut where a phone would make a link.
     pub fn pieces(&self) -> Vec<Piece<'_>> {
+        Piece::of(&self.text)
+    }
+}
+
+impl Piece<'_> {
+    pub fn of(text: &str) -> Vec<Piece<'_>> {
         let mut pieces = Vec::new();
-        let mut rest = self.text.as_str();
+        let mut rest = text;
         while let Some(start) = rest.find("https://").into_iter().chain(rest.find("http://")).min() {
             let (words, from_link) = rest.split_at(start);
             let end = from_link.find(char::is_whitespace).unwrap_or(from_link.len());

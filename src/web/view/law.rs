@@ -132,8 +132,8 @@ impl Law {
     pub fn answer(&self) -> String {
         let (found, hours) = (&self.found, self.found.hours.words());
         match &found.held {
-            Some(_) => format!("Texts to {} are held; they would go {hours}.", found.name),
-            None => format!("Texts to {} go {hours}.", found.name),
+            Some(_) => format!("{}: texts are held; they would go {hours}.", found.name),
+            None => format!("{}: texts go {hours}.", found.name),
         }
     }
 
@@ -158,7 +158,10 @@ impl Law {
             },
         ));
         let none = "no law was found that names hours";
-        lines.push(("By law", found.legal.as_ref().map_or(none.to_owned(), Hours::words)));
+        lines.push(match &found.legal {
+            Some(bound) if !found.listed => ("No wider than", bound.words()),
+            legal => ("By law", legal.as_ref().map_or(none.to_owned(), Hours::words)),
+        });
         lines.push(("Usually", found.usual.words()));
         if !found.unknown_holidays.is_empty() {
             let where_to = found.unknown_holidays.join(", ");
@@ -213,8 +216,8 @@ mod tests {
             let law = Law { page, version, found, rows: Vec::new(), states: Vec::new(), set_command };
             assert_eq!(law.answer(), expected);
         }
-        check("SI", "SI", "Texts to Slovenia go Mon–Sat 09:00–20:00, not on public holidays.");
-        check("FR", "SI", "Texts to France are held; they would go Mon–Sat 08:00–20:00, not on public holidays.");
+        check("SI", "SI", "Slovenia: texts go Mon–Sat 09:00–20:00, not on public holidays.");
+        check("FR", "SI", "France: texts are held; they would go Mon–Sat 08:00–20:00, not on public holidays.");
     }
 
     #[test]

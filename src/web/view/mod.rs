@@ -9,6 +9,8 @@
 //! | `/carts` | [`cart::Carts`] | `state` = a [`cart::Filter`], `q` (a whole phone, e-mail, order number, customer or checkout id), `day`, `after` (cursor) |
 //! | `/carts/{cart_…}` | [`cart::Cart`] | `#msg_…` jumps to a text |
 //! | `/messages` | [`message::Messages`] | `state` = a `MessageState` name, `after` |
+//! | `/texts` | [`texts::Texts`] | |
+//! | `/texts/{sequence}/{step}` | [`texts::Editor`] | `language` = a BCP 47 tag, "" for every other; `POST` with `act` = `save`, `preview`, `plain`, `ready`, `test`; `POST …/preview` answers the preview alone |
 //! | `/orders/{ord_…}` | [`order::Order`] | |
 //! | `/report` | [`report::Report`] | |
 //! | `/shops`, `/shops/{n}` | [`shop::Shops`], [`shop::Shop`] | |
@@ -37,6 +39,7 @@ pub mod need;
 pub mod overview;
 pub mod cart;
 pub mod message;
+pub mod texts;
 pub mod order;
 pub mod report;
 pub mod law;
@@ -89,6 +92,7 @@ pub enum Section {
     Overview,
     Carts,
     Messages,
+    Texts,
     Report,
     Shops,
     Gateways,
@@ -98,10 +102,11 @@ pub enum Section {
 }
 
 impl Section {
-    pub const ALL: [Section; 7] = [
+    pub const ALL: [Section; 8] = [
         Section::Overview,
         Section::Carts,
         Section::Messages,
+        Section::Texts,
         Section::Report,
         Section::Shops,
         Section::Gateways,
@@ -113,6 +118,7 @@ impl Section {
             Section::Overview => "Overview",
             Section::Carts => "Carts",
             Section::Messages => "Messages",
+            Section::Texts => "Texts",
             Section::Report => "Report",
             Section::Shops => "Shops",
             Section::Gateways => "Gateways",
@@ -126,6 +132,7 @@ impl Section {
             Section::Overview => "/",
             Section::Carts => "/carts",
             Section::Messages => "/messages",
+            Section::Texts => "/texts",
             Section::Report => "/report",
             Section::Shops => "/shops",
             Section::Gateways => "/gateways",

@@ -21,7 +21,19 @@ use crate::server::postgres;
 
 use super::house::{House, PHONE, PUBLIC_URL, ask, from_our_page, page, site, text};
 
-const PAGES: [&str; 8] = ["/", "/carts", "/messages", "/report", "/shops", "/shops/1", "/gateways", "/inbox"];
+const PAGES: [&str; 11] = [
+    "/",
+    "/carts",
+    "/messages",
+    "/report",
+    "/shops",
+    "/shops/1",
+    "/law",
+    "/law/US",
+    "/law/US-FL",
+    "/gateways",
+    "/inbox",
+];
 
 #[actix_web::test]
 async fn a_new_house_has_pages() {
@@ -114,6 +126,36 @@ async fn every_page(house: House) {
 }
 
 #[actix_web::test]
+async fn the_law_is_shown_for_the_shop_and_with_its_sources() {
+    let house = House::open().await;
+    let site = site(house.open_state()).await;
+    let says = async |path: &str, all: &[&str]| {
+        let (status, page) = page(&site, path).await;
+        assert_eq!(status, StatusCode::OK, "{path}");
+        for what in all {
+            assert!(page.contains(what), "{path} does not say {what}: {page}");
+        }
+    };
+    // The house's shop is American and names no countries: it texts its own.
+    says("/law", &["texts 1 of these 20 countries: United States.", "not legal advice", "/law/FR", "Rhode Island"])
+        .await;
+    says("/law/US", &["47 CFR 64.1200", "confirmed", "States with rules of their own", "at most 1 for one cart"]).await;
+    says("/law/US-RI", &["Sat 10:00–17:00", "R.I. Gen. Laws"]).await;
+    says("/law/FR", &["France: texts are held", "not among this shop", "STOP 36xxx", "CNIL"]).await;
+    says("/law/re", &["RE (as France)"]).await;
+    says("/law/CH", &["Nobody has looked this country up"]).await;
+    says("/shops/1", &["href=\"/law\""]).await;
+    says("/shops", &["href=\"/law\""]).await;
+    // The shop's own wish is cut to the law.
+    let set = [("countries", "US,FR,CH"), ("hours", "mon-sun 06:00-23:00")];
+    let set = set.map(|(key, value)| (key.to_owned(), value.to_owned())).into();
+    connect::change_shop(house.core(), 1.to_string().parse().unwrap(), &set).await.unwrap();
+    says("/law", &["texts 3 of these 21 countries: CH, France and United States.", "not looked up"]).await;
+    says("/law/FR", &["France: texts go Mon–Sat 08:00–22:00, not on public holidays.", "the law cuts them"]).await;
+    house.app.close().await;
+}
+
+#[actix_web::test]
 async fn carts_are_found_by_what_they_are_known_by() {
     let house = House::open().await;
     let site = site(house.open_state()).await;
@@ -155,6 +197,8 @@ async fn what_is_another_shops_does_not_exist() {
         "/carts/nonsense".to_owned(),
         format!("/orders/{}", OrderId::new(1)),
         "/shops/9".to_owned(),
+        "/law/US-XX".to_owned(),
+        "/law/Mars".to_owned(),
         "/carts?shop=9".to_owned(),
         "/carts?shop=x".to_owned(),
         "/nowhere".to_owned(),

@@ -1,0 +1,258 @@
+//! Texts: what each step says in each language, and the editor of one of them. The editor shows what a shopper would read,
+//! what it costs, and everything that keeps it from being sent, while it is being written.
+
+use askama::Template;
+
+use super::{
+    Page,
+    demo::Piece,
+    format::{self, Shown as _},
+};
+use crate::domain::{hours::Hours, message::Cost, sms::Encoding, template::VARIABLES};
+
+#[derive(Clone, Debug, Template)]
+#[template(path = "page/texts.html")]
+pub struct Texts {
+    pub page: Page,
+    pub sequences: Vec<SequenceTexts>,
+    /// In how many languages there are ready-made words.
+    pub ready: u64,
+}
+
+#[derive(Clone, Debug)]
+pub struct SequenceTexts {
+    pub id: String,
+    pub name: String,
+    pub on: bool,
+    pub steps: Vec<StepTexts>,
+}
+
+#[derive(Clone, Debug)]
+pub struct StepTexts {
+    pub number: u32,
+    /// `30 minutes`, after the cart counts as abandoned.
+    pub after: String,
+    /// It gives a code.
+    pub discount: bool,
+    pub variants: Vec<Variant>,
+    pub others: Vec<Language>,
+}
+
+/// One step in one language.
+#[derive(Clone, Debug)]
+pub struct Variant {
+    pub language: Language,
+    /// The shop's own words, not the ready-made ones.
+    pub own: bool,
+    /// As a shopper would read it.
+    pub said: String,
+    pub parts: u64,
+    /// Why it gives no text, in which case the ready-made words are sent.
+    pub problem: Option<String>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Language {
+    /// BCP 47, lower case; "" for every other.
+    pub tag: String,
+    pub name: String,
+}
+
+impl Variant {
+    pub fn size(&self) -> String {
+        format::number_of(self.parts, "part", "parts")
+    }
+}
+
+impl Texts {
+    pub fn answer(&self) -> String {
+        let steps: Vec<&StepTexts> = self.sequences.iter().flat_map(|sequence| &sequence.steps).collect();
+        let own = steps.iter().flat_map(|step| &step.variants).filter(|variant| variant.own).count() as u64;
+        if steps.is_empty() {
+            return "No texts yet: there is no shop.".to_owned();
+        }
+        let said = match own {
+            0 => "all in ready-made words".to_owned(),
+            1 => "one of them in words of your own".to_owned(),
+            _ => format!("{} of them written by you", format::count(own)),
+        };
+        format!(
+            "{} in {}, {said}.",
+            format::sentence_case(&format::number_of(steps.len() as u64, "text", "texts")),
+            format::number_of(self.sequences.len() as u64, "sequence", "sequences")
+        )
+    }
+
+    pub fn href(&self, sequence: &SequenceTexts, step: &StepTexts, language: &Language) -> String {
+        self.page.href(&path(&sequence.id, step.number, &language.tag))
+    }
+}
+
+/// Where a step is written in a language.
+pub fn path(sequence: &str, step: u32, language: &str) -> String {
+    let base = format!("/texts/{sequence}/{step}");
+    if language.is_empty() { base } else { format!("{base}?language={language}") }
+}
+
+#[derive(Clone, Debug, Template)]
+#[template(path = "page/text.html")]
+pub struct Editor {
+    pub page: Page,
+    pub sequence: String,
+    pub sequence_name: String,
+    pub step: u32,
+    pub language: Language,
+    /// Whether these words are the shop's own already.
+    pub own: bool,
+    /// Languages with own words, this one too.
+    pub written: Vec<Language>,
+    pub others: Vec<Language>,
+    /// The template, as it stands in the field.
+    pub source: String,
+    pub rtl: bool,
+    /// Why it was not saved or not sent; empty when all went well.
+    pub refused: Vec<String>,
+    pub phone: String,
+    pub preview: Preview,
+}
+
+/// Everything below and beside the field that changes while one types.
+#[derive(Clone, Debug)]
+pub struct Preview {
+    /// Who the text is from.
+    pub shop: String,
+    /// Whose cart it is filled with, in words.
+    pub cart: String,
+    pub cart_id: Option<String>,
+    pub next_cart: Option<String>,
+    /// The finished text, if there is one.
+    pub said: Option<String>,
+    pub problems: Vec<String>,
+    /// Names it cannot do without.
+    pub needs: Vec<String>,
+    pub has_link: bool,
+    pub has_brand: bool,
+    pub has_opt_out: bool,
+    pub encoding: Encoding,
+    pub units: u64,
+    pub parts: u64,
+    pub parts_most: u64,
+    /// Letters that make it dear and stand in the template.
+    pub offenders: Vec<char>,
+    /// The same that come with the cart's own words.
+    pub of_values: Vec<char>,
+    /// Parts it would take in plain letters, where that is fewer.
+    pub cheap_parts: Option<u64>,
+    /// What such a text costs, from what the last ones cost a part.
+    pub price: Option<Cost>,
+    pub country: String,
+    pub hours: Hours,
+    pub on: bool,
+}
+
+/// The preview alone, for a page that is being written on.
+#[derive(Clone, Debug, Template)]
+#[template(path = "part/text_preview.html")]
+pub struct Fragment {
+    pub preview: Preview,
+}
+
+impl Editor {
+    pub fn answer(&self) -> String {
+        let language = if self.language.tag.is_empty() { "every other language" } else { &self.language.name };
+        let whose = if self.own { "your own words" } else { "the ready-made words" };
+        format!("Text {} for {language}: {whose}.", self.step)
+    }
+
+    pub fn action(&self) -> String {
+        self.page.href(&path(&self.sequence, self.step, ""))
+    }
+
+    pub fn preview_action(&self) -> String {
+        self.page.href(&format!("/texts/{}/{}/preview", self.sequence, self.step))
+    }
+
+    pub fn href(&self, language: &Language) -> String {
+        self.page.href(&path(&self.sequence, self.step, &language.tag))
+    }
+
+    /// Names to fill in, with what each is.
+    pub fn names(&self) -> &'static [(&'static str, &'static str)] {
+        VARIABLES
+    }
+}
+
+impl Preview {
+    pub fn pieces(&self) -> Vec<Piece<'_>> {
+        self.said.as_deref().map(Piece::of).unwrap_or_default()
+    }
+
+    /// `1 part, 143 of 160 characters`
+    pub fn size(&self) -> String {
+        let (single, each) = match self.encoding {
+            Encoding::Gsm7 => (160, 153),
+            Encoding::Ucs2 => (70, 67),
+        };
+        let room = if self.parts <= 1 { single } else { each * self.parts };
+        let parts = format::number_of(self.parts, "part", "parts");
+        format!("{parts}, {} of {} characters", format::count(self.units), format::count(room))
+    }
+
+    pub fn too_long(&self) -> bool {
+        self.parts > self.parts_most
+    }
+
+    pub fn alphabet(&self) -> &'static str {
+        match self.encoding {
+            Encoding::Gsm7 => "plain letters, 160 a part",
+            Encoding::Ucs2 => "all letters, 70 a part",
+        }
+    }
+
+    /// What it would take in plain letters, where that is less.
+    pub fn cheap(&self) -> Option<String> {
+        self.cheap_parts.map(|parts| format::number_of(parts, "part", "parts"))
+    }
+
+    pub fn letters(&self, letters: &[char]) -> String {
+        letters.iter().map(char::to_string).collect::<Vec<_>>().join(" ")
+    }
+
+    pub fn price(&self) -> String {
+        match self.price {
+            Some(cost) => format!("about {} each, by what your last texts cost", cost.shown()),
+            None => "known after the first texts".to_owned(),
+        }
+    }
+
+    /// `Mon–Sat 09:00–20:00, no holidays, in SI`
+    pub fn when(&self) -> String {
+        format!("{} in {}", hours_said(&self.hours), self.country)
+    }
+
+    pub fn needs(&self) -> String {
+        format::list(self.needs.iter().map(|name| format!("{{{{ {name} }}}}")))
+    }
+}
+
+/// Hours as people read them.
+fn hours_said(hours: &Hours) -> String {
+    const DAYS: [&str; 7] = ["mon", "tue", "wed", "thu", "fri", "sat", "sun"];
+    let mut said = hours.to_string().replace("; ", ", ");
+    for day in DAYS {
+        said = said.replace(day, &format::sentence_case(day));
+    }
+    said.replace('-', "–")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn hours_are_said_as_people_read_them() {
+        let hours: Hours = "mon-sat 09:00-20:00; no holidays".parse().unwrap();
+        assert_eq!(hours_said(&hours), "Mon–Sat 09:00–20:00, no holidays");
+        assert_eq!(hours_said(&Hours::NEVER), "never");
+    }
+}
