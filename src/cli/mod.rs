@@ -14,6 +14,7 @@ mod sequence;
 mod gateway;
 mod cart;
 mod inbox;
+mod phone;
 mod key;
 mod user;
 mod law;
@@ -72,6 +73,9 @@ pub enum Command {
     /// Carts
     #[command(subcommand)]
     Cart(cart::Command),
+    /// A number's consent: where it stands, opting it out, replies that wait to be read
+    #[command(subcommand)]
+    Phone(phone::Command),
     /// Raw deliveries: look at them, read them again
     #[command(subcommand)]
     Inbox(inbox::Command),
@@ -206,6 +210,7 @@ impl Command {
             Command::Gateway(command) => gateway::run(core, command).await,
             Command::Explain(args) => cart::explain(core, args).await,
             Command::Cart(command) => cart::run(core, command).await,
+            Command::Phone(command) => phone::run(core, command).await,
             Command::Inbox(command) => inbox::run(core, command).await,
             Command::User(command) => user::run(core, command).await,
             Command::Law(args) => Ok((law::run(core, args).await?, args.form)),

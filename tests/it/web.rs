@@ -4,4 +4,5 @@ mod house;
 mod hook;
 mod link;
 mod page;
+mod reply;
 mod sign_in;

@@ -37,6 +37,19 @@ pub enum Meaning {
     Unclear,
 }
 
+impl Meaning {
+    pub fn words(self) -> &'static str {
+        match self {
+            Meaning::Stop => "stop",
+            Meaning::Help => "help",
+            Meaning::Start => "start",
+            Meaning::Confirm => "confirmed",
+            Meaning::Nothing => "nothing that follows",
+            Meaning::Unclear => "unclear",
+        }
+    }
+}
+
 /// By which rule a word was found (compliance.md 2.5: kept with the opt-out).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -53,6 +66,19 @@ pub enum Rule {
     Refused,
     /// A person of the shop read it so.
     Human,
+}
+
+impl Rule {
+    pub fn words(self) -> &'static str {
+        match self {
+            Rule::Exact => "the whole text",
+            Rule::Edge => "the first or last word",
+            Rule::Phrase => "a phrase in it",
+            Rule::Anywhere => "STOP anywhere, on a US number",
+            Rule::Refused => "a no to our request",
+            Rule::Human => "read by a person",
+        }
+    }
 }
 
 /// What was heard, for the record. Holds a few words of the reply at most, never the number.

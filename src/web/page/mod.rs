@@ -11,6 +11,8 @@ pub mod overview;
 pub mod carts;
 pub mod cart;
 pub mod messages;
+pub mod replies;
+pub mod phone;
 pub mod texts;
 pub mod order;
 pub mod report;
@@ -57,6 +59,10 @@ pub fn routes(config: &mut ServiceConfig) {
                 .default_service(only("GET, HEAD, POST")),
         )
         .service(act("/texts/{sequence}/{step}/preview", web::post().to(texts::preview)))
+        .service(page("/replies", get().to(replies::get)))
+        .service(act("/replies/{id}/settle", web::post().to(replies::settle)))
+        .service(page("/phones/{phone}", get().to(phone::get)))
+        .service(act("/phones/{phone}/opt-out", web::post().to(phone::opt_out)))
         .service(page("/orders/{id}", get().to(order::get)))
         .service(page("/report", get().to(report::get)))
         .service(page("/shops", get().to(shops::get_all)))
@@ -172,6 +178,8 @@ fn choose<'s>(shops: &'s [Shop], asked: &str) -> Result<Option<&'s Shop>, Proble
 fn notice(done: &str) -> Option<String> {
     let said = match done {
         "resumed" => "The gateway sends again.",
+        "read" => "The reply is settled.",
+        "opted_out" => "This phone gets no more texts.",
         "paused" => "The gateway is paused: texts wait for it.",
         "text_saved" => "Saved. Carts left from now on get these words.",
         "text_ready" => "The ready-made words are back.",

@@ -11,6 +11,8 @@
 //! | `/messages` | [`message::Messages`] | `state` = a `MessageState` name, `after` |
 //! | `/texts` | [`texts::Texts`] | |
 //! | `/texts/{sequence}/{step}` | [`texts::Editor`] | `language` = a BCP 47 tag, "" for every other; `POST` with `act` = `save`, `preview`, `plain`, `ready`, `test`; `POST …/preview` answers the preview alone |
+//! | `/replies` | [`replies::Replies`] | `after`; `POST /replies/{rep_…}/settle` with `how` |
+//! | `/phones/{hash}` | [`ledger::Ledger`] | `POST …/opt-out` with `why` |
 //! | `/orders/{ord_…}` | [`order::Order`] | |
 //! | `/report` | [`report::Report`] | |
 //! | `/shops`, `/shops/{n}` | [`shop::Shops`], [`shop::Shop`] | |
@@ -46,6 +48,8 @@ pub mod law;
 pub mod shop;
 pub mod gateway;
 pub mod inbox;
+pub mod replies;
+pub mod ledger;
 pub mod sign_in;
 pub mod public;
 pub mod demo;
@@ -92,6 +96,7 @@ pub enum Section {
     Overview,
     Carts,
     Messages,
+    Replies,
     Texts,
     Report,
     Shops,
@@ -102,10 +107,11 @@ pub enum Section {
 }
 
 impl Section {
-    pub const ALL: [Section; 8] = [
+    pub const ALL: [Section; 9] = [
         Section::Overview,
         Section::Carts,
         Section::Messages,
+        Section::Replies,
         Section::Texts,
         Section::Report,
         Section::Shops,
@@ -118,6 +124,7 @@ impl Section {
             Section::Overview => "Overview",
             Section::Carts => "Carts",
             Section::Messages => "Messages",
+            Section::Replies => "Replies",
             Section::Texts => "Texts",
             Section::Report => "Report",
             Section::Shops => "Shops",
@@ -132,6 +139,7 @@ impl Section {
             Section::Overview => "/",
             Section::Carts => "/carts",
             Section::Messages => "/messages",
+            Section::Replies => "/replies",
             Section::Texts => "/texts",
             Section::Report => "/report",
             Section::Shops => "/shops",

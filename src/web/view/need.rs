@@ -28,6 +28,10 @@ pub enum Need {
     Unreadable {
         deliveries: u64,
     },
+    /// Replies hold texts until somebody has read them.
+    Replies {
+        replies: u64,
+    },
     /// Carts wait, and nothing can text them.
     NoGateway {
         carts: u64,
@@ -58,6 +62,8 @@ impl Need {
             Need::Unreadable { deliveries } => {
                 format!("{} could not be read", format::number_of(*deliveries, "delivery", "deliveries"))
             }
+            Need::Replies { replies: 1 } => "1 reply waits to be read".to_owned(),
+            Need::Replies { replies } => format!("{} replies wait to be read", format::count(*replies)),
             Need::NoGateway { carts } => {
                 format!("No gateway is connected: {} cannot be texted", format::number_of(*carts, "cart", "carts"))
             }
@@ -70,12 +76,14 @@ impl Need {
             Need::GatewayPaused { .. } | Need::NoGateway { .. } => "/gateways".to_owned(),
             Need::ShopQuiet { id, .. } | Need::BadSignatures { id, .. } => format!("/shops/{id}"),
             Need::Unreadable { .. } => "/inbox?verdict=unreadable".to_owned(),
+            Need::Replies { .. } => "/replies".to_owned(),
         }
     }
 
     pub fn action(&self) -> &'static str {
         match self {
             Need::UnknownOutcomes { .. } => "See which",
+            Need::Replies { .. } => "Read them",
             Need::GatewayPaused { .. } => "See how to resume",
             Need::ShopQuiet { .. } | Need::BadSignatures { .. } => "Check the connection",
             Need::Unreadable { .. } => "See why",
