@@ -13,7 +13,7 @@ use crate::{
         time::Time,
     },
     pipeline::{
-        Core, attribute, decide, detect, ingest, judge,
+        Core, attribute, decide, detect, discount, ingest, judge,
         recurring::{Recurring, Timetable},
         rollup, send, settle,
     },
@@ -128,7 +128,7 @@ impl Worker {
         let (deliveries, jobs): (Vec<Job>, Vec<Job>) = jobs.into_iter().partition(|job| job.kind == Kind::Ingest);
         take_in(core, deliveries).await?;
         let (sends, jobs): (Vec<Job>, Vec<Job>) =
-            jobs.into_iter().partition(|job| matches!(job.kind, Kind::Send | Kind::LookUp));
+            jobs.into_iter().partition(|job| matches!(job.kind, Kind::Send | Kind::LookUp | Kind::Discount));
         for job in &jobs {
             perform(core, job).await?;
         }
@@ -208,6 +208,7 @@ async fn attempt(core: &Arc<Core>, job: &Job) -> Result<(), Error> {
         Kind::Rollup => transact!(core.db, |tx| rollup::rollup(core, tx, job).await?),
         Kind::Send => send::send(core, job).await,
         Kind::LookUp => settle::look_up(core, job).await,
+        Kind::Discount => discount::discount(core, job).await,
     }
 }
 

@@ -78,6 +78,8 @@ fn funnel(total: &Slice) -> String {
     }
     lines.add_row(["orders assisted", &counts.assisted_orders.to_string(), ""]);
     lines.add_row(["opted out", &counts.opt_outs.to_string(), ""]);
+    lines.add_row(["discount codes made", &counts.discounts.to_string(), ""]);
+    lines.add_row(["orders with a text's code", &counts.discounts_used.to_string(), ""]);
     lines.add_row(["all orders of the shop", &counts.orders.to_string(), ""]);
     lines.to_string()
 }
@@ -89,7 +91,8 @@ fn percent(part: i64, whole: i64) -> String {
 }
 
 fn money(total: &Slice) -> String {
-    let mut lines = table(&["money", "abandoned", "gross", "refunded", "net recovered", "assisted", "cost of texts"]);
+    let mut lines =
+        table(&["money", "abandoned", "gross", "refunded", "net recovered", "assisted", "discounts", "cost of texts"]);
     for (currency, sums) in &total.money {
         let shown = |minor: i64| Money::new(minor, *currency).amount();
         lines.add_row([
@@ -99,6 +102,7 @@ fn money(total: &Slice) -> String {
             shown(sums.refunded_minor),
             shown(sums.net_minor),
             shown(sums.assisted_net_minor),
+            shown(sums.discount_minor),
             micros(sums.cost_micros),
         ]);
     }

@@ -19,10 +19,10 @@ use super::{
 #[serde(deny_unknown_fields)]
 pub struct Plan {
     pub off: Off,
-    /// The least worth of goods it is taken from, in the shop's currency, more than nothing.
+    /// The least worth of goods it is taken from, in the shop's currency; not less than an amount it takes off.
     #[serde(default)]
     pub minimum: Option<Money>,
-    /// Hours it is valid: 1 to 720.
+    /// Hours it is valid: 1 to 2,160.
     #[serde(default = "expires_hours")]
     pub expires_hours: u32,
     /// Least days between two discounts to one person: 0 to 365.
@@ -37,7 +37,7 @@ pub struct Plan {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Off {
-    /// Whole percent of the goods: 1 to 100.
+    /// Whole percent of the goods: 1 to 90.
     Percent(u32),
     /// More than nothing, in the shop's currency.
     Amount(Money),
@@ -50,7 +50,7 @@ fn expires_hours() -> u32 {
 }
 
 /// "30 d between discounts" (product.md section 0, "Cool-down same person").
-fn cool_down_days() -> u32 {
+pub(in crate::domain) fn cool_down_days() -> u32 {
     30
 }
 
@@ -58,8 +58,11 @@ fn alone() -> bool {
     true
 }
 
-const EXPIRES_HOURS_MAX: u32 = 720;
-const COOL_DOWN_DAYS_MAX: u32 = 365;
+/// More is a gift, and most often a slip of the finger.
+const PERCENT_MOST: u32 = 90;
+/// The longest life of a link: nothing applies the code after it.
+const EXPIRES_HOURS_MOST: u32 = 2_160;
+const COOL_DOWN_DAYS_MOST: u32 = 365;
 
 impl Plan {
     /// With the defaults of a careful shop.
@@ -67,33 +70,41 @@ impl Plan {
         Plan { off, minimum: None, expires_hours: expires_hours(), cool_down_days: cool_down_days(), alone: alone() }
     }
 
-    /// Every way in which this cannot be made in a shop of this currency, in words for the shopkeeper.
-    pub fn problems(&self, currency: Currency) -> Vec<String> {
+    /// What is out of bounds, every problem on its own, in words for the shopkeeper.
+    pub fn check(&self) -> Vec<String> {
         let mut problems = Vec::new();
-        let mut say = |wrong: bool, words: String| {
-            if wrong {
-                problems.push(words);
+        match self.off {
+            Off::Percent(percent) if !(1..=PERCENT_MOST).contains(&percent) => {
+                problems.push(format!("off.percent: must be 1 to {PERCENT_MOST}"));
             }
-        };
-        let mut money = |name: &str, money: Money| {
-            say(money.minor <= 0, format!("{name}: must be more than nothing"));
-            let other = money.currency != currency;
-            say(other, format!("{name}: must be in the shop's currency, {currency}, not {}", money.currency));
-        };
-        if let Off::Amount(amount) = self.off {
-            money("amount", amount);
+            Off::Amount(amount) if amount.minor <= 0 => problems.push("off.amount: must be more than nothing".into()),
+            Off::Amount(amount) => {
+                if self.minimum.is_some_and(|minimum| minimum.currency != amount.currency) {
+                    problems.push("minimum: must be in the currency of the discount".into());
+                }
+                if self.minimum.is_some_and(|minimum| minimum.minor < amount.minor) {
+                    problems.push("minimum: must not be less than the discount".into());
+                }
+            }
+            Off::Percent(_) | Off::FreeShipping => {}
         }
-        if let Some(minimum) = self.minimum {
-            money("minimum", minimum);
+        if self.minimum.is_some_and(|minimum| minimum.minor < 0) {
+            problems.push("minimum: must not be negative".into());
         }
-        if let Off::Percent(percent) = self.off {
-            say(!(1..=100).contains(&percent), "percent: must be a whole number from 1 to 100".into());
+        if !(1..=EXPIRES_HOURS_MOST).contains(&self.expires_hours) {
+            problems.push(format!("expires_hours: must be 1 to {EXPIRES_HOURS_MOST}"));
         }
-        let hours = 1..=EXPIRES_HOURS_MAX;
-        say(!hours.contains(&self.expires_hours), format!("expires_hours: must be 1 to {EXPIRES_HOURS_MAX}"));
-        let too_long = self.cool_down_days > COOL_DOWN_DAYS_MAX;
-        say(too_long, format!("cool_down_days: must be 0 to {COOL_DOWN_DAYS_MAX}"));
+        if self.cool_down_days > COOL_DOWN_DAYS_MOST {
+            problems.push(format!("cool_down_days: must be 0 to {COOL_DOWN_DAYS_MOST}"));
+        }
         problems
+    }
+
+    /// Why no shop of this currency can make it, in words for the shopkeeper: shops know no amounts of other currencies.
+    pub fn misfit(&self, currency: Currency) -> Option<String> {
+        let amount = if let Off::Amount(amount) = self.off { Some(amount) } else { None };
+        let foreign = [amount, self.minimum].into_iter().flatten().find(|money| money.currency != currency)?;
+        Some(format!("a discount of this shop must be in {currency}, not in {}", foreign.currency))
     }
 
     pub fn valid_for(&self) -> Duration {
@@ -211,28 +222,35 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_be_made() {
+    fn bounds() {
         #[track_caller]
         fn check(plan: Plan, expected: &[&str]) {
-            let found = plan.problems(Currency::parse("EUR").unwrap());
-            assert_eq!(found.len(), expected.len(), "{found:?}");
-            for (found, expected) in found.iter().zip(expected) {
-                assert!(found.starts_with(expected), "{found}");
-            }
+            assert_eq!(plan.check(), expected);
         }
         let plan = Plan::new(Off::Percent(10));
+        let five = Off::Amount(money(500, "EUR"));
         check(plan.clone(), &[]);
-        check(Plan::new(Off::Percent(100)), &[]);
-        check(Plan::new(Off::Percent(0)), &["percent"]);
-        check(Plan::new(Off::Percent(101)), &["percent"]);
-        check(Plan::new(Off::FreeShipping), &[]);
-        check(Plan::new(Off::Amount(money(1, "EUR"))), &[]);
-        check(Plan::new(Off::Amount(money(0, "EUR"))), &["amount"]);
-        check(Plan::new(Off::Amount(money(-5, "USD"))), &["amount", "amount"]);
-        check(Plan { minimum: Some(money(5_000, "USD")), ..plan.clone() }, &["minimum"]);
-        check(Plan { expires_hours: 720, cool_down_days: 365, ..plan.clone() }, &[]);
-        check(Plan { expires_hours: 721, cool_down_days: 366, ..plan.clone() }, &["expires_hours", "cool_down_days"]);
-        check(Plan { expires_hours: 0, cool_down_days: 0, ..plan }, &["expires_hours"]);
+        check(Plan::new(Off::Percent(90)), &[]);
+        check(Plan::new(Off::Percent(0)), &["off.percent: must be 1 to 90"]);
+        check(Plan::new(Off::Percent(91)), &["off.percent: must be 1 to 90"]);
+        check(Plan::new(Off::Amount(money(0, "EUR"))), &["off.amount: must be more than nothing"]);
+        check(Plan { minimum: Some(money(500, "EUR")), ..Plan::new(five) }, &[]);
+        let less = "minimum: must not be less than the discount";
+        check(Plan { minimum: Some(money(499, "EUR")), ..Plan::new(five) }, &[less]);
+        check(Plan { minimum: Some(money(-1, "EUR")), ..plan.clone() }, &["minimum: must not be negative"]);
+        check(Plan { expires_hours: 2_160, cool_down_days: 365, ..plan.clone() }, &[]);
+        let (hours, days) = ("expires_hours: must be 1 to 2160", "cool_down_days: must be 0 to 365");
+        check(Plan { expires_hours: 2_161, cool_down_days: 366, ..plan.clone() }, &[hours, days]);
+        check(Plan { expires_hours: 0, cool_down_days: 0, ..plan }, &[hours]);
+    }
+
+    #[test]
+    fn a_shop_knows_its_own_currency_only() {
+        let euro = Currency::parse("EUR").unwrap();
+        let fits = |plan: Plan| plan.misfit(euro).is_none();
+        assert!(fits(Plan::new(Off::Percent(10))) && fits(Plan::new(Off::Amount(money(1, "EUR")))));
+        assert!(!fits(Plan::new(Off::Amount(money(1, "USD")))));
+        assert!(!fits(Plan { minimum: Some(money(1, "USD")), ..Plan::new(Off::FreeShipping) }));
     }
 
     #[test]

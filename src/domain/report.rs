@@ -30,10 +30,13 @@ pub enum Metric {
     AssistedNet,
     OptOuts,
     Orders,
+    Discounts,
+    DiscountsUsed,
+    DiscountValue,
 }
 
 impl Metric {
-    pub const ALL: [Metric; 16] = [
+    pub const ALL: [Metric; 19] = [
         Metric::Abandoned,
         Metric::AbandonedValue,
         Metric::Reachable,
@@ -50,6 +53,9 @@ impl Metric {
         Metric::AssistedNet,
         Metric::OptOuts,
         Metric::Orders,
+        Metric::Discounts,
+        Metric::DiscountsUsed,
+        Metric::DiscountValue,
     ];
 
     pub fn name(self) -> &'static str {
@@ -70,6 +76,9 @@ impl Metric {
             Metric::AssistedNet => "assisted_net",
             Metric::OptOuts => "opt_outs",
             Metric::Orders => "orders",
+            Metric::Discounts => "discounts",
+            Metric::DiscountsUsed => "discounts_used",
+            Metric::DiscountValue => "discount",
         }
     }
 
@@ -96,6 +105,13 @@ impl Metric {
             Metric::AssistedNet => "The totals of assisted orders after refunds. Not part of the headline.",
             Metric::OptOuts => "People who opted out.",
             Metric::Orders => "All orders of the shop, whether a text had a part in them or not.",
+            Metric::Discounts => "Single-use codes made in the shop for texts.",
+            Metric::DiscountsUsed => {
+                "Orders that used the code of a text: its own, or a shared one where the order is credited to the text."
+            }
+            Metric::DiscountValue => {
+                "What those codes took off, as the shop says; of free shipping shops often say nothing."
+            }
         }
     }
 }
@@ -126,6 +142,9 @@ pub struct Counts {
     pub assisted_orders: i64,
     pub opt_outs: i64,
     pub orders: i64,
+    /// Codes made for texts, and orders that used the code of a text.
+    pub discounts: i64,
+    pub discounts_used: i64,
 }
 
 /// Money of a span in one currency, in minor units (cost: millionths).
@@ -139,6 +158,8 @@ pub struct Sums {
     pub recovered_orders: i64,
     pub assisted_orders: i64,
     pub cost_micros: i64,
+    /// What the codes of texts took off orders.
+    pub discount_minor: i64,
 }
 
 impl Sums {
@@ -200,6 +221,8 @@ impl Slice {
             Metric::AssistedOrders => Some(&mut counts.assisted_orders),
             Metric::OptOuts => Some(&mut counts.opt_outs),
             Metric::Orders => Some(&mut counts.orders),
+            Metric::Discounts => Some(&mut counts.discounts),
+            Metric::DiscountsUsed => Some(&mut counts.discounts_used),
             _ => None,
         };
         if let Some(count) = count {
@@ -221,6 +244,7 @@ impl Slice {
             Metric::RecoveredOrders => sums.recovered_orders += figure.value,
             Metric::AssistedOrders => sums.assisted_orders += figure.value,
             Metric::CostMicros => sums.cost_micros += figure.value,
+            Metric::DiscountValue => sums.discount_minor += figure.value,
             _ => {}
         }
         if sums != Sums::default() {

@@ -16,6 +16,7 @@ use std::{collections::BTreeMap, time::Duration};
 use serde::{Deserialize, Serialize};
 
 use super::{
+    discount::{self, Plan},
     money::Money,
     time::{DAY, MINUTE, Time},
 };
@@ -128,7 +129,7 @@ pub enum Discount {
     /// A code that exists in the shop, the same for everybody.
     Fixed(FixedCode),
     /// A single-use code made in the shop for this cart.
-    Unique(UniqueCode),
+    Unique(Plan),
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -137,42 +138,8 @@ pub struct FixedCode {
     /// 1 to 64 visible ASCII characters, without spaces.
     pub code: String,
     /// Least days between two discounts to one person: 0 to 365.
-    #[serde(default = "cool_down_days")]
+    #[serde(default = "discount::cool_down_days")]
     pub cool_down_days: u32,
-}
-
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct UniqueCode {
-    pub off: Off,
-    /// The least total it is taken from.
-    #[serde(default)]
-    pub minimum: Option<Money>,
-    /// Hours it is valid: 1 to 2,160.
-    #[serde(default = "expires_hours")]
-    pub expires_hours: u32,
-    /// Least days between two discounts to one person: 0 to 365.
-    #[serde(default = "cool_down_days")]
-    pub cool_down_days: u32,
-}
-
-/// What a code takes off.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Off {
-    /// Whole percent of the cart: 1 to 90.
-    Percent(u32),
-    /// More than nothing.
-    Amount(Money),
-    FreeShipping,
-}
-
-fn expires_hours() -> u32 {
-    72
-}
-
-fn cool_down_days() -> u32 {
-    30
 }
 
 /// What ends a sequence besides a purchase and an opt-out.

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{Core, dirty, judge};
+use super::{Core, dirty, discount, judge};
 use crate::{
     domain::{
         attribution::{Candidate, OrderFacts, Tie, attribute as verdict_on},
@@ -42,6 +42,7 @@ pub async fn attribute(core: &Core, tx: &mut Tx, job: &Job) -> Result<(), Error>
         let verdict = verdict_on(&facts, &candidates, &shop.rules);
         let before = store::credit::of_order(tx, &keys, order.id).await?;
         store::credit::replace(tx, &keys, order.id, facts.currency, &verdict).await?;
+        discount::note_uses(tx, &shop, &keys, &order, verdict.winner.map(|winner| winner.message), now).await?;
         let days = before.iter().map(|line| line.entry.at).chain(verdict.entries.iter().map(|entry| entry.at));
         for at in days {
             dirty(tx, &shop, at, now).await?;
@@ -83,6 +84,9 @@ async fn candidates(
         {
             strengthen(&mut ties, Tie::Token, message);
         }
+    }
+    for message in discount::told_by_code(tx, keys, order).await? {
+        strengthen(&mut ties, Tie::Code, message);
     }
     for (tie, message) in forgotten(tx, keys, order).await? {
         strengthen(&mut ties, tie, message);

@@ -3,6 +3,7 @@
 
 use super::{
     Core, confirm,
+    discount::{self, Giving},
     facts::{Asking, ask},
     sequence::Plan,
 };
@@ -68,7 +69,7 @@ pub async fn decide(core: &Core, tx: &mut Tx, job: &Job) -> Result<(), Error> {
                 let sequence = plan.sequence.id.as_str();
                 let planned =
                     Planned { id: fresh, cart: &cart, sequence, step, phone, sender, decision: &decision, words };
-                queue(core, tx, &shop, &keys, planned).await?;
+                queue(core, tx, &shop, &keys, planned, &asked.giving).await?;
             }
             next(tx, job, &plan, abandoned_at, step, now).await
         }
@@ -146,7 +147,14 @@ struct Planned<'p> {
     words: Words,
 }
 
-async fn queue(core: &Core, tx: &mut Tx, shop: &Shop, keys: &ShopKeys, planned: Planned<'_>) -> Result<(), Error> {
+async fn queue(
+    core: &Core,
+    tx: &mut Tx,
+    shop: &Shop,
+    keys: &ShopKeys,
+    planned: Planned<'_>,
+    giving: &Giving,
+) -> Result<(), Error> {
     let now = core.now();
     let message = Message {
         shop: shop.id,
@@ -170,5 +178,11 @@ async fn queue(core: &Core, tx: &mut Tx, shop: &Shop, keys: &ShopKeys, planned: 
         cost: None,
     };
     store::message::create(tx, keys, &message).await?;
+    match giving {
+        // It is sent when its code is there.
+        Giving::New(new) => return discount::wish(tx, keys, new, &message, now).await,
+        Giving::Not(why) => discount::cannot(tx, shop, why, now).await?,
+        Giving::Fixed(_) | Giving::Nothing => {}
+    }
     job::schedule(tx, shop.id, job::Kind::Send, planned.id.get(), now).await
 }

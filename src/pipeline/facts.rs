@@ -3,7 +3,9 @@
 use std::time::Duration;
 
 use super::{
-    Core, guard,
+    Core,
+    discount::{self, Giving},
+    guard,
     ingest::{carried_consent, read_phone, textable},
     sequence::{self, Plan},
 };
@@ -20,7 +22,6 @@ use crate::{
         money::Money,
         phone::{Phone, PhoneProblem},
         seal::ShopKeys,
-        sequence::Discount,
         sms,
         template::{self, Merge},
         time::{DAY, Time},
@@ -58,8 +59,9 @@ pub(crate) struct Asked {
     pub phone: Result<Phone, PhoneProblem>,
     /// The consent the cart carries, if any.
     pub carried: Option<Consent>,
-    /// The text a yes would send.
+    /// The text a yes would send, and what it gives.
     pub words: Option<Words>,
+    pub giving: Giving,
 }
 
 /// How far back texts to a phone count against caps.
@@ -76,13 +78,7 @@ pub(crate) async fn ask(read: &mut Read, core: &Core, asking: &Asking<'_>) -> Re
         Ok(phone) => Ok(phone.country().unwrap_or_default()),
         Err(problem) => Err(problem.to_string()),
     };
-    let whereabouts = Whereabouts {
-        phone_country: number.clone().unwrap_or_default(),
-        address_country: latest.country.clone(),
-        states: phone
-            .as_ref()
-            .map_or_else(|_| Vec::new(), |phone| zone::states(phone, country, latest.region.as_deref())),
-    };
+    let whereabouts = whereabouts(cart, phone.as_ref().ok());
     let pack = law::current();
     let binding = pack.binding(&whereabouts, now);
     let deadline = cart.abandoned_at.map(|at| at + shop.rules.give_up_after().min(binding.give_up_after));
@@ -105,9 +101,10 @@ pub(crate) async fn ask(read: &mut Read, core: &Core, asking: &Asking<'_>) -> Re
     let others = || of_cart.iter().filter(|message| asking.sending.is_none_or(|this| this.id != message.id));
     let due_at = cart.abandoned_at.unwrap_or(now) + plan.sequence.step_after(step).unwrap_or_default();
     let this_step = plan.sequence.step(step);
-    let service = service(asking);
+    let service = service(asking, binding.stop_short_code);
+    let giving = if asking.sending.is_some() { Giving::Nothing } else { discount::giving(core, asking) };
     let (words, content) = match &phone {
-        Ok(phone) => written(core, asking, phone, &service, binding.stop_short_code),
+        Ok(phone) => written(core, asking, phone, &service, &giving),
         Err(_) => (None, None),
     };
     let facts = Facts {
@@ -153,7 +150,7 @@ pub(crate) async fn ask(read: &mut Read, core: &Core, asking: &Asking<'_>) -> Re
     };
     let decision = judge(&facts, &shop.rules, pack, now);
     let made_of = MadeOf { facts: Some(facts), rules_version: shop.rules_version, law: pack.version().to_owned() };
-    Ok(Asked { decision, made_of, phone, carried, words })
+    Ok(Asked { decision, made_of, phone, carried, words, giving })
 }
 
 fn count<'m>(messages: impl Iterator<Item = &'m Message>) -> u32 {
@@ -186,7 +183,18 @@ fn caps(to_phone: &[Message], deciding: bool, now: Time) -> CapFacts {
     CapFacts { reminders, texts, ..CapFacts::default() }
 }
 
-fn service(asking: &Asking<'_>) -> ServiceFacts {
+/// Whose law applies to a cart and the phone it would be texted on.
+fn whereabouts(cart: &Cart, phone: Option<&Phone>) -> Whereabouts {
+    let latest = &cart.latest;
+    let (country, region) = (latest.country.as_deref(), latest.region.as_deref());
+    Whereabouts {
+        phone_country: phone.and_then(Phone::country).unwrap_or_default(),
+        address_country: latest.country.clone(),
+        states: phone.map_or_else(Vec::new, |phone| zone::states(phone, country, region)),
+    }
+}
+
+fn service(asking: &Asking<'_>, stop_short_code: bool) -> ServiceFacts {
     let Asking { shop, sender, .. } = *asking;
     let kind = sender.as_ref().and_then(|sender| Some((gateway::by_kind(&sender.kind)?, &sender.settings)));
     ServiceFacts {
@@ -198,7 +206,7 @@ fn service(asking: &Asking<'_>) -> ServiceFacts {
         },
         two_way: kind.is_some_and(|(kind, settings)| kind.hears_replies(settings)),
         alphanumeric: kind.and_then(|(kind, settings)| kind.sender_name(settings)),
-        short_code: Some(shop.rules.opt_out_short_code.clone()).filter(|code| !code.is_empty()),
+        short_code: Some(shop.rules.opt_out_short_code.clone()).filter(|code| stop_short_code && !code.is_empty()),
     }
 }
 
@@ -210,6 +218,17 @@ fn why_not(shop: &Shop, cart: &Cart) -> PhoneProblem {
     })
 }
 
+/// The text of a step that gives this, and what it is like.
+pub(crate) fn written_for(
+    core: &Core,
+    asking: &Asking<'_>,
+    phone: &Phone,
+    giving: &Giving,
+) -> (Option<Words>, Option<ContentFacts>) {
+    let binding = law::current().binding(&whereabouts(asking.cart, Some(phone)), core.now());
+    written(core, asking, phone, &service(asking, binding.stop_short_code), giving)
+}
+
 /// The text of a step and what it is like. What is being sent was written when it was queued; otherwise it is written now:
 /// the shop's own wording where it has one, and the ready-made one should that not render.
 fn written(
@@ -217,7 +236,7 @@ fn written(
     asking: &Asking<'_>,
     phone: &Phone,
     service: &ServiceFacts,
-    stop_short_code: bool,
+    giving: &Giving,
 ) -> (Option<Words>, Option<ContentFacts>) {
     let Asking { shop, keys, cart, plan, step, .. } = *asking;
     let latest = &cart.latest;
@@ -233,13 +252,13 @@ fn written(
     let form = OptOutForm {
         two_way: service.two_way,
         url: &opt_out_url,
-        short_code: service.short_code.as_deref().filter(|_| stop_short_code),
+        short_code: service.short_code.as_deref(),
         country: country.as_deref(),
     };
     let opt_out = wording::opt_out(&form, Some(language));
-    let code = match this_step.and_then(|step| step.discount.as_ref()) {
-        Some(Discount::Fixed(fixed)) => Some(fixed.code.clone()),
-        Some(Discount::Unique(_)) | None => None,
+    let code = match asking.sending {
+        Some(message) => message.words.code.clone(),
+        None => giving.code().map(str::to_owned),
     };
     let merge = Merge {
         first_name: latest.first_name.clone(),
@@ -259,12 +278,18 @@ fn written(
     if let Some(message) = asking.sending {
         return (None, Some(told(ContentFacts::of(&message.words.text, expected))));
     }
+    let own = this_step.and_then(|step| step.text(Some(language)));
+    if let (Some(_), Giving::Not(why)) = (own, giving) {
+        // The shopkeeper's words may promise what there is not; the ready-made ones promise nothing.
+        let unwritten = Some(format!("its own words go with a discount, and there is none: {why}"));
+        return (None, Some(told(ContentFacts { unwritten, ..ContentFacts::default() })));
+    }
     let ours = || {
         // A step that gives a code names it; should there be none to give, it says what any other does.
         let ready = if merge.code.is_some() { wording::discounted } else { wording::text };
         template::render(ready(Some(language), step), &merge)
     };
-    let text = match this_step.and_then(|step| step.text(Some(language))).map(|own| template::render(own, &merge)) {
+    let text = match own.map(|own| template::render(own, &merge)) {
         Some(Ok(text)) => Ok(text),
         Some(Err(problem)) => {
             tracing::warn!(shop = %shop.id, step, %problem, "the shop's wording does not render; using ours");
@@ -286,7 +311,7 @@ fn written(
         text,
         language: Some(language.to_owned()),
         code,
-        own_code: false,
+        own_code: matches!(giving, Giving::New(_)),
     };
     (Some(words), Some(content))
 }

@@ -78,7 +78,8 @@ async fn way(
     } else {
         hosts.iter().map(String::as_str).collect()
     };
-    let discount = message.words.code.as_deref().and_then(|code| kind.discount_query(code));
+    let code = super::discount::applied(&mut read, keys, message, now).await?;
+    let discount = code.as_deref().and_then(|code| kind.discount_query(code));
     let content = format!("step-{}", message.step);
     let tags = [
         ("utm_source", shop.rules.utm_source.as_str()),
@@ -144,7 +145,7 @@ pub async fn opt_out(core: &Core, token: &str) -> Result<Option<String>, Error> 
                 ..OutProof::default()
             };
             let entry = OptOut { at: now, source: "link".into() };
-            settle::opt_out(tx, &keys, &index, entry, &proof, &shop, now).await?;
+            settle::opt_out_with(tx, &keys, &index, entry, &proof, &shop, now).await?;
         })?;
     }
     Ok(Some(shop.name))

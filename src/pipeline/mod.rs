@@ -13,6 +13,7 @@ pub(crate) mod notice;
 pub mod decide;
 pub mod replay;
 pub mod send;
+pub mod discount;
 pub mod settle;
 pub mod ledger;
 pub mod reply;

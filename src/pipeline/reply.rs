@@ -191,7 +191,7 @@ async fn heed_in(
             heeding.send(tx, wanted).await?;
             let proof = stop_proof(&kept, reply, heeding.sent, now);
             let entry = OptOut { at: reply.at, source: "reply".into() };
-            settle::opt_out(tx, keys, &index, entry, &proof, shop, now).await?;
+            settle::opt_out_with(tx, keys, &index, entry, &proof, shop, now).await?;
         }
         Meaning::Start => {
             let proof = ConsentProof {
@@ -344,7 +344,7 @@ async fn settle_in(
             ..OutProof::default()
         };
         let entry = OptOut { at: reply.at, source: "reply".into() };
-        settle::opt_out(tx, keys, &reply.phone, entry, &proof, shop, now).await?;
+        settle::opt_out_with(tx, keys, &reply.phone, entry, &proof, shop, now).await?;
     } else {
         hurry(tx, shop.id, keys, &reply.phone, now).await?;
     }
@@ -362,13 +362,7 @@ pub async fn opt_out_by_hand(core: &Core, shop: ShopId, phone: &Phone, why: &str
 }
 
 /// The same for a phone known by its blind index.
-pub async fn opt_out_known(
-    core: &Core,
-    shop: ShopId,
-    phone: &[u8; 16],
-    why: &str,
-    by: &str,
-) -> Result<bool, Error> {
+pub async fn opt_out_known(core: &Core, shop: ShopId, phone: &[u8; 16], why: &str, by: &str) -> Result<bool, Error> {
     let now = core.now();
     transact!(core.db, |tx| {
         store::shop::take_turn(tx, shop).await?;
@@ -383,7 +377,7 @@ pub async fn opt_out_known(
                     ..OutProof::default()
                 };
                 let entry = OptOut { at: now, source: "operator".into() };
-                settle::opt_out(tx, &keys, phone, entry, &proof, &shop, now).await?;
+                settle::opt_out_with(tx, &keys, phone, entry, &proof, &shop, now).await?;
                 true
             }
             None => false,

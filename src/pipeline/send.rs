@@ -5,7 +5,7 @@
 use std::time::Duration;
 
 use super::{
-    Core, decide, dirty,
+    Core, decide, dirty, discount,
     facts::{Asking, ask},
     notice,
     sequence::Plan,
@@ -90,6 +90,10 @@ async fn prepare(core: &Core, tx: &mut Tx, job: &Job) -> Result<Option<(Outgoing
         }
         Verdict::Pass => {}
     }
+    if discount::is_awaited(tx, &keys, &message).await? {
+        job::put_back(tx, job, now + CODE_AGAIN).await?;
+        return Ok(None);
+    }
     let Some(account) = sender else { return finish(tx, job).await };
     message.gateway_shop = account.shop;
     message.gateway = account.id;
@@ -112,6 +116,9 @@ pub(crate) struct Allowed {
     /// Until when the gateway may try.
     pub expires_at: Time,
 }
+
+/// When a text that still waits for its code is looked at again; it is sent at once when the code is there.
+const CODE_AGAIN: Duration = Duration::from_secs(60);
 
 /// A text that leaves within this span of its decision leaves by that decision.
 const SAME_YES: Duration = Duration::from_secs(60);
@@ -223,7 +230,7 @@ async fn record(core: &Core, tx: &mut Tx, job: &Job, account: &Gateway, outcome:
                     ..OutProof::default()
                 };
                 let entry = OptOut { at: now, source: "gateway".into() };
-                settle::opt_out(tx, &keys, &index, entry, &proof, &shop, now).await?;
+                settle::opt_out_with(tx, &keys, &index, entry, &proof, &shop, now).await?;
             }
         }
         SendOutcome::Later { why, after } => {

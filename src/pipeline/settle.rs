@@ -137,13 +137,13 @@ async fn apply(
             ..OutProof::default()
         };
         let entry = OptOut { at, source: "gateway".into() };
-        opt_out(tx, keys, &index, entry, &proof, shop, now).await?;
+        opt_out_with(tx, keys, &index, entry, &proof, shop, now).await?;
     }
     Ok(())
 }
 
 /// Records an opt-out with what stands behind it, and silences the phone at once.
-pub(crate) async fn opt_out(
+pub(crate) async fn opt_out_with(
     tx: &mut Tx,
     keys: &ShopKeys,
     phone: &[u8; 16],

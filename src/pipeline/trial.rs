@@ -8,6 +8,7 @@ use crate::{
     domain::{
         cart::Cart,
         consent::Ledger,
+        discount::Off,
         event::TypedPhone,
         hours::Hours,
         id::{MessageId, ShopId},
@@ -16,7 +17,7 @@ use crate::{
         message::{MessageRef, Moments, Purpose},
         money::Money,
         seal::ShopKeys,
-        sequence::{Discount, Off},
+        sequence::Discount,
         sms,
         template::{self, Merge},
         time::{HOUR, Time},

@@ -29,10 +29,12 @@ pub enum Kind {
     Judge,
     /// Recompute a day's figures.
     Rollup,
+    /// Make a discount code in the shop, or remove it when its time is over.
+    Discount,
 }
 
 impl Kind {
-    pub const ALL: [Kind; 8] = [
+    pub const ALL: [Kind; 9] = [
         Kind::Ingest,
         Kind::Detect,
         Kind::Decide,
@@ -41,6 +43,7 @@ impl Kind {
         Kind::Attribute,
         Kind::Judge,
         Kind::Rollup,
+        Kind::Discount,
     ];
 
     pub fn name(self) -> &'static str {
@@ -53,6 +56,7 @@ impl Kind {
             Kind::Attribute => "attribute",
             Kind::Judge => "judge",
             Kind::Rollup => "rollup",
+            Kind::Discount => "discount",
         }
     }
 }

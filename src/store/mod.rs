@@ -35,6 +35,7 @@ pub mod message;
 pub mod click;
 pub mod order;
 pub mod credit;
+pub mod discount;
 pub mod rollup;
 pub mod alarm;
 pub mod recurring;

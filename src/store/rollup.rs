@@ -122,6 +122,21 @@ pub async fn recompute(tx: &mut Tx, shop: ShopId, day: i64, from: Time, to: Time
         "0, currency, '', 0, CAST(COUNT(*) AS BIGINT) FROM shop_order",
         "shop_id = $1 AND placed_at >= $4 AND placed_at < $5 GROUP BY currency"
     );
+    count!(
+        Metric::Discounts,
+        "0, '', '', 0, CAST(COUNT(*) AS BIGINT) FROM discount",
+        "shop_id = $1 AND made_at >= $4 AND made_at < $5 HAVING COUNT(*) > 0"
+    );
+    count!(
+        Metric::DiscountsUsed,
+        "step, currency, '', 0, CAST(COUNT(*) AS BIGINT) FROM discount_use",
+        "shop_id = $1 AND at >= $4 AND at < $5 GROUP BY step, currency"
+    );
+    count!(
+        Metric::DiscountValue,
+        "step, currency, '', 0, CAST(SUM(amount_minor) AS BIGINT) FROM discount_use",
+        "shop_id = $1 AND at >= $4 AND at < $5 GROUP BY step, currency"
+    );
     Ok(())
 }
 

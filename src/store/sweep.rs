@@ -11,7 +11,7 @@ fn first_id(at: Time) -> i64 {
     at.millis().checked_shl(ID_TIME_SHIFT).unwrap_or(i64::MAX)
 }
 
-/// Deliveries, carts and messages made in `[from, to)` that wait for something no job will do.
+/// Deliveries, carts, messages and discounts made in `[from, to)` that wait for something no job will do.
 pub async fn orphans(read: &mut Read, shop: ShopId, from: Time, to: Time) -> Result<Vec<(Kind, i64)>, Error> {
     let (shop, from, to) = (shop.get(), first_id(from), first_id(to));
     let deliveries = all!(
@@ -47,11 +47,24 @@ pub async fn orphans(read: &mut Read, shop: ShopId, from: Time, to: Time) -> Res
         from,
         to
     )?;
+    // A code that is wanted, or one that has to be removed again when its time is over.
+    let discounts = all!(
+        read,
+        (i64,),
+        "SELECT discount_id FROM discount WHERE shop_id = $1 AND discount_id >= $2 AND discount_id < $3
+           AND refused_at IS NULL AND removed_at IS NULL AND used_at IS NULL
+           AND NOT EXISTS (SELECT 1 FROM job WHERE job.shop_id = $1 AND job.kind = 'discount'
+                             AND job.subject_id = discount.discount_id)",
+        shop,
+        from,
+        to
+    )?;
     let tagged = |kind: Kind| move |(id,): (i64,)| (kind, id);
     Ok(deliveries
         .into_iter()
         .map(tagged(Kind::Ingest))
         .chain(carts.into_iter().map(tagged(Kind::Detect)))
         .chain(messages.into_iter().map(tagged(Kind::Send)))
+        .chain(discounts.into_iter().map(tagged(Kind::Discount)))
         .collect())
 }

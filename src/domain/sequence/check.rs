@@ -1,6 +1,6 @@
 //! What a sequence may be: every bound, and every problem told at once with the place it stands in.
 
-use super::{Conditions, Discount, Exits, Off, Sequence, Step, UniqueCode};
+use super::{Conditions, Discount, Exits, Sequence, Step};
 use crate::domain::{
     template,
     time::{DAY, HOUR, MINUTE},
@@ -120,35 +120,13 @@ impl Discount {
                 if fixed.code.is_empty() || fixed.code.len() > WORD_CHARS_MOST || !visible {
                     problems.push(format!("discount.code: must be 1 to {WORD_CHARS_MOST} letters, digits or signs"));
                 }
+                within(&mut problems, "discount.cool_down_days", fixed.cool_down_days, 0, 365);
             }
-            Discount::Unique(unique) => unique.check(&mut problems),
+            Discount::Unique(plan) => {
+                problems.extend(plan.check().into_iter().map(|problem| format!("discount.{problem}")));
+            }
         }
-        within(&mut problems, "discount.cool_down_days", self.cool_down_days(), 0, 365);
         problems
-    }
-}
-
-impl UniqueCode {
-    fn check(&self, problems: &mut Vec<String>) {
-        match self.off {
-            Off::Percent(percent) => within(problems, "discount.off.percent", percent, 1, 90),
-            Off::Amount(amount) if amount.minor <= 0 => {
-                problems.push("discount.off.amount: must be more than nothing".into());
-            }
-            Off::Amount(amount) => {
-                if self.minimum.is_some_and(|minimum| minimum.currency != amount.currency) {
-                    problems.push("discount.minimum: must be in the currency of the discount".into());
-                }
-                if self.minimum.is_some_and(|minimum| minimum.minor < amount.minor) {
-                    problems.push("discount.minimum: must not be less than the discount".into());
-                }
-            }
-            Off::FreeShipping => {}
-        }
-        if self.minimum.is_some_and(|minimum| minimum.minor < 0) {
-            problems.push("discount.minimum: must not be negative".into());
-        }
-        within(problems, "discount.expires_hours", self.expires_hours, 1, 2_160);
     }
 }
 

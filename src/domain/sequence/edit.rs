@@ -3,10 +3,9 @@
 
 use std::time::Duration;
 
-use super::{
-    Buyer, Closed, Conditions, Discount, Exits, FixedCode, MINUTES_MOST, Off, STEPS_MOST, Sequence, Step, UniqueCode,
-};
+use super::{Buyer, Closed, Conditions, Discount, Exits, FixedCode, MINUTES_MOST, STEPS_MOST, Sequence, Step};
 use crate::domain::{
+    discount::{Off, Plan, cool_down_days},
     money::{Currency, Money},
     time::Time,
 };
@@ -192,19 +191,20 @@ impl Discount {
             None if value.is_empty() => return Ok(None),
             None if value == "free_shipping" => Off::FreeShipping,
             None => {
-                let cool_down_days = before.map_or_else(super::cool_down_days, Discount::cool_down_days);
+                let cool_down_days = before.map_or_else(cool_down_days, Discount::cool_down_days);
                 return Ok(Some(Discount::Fixed(FixedCode { code: value.to_owned(), cool_down_days })));
             }
             Some(("percent", percent)) => Off::Percent(number(percent.trim().trim_end_matches('%').trim())?),
             Some(("amount", amount)) => Off::Amount(read_money(amount)?.ok_or("must be an amount: 5.00 EUR")?),
             Some(_) => return Err("must be a code, percent:10, amount:5.00 EUR or free_shipping".into()),
         };
-        let (minimum, expires_hours) = match before {
-            Some(Discount::Unique(unique)) => (unique.minimum, unique.expires_hours),
-            _ => (None, super::expires_hours()),
+        let plain = Plan::new(off);
+        let plan = match before {
+            Some(Discount::Unique(unique)) => Plan { off, ..unique.clone() },
+            Some(fixed) => Plan { cool_down_days: fixed.cool_down_days(), ..plain },
+            None => plain,
         };
-        let cool_down_days = before.map_or_else(super::cool_down_days, Discount::cool_down_days);
-        Ok(Some(Discount::Unique(UniqueCode { off, minimum, expires_hours, cool_down_days })))
+        Ok(Some(Discount::Unique(plan)))
     }
 
     fn set(&mut self, key: &str, value: &str) -> Result<(), String> {
@@ -225,9 +225,9 @@ impl Discount {
     pub fn typed(&self) -> String {
         match self {
             Discount::Fixed(fixed) => fixed.code.clone(),
-            Discount::Unique(UniqueCode { off: Off::FreeShipping, .. }) => "free_shipping".to_owned(),
-            Discount::Unique(UniqueCode { off: Off::Percent(percent), .. }) => format!("percent:{percent}"),
-            Discount::Unique(UniqueCode { off: Off::Amount(amount), .. }) => format!("amount:{}", typed_money(amount)),
+            Discount::Unique(Plan { off: Off::FreeShipping, .. }) => "free_shipping".to_owned(),
+            Discount::Unique(Plan { off: Off::Percent(percent), .. }) => format!("percent:{percent}"),
+            Discount::Unique(Plan { off: Off::Amount(amount), .. }) => format!("amount:{}", typed_money(amount)),
         }
     }
 

@@ -4,6 +4,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::domain::{
+    discount::Off,
     money::{Currency, Money},
     time::HOUR,
 };
@@ -425,7 +426,7 @@ fn any_discount() -> impl Strategy<Value = Discount> {
             .prop_map(|(code, cool_down_days)| Discount::Fixed(FixedCode { code, cool_down_days })),
         (off, prop::option::of(any_money()), any::<u32>(), any::<u32>()).prop_map(
             |(off, minimum, expires_hours, cool_down_days)| {
-                Discount::Unique(UniqueCode { off, minimum, expires_hours, cool_down_days })
+                Discount::Unique(Plan { minimum, expires_hours, cool_down_days, ..Plan::new(off) })
             }
         ),
     ]

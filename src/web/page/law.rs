@@ -49,7 +49,7 @@ pub async fn get(request: HttpRequest) -> Result<HttpResponse, Problem> {
     })
 }
 
-fn current<'p>(rows: Vec<&'p Row>, now: Time) -> impl Iterator<Item = &'p Row> {
+fn current(rows: Vec<&Row>, now: Time) -> impl Iterator<Item = &Row> {
     rows.into_iter().filter(move |row| row.is_current(now))
 }
 

@@ -29,6 +29,9 @@ pub async fn get(request: HttpRequest) -> Result<HttpResponse, Problem> {
         parts: 0,
         cost: Vec::new(),
         opt_outs: 0,
+        codes: 0,
+        codes_used: 0,
+        discount: Vec::new(),
         as_of: None,
         page: visit.page.clone(),
     };
@@ -40,6 +43,10 @@ pub async fn get(request: HttpRequest) -> Result<HttpResponse, Problem> {
         page.parts = count(total.counts.segments);
         page.cost = figures::cost(total);
         page.opt_outs = count(total.counts.opt_outs);
+        page.codes = count(total.counts.discounts);
+        page.codes_used = count(total.counts.discounts_used);
+        let taken = total.money.iter().filter(|(_, sums)| sums.discount_minor != 0);
+        page.discount = taken.map(|(&currency, sums)| Money::new(sums.discount_minor, currency)).collect();
         page.as_of = Some(figures.report.at);
         page.steps = figures.report.steps.iter().map(|(step, slice)| row(*step, slice)).collect();
         page.funnel = figures.funnel;

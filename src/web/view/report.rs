@@ -22,6 +22,10 @@ pub struct Report {
     pub parts: u64,
     pub cost: Vec<Cost>,
     pub opt_outs: u64,
+    /// Single-use codes made for texts, orders that used the code of a text, and what those codes took off.
+    pub codes: u64,
+    pub codes_used: u64,
+    pub discount: Vec<Money>,
     /// When the figures were last brought up to date with the facts.
     pub as_of: Option<crate::domain::time::Time>,
 }

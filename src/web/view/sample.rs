@@ -380,6 +380,9 @@ fn report() -> Report {
         parts: 1_391,
         cost: vec![cost(61_200_000)],
         opt_outs: 9,
+        codes: 24,
+        codes_used: 7,
+        discount: vec![euro(8_960)],
         as_of: Some(now() - MINUTE * 2),
     }
 }

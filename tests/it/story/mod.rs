@@ -13,6 +13,7 @@ mod timing;
 mod sequence;
 mod trouble;
 mod credit;
+mod discount;
 mod tenants;
 mod privacy;
 mod inbox;
