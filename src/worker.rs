@@ -13,7 +13,7 @@ use crate::{
         time::Time,
     },
     pipeline::{
-        Core, attribute, decide, detect, discount, ingest, judge,
+        Core, attribute, decide, detect, discount, ingest, judge, people,
         recurring::{Recurring, Timetable},
         rollup, send, settle,
     },
@@ -209,6 +209,7 @@ async fn attempt(core: &Arc<Core>, job: &Job) -> Result<(), Error> {
         Kind::Send => send::send(core, job).await,
         Kind::LookUp => settle::look_up(core, job).await,
         Kind::Discount => discount::discount(core, job).await,
+        Kind::Scrub => people::scrub(core, job).await,
     }
 }
 

@@ -18,6 +18,9 @@ mod phone;
 mod key;
 mod user;
 mod law;
+mod person;
+mod consent;
+mod token;
 
 use std::{collections::BTreeMap, process::ExitCode, sync::Arc};
 
@@ -81,6 +84,18 @@ pub enum Command {
     Inbox(inbox::Command),
     /// The rules for texts, by country and state: hours, consent, how many, each with its source
     Law(law::Args),
+    /// What is held about somebody: hand it over, forget it, prove one text
+    #[command(subcommand)]
+    Person(person::Command),
+    /// Consents in a list
+    #[command(subcommand)]
+    Consent(consent::Command),
+    /// Opt-outs: one, or a list in or out
+    #[command(subcommand)]
+    OptOut(consent::OptOut),
+    /// Tokens of the API
+    #[command(subcommand)]
+    Token(token::Command),
     /// The operator's key
     #[command(subcommand)]
     Key(key::Command),
@@ -214,6 +229,10 @@ impl Command {
             Command::Inbox(command) => inbox::run(core, command).await,
             Command::User(command) => user::run(core, command).await,
             Command::Law(args) => Ok((law::run(core, args).await?, args.form)),
+            Command::Person(command) => person::run(core, command).await,
+            Command::Consent(command) => consent::run(core, command).await,
+            Command::OptOut(command) => consent::run_opt_out(core, command).await,
+            Command::Token(command) => token::run(core, command).await,
             Command::Serve | Command::Demo | Command::Doctor(_) | Command::Key(_) => {
                 bail!("this command opens nothing here")
             }

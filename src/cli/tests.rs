@@ -6,6 +6,10 @@ use clap::CommandFactory;
 use serde_json::json;
 
 use super::*;
+
+#[cfg(test)]
+mod people;
+
 use crate::{
     clock::{Clock, ManualClock},
     domain::{connector::Delivery, time::Time},

@@ -108,6 +108,8 @@ id!(/// An entry of the consent ledger.
     ConsentId, "con");
 id!(/// An entry of the opt-out ledger.
     OptOutId, "out");
+id!(/// What a person asked of their own data.
+    RequestId, "req");
 id!(/// A text a person sent to us.
     ReplyId, "rep");
 id!(/// A discount code made for one text.

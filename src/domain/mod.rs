@@ -19,6 +19,7 @@ pub mod link;
 pub mod click;
 pub mod connector;
 pub mod seal;
+pub mod retention;
 pub mod sequence;
 pub mod risk;
 pub mod rules;

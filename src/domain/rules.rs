@@ -13,6 +13,7 @@ use super::{
         mode::{STALE_MONTHS, STALE_MONTHS_MOST},
     },
     hours::Hours,
+    retention::Retention,
     risk::Limits,
     sequence::{self, Discount, FixedCode, Sequence},
     time::{HOUR, MINUTE},
@@ -63,6 +64,8 @@ pub struct Rules {
     /// Days raw deliveries are kept (1 to 365) and carts without an order (1 to 730).
     pub inbox_days: u32,
     pub cart_days: u32,
+    /// How long every other kind of data about people is kept.
+    pub retention: Retention,
 }
 
 impl Default for Rules {
@@ -89,6 +92,7 @@ impl Default for Rules {
             utm_campaign: "abandoned-cart".into(),
             inbox_days: 30,
             cart_days: 90,
+            retention: Retention::default(),
         }
     }
 }
@@ -231,7 +235,7 @@ impl Rules {
             ("consent", None) => slot.get_mut("everywhere"),
             ("consent", Some(_)) => slot.get_mut("countries").map(|modes| entry(modes, &country)).unwrap_or_default(),
             ("country_hours", Some(_)) => entry(slot, &country),
-            ("limits", Some(limit)) => slot.get_mut(limit),
+            ("limits" | "retention", Some(field)) => slot.get_mut(field),
             (_, Some(_)) => None,
             (_, None) => Some(slot),
         };
@@ -278,6 +282,7 @@ impl Rules {
         problems.extend(sequence::check_all(&self.sequences, self.give_up_after()));
         problems.extend(self.consent.check());
         problems.extend(self.limits.problems());
+        problems.extend(self.retention.check().err().unwrap_or_default());
         let two_letters = |code: &String| code.len() == 2 && code.bytes().all(|byte| byte.is_ascii_uppercase());
         if !self.countries.iter().all(two_letters) {
             problems.push("countries: must be two-letter codes, as in SI,HR".into());

@@ -148,7 +148,7 @@ pub struct FixedCode {
 pub struct Exits {
     /// A person (not a scanner) followed the link of an earlier text.
     pub clicked: bool,
-    /// The shopper wrote back.
+    /// The shopper wrote back and a person of the shop answered.
     pub replied: bool,
     /// The same person began a newer cart.
     pub superseded: bool,

@@ -7,6 +7,8 @@
 
 use std::time::Duration;
 
+use jiff::{civil::Date, tz::TimeZone};
+
 use super::{
     Core, dirty,
     facts::{self, Asking},
@@ -15,7 +17,8 @@ use super::{
 use crate::{
     clock,
     domain::{
-        discount::{self, NewCode, same_code, taken_off},
+        discount::{self, NewCode, Off, same_code, taken_off},
+        hours,
         id::{DiscountId, MessageId},
         message::MessageState,
         money::Money,
@@ -54,6 +57,22 @@ impl Giving {
             Giving::New(new) => Some(&new.code),
             Giving::Nothing | Giving::Not(_) => None,
         }
+    }
+
+    /// What a code of its own takes off, as people read it in every language; free shipping is no figure.
+    pub fn value(&self) -> Option<String> {
+        let Giving::New(new) = self else { return None };
+        match new.plan.off {
+            Off::Percent(percent) => Some(format!("{percent} %")),
+            Off::Amount(amount) => Some(format!("{} {}", amount.amount(), amount.currency)),
+            Off::FreeShipping => None,
+        }
+    }
+
+    /// The last day on which a code of its own works, in this zone.
+    pub fn last_day(&self, zone: &TimeZone) -> Option<Date> {
+        let Giving::New(new) = self else { return None };
+        Some(hours::day_of(zone, new.expires_at))
     }
 }
 
@@ -196,13 +215,7 @@ async fn prepare(core: &Core, tx: &mut Tx, job: &Job) -> Result<Option<(Call, Sh
         without(core, tx, &shop, &keys, &discount, message, why).await?;
         return finish(tx, job).await;
     }
-    let new = NewCode {
-        id: discount.id,
-        code: discount.code.clone(),
-        plan: discount.plan.clone(),
-        starts_at: discount.wanted_at - STARTS_BEFORE,
-        expires_at: discount.expires_at,
-    };
+    let new = new_code(&discount);
     match request(&shop, &new) {
         Ok(request) => Ok(Some((Call::Make { request: Box::new(request), new }, shop))),
         Err(why) => {
@@ -215,6 +228,16 @@ async fn prepare(core: &Core, tx: &mut Tx, job: &Job) -> Result<Option<(Call, Sh
 async fn finish<T>(tx: &mut Tx, job: &Job) -> Result<Option<T>, Error> {
     job::finish(tx, job).await?;
     Ok(None)
+}
+
+fn new_code(discount: &Discount) -> NewCode {
+    NewCode {
+        id: discount.id,
+        code: discount.code.clone(),
+        plan: discount.plan.clone(),
+        starts_at: discount.wanted_at - STARTS_BEFORE,
+        expires_at: discount.expires_at,
+    }
 }
 
 fn give_up_at(discount: &Discount, message: &Message) -> Time {
@@ -287,15 +310,17 @@ async fn record(core: &Core, tx: &mut Tx, job: &Job, outcome: &Outcome) -> Resul
         }
         Outcome::Found(Found::Foreign) => {
             if let Some(message) = message {
-                let code = discount::code(&shop.name, clock::random());
-                store::discount::rename(tx, &keys, discount.id, &code).await?;
-                rewrite(core, tx, &shop, &keys, message, Some(code)).await?;
+                let another = NewCode { code: discount::code(&shop.name, clock::random()), ..new_code(&discount) };
+                store::discount::rename(tx, &keys, discount.id, &another.code).await?;
+                rewrite(core, tx, &shop, &keys, message, &Giving::New(another)).await?;
             }
             job::put_back(tx, job, now + AGAIN_FIRST).await.map(|_| ())
         }
         Outcome::Made(Made::Later(_) | Made::Exists) | Outcome::Found(Found::Later(_) | Found::Nothing) => {
-            let wait = now.since(discount.wanted_at).clamp(AGAIN_FIRST, AGAIN_MOST);
-            job::put_back(tx, job, now + wait).await.map(|_| ())
+            let again = now + now.since(discount.wanted_at).clamp(AGAIN_FIRST, AGAIN_MOST);
+            // The text waits no longer than it has to.
+            let until = message.map_or(again, |message| give_up_at(&discount, &message).max(now));
+            job::put_back(tx, job, again.min(until)).await.map(|_| ())
         }
         Outcome::Removed(Removed::Gone) => {
             store::discount::removed(tx, &keys, discount.id, now).await?;
@@ -330,7 +355,7 @@ async fn without(
         return Ok(());
     }
     let id = message.id;
-    if rewrite(core, tx, shop, keys, message, None).await? {
+    if rewrite(core, tx, shop, keys, message, &Giving::Not(why.to_owned())).await? {
         job::schedule(tx, shop.id, job::Kind::Send, id.get(), now).await?;
     }
     Ok(())
@@ -348,17 +373,17 @@ pub(crate) async fn cannot(tx: &mut Tx, shop: &Shop, why: &str, now: Time) -> Re
     Ok(())
 }
 
-/// Writes a waiting text anew, with another code or none; `false` when that cannot be said and it was dropped.
+/// Writes a waiting text anew, with another code or without one; `false` when that cannot be said and it is dropped.
 async fn rewrite(
     core: &Core,
     tx: &mut Tx,
     shop: &Shop,
     keys: &ShopKeys,
     mut message: Message,
-    code: Option<String>,
+    giving: &Giving,
 ) -> Result<bool, Error> {
     let now = core.now();
-    match reworded(core, tx, shop, keys, &message, code).await? {
+    match reworded(core, tx, shop, keys, &message, giving).await? {
         Ok(words) => {
             message.segments = crate::domain::sms::segments(&words.text).count;
             message.words = words;
@@ -374,14 +399,14 @@ async fn rewrite(
     }
 }
 
-/// The words of a text's step with this code or none, or why there are none.
+/// The words of a text's step that gives this, or why there are none.
 async fn reworded(
     core: &Core,
     read: &mut Read,
     shop: &Shop,
     keys: &ShopKeys,
     message: &Message,
-    code: Option<String>,
+    giving: &Giving,
 ) -> Result<Result<Words, String>, Error> {
     let gone = || Ok(Err("its cart is gone".to_owned()));
     let Some(cart) = message.cart() else { return gone() };
@@ -398,14 +423,10 @@ async fn reworded(
         sending: None,
         fresh: message.id,
     };
-    let (giving, own_code) = match code {
-        Some(code) => (Giving::Fixed(code), true),
-        None => (Giving::Not("the shop did not make it".into()), false),
-    };
-    let (words, content) = facts::written_for(core, &asking, &message.phone(), &giving);
+    let (words, content) = facts::written_for(core, &asking, &message.phone(), giving);
     let problem = content.and_then(|content| content.problem());
     Ok(match (words, problem) {
-        (Some(words), None) => Ok(Words { own_code, ..words }),
+        (Some(words), None) => Ok(words),
         (_, problem) => Err(problem.unwrap_or_else(|| "it could not be written".to_owned())),
     })
 }

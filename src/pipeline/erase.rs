@@ -1,123 +1,112 @@
 //! Erase: a person or a whole shop is forgotten. Sums stay, since they name nobody; an opt-out stays as a keyed hash, so
 //! that a forgotten number is never texted again by mistake.
 
-use std::collections::BTreeSet;
-
-use super::ingest::{Place, names, read, stop_cart};
+use super::{
+    ingest::{Place, stop_cart},
+    judge,
+    people::{self, Found, Trace},
+};
 use crate::{
     domain::{
-        event::{CartUpdate, Identity, OrderUpdate, ShopEvent},
-        id::{CartId, DeliveryId, MessageId, OrderId, ShopId},
-        message::GatewayEvent,
+        event::{CartUpdate, Identity, OrderUpdate},
+        id::{CartId, MessageId, OrderId, RequestId},
         order::Order,
-        phone::Phone,
     },
-    gateway,
     store::{
         self, Error, Tx,
-        gateway::Gateway,
-        identity::{self, Kind, Name, Subject},
-        inbox::Kept,
+        identity::{self, Subject},
+        request,
     },
 };
 
-/// Blanks everything about a person: carts, orders, texts, consents, and the raw deliveries that named them, by whichever
-/// of their names: a request tells one, their carts and orders know the others.
-pub(crate) async fn person(tx: &mut Tx, place: &Place<'_>, who: &Identity) -> Result<(), Error> {
-    let (mut carts, mut orders) = (BTreeSet::new(), BTreeSet::new());
-    let (mut known, mut also) = (BTreeSet::new(), BTreeSet::<Name>::new());
-    let mut asked = names(place.shop, place.keys, who, None, []);
-    while let Some((kind, value)) = asked.pop() {
-        if !known.insert((kind, value)) {
-            continue;
-        }
-        let found_carts = identity::carts(tx, place.keys, &value).await?.into_iter().filter(|&id| carts.insert(id));
-        let mut subjects: Vec<Subject> = found_carts.map(Subject::Cart).collect();
-        let found_orders = identity::orders(tx, place.keys, &value).await?.into_iter().filter(|&id| orders.insert(id));
-        subjects.extend(found_orders.map(Subject::Order));
-        for subject in subjects {
-            let theirs = identity::names(tx, place.keys, subject).await?;
-            // A checkout leads on to its order. A phone or an address may be a household's: it does not lead to others.
-            let (checkouts, names): (Vec<Name>, Vec<Name>) =
-                theirs.into_iter().partition(|(kind, _)| *kind == Kind::Checkout);
-            asked.extend(checkouts);
-            also.extend(names);
-        }
+/// What was erased, in numbers.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Erased {
+    /// The record of it.
+    pub request: RequestId,
+    pub carts: usize,
+    pub orders: usize,
+    pub messages: usize,
+    pub consents: usize,
+    pub deliveries: usize,
+}
+
+impl Erased {
+    /// `2 carts, 1 order, 3 texts, 1 consent, 4 deliveries`
+    pub fn words(&self) -> String {
+        let named = [
+            (self.carts, "cart", "carts"),
+            (self.orders, "order", "orders"),
+            (self.messages, "text", "texts"),
+            (self.consents, "consent", "consents"),
+            (self.deliveries, "delivery", "deliveries"),
+        ];
+        let said = named.map(|(count, one, many)| format!("{count} {}", if count == 1 { one } else { many }));
+        said.join(", ")
     }
-    known.extend(also);
-    let spelled = Spelled::of(tx, place, who, &carts).await?;
-    let mut wanted = Wanted { names: known, spelled, orders: BTreeSet::new(), texts: BTreeSet::new() };
-    for &cart in &carts {
-        let texts = store::message::about(tx, place.keys, cart.get()).await?;
-        wanted.texts.extend(texts.iter().map(|text| text.id));
+}
+
+/// Blanks everything about a person: carts, orders, texts, taps, consents, requests, and the raw deliveries that named
+/// them, by whichever of their names. `source` says through which door it was asked for.
+pub(crate) async fn person(tx: &mut Tx, place: &Place<'_>, who: &Identity, source: &str) -> Result<Erased, Error> {
+    let found = people::find(tx, place.shop, place.keys, who).await?;
+    let Found { carts, orders, messages, trace } = &found;
+    for &cart in carts {
         blank_cart(tx, place, cart).await?;
+        identity::remove(tx, place.keys, Subject::Cart(cart)).await?;
     }
-    for &order in &orders {
-        wanted.orders.extend(blank_order(tx, place, order).await?);
+    for &order in orders {
+        blank_order(tx, place, order).await?;
     }
-    for (_, phone) in wanted.names.iter().filter(|(kind, _)| *kind == Kind::Phone) {
+    for &message in messages {
+        blank_message(tx, place, message, trace).await?;
+    }
+    let mut consents = 0;
+    for phone in trace.phones() {
+        consents += store::consent::of_phone(tx, place.keys, phone).await?.0.len();
         store::consent::erase(tx, place.keys, phone).await?;
     }
-    forget_deliveries(tx, place, &wanted).await
+    forget_requests(tx, place, trace).await?;
+    if let Some(customer) = &who.customer {
+        // As an earlier version worded it.
+        store::alarm::forget(tx, place.keys, people::ACCESS_ALARM, customer).await?;
+    }
+    let named = trace.deliveries(tx, place.shop, place.keys, place.keys).await?;
+    for kept in &named {
+        store::inbox::forget(tx, place.shop.id, kept.id).await?;
+    }
+    let mut erased = Erased {
+        request: RequestId::new(0),
+        carts: carts.len(),
+        orders: orders.len(),
+        messages: messages.len(),
+        consents,
+        deliveries: named.len(),
+    };
+    erased.request = people::record_erasure(tx, place, trace, source, erased.words()).await?;
+    Ok(erased)
 }
 
-/// What a delivery must not name any more.
-struct Wanted {
-    names: BTreeSet<Name>,
-    spelled: Spelled,
-    /// The shop's own ids of the orders.
-    orders: BTreeSet<String>,
-    texts: BTreeSet<MessageId>,
-}
-
-/// The person's names as people write them, for bodies nobody can read: there a likeness is enough to let them go.
-struct Spelled {
-    emails: BTreeSet<String>,
-    /// The last digits of their numbers, which every way to write one shares.
-    numbers: BTreeSet<String>,
-}
-
-/// Fewer digits are of too many people.
-const DIGITS_ALIKE: usize = 8;
-
-impl Spelled {
-    async fn of(tx: &mut Tx, place: &Place<'_>, who: &Identity, carts: &BTreeSet<CartId>) -> Result<Spelled, Error> {
-        let mut people = vec![who.clone()];
-        for &cart in carts {
-            people.extend(store::cart::get(tx, place.keys, cart).await?.map(|cart| cart.latest.who));
+/// A request for access of somebody who is gone has nobody to answer to.
+async fn forget_requests(tx: &mut Tx, place: &Place<'_>, trace: &Trace) -> Result<(), Error> {
+    for id in request::naming(tx, place.keys, request::Kind::Access).await? {
+        let asked: Option<Identity> = request::who(tx, place.keys, id).await?;
+        let theirs = asked.is_some_and(|who| {
+            let names = super::ingest::names(place.shop, place.keys, &who, None, []);
+            names.iter().any(|name| trace.names.contains(name))
+        });
+        if theirs {
+            people::close_access(tx, place.keys, id, place.now).await?;
         }
-        let phones = people.iter().flat_map(|who| &who.phones);
-        let ending = |number: &str| {
-            let digits = digits(number);
-            digits.len().checked_sub(DIGITS_ALIKE).and_then(|from| digits.get(from..)).map(str::to_owned)
-        };
-        Ok(Spelled {
-            emails: people.iter().filter_map(Identity::email_key).collect(),
-            numbers: phones.filter_map(|typed| ending(&typed.number)).collect(),
-        })
     }
-
-    fn stands_in(&self, kept: &Kept) -> bool {
-        let text = String::from_utf8_lossy(&kept.delivery.body).to_lowercase();
-        let digits = digits(&text);
-        self.emails.iter().any(|email| text.contains(email)) || self.numbers.iter().any(|end| digits.contains(end))
-    }
+    Ok(())
 }
 
-fn digits(text: &str) -> String {
-    text.chars().filter(char::is_ascii_digit).collect()
-}
-
-/// Forgets who a cart belongs to; its time, country and total stay for the sums.
+/// Forgets who a cart belongs to; its time, country and total stay for the sums. Its texts have a clock of their own, and
+/// its keyed names stay, so that they are found when the person asks.
 pub(crate) async fn blank_cart(tx: &mut Tx, place: &Place<'_>, id: CartId) -> Result<(), Error> {
     let Some(mut cart) = store::cart::get(tx, place.keys, id).await? else { return Ok(()) };
     stop_cart(tx, place, id, "erased").await?;
-    for mut message in store::message::about(tx, place.keys, id.get()).await? {
-        message.words.phone.clear();
-        message.words.text.clear();
-        store::message::save(tx, place.keys, &message).await?;
-        store::message::forget_phone(tx, place.keys, message.id).await?;
-    }
     cart.erased_at.get_or_insert(place.now);
     cart.latest = CartUpdate {
         who: Identity::default(),
@@ -130,18 +119,37 @@ pub(crate) async fn blank_cart(tx: &mut Tx, place: &Place<'_>, id: CartId) -> Re
         source: None,
         ..cart.latest
     };
-    identity::remove(tx, place.keys, Subject::Cart(id)).await?;
     store::cart::put(tx, place.keys, &cart, None).await
 }
 
-/// Answers the shop's own id of the order.
-async fn blank_order(tx: &mut Tx, place: &Place<'_>, id: OrderId) -> Result<Option<String>, Error> {
-    let Some(order) = store::order::get(tx, place.keys, id).await? else { return Ok(None) };
+/// Forgets words, number and who opened its links; that it was sent, when, and what became of it stays. `trace` tells
+/// which reasons quote the number: gateways do.
+async fn blank_message(tx: &mut Tx, place: &Place<'_>, id: MessageId, trace: &Trace) -> Result<(), Error> {
+    let Some(mut message) = store::message::get(tx, place.keys, id).await? else { return Ok(()) };
+    super::send::cancel_if_waiting(tx, place.keys, &mut message, "erased", place.now).await?;
+    message.words.phone.clear();
+    message.words.text.clear();
+    store::retention::forget_digest(tx, place.keys, id).await?;
+    if trace.is_quoted_in(&message.reason) {
+        message.reason = "erased".into();
+    }
+    store::message::save(tx, place.keys, &message).await?;
+    store::message::forget_phone(tx, place.keys, id).await?;
+    // Judged while their browsers are known: the figures must not change.
+    judge::judge_all(tx, place.shop, place.keys, &message, place.now).await?;
+    for click in store::click::of_message(tx, place.keys, id).await? {
+        store::click::forget_agent(tx, place.keys, click.id).await?;
+    }
+    Ok(())
+}
+
+/// Forgets whose an order was; its sums and times stay.
+pub(crate) async fn blank_order(tx: &mut Tx, place: &Place<'_>, id: OrderId) -> Result<(), Error> {
+    let Some(order) = store::order::get(tx, place.keys, id).await? else { return Ok(()) };
     let order = without_person(order);
     identity::remove(tx, place.keys, Subject::Order(id)).await?;
     store::order::put(tx, place.keys, &order).await?;
-    store::order::mark_erased(tx, place.keys, id, place.now).await?;
-    Ok(Some(order.latest.external_id))
+    store::order::mark_erased(tx, place.keys, id, place.now).await
 }
 
 /// An order with its sums and times, of nobody.
@@ -150,71 +158,10 @@ pub(crate) fn without_person(order: Order) -> Order {
     Order { latest, ..order }
 }
 
-/// Deliveries read at a time.
-const PAGE: u32 = 100;
-
-/// Raw bodies cannot be searched, so each one still kept is read again and dropped when it names the person.
-async fn forget_deliveries(tx: &mut Tx, place: &Place<'_>, wanted: &Wanted) -> Result<(), Error> {
-    let accounts = store::gateway::list(tx, place.keys).await?;
-    let mut before = DeliveryId::new(i64::MAX);
-    loop {
-        let page = store::inbox::list(tx, place.shop.id, store::inbox::Filter::All, before, PAGE).await?;
-        let Some(last) = page.last() else { return Ok(()) };
-        before = last.id;
-        for line in &page {
-            let Some(kept) = store::inbox::get(tx, place.keys, line.id).await? else { continue };
-            let names_them = match kept.gateway {
-                None => match read(place.shop, &kept) {
-                    Ok(events) => events.iter().any(|event| event_names(place, event, wanted)),
-                    Err(_) => wanted.spelled.stands_in(&kept),
-                },
-                Some(id) => {
-                    let account = accounts.iter().find(|account| account.id == id);
-                    account.is_some_and(|account| callback_names(place, account, &kept, wanted))
-                }
-            };
-            if names_them {
-                store::inbox::forget(tx, place.shop.id, line.id).await?;
-            }
-        }
-    }
-}
-
-fn event_names(place: &Place<'_>, event: &ShopEvent, wanted: &Wanted) -> bool {
-    let (who, country, checkouts): (Identity, _, Vec<&str>) = match event {
-        ShopEvent::Cart(cart) => {
-            let tokens = [Some(cart.token.as_str()), cart.cart_token.as_deref()];
-            (cart.who.clone(), cart.country.as_deref(), tokens.into_iter().flatten().collect())
-        }
-        ShopEvent::CartDeleted { token, .. } => (Identity::default(), None, vec![token]),
-        ShopEvent::Order(order) if wanted.orders.contains(&order.external_id) => return true,
-        ShopEvent::Order(order) => (order.who.clone(), None, order.cart_tokens.iter().map(String::as_str).collect()),
-        ShopEvent::Refunds { order, .. } => return wanted.orders.contains(order),
-        ShopEvent::Redact(who) | ShopEvent::DataRequest(who) => (who.clone(), None, Vec::new()),
-        ShopEvent::Consent(consent) => {
-            let phones = vec![consent.phone.clone()];
-            (Identity { customer: consent.customer.clone(), email: None, phones }, None, Vec::new())
-        }
-        ShopEvent::Uninstalled { .. } | ShopEvent::ShopRedact | ShopEvent::Test => return false,
-    };
-    names(place.shop, place.keys, &who, country, checkouts).iter().any(|name| wanted.names.contains(name))
-}
-
-fn callback_names(place: &Place<'_>, account: &Gateway, kept: &Kept, wanted: &Wanted) -> bool {
-    let Some(kind) = gateway::by_kind(&account.kind) else { return false };
-    let told = kind.read(&account.settings, &kept.topic, &kept.delivery).unwrap_or_default();
-    told.iter().any(|event| match event {
-        GatewayEvent::Receipt(receipt) => {
-            receipt.reference.is_some_and(|reference| wanted.texts.contains(&reference.message))
-        }
-        GatewayEvent::Reply(reply) => Phone::read(&reply.from, &[]).is_ok_and(|phone| {
-            let value = identity::value(place.keys, Kind::Phone, phone.e164());
-            wanted.names.contains(&(Kind::Phone, value))
-        }),
-    })
-}
-
 /// Erases a whole shop. Its settings row stays as the record that it was erased; its sums and opt-outs stay.
-pub(crate) async fn shop(tx: &mut Tx, id: ShopId) -> Result<(), Error> {
-    store::erase::shop(tx, id).await
+pub(crate) async fn shop(tx: &mut Tx, place: &Place<'_>) -> Result<(), Error> {
+    let trace = Trace::of_shop(store::erase::phones(tx, place.keys).await?);
+    store::erase::shop(tx, place.shop.id).await?;
+    store::token::revoke_all(tx, place.shop.id, place.now).await?;
+    people::record_erasure(tx, place, &trace, "shop", "the whole shop".into()).await.map(|_| ())
 }

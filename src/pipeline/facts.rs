@@ -269,7 +269,8 @@ fn written(
         items: latest.items.first().map(|item| item.title.clone()),
         item_count: latest.items.iter().map(|item| item.quantity).sum(),
         code: code.clone(),
-        ..Merge::default()
+        code_value: giving.value(),
+        code_until: giving.last_day(&super::zone_of(shop)).map(|day| wording::date(Some(language), day)),
     };
     let expected =
         Expected { shop: &shop.name, link: &merge.link, opt_out: &merge.opt_out, parts_most: shop.rules.parts_most };

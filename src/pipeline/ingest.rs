@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use super::{Core, dirty, erase};
+use super::{Core, dirty, erase, people};
 use crate::{
     domain::{
         cart::{Cart, Revision, earliest},
@@ -51,9 +51,13 @@ pub async fn ingest(core: &Core, tx: &mut Tx, shop_id: ShopId, id: DeliveryId) -
         Err(problem) => return store::inbox::finish(tx, shop_id, id, 0, &problem, now).await,
     };
     let count = events.len() as u64;
+    let late = people::Late::of(&events);
     for event in events {
         let arrived_at = kept.delivery.received_at;
         apply(core, tx, &mut shop, &keys, event, (now, arrived_at)).await?;
+    }
+    if late.is_of_forgotten(tx, &keys).await? {
+        return store::inbox::forget(tx, shop_id, id).await;
     }
     store::inbox::finish(tx, shop_id, id, count, "", now).await
 }
@@ -80,12 +84,8 @@ async fn apply(
         ShopEvent::Order(update) => take_order(tx, &place, *update).await,
         ShopEvent::Refunds { order, refunds } => take_refunds(tx, &place, &order, &refunds).await,
         ShopEvent::Consent(update) => take_consent(tx, &place, *update).await,
-        ShopEvent::Redact(who) => erase::person(tx, &place, &who).await,
-        ShopEvent::DataRequest(who) => {
-            let whom = who.customer.as_deref().unwrap_or("a person without a customer id");
-            let words = format!("Customer {whom} asks what is held about them; answer within 30 days.");
-            store::alarm::raise(tx, shop.id, "data_request", whom, &words, now).await.map(|_| ())
-        }
+        ShopEvent::Redact(who) => erase::person(tx, &place, &who, "shop").await.map(|_| ()),
+        ShopEvent::DataRequest(who) => people::note_access(tx, &place, &who).await,
         ShopEvent::Uninstalled { at } => {
             shop.uninstalled_at.get_or_insert(at);
             store::shop::save(tx, keys, shop).await
@@ -93,7 +93,7 @@ async fn apply(
         ShopEvent::ShopRedact => {
             shop.erased_at.get_or_insert(now);
             store::shop::save(tx, keys, shop).await?;
-            erase::shop(tx, shop.id).await
+            erase::shop(tx, &Place { core, shop, keys, now, arrived_at }).await
         }
         ShopEvent::Test => Ok(()),
     }

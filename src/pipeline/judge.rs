@@ -71,6 +71,10 @@ pub(crate) struct Judged {
 }
 
 fn word(click: &Click, all: &[Click], accepted_at: Option<Time>) -> &'static str {
+    // A browser that was forgotten (nobody without a name of one is ever taken for a person) stays the person it was.
+    if click.is_human() && click.opened.agent.is_none() {
+        return HUMAN;
+    }
     let others: Vec<Time> = all.iter().filter(|other| other.id != click.id).map(|other| other.at).collect();
     let found = verdict(&click.opened, accepted_at, &others);
     if found.is_human() { HUMAN } else { found.code() }

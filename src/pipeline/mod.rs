@@ -3,6 +3,7 @@
 
 pub mod receive;
 pub mod ingest;
+pub mod people;
 pub mod erase;
 pub mod detect;
 pub(crate) mod sequence;

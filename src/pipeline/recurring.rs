@@ -6,7 +6,7 @@ use std::{collections::HashMap, str::FromStr, time::Duration};
 use chrono::{DateTime, MappedLocalTime, NaiveDate, NaiveDateTime, Offset};
 use jiff::{Timestamp, civil, tz::AmbiguousOffset, tz::TimeZone};
 
-use super::{Core, erase, ingest::Place, rollup, zone_of};
+use super::{Core, erase, ingest::Place, people, rollup, zone_of};
 use crate::{
     clock,
     domain::{
@@ -271,9 +271,10 @@ async fn retain(core: &Core, shop_id: ShopId) -> Result<(), Error> {
             }
         })?;
         if left < FORGET_MOST as usize {
-            return Ok(());
+            break;
         }
     }
+    people::age::forget(core, shop_id).await
 }
 
 /// A shop's key is followed by a new one after this long; what the old one sealed and signed stays readable.

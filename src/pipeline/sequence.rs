@@ -5,6 +5,7 @@ use super::{facts::Asking, ingest::textable};
 use crate::{
     domain::{
         cart::Cart,
+        consent::Meaning,
         message::{MessageState, Purpose},
         phone::Phone,
         seal::ShopKeys,
@@ -15,6 +16,7 @@ use crate::{
         self, Error, Read,
         identity::{self, Kind, Name, Subject},
         message::Message,
+        reply::How,
         shop::Shop,
     },
 };
@@ -126,7 +128,7 @@ pub(crate) async fn left_out(
     if plan.left_out.is_some() {
         return Ok(plan.left_out.clone());
     }
-    let facts = exit_facts(read, keys, cart, &plan.sequence, of_cart).await?;
+    let facts = exit_facts(read, asking, of_cart).await?;
     if let Some(why) = exit(&plan.sequence, &facts) {
         return Ok(Some(format!("its sequence ended: {why}")));
     }
@@ -139,25 +141,42 @@ pub(crate) async fn left_out(
 }
 
 /// What happened since; only what the sequence asks about is looked up.
-async fn exit_facts(
-    read: &mut Read,
-    keys: &ShopKeys,
-    cart: &Cart,
-    sequence: &Sequence,
-    of_cart: &[Message],
-) -> Result<ExitFacts, Error> {
-    let exits = sequence.exits;
+async fn exit_facts(read: &mut Read, asking: &Asking<'_>, of_cart: &[Message]) -> Result<ExitFacts, Error> {
+    let Asking { shop, keys, cart, plan, .. } = *asking;
+    let exits = plan.sequence.exits;
     let mut facts = ExitFacts { items: pieces(cart), ..ExitFacts::default() };
     if exits.superseded {
         facts.newer_cart_at = newer_cart_at(read, keys, cart).await?;
     }
-    for message in of_cart.iter().filter(|message| message.moments.may_have_left()) {
-        if exits.clicked && facts.clicked_at.is_none() {
+    let left: Vec<&Message> = of_cart.iter().filter(|message| message.moments.may_have_left()).collect();
+    if exits.clicked {
+        for message in &left {
             let clicks = store::click::of_message(read, keys, message.id).await?;
-            facts.clicked_at = clicks.iter().find(|click| click.is_human()).map(|click| click.at);
+            let tap = clicks.iter().find(|click| click.is_human()).map(|click| click.at);
+            facts.clicked_at = facts.clicked_at.or(tap);
         }
     }
+    let first_left = left.iter().filter_map(|message| message.moments.sending_at).min();
+    let phone = textable(shop, &cart.latest.who, cart.latest.country.as_deref());
+    if let (true, Some(since), Some(phone)) = (exits.replied, first_left, phone) {
+        facts.replied_at = replied_at(read, keys, &phone, since).await?;
+    }
     Ok(facts)
+}
+
+/// Replies looked through for one that says something.
+const REPLIES_MOST: u32 = 20;
+
+/// When the shopper last wrote something that a person of the shop has answered. Keywords are no conversation; while a reply
+/// waits to be read it holds everything anyway, and its reader may say that texts go on.
+async fn replied_at(read: &mut Read, keys: &ShopKeys, phone: &Phone, since: Time) -> Result<Option<Time>, Error> {
+    let index = store::consent::phone_index(keys, phone);
+    let replies = store::reply::of_phone(read, keys, &index, REPLIES_MOST).await?;
+    let told = replies.iter().find(|reply| {
+        let answered = reply.settled.as_ref().is_some_and(|settled| settled.how == How::Answered);
+        reply.at >= since && reply.words.heard.meaning == Meaning::Unclear && answered
+    });
+    Ok(told.map(|reply| reply.at))
 }
 
 /// How many things lie in the cart; an empty list tells that only where the total agrees.

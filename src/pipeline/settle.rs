@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::{
-    Core, answer, dirty,
+    Core, answer, dirty, people,
     reply::{self, Heeding},
     send,
 };
@@ -60,6 +60,9 @@ pub async fn settle(core: &Core, tenant: ShopId, id: DeliveryId) -> Result<(), E
                         }
                     }
                 }
+            }
+            if people::late_receipts(core, tenant, &events).await? {
+                return transact!(core.db, |tx| store::inbox::forget(tx, tenant, id).await?);
             }
             (events.len() as u64, String::new())
         }
@@ -142,7 +145,20 @@ async fn apply(
     Ok(())
 }
 
-/// Records an opt-out with what stands behind it, and silences the phone at once.
+/// Records an opt-out and silences the phone at once.
+pub(crate) async fn opt_out(
+    tx: &mut Tx,
+    keys: &ShopKeys,
+    phone: &[u8; 16],
+    entry: OptOut,
+    shop: &Shop,
+    now: Time,
+) -> Result<(), Error> {
+    let proof = OutProof { applied_at: Some(now), ..OutProof::default() };
+    opt_out_with(tx, keys, phone, entry, &proof, shop, now).await
+}
+
+/// As [`opt_out`], with what stands behind it.
 pub(crate) async fn opt_out_with(
     tx: &mut Tx,
     keys: &ShopKeys,

@@ -51,6 +51,11 @@ pub async fn clear(tx: &mut Tx, shop: ShopId, kind: &str, subject: &str, now: Ti
     Ok(())
 }
 
+/// Forgets an alarm altogether: one whose words name somebody.
+pub async fn forget(tx: &mut Tx, keys: &ShopKeys, kind: &str, subject: &str) -> Result<u64, Error> {
+    run!(tx, "DELETE FROM alarm WHERE shop_id = $1 AND kind = $2 AND subject = $3", of(keys), kind, subject)
+}
+
 /// The alarms that stand, oldest first.
 pub async fn standing(read: &mut Read, keys: &ShopKeys) -> Result<Vec<Alarm>, Error> {
     let rows = all!(

@@ -69,6 +69,21 @@ pub async fn get(read: &mut Read, keys: &ShopKeys, id: CartId) -> Result<Option<
     row.map(|row| row.into_cart(keys)).transpose()
 }
 
+/// How many carts abandoned since a moment follow this sequence and are still open.
+pub async fn following(read: &mut Read, keys: &ShopKeys, sequence: &str, since: Time) -> Result<u64, Error> {
+    let row = first!(
+        read,
+        (i64,),
+        "SELECT CAST(COUNT(*) AS BIGINT) FROM cart
+         WHERE shop_id = $1 AND abandoned_at >= $2 AND sequence = $3 AND bought_at IS NULL AND deleted_at IS NULL
+           AND erased_at IS NULL",
+        of(keys),
+        since.millis(),
+        sequence
+    )?;
+    Ok(row.map_or(0, |(count,)| count.unsigned_abs()))
+}
+
 /// The newest open carts with a number that are known by this name and were begun after this moment, newest first; at most
 /// `NEWER_MOST`.
 pub async fn begun_after(read: &mut Read, keys: &ShopKeys, name: &[u8; 16], after: Time) -> Result<Vec<CartId>, Error> {

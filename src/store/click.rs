@@ -116,3 +116,19 @@ pub async fn count_by_verdict(read: &mut Read) -> Result<Vec<(String, u64)>, Err
     )?;
     Ok(rows.into_iter().map(|(verdict, count)| (verdict, count.unsigned_abs())).collect())
 }
+
+/// Takes the browser's name from an opening; the rest is needed for the figures and names nobody.
+pub async fn forget_agent(tx: &mut Tx, keys: &ShopKeys, id: ClickId) -> Result<(), Error> {
+    let Some(mut click) = get(tx, keys, id).await? else { return Ok(()) };
+    if click.opened.agent.take().is_none() {
+        return Ok(());
+    }
+    run!(
+        tx,
+        "UPDATE click SET opened = $3 WHERE shop_id = $1 AND click_id = $2",
+        of(keys),
+        id.get(),
+        json(&click.opened)?
+    )?;
+    Ok(())
+}

@@ -150,3 +150,38 @@ pub async fn erase(tx: &mut Tx, keys: &ShopKeys, phone: &[u8; 16]) -> Result<(),
     super::reply::erase(tx, keys, phone).await?;
     Ok(())
 }
+
+/// An opt-out with the keyed hash of its number and when we learnt of it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Line {
+    pub phone: [u8; 16],
+    pub entry: OptOut,
+    pub recorded_at: Time,
+}
+
+/// The whole opt-out list, oldest first, from the one after `after`; at most `most`.
+pub async fn opt_outs(
+    read: &mut Read,
+    keys: &ShopKeys,
+    (at, phone, source): (Time, &[u8], &str),
+    most: u32,
+) -> Result<Vec<Line>, Error> {
+    let rows = all!(
+        read,
+        (Vec<u8>, i64, String, i64),
+        "SELECT phone, at, source, recorded_at FROM opt_out
+         WHERE shop_id = $1 AND (at > $2 OR (at = $2 AND (phone > $3 OR (phone = $3 AND source > $4))))
+         ORDER BY at, phone, source LIMIT $5",
+        of(keys),
+        at.millis(),
+        phone.to_vec(),
+        source,
+        i64::from(most)
+    )?;
+    rows.into_iter()
+        .map(|(phone, at, source, recorded_at)| {
+            let entry = OptOut { at: time(at), source };
+            Ok(Line { phone: super::digest("phone index", phone)?, entry, recorded_at: time(recorded_at) })
+        })
+        .collect()
+}

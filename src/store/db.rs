@@ -74,6 +74,20 @@ impl Db {
         Ok(())
     }
 
+    /// Makes sure that what was erased is nowhere any more: freed pages are overwritten as they are freed
+    /// (`secure_delete`), and here the write-ahead log, which still holds them as they were, is written down and cut to
+    /// nothing. `false` when a reader was in the way; then it is tried again later.
+    ///
+    /// PostgreSQL: nothing to do from here. An old row's bytes, ciphertext like all that is personal, stay in their page
+    /// until VACUUM and new rows overwrite them; `VACUUM FULL` gets rid of them at once, at the price of a locked table.
+    pub async fn cut_log(&self) -> Result<bool, Error> {
+        let Db::Lite { writer, .. } = self else { return Ok(true) };
+        let mut conn = writer.acquire().await?;
+        let (busy, _, _): (i64, i64, i64) =
+            sqlx::query_as("PRAGMA wal_checkpoint(TRUNCATE)").fetch_one(&mut *conn).await?;
+        Ok(busy == 0)
+    }
+
     /// Whether one commit may carry rows of several shops: on SQLite it saves syncs, on a distributed PostgreSQL it would
     /// tie two shards together.
     pub fn commits_span_shops(&self) -> bool {

@@ -1,7 +1,25 @@
 //! Erasing a whole shop: every row that could name a person, in every table that has one.
 
-use super::{Error, Tx, db::run};
-use crate::domain::id::ShopId;
+use super::{
+    Error, Read, Tx,
+    db::{all, run},
+    digest, of,
+};
+use crate::domain::{id::ShopId, seal::ShopKeys};
+
+/// The keyed hash of every number a shop ever texted, also of erased ones: who may have answered through a gateway that
+/// other shops share.
+pub async fn phones(read: &mut Read, keys: &ShopKeys) -> Result<Vec<[u8; 16]>, Error> {
+    let rows = all!(
+        read,
+        (Vec<u8>,),
+        "SELECT phone FROM message WHERE shop_id = $1 AND LENGTH(phone) > 0
+         UNION SELECT former_phone FROM message WHERE shop_id = $1 AND former_phone IS NOT NULL
+         UNION SELECT phone FROM reply WHERE shop_id = $1",
+        of(keys)
+    )?;
+    rows.into_iter().filter(|(phone,)| !phone.is_empty()).map(|(phone,)| digest("phone index", phone)).collect()
+}
 
 pub async fn shop(tx: &mut Tx, shop: ShopId) -> Result<(), Error> {
     let id = shop.get();
@@ -23,5 +41,8 @@ pub async fn shop(tx: &mut Tx, shop: ShopId) -> Result<(), Error> {
     run!(tx, "DELETE FROM discount WHERE shop_id = $1", id)?;
     run!(tx, "DELETE FROM discount_use WHERE shop_id = $1", id)?;
     run!(tx, "DELETE FROM alarm WHERE shop_id = $1", id)?;
+    run!(tx, "DELETE FROM data_request WHERE shop_id = $1", id)?;
+    run!(tx, "DELETE FROM message_digest WHERE shop_id = $1", id)?;
+    run!(tx, "DELETE FROM retention_mark WHERE shop_id = $1", id)?;
     Ok(())
 }

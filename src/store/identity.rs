@@ -1,5 +1,7 @@
 //! The blind index from a phone, e-mail, customer or token to the carts and orders that carry it.
 
+use serde::{Deserialize, Serialize};
+
 use super::{
     Error, Read, Tx,
     db::{all, run},
@@ -11,7 +13,7 @@ use crate::domain::{
 };
 
 /// What an index entry stands for. The kind is part of the keyed hash: a phone never matches an e-mail.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub enum Kind {
     Phone,
     Email,

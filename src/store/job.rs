@@ -31,10 +31,12 @@ pub enum Kind {
     Rollup,
     /// Make a discount code in the shop, or remove it when its time is over.
     Discount,
+    /// Follow an erasure into the last corner: callbacks of shared gateways, the write-ahead log.
+    Scrub,
 }
 
 impl Kind {
-    pub const ALL: [Kind; 9] = [
+    pub const ALL: [Kind; 10] = [
         Kind::Ingest,
         Kind::Detect,
         Kind::Decide,
@@ -44,6 +46,7 @@ impl Kind {
         Kind::Judge,
         Kind::Rollup,
         Kind::Discount,
+        Kind::Scrub,
     ];
 
     pub fn name(self) -> &'static str {
@@ -57,6 +60,7 @@ impl Kind {
             Kind::Judge => "judge",
             Kind::Rollup => "rollup",
             Kind::Discount => "discount",
+            Kind::Scrub => "scrub",
         }
     }
 }

@@ -16,6 +16,7 @@ pub const ALL: &[(i64, &str, &str)] = &[
     (2, "whom and when", include_str!("../../migrations/0002_whom_and_when.sql")),
     (3, "consent", include_str!("../../migrations/0003_consent.sql")),
     (5, "discount", include_str!("../../migrations/0005_discount.sql")),
+    (6, "people", include_str!("../../migrations/0006_people.sql")),
 ];
 
 /// Applies what is missing. Refuses a database whose applied migrations are not the ones we know.

@@ -40,6 +40,9 @@ pub mod rollup;
 pub mod alarm;
 pub mod recurring;
 pub mod erase;
+pub mod retention;
+pub mod request;
+pub mod token;
 pub mod health;
 pub mod sweep;
 

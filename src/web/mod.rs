@@ -6,6 +6,7 @@
 //! | `/hook/shop/{connection}`, `/hook/sms/{connection}` | shops and gateways | [`hook`] |
 //! | `/r/{token}`, `/o/{token}` | shoppers | [`follow`] |
 //! | `/healthz`, `/readyz`, `/metrics` | the operator's machines; no personal data in any of them | [`health`], [`metric`] |
+//! | `/api/v1/…` | other systems of the shop, with a token | [`api`] |
 //! | `/assets/…` | browsers | [`asset`] |
 //! | everything else | people who are signed in | [`page`], [`session`] |
 //!
@@ -24,6 +25,7 @@ pub mod metric;
 pub mod asset;
 pub mod session;
 pub mod page;
+pub mod api;
 
 use std::{sync::Arc, time::Duration};
 
@@ -50,6 +52,7 @@ pub struct State {
     /// What stands above every page of a demo.
     pub bar: Option<Bar>,
     strangers: stranger::Strangers,
+    pace: api::Pace,
     counted: metric::Counted,
 }
 
@@ -80,6 +83,7 @@ impl State {
             limits: Limits::default(),
             bar: None,
             strangers: stranger::Strangers::default(),
+            pace: api::Pace::default(),
             counted: metric::Counted::default(),
         }
     }
@@ -129,6 +133,7 @@ fn routes(config: &mut ServiceConfig) {
         .service(web::resource("/readyz").route(get().to(health::ready)).default_service(only("GET, HEAD")))
         .service(web::resource("/metrics").route(get().to(metric::show)).default_service(only("GET, HEAD")))
         .service(web::resource("/assets/{path:.*}").route(get().to(asset::show)).default_service(only("GET, HEAD")));
+    api::routes(config);
     page::routes(config);
 }
 

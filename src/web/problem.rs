@@ -22,6 +22,12 @@ pub enum Problem {
     /// Nobody is signed in.
     #[error("sign in first")]
     SignIn,
+    /// A program named no token that opens anything.
+    #[error("name a token that opens this: Authorization: Bearer …")]
+    Unauthorized,
+    /// What was asked for cannot be taken as it stands; each reason is a sentence that quotes nothing.
+    #[error("not taken, and nothing was changed")]
+    Wrong(Vec<String>),
     /// Asked for by another site, or by somebody who may only look.
     #[error("not allowed")]
     Forbidden,
@@ -82,6 +88,8 @@ impl Problem {
         match self {
             Problem::NotFound => StatusCode::NOT_FOUND,
             Problem::SignIn => StatusCode::SEE_OTHER,
+            Problem::Unauthorized => StatusCode::UNAUTHORIZED,
+            Problem::Wrong(_) => StatusCode::BAD_REQUEST,
             Problem::Forbidden => StatusCode::FORBIDDEN,
             Problem::Method(_) => StatusCode::METHOD_NOT_ALLOWED,
             Problem::TooMany => StatusCode::TOO_MANY_REQUESTS,
@@ -95,7 +103,12 @@ impl Problem {
             Problem::NotFound => Kind::NotFound,
             Problem::Busy => Kind::Busy { retry_seconds: RETRY_SECONDS },
             Problem::Broken(_) => Kind::Broken { id: id.to_owned() },
-            Problem::SignIn | Problem::Forbidden | Problem::Method(_) | Problem::TooMany => return None,
+            Problem::SignIn
+            | Problem::Unauthorized
+            | Problem::Wrong(_)
+            | Problem::Forbidden
+            | Problem::Method(_)
+            | Problem::TooMany => return None,
         };
         Some(ErrorPage { kind })
     }
@@ -111,16 +124,24 @@ impl Problem {
         answer.insert_header((header::CACHE_CONTROL, "no-store"));
         match self {
             Problem::SignIn => answer.insert_header((header::LOCATION, "/sign-in")),
+            Problem::Unauthorized => answer.insert_header((header::WWW_AUTHENTICATE, "Bearer")),
             Problem::Method(allowed) => answer.insert_header((header::ALLOW, *allowed)),
             Problem::Busy => answer.insert_header((header::RETRY_AFTER, RETRY_SECONDS)),
             Problem::TooMany => answer.insert_header((header::RETRY_AFTER, MINUTE_SECONDS)),
             _ => &mut answer,
         };
-        let said = if id.is_empty() { self.to_string() } else { format!("{self}, see {id} in the log") };
+        let reasons = match self {
+            Problem::Wrong(reasons) if wants != Wants::Json => format!(": {}", reasons.join("; ")),
+            _ => String::new(),
+        };
+        let said = if id.is_empty() { format!("{self}{reasons}") } else { format!("{self}, see {id} in the log") };
         let page = self.page(&id).filter(|_| wants == Wants::Page).and_then(|page| page.render().ok());
         match (page, wants) {
             (Some(page), _) => answer.content_type("text/html; charset=utf-8").body(page),
-            (None, Wants::Json) => answer.json(serde_json::json!({ "error": said })),
+            (None, Wants::Json) => match self {
+                Problem::Wrong(reasons) => answer.json(serde_json::json!({ "error": said, "problems": reasons })),
+                _ => answer.json(serde_json::json!({ "error": said })),
+            },
             (None, _) => answer.content_type("text/plain; charset=utf-8").body(said + "\n"),
         }
     }

@@ -38,7 +38,9 @@ pub async fn shield(
     request: ServiceRequest,
     next: Next<impl MessageBody + 'static>,
 ) -> Result<ServiceResponse<BoxBody>, Error> {
-    let wants = Wants::of(request.headers());
+    // A program reads JSON, whatever its library says that it accepts.
+    let is_api = request.path().starts_with("/api/");
+    let wants = if is_api { Wants::Json } else { Wants::of(request.headers()) };
     let mut response = match refuse(&request) {
         Some(problem) => request.into_response(HttpResponse::from_error(problem)),
         None => match AssertUnwindSafe(next.call(request)).catch_unwind().await {
@@ -80,7 +82,7 @@ fn refuse(request: &ServiceRequest) -> Option<Problem> {
     }
     let changes = !matches!(*request.method(), Method::GET | Method::HEAD | Method::OPTIONS);
     // Shops, gateways and shoppers prove themselves by a signature or a token of their own.
-    let outside = ["/hook/", "/o/"].iter().any(|path| request.path().starts_with(path));
+    let outside = ["/hook/", "/o/", "/api/"].iter().any(|path| request.path().starts_with(path));
     let unnamed = request.path().starts_with("/sign-in/") && asked.is_unnamed();
     (changes && !outside && !unnamed && !asked.is_ours(&state.core.public_url)).then_some(Problem::Forbidden)
 }

@@ -30,3 +30,13 @@ pub async fn rows(db: &Db, sql: &str) -> Vec<Vec<String>> {
         Db::Pg(pool) => texts!(sqlx::query(sql).fetch_all(pool).await.unwrap()),
     }
 }
+
+/// The bytes of every row of a query with one column of them; empty ones left out.
+pub async fn blobs(db: &Db, sql: &str) -> Vec<Vec<u8>> {
+    let sql = AssertSqlSafe(sql.to_owned());
+    let all: Vec<Vec<u8>> = match db {
+        Db::Lite { readers, .. } => sqlx::query_scalar(sql).fetch_all(readers).await.unwrap(),
+        Db::Pg(pool) => sqlx::query_scalar(sql).fetch_all(pool).await.unwrap(),
+    };
+    all.into_iter().filter(|bytes| !bytes.is_empty()).collect()
+}

@@ -11,8 +11,12 @@ use cartback::{
         connector::{Delivery, Settings},
         consent::{Consent, Heard, Meaning, OptOut, OutProof, heard::Rule},
         decide::{Decision, Gate, GateName, Verdict},
+        discount::{NewCode, Off, Plan},
         event::{CartUpdate, Channel, ConsentProof, ConsentState, Identity, OrderUpdate, Refund},
-        id::{CartId, ClickId, DecisionId, DeliveryId, GatewayId, MessageId, OrderId, ReplyId, ShopId, UserId},
+        id::{
+            CartId, ClickId, DecisionId, DeliveryId, DiscountId, GatewayId, MessageId, OrderId, ReplyId, RequestId,
+            ShopId, UserId,
+        },
         message::{Cost, MessageState, Moments, Purpose},
         money::{Currency, Money},
         order::Order,
@@ -24,8 +28,9 @@ use cartback::{
         time::{DAY, Time},
     },
     store::{
-        Db, Error, Tx, alarm, cart, click as clicks, connection, consent, credit, decision, erase, gateway, health,
-        identity, inbox, job, law, message, node, order, recurring, reply, rollup, rules, shop, sweep, user,
+        Db, Error, Tx, alarm, cart, click as clicks, connection, consent, credit, decision, discount, erase, gateway,
+        health, identity, inbox, job, law, message, node, order, recurring, reply, request, retention, rollup, rules,
+        shop, sweep, token, user,
     },
     transact,
 };
@@ -413,8 +418,9 @@ async fn jobs() {
             job::cancel(tx, shop, job::Kind::Send, 2).await?;
         });
         let waiting = job::waiting(read!(stage), shop).await.unwrap();
-        assert_eq!(waiting.iter().map(|(_, count)| count).sum::<u64>(), 15);
-        assert_eq!(tx!(stage, |tx| job::cancel_all(tx, shop).await?), 15);
+        let all = job::Kind::ALL.len() as u64 * 2 - 1;
+        assert_eq!(waiting.iter().map(|(_, count)| count).sum::<u64>(), all);
+        assert_eq!(tx!(stage, |tx| job::cancel_all(tx, shop).await?), all);
     })
     .await;
 }
@@ -574,6 +580,58 @@ async fn identities() {
         tx!(stage, |tx| identity::remove(tx, keys, cart).await?);
         assert_eq!(identity::names(read!(stage), keys, cart).await.unwrap(), []);
         assert_eq!(identity::names(read!(stage), keys, order).await.unwrap().len(), 3);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn what_a_person_did_before_and_since() {
+    on_both(async |stage| {
+        let keys = &stage.keys;
+        let name = identity::value(keys, identity::Kind::Email, "a@b.example");
+        let put = async |id: i64, change: &dyn Fn(&mut Cart), phone: Option<&Phone>| {
+            let mut cart = cart_of(id, &format!("t{id}"), None);
+            cart.started_at = at(id);
+            change(&mut cart);
+            tx!(stage, |tx| {
+                cart::put(tx, keys, &cart, phone).await?;
+                let names = [(identity::Kind::Email, name)];
+                identity::add(tx, keys, identity::Subject::Cart(cart.id), &names).await?;
+            });
+        };
+        let phone = phone();
+        for id in [1, 3, 2] {
+            put(id, &|_| (), Some(&phone)).await;
+        }
+        put(4, &|_| (), None).await;
+        put(5, &|cart| cart.bought_at = Some(at(9)), Some(&phone)).await;
+        put(6, &|cart| cart.deleted_at = Some(at(9)), Some(&phone)).await;
+        put(7, &|cart| cart.erased_at = Some(at(9)), Some(&phone)).await;
+        let after = async |minute| {
+            let found = cart::begun_after(read!(stage), keys, &name, at(minute)).await.unwrap();
+            found.iter().map(|id| id.get()).collect::<Vec<_>>()
+        };
+        assert_eq!((after(0).await, after(1).await, after(3).await), (vec![3, 2, 1], vec![3, 2], vec![]));
+        put(8, &|cart| (cart.abandoned_at, cart.sequence) = (Some(at(9)), "eu".into()), None).await;
+        put(9, &|cart| (cart.abandoned_at, cart.bought_at) = (Some(at(9)), Some(at(9))), None).await;
+        for (sequence, since, count) in [("eu", 9, 1), ("eu", 10, 0), ("", 9, 0), ("us", 0, 0)] {
+            assert_eq!(cart::following(read!(stage), keys, sequence, at(since)).await.unwrap(), count, "{sequence}");
+        }
+        let nobody = identity::value(keys, identity::Kind::Email, "");
+        assert_eq!(cart::begun_after(read!(stage), keys, &nobody, at(0)).await.unwrap(), []);
+
+        let bought = async |minute| order::bought_before(read!(stage), keys, &name, at(minute)).await.unwrap();
+        assert!(!bought(99).await);
+        for (id, placed, cancelled) in [(1, None, None), (2, Some(at(5)), Some(at(6))), (3, Some(at(8)), None)] {
+            let mut order = order_of(id, 100, placed);
+            order.cancelled_at = cancelled;
+            tx!(stage, |tx| {
+                order::put(tx, keys, &order).await?;
+                let names = [(identity::Kind::Email, name)];
+                identity::add(tx, keys, identity::Subject::Order(order.id), &names).await?;
+            });
+        }
+        assert_eq!((bought(7).await, bought(8).await), (false, true));
     })
     .await;
 }
@@ -1111,11 +1169,231 @@ async fn alarms_recurring_work_and_sweeps() {
                 message::create(tx, &stage.keys, &text).await?;
             }
             job::schedule(tx, shop, job::Kind::Send, id(8), at(9)).await?;
+            for (minute, code) in [(9, "A"), (10, "B")] {
+                let plan = Plan::new(Off::FreeShipping);
+                let new = NewCode {
+                    id: DiscountId::new(id(minute)),
+                    code: code.into(),
+                    plan,
+                    starts_at: at(0),
+                    expires_at: at(60),
+                };
+                let text = MessageId::new(id(minute));
+                discount::wish(tx, &stage.keys, &new, CartId::new(1), text, at(minute)).await?;
+            }
+            job::schedule(tx, shop, job::Kind::Discount, id(9), at(9)).await?;
         });
         let orphans = sweep::orphans(read!(stage), shop, at(0), at(60)).await.unwrap();
-        assert_eq!(orphans, [(job::Kind::Ingest, id(5)), (job::Kind::Detect, id(6)), (job::Kind::Send, id(7))]);
+        assert_eq!(
+            orphans,
+            [
+                (job::Kind::Ingest, id(5)),
+                (job::Kind::Detect, id(6)),
+                (job::Kind::Send, id(7)),
+                (job::Kind::Discount, id(10))
+            ]
+        );
         assert_eq!(sweep::orphans(read!(stage), shop, at(0), at(6)).await.unwrap().len(), 1);
         assert_eq!(sweep::orphans(read!(stage), shop, at(0) - DAY, at(0)).await.unwrap(), []);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn tokens() {
+    on_both(async |stage| {
+        let (shop, hash) = (stage.shop(), [3; 32]);
+        tx!(stage, |tx| token::create(tx, &hash, shop, "till", token::Scope::People, at(1)).await?);
+        let again: Result<(), Error> =
+            transact!(stage.db, |tx| token::create(tx, &[4; 32], shop, "till", token::Scope::Read, at(1)).await?);
+        assert!(matches!(again, Err(Error::Duplicate)), "{again:?}");
+        let found = token::find(read!(stage), &hash).await.unwrap().unwrap();
+        assert_eq!((found.shop, found.name.as_str(), found.scope), (shop, "till", token::Scope::People));
+        assert_eq!((found.created_at, found.used_at, found.revoked_at), (at(1), None, None));
+        assert!(token::find(read!(stage), &[4; 32]).await.unwrap().is_none());
+        tx!(stage, |tx| token::note_used(tx, &hash, at(2)).await?);
+        assert!(!tx!(stage, |tx| token::revoke(tx, ShopId::new(9), "till", at(3)).await?));
+        assert!(tx!(stage, |tx| token::revoke(tx, shop, "till", at(3)).await?));
+        assert!(!tx!(stage, |tx| token::revoke(tx, shop, "till", at(4)).await?));
+        let listed = token::list(read!(stage), shop).await.unwrap();
+        assert_eq!((listed[0].used_at, listed[0].revoked_at, listed.len()), (Some(at(2)), Some(at(3)), 1));
+        tx!(stage, |tx| token::create(tx, &[5; 32], shop, "bot", token::Scope::Read, at(5)).await?);
+        assert_eq!(tx!(stage, |tx| token::revoke_all(tx, shop, at(6)).await?), 1);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn data_requests() {
+    on_both(async |stage| {
+        let keys = &stage.keys;
+        let one = request::Request {
+            id: RequestId::new(1),
+            kind: request::Kind::Access,
+            source: "shop".into(),
+            at: at(1),
+            done_at: None,
+            outcome: String::new(),
+        };
+        let two = request::Request { id: RequestId::new(2), kind: request::Kind::Erasure, ..one.clone() };
+        tx!(stage, |tx| request::create(tx, keys, &one, &"maja").await?);
+        tx!(stage, |tx| request::create(tx, keys, &two, &"ana").await?);
+        assert_eq!(request::get(read!(stage), keys, one.id).await.unwrap(), Some(one.clone()));
+        assert_eq!(request::who::<String>(read!(stage), keys, one.id).await.unwrap().as_deref(), Some("maja"));
+        assert_eq!(request::list(read!(stage), keys, 9).await.unwrap(), [two.clone(), one.clone()]);
+        assert_eq!(request::naming(read!(stage), keys, request::Kind::Access).await.unwrap(), [one.id]);
+        tx!(stage, |tx| request::finish(tx, keys, one.id, at(3)).await?);
+        tx!(stage, |tx| request::finish(tx, keys, one.id, at(4)).await?);
+        assert_eq!(request::who::<String>(read!(stage), keys, one.id).await.unwrap(), None);
+        assert_eq!(request::naming(read!(stage), keys, request::Kind::Access).await.unwrap(), []);
+        assert_eq!(request::get(read!(stage), keys, one.id).await.unwrap().unwrap().done_at, Some(at(3)));
+        // What is not done is not forgotten.
+        assert_eq!(tx!(stage, |tx| request::prune(tx, keys, at(9)).await?), 1);
+        assert_eq!(request::list(read!(stage), keys, 9).await.unwrap(), [two]);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn forgetting_by_age() {
+    on_both(async |stage| {
+        let keys = &stage.keys;
+        let kind = retention::Kind::Words;
+        assert_eq!(retention::mark(read!(stage), keys, kind).await.unwrap(), 0);
+        tx!(stage, |tx| retention::set_mark(tx, keys, kind, 7).await?);
+        tx!(stage, |tx| retention::set_mark(tx, keys, kind, 5).await?);
+        assert_eq!(retention::mark(read!(stage), keys, kind).await.unwrap(), 7);
+        assert_eq!(retention::mark(read!(stage), keys, retention::Kind::Clicks).await.unwrap(), 0);
+        let id = |minute| retention::first_id(at(minute));
+        for minute in [1, 2, 3] {
+            let click = clicks::Click {
+                id: ClickId::new(id(minute)),
+                message: MessageId::new(1),
+                at: at(minute),
+                opened: Opened {
+                    method: click::Method::Get,
+                    agent: Some("a phone".into()),
+                    prefetch: false,
+                    at: at(minute),
+                },
+                verdict: String::new(),
+            };
+            tx!(stage, |tx| clicks::record(tx, keys, &click).await?);
+        }
+        let span = (id(1), id(3));
+        assert_eq!(retention::clicks(read!(stage), keys, span, 9).await.unwrap().len(), 2);
+        assert_eq!(retention::clicks(read!(stage), keys, span, 1).await.unwrap(), [ClickId::new(id(1))]);
+        assert_eq!(retention::messages(read!(stage), keys, span, 9).await.unwrap(), []);
+        for _ in 0..2 {
+            tx!(stage, |tx| clicks::forget_agent(tx, keys, ClickId::new(id(1))).await?);
+        }
+        let found = clicks::get(read!(stage), keys, ClickId::new(id(1))).await.unwrap().unwrap();
+        assert_eq!((found.opened.agent, found.opened.at, found.at), (None, at(1), at(1)));
+        assert_eq!(tx!(stage, |tx| retention::forget_decisions(tx, keys, at(9), 5).await?), 0);
+        assert_eq!(retention::orders(read!(stage), keys, at(9), 5).await.unwrap(), []);
+        // A number is forgotten when all that is known of it is old.
+        let consent = |minute| Consent {
+            state: ConsentState::Granted,
+            at: at(minute),
+            proof: ConsentProof { source: "shop".into(), ..ConsentProof::default() },
+        };
+        let old = async |before| retention::consented(read!(stage), keys, at(before), 9).await.unwrap();
+        tx!(stage, |tx| consent::record(tx, keys, &[1; 16], &consent(1), at(1)).await?);
+        tx!(stage, |tx| consent::record(tx, keys, &[2; 16], &consent(1), at(1)).await?);
+        tx!(stage, |tx| consent::record(tx, keys, &[2; 16], &consent(2), at(5)).await?);
+        tx!(stage, |tx| consent::record(tx, keys, &[3; 16], &consent(1), at(1)).await?);
+        let out = OptOut { at: at(2), source: "reply".into() };
+        tx!(stage, |tx| consent::opt_out(tx, keys, &[3; 16], &out, at(6)).await?);
+        assert_eq!(old(1).await, [[0; 16]; 0]);
+        assert_eq!(old(2).await, [[1; 16]]);
+        assert_eq!(old(6).await, [[1; 16], [2; 16]]);
+        assert_eq!(old(7).await, [[1; 16], [2; 16], [3; 16]]);
+        let first = (Time::FIRST, &[][..], "");
+        let lines = consent::opt_outs(read!(stage), keys, first, 9).await.unwrap();
+        assert_eq!(lines, [consent::Line { phone: [3; 16], entry: out, recorded_at: at(6) }]);
+        let after = (at(2), &[3; 16][..], "reply");
+        assert_eq!(consent::opt_outs(read!(stage), keys, after, 9).await.unwrap(), []);
+        assert_eq!(tx!(stage, |tx| retention::forget_opt_outs(tx, keys, at(6)).await?), 0);
+        assert_eq!(tx!(stage, |tx| retention::forget_opt_outs(tx, keys, at(7)).await?), 1);
+        tx!(stage, |tx| alarm::raise(tx, stage.shop(), "data_request", "7", "words", at(1)).await?);
+        assert_eq!(tx!(stage, |tx| alarm::forget(tx, keys, "data_request", "7").await?), 1);
+        assert!(stage.db.cut_log().await.unwrap());
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn discounts() {
+    on_both(async |stage| {
+        let keys = &stage.keys;
+        let plan = Plan { minimum: Some(Money::new(5_000, eur())), ..Plan::new(Off::Percent(10)) };
+        let new = |id: i64, code: &str| NewCode {
+            id: DiscountId::new(id),
+            code: code.into(),
+            plan: plan.clone(),
+            starts_at: at(0),
+            expires_at: at(90),
+        };
+        let wish = async |id: i64, code: &str, text: i64| {
+            let (cart, text) = (CartId::new(7), MessageId::new(text));
+            transact!(stage.db, |tx| discount::wish(tx, keys, &new(id, code), cart, text, at(1)).await?)
+        };
+        wish(1, "demK7F3QX", 11).await.unwrap();
+        assert!(matches!(wish(2, "DEMK7F3qx", 12).await, Err(Error::Duplicate)), "one code, whatever its case");
+        assert!(matches!(wish(2, "OTHER", 11).await, Err(Error::Duplicate)), "one code of one text");
+        wish(2, "OTHER", 12).await.unwrap();
+        let one = discount::get(read!(stage), keys, DiscountId::new(1)).await.unwrap().unwrap();
+        assert_eq!((one.cart, one.message, one.code.as_str()), (CartId::new(7), MessageId::new(11), "DEMK7F3QX"));
+        assert_eq!((&one.plan, one.wanted_at, one.expires_at, one.made_at), (&plan, at(1), at(90), None));
+        assert!(!one.is_good(at(2)));
+        assert_eq!(discount::by_code(read!(stage), keys, " demk7f3qx ").await.unwrap().as_ref(), Some(&one));
+        assert_eq!(discount::of_message(read!(stage), keys, MessageId::new(11)).await.unwrap(), Some(one));
+        assert_eq!(discount::by_code(read!(stage), keys, "NEVER").await.unwrap(), None);
+
+        tx!(stage, |tx| {
+            discount::rename(tx, keys, DiscountId::new(1), "demnew").await?;
+            discount::made(tx, keys, DiscountId::new(1), "gid://7", at(2)).await?;
+            // What was settled stays settled.
+            discount::rename(tx, keys, DiscountId::new(1), "later").await?;
+            discount::made(tx, keys, DiscountId::new(1), "gid://8", at(3)).await?;
+            discount::refuse(tx, keys, DiscountId::new(1), "no", at(3)).await?;
+            discount::refuse(tx, keys, DiscountId::new(2), "no key", at(4)).await?;
+        });
+        let one = discount::by_code(read!(stage), keys, "DEMNEW").await.unwrap().unwrap();
+        assert_eq!((one.made_at, one.external_id.as_str(), one.refused_at), (Some(at(2)), "gid://7", None));
+        assert_eq!([at(89), at(90)].map(|now| one.is_good(now)), [true, false]);
+        let two = discount::get(read!(stage), keys, DiscountId::new(2)).await.unwrap().unwrap();
+        assert_eq!((two.refused_at, two.refused_why.as_str(), two.is_good(at(5))), (Some(at(4)), "no key", false));
+
+        let used = |text: i64, minute, minor| discount::Use {
+            message: MessageId::new(text),
+            step: 2,
+            at: at(minute),
+            amount: Money::new(minor, eur()),
+        };
+        let uses = [used(11, 20, 1_280), used(99, 20, 300)];
+        for _ in 0..2 {
+            tx!(stage, |tx| discount::replace_uses(tx, keys, OrderId::new(5), &uses).await?);
+        }
+        tx!(stage, |tx| discount::replace_uses(tx, keys, OrderId::new(6), &[used(11, 21, 50)]).await?);
+        assert_eq!(discount::uses_of(read!(stage), keys, OrderId::new(5)).await.unwrap(), uses);
+        let one = discount::get(read!(stage), keys, DiscountId::new(1)).await.unwrap().unwrap();
+        assert_eq!((one.used_at, one.order, one.is_good(at(30))), (Some(at(20)), Some(OrderId::new(5)), false));
+
+        tx!(stage, |tx| rollup::recompute(tx, stage.shop(), 1, at(0), at(60)).await?);
+        let figures = rollup::figures(read!(stage), stage.shop(), 1, 1).await.unwrap();
+        let figures: Vec<_> = figures.iter().map(|it| (it.metric.name(), it.step, it.value)).collect();
+        assert_eq!(figures, [("discount", 2, 1_630), ("discounts", 0, 1), ("discounts_used", 2, 3)]);
+
+        tx!(stage, |tx| discount::replace_uses(tx, keys, OrderId::new(5), &[]).await?);
+        assert_eq!(discount::uses_of(read!(stage), keys, OrderId::new(5)).await.unwrap(), []);
+        tx!(stage, |tx| discount::removed(tx, keys, DiscountId::new(1), at(95)).await?);
+        tx!(stage, |tx| discount::removed(tx, keys, DiscountId::new(1), at(96)).await?);
+        let one = discount::get(read!(stage), keys, DiscountId::new(1)).await.unwrap().unwrap();
+        assert_eq!(one.removed_at, Some(at(95)));
+        tx!(stage, |tx| erase::shop(tx, stage.shop()).await?);
+        assert_eq!(discount::get(read!(stage), keys, DiscountId::new(1)).await.unwrap(), None);
+        assert_eq!(discount::uses_of(read!(stage), keys, OrderId::new(6)).await.unwrap(), []);
     })
     .await;
 }

@@ -1,8 +1,10 @@
 //! What is answered to shops, gateways, shoppers, browsers and strangers: the whole web in process, on a fresh SQLite file.
 
 mod house;
+mod api;
 mod hook;
 mod link;
 mod page;
 mod reply;
+mod sequences;
 mod sign_in;

@@ -75,7 +75,7 @@ impl Sequence {
             });
             if room < rest && MINUTE * before.after_minutes + rest >= ends {
                 told.push(format!(
-                    "text {number} is due {} after text {} and dropped before the shop's rest of {} between two texts \
+                    "Text {number} is due {} after text {} and dropped before the shop's rest of {} between two texts \
                      is over: it will not be sent to whoever got text {}",
                     span(room),
                     number - 1,

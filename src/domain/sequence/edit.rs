@@ -7,7 +7,7 @@ use super::{Buyer, Closed, Conditions, Discount, Exits, FixedCode, MINUTES_MOST,
 use crate::domain::{
     discount::{Off, Plan, cool_down_days},
     money::{Currency, Money},
-    time::Time,
+    time::{MINUTE, Time},
 };
 
 /// What `Sequence::set` takes, with how it is typed.
@@ -37,6 +37,7 @@ pub const KEYS: &[(&str, &str)] = &[
     ("step.1.discount.minimum", "40.00 EUR: the least total a fresh code is taken from"),
     ("step.1.discount.expires_hours", "how long a fresh code is valid"),
     ("step.1.discount.cool_down_days", "least days between two discounts to one person"),
+    ("step.1.discount.alone", "whether a fresh code goes with no other code of the shop: yes or no"),
 ];
 
 impl Sequence {
@@ -55,6 +56,20 @@ impl Sequence {
             return Ok(());
         }
         Err(problems)
+    }
+
+    /// Every field besides the words, as `set_all` reads it back.
+    pub fn typed(&self) -> Vec<(String, String)> {
+        let mut typed = vec![
+            ("name".to_owned(), self.name.clone()),
+            ("rest_days".to_owned(), self.rest_days.to_string()),
+            ("exits".to_owned(), self.exits.typed()),
+        ];
+        self.when.typed("when", &mut typed);
+        for (number, step) in (1..).zip(&self.steps) {
+            step.typed(&format!("step.{number}"), &mut typed);
+        }
+        typed
     }
 
     fn set(&mut self, key: &str, value: &str) -> Result<(), String> {
@@ -148,7 +163,55 @@ impl Conditions {
     }
 }
 
+impl Conditions {
+    fn typed(&self, place: &str, typed: &mut Vec<(String, String)>) {
+        let money = |bound: &Option<Money>| bound.as_ref().map(typed_money).unwrap_or_default();
+        let buyer = match self.buyer {
+            Buyer::Any => "any",
+            Buyer::New => "new",
+            Buyer::Returning => "returning",
+        };
+        for (name, value) in [
+            ("countries", self.countries.join(", ")),
+            ("languages", self.languages.join(", ")),
+            ("total_least", money(&self.total_least)),
+            ("total_most", money(&self.total_most)),
+            ("items", self.items.join(", ")),
+            ("without_items", self.without_items.join(", ")),
+            ("tags", self.tags.join(", ")),
+            ("buyer", buyer.to_owned()),
+            ("sources", self.sources.join(", ")),
+        ] {
+            typed.push((format!("{place}.{name}"), value));
+        }
+    }
+}
+
 impl Step {
+    fn typed(&self, place: &str, typed: &mut Vec<(String, String)>) {
+        let closed = match self.closed {
+            Closed::Wait => "wait",
+            Closed::Skip => "skip",
+        };
+        for (name, value) in [
+            ("after", typed_span(MINUTE * self.after_minutes)),
+            ("deadline", self.deadline().map(typed_span).unwrap_or_default()),
+            ("closed", closed.to_owned()),
+            ("discount", self.discount.as_ref().map(Discount::typed).unwrap_or_default()),
+        ] {
+            typed.push((format!("{place}.{name}"), value));
+        }
+        if let Some(discount) = &self.discount {
+            typed.push((format!("{place}.discount.cool_down_days"), discount.cool_down_days().to_string()));
+        }
+        if let Some(Discount::Unique(unique)) = &self.discount {
+            let minimum = unique.minimum.as_ref().map(typed_money).unwrap_or_default();
+            typed.push((format!("{place}.discount.minimum"), minimum));
+            typed.push((format!("{place}.discount.expires_hours"), unique.expires_hours.to_string()));
+        }
+        self.when.typed(&format!("{place}.when"), typed);
+    }
+
     fn set(&mut self, key: &str, value: &str) -> Result<(), String> {
         if let Some(key) = key.strip_prefix("when.") {
             return self.when.set(key, value);
@@ -213,7 +276,14 @@ impl Discount {
             ("cool_down_days", Discount::Unique(unique)) => unique.cool_down_days = number(value)?,
             ("expires_hours", Discount::Unique(unique)) => unique.expires_hours = number(value)?,
             ("minimum", Discount::Unique(unique)) => unique.minimum = read_money(value)?,
-            ("expires_hours" | "minimum", Discount::Fixed(_)) => {
+            ("alone", Discount::Unique(unique)) => {
+                unique.alone = match value {
+                    "yes" => true,
+                    "no" => false,
+                    _ => return Err("must be yes or no".into()),
+                }
+            }
+            ("expires_hours" | "minimum" | "alone", Discount::Fixed(_)) => {
                 return Err("a code of the shop has its own, set in the shop".into());
             }
             _ => return Err(unknown()),
@@ -326,7 +396,6 @@ pub fn typed_span(length: Duration) -> String {
 mod tests {
     use super::super::{default_sequence, preset};
     use super::*;
-    use crate::domain::time::MINUTE;
     use proptest::prelude::*;
 
     #[track_caller]
@@ -403,12 +472,15 @@ mod tests {
                 ("step.2.discount.minimum", "40.00 EUR"),
                 ("step.2.discount.expires_hours", "24"),
                 ("step.2.discount.cool_down_days", "60"),
+                ("step.2.discount.alone", "no"),
                 ("step.2.discount", "free_shipping"),
             ])
             .unwrap();
         let discount = sequence.steps[1].discount.clone().unwrap();
         assert_eq!(discount.words(), "free shipping from €40.00, a fresh code");
         assert_eq!(discount.cool_down_days(), 60);
+        assert!(matches!(&discount, Discount::Unique(plan) if !plan.alone && plan.expires_hours == 24));
+        assert!(sequence.set_all([("step.2.discount.alone", "maybe")]).is_err());
         sequence.set_all([("step.2.discount", "BACK10")]).unwrap();
         assert_eq!(sequence.steps[1].discount.as_ref().unwrap().words(), "the code BACK10");
         let told = sequence.set_all([("step.2.discount.minimum", "40.00 EUR")]).unwrap_err();
@@ -421,6 +493,41 @@ mod tests {
         sequence.switch_on(Time::from_seconds(10));
         sequence.switch_on(Time::from_seconds(20));
         assert_eq!(sequence.on_since, Some(Time::from_seconds(10)));
+    }
+
+    #[test]
+    fn every_field_is_read_back_as_it_is_shown() {
+        let mut whole = preset("three-step").unwrap();
+        whole
+            .set_all([
+                ("name", "Everything"),
+                ("when.countries", "SI,HR"),
+                ("when.languages", "sl"),
+                ("when.total_least", "50 EUR"),
+                ("when.total_most", "500 EUR"),
+                ("when.items", "oak stool, lamp"),
+                ("when.without_items", "gift"),
+                ("when.tags", "vip"),
+                ("when.buyer", "new"),
+                ("when.sources", "web"),
+                ("step.1.closed", "skip"),
+                ("step.2.discount", "amount:5 EUR"),
+                ("step.2.discount.minimum", "40 EUR"),
+                ("step.2.discount.expires_hours", "24"),
+                ("step.2.when.tags", "b2b"),
+                ("step.3.discount", "BACK10"),
+                ("step.3.discount.cool_down_days", "9"),
+                ("step.3.deadline", ""),
+            ])
+            .unwrap();
+        for sequence in [whole, preset("us").unwrap(), preset("eu").unwrap(), default_sequence()] {
+            let typed = sequence.typed();
+            let mut read = Sequence { steps: vec![Step::default(); sequence.steps.len()], ..Sequence::default() };
+            read.id.clone_from(&sequence.id);
+            read.on_since = sequence.on_since;
+            read.set_all(typed.iter().map(|(key, value)| (key.as_str(), value.as_str()))).unwrap();
+            assert_eq!(read, sequence);
+        }
     }
 
     proptest! {

@@ -105,7 +105,7 @@ fn every_problem_is_told_at_once() {
             it.rest_days = 1_000;
             it.when.total_least = Some(money(2, "EUR"));
             it.when.total_most = Some(money(1, "EUR"));
-            it.steps[0].texts.insert("EN".into(), "no link".into());
+            it.steps[0].texts.insert("EN".into(), "{{ shop }} {{ opt_out }}".into());
             it.steps[0].when.total_least = Some(money(2, "EUR"));
             it.steps[0].when.total_most = Some(money(3, "USD"));
         },
@@ -116,7 +116,6 @@ fn every_problem_is_told_at_once() {
             "step 1: when.total_most: must be in the currency of total_least",
             "step 1: texts.EN: must be a language tag in lower case, as in de or pt-br",
             "step 1: texts.EN: the text needs {{ link }}, whatever its conditions say: without it there is no way back to the cart",
-            "step 1: texts.EN: the text needs {{ opt_out }}, whatever its conditions say: every text must say how to stop them",
         ],
     );
 }
@@ -328,7 +327,7 @@ fn steps_the_shops_rest_leaves_no_room_for_are_told() {
     let three = preset("three-step").unwrap();
     assert_eq!(
         three.clashes(HOUR * 24, HOUR * 48),
-        ["text 3 is due 20 hours after text 2 and dropped before the shop's rest of 24 hours between two texts is \
+        ["Text 3 is due 20 hours after text 2 and dropped before the shop's rest of 24 hours between two texts is \
              over: it will not be sent to whoever got text 2"]
     );
     assert_eq!(three.clashes(HOUR * 20, HOUR * 48), Vec::<String>::new());

@@ -161,7 +161,8 @@ fn text(text: &Text, through: &str, public_url: &str) -> Vec<Entry> {
     };
     let mut queued = Entry::new(message.created_at, Tone::Live, format!("text {step} queued"))
         .detail(format!("To {}", message.phone().masked()))
-        .anchor(message.id.to_string());
+        .anchor(message.id.to_string())
+        .link("proof", format!("/messages/{}/proof", message.id));
     if message.words.text.is_empty() {
         queued.detail = "Its words were erased".to_owned();
     } else {

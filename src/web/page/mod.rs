@@ -13,6 +13,8 @@ pub mod cart;
 pub mod messages;
 pub mod replies;
 pub mod phone;
+pub mod person;
+pub mod sequences;
 pub mod texts;
 pub mod order;
 pub mod report;
@@ -51,6 +53,28 @@ pub fn routes(config: &mut ServiceConfig) {
         .service(page("/carts", get().to(carts::get)))
         .service(page("/carts/{id}", get().to(cart::get)))
         .service(page("/messages", get().to(messages::get)))
+        .service(page("/messages/{id}/proof", get().to(person::proof)))
+        .service(page("/messages/{id}/proof.json", get().to(person::proof_json)))
+        .service(page("/person", get().to(person::get)))
+        .service(act("/person/export", web::post().to(person::export)))
+        .service(act("/person/erase", web::post().to(person::erase)))
+        .service(act("/person/{id}/answered", web::post().to(person::answered)))
+        .service(
+            web::resource("/sequences")
+                .route(get().to(sequences::get_all))
+                .route(web::post().to(sequences::add))
+                .default_service(only("GET, HEAD, POST")),
+        )
+        .service(
+            web::resource("/sequences/{id}")
+                .route(get().to(sequences::get))
+                .route(web::post().to(sequences::post))
+                .default_service(only("GET, HEAD, POST")),
+        )
+        .service(act("/sequences/{id}/on", web::post().to(sequences::on)))
+        .service(act("/sequences/{id}/off", web::post().to(sequences::off)))
+        .service(act("/sequences/{id}/move", web::post().to(sequences::shift)))
+        .service(act("/sequences/{id}/remove", web::post().to(sequences::remove)))
         .service(page("/texts", get().to(texts::get_all)))
         .service(
             web::resource("/texts/{sequence}/{step}")
@@ -181,6 +205,14 @@ fn notice(done: &str) -> Option<String> {
         "read" => "The reply is settled.",
         "opted_out" => "This phone gets no more texts.",
         "paused" => "The gateway is paused: texts wait for it.",
+        "erased" => "The person is forgotten: what named them is gone, the figures stay.",
+        "answered" => "The request is answered; whom it named is forgotten with it.",
+        "sequence_added" => "Added, switched off. Look through it, then switch it on.",
+        "sequence_saved" => "Saved. Carts left from now on follow it; those under way go on as they began.",
+        "sequence_on" => "Switched on, for carts left from now on.",
+        "sequence_off" => "Switched off. Nobody gets a further text of it.",
+        "sequence_moved" => "The order is changed: a cart gets the first that is on and fits.",
+        "sequence_removed" => "Removed. Nobody gets a further text of it.",
         "text_saved" => "Saved. Carts left from now on get these words.",
         "text_ready" => "The ready-made words are back.",
         "test_queued" => "The test is on its way; it is in Messages too.",

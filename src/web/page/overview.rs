@@ -13,6 +13,7 @@ use crate::{
         seal::ShopKeys,
         time::{DAY, Time},
     },
+    pipeline::people::ACCESS_ALARM,
     store::{self, Read, cart::Filter, inbox, shop::Shop},
     web::{
         problem::Problem,
@@ -98,6 +99,12 @@ async fn needs(read: &mut Read, visit: &Visit, shop: &Shop, keys: &ShopKeys) -> 
         (connection.is_quiet(&now), connection.last_webhook_at, connection.usual_per_hour)
     {
         needs.push(Need::ShopQuiet { id, name, since, usual_per_hour });
+    }
+    let alarms = store::alarm::standing(read, keys).await?;
+    let asked: Vec<Time> =
+        alarms.iter().filter(|alarm| alarm.kind == ACCESS_ALARM).map(|alarm| alarm.raised_at).collect();
+    if let Some(&since) = asked.first() {
+        needs.push(Need::DataRequests { people: asked.len() as u64, since });
     }
     let deliveries = store::inbox::count(read, shop.id, inbox::Filter::Unreadable, Time::FIRST).await?;
     if deliveries > 0 {

@@ -93,7 +93,7 @@ fn standing(facts: &ConsentFacts, shop: &Shop, page: &Page) -> String {
             format!("{} may text this phone: consent given{} ({level}).", shop.name, on(facts.at))
         }
         StandingName::SoftOptIn => {
-            format!("{} may text this phone: a customer since{}.", shop.name, on(facts.ordered_at))
+            format!("{} may text this phone: a customer, who last bought{}.", shop.name, on(facts.ordered_at))
         }
         StandingName::NeedsConfirmation => {
             format!("Not yet: consent was given{} and has to be confirmed by text.", on(facts.at))
@@ -101,7 +101,7 @@ fn standing(facts: &ConsentFacts, shop: &Shop, page: &Page) -> String {
         StandingName::Unproven => "Not to be texted: a consent is on record, with nothing to prove it.".to_owned(),
         StandingName::Stale => {
             format!(
-                "Not yet: nothing was heard since{}, and the consent has to be confirmed again.",
+                "Not yet: the last sign of life was{}, and the consent has to be confirmed again.",
                 on(facts.idle_since)
             )
         }

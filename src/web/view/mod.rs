@@ -9,6 +9,10 @@
 //! | `/carts` | [`cart::Carts`] | `state` = a [`cart::Filter`], `q` (a whole phone, e-mail, order number, customer or checkout id), `day`, `after` (cursor) |
 //! | `/carts/{cart_…}` | [`cart::Cart`] | `#msg_…` jumps to a text |
 //! | `/messages` | [`message::Messages`] | `state` = a `MessageState` name, `after` |
+//! | `/messages/{msg_…}/proof` | [`proof::ProofPage`], `…/proof.json` the same as JSON | |
+//! | `/person` | [`person::Person`] | `phone`, `email`, `customer`, `request` = a `req_…`, `cart`; `POST /person/export`, `…/erase`, `…/{req_…}/answered` |
+//! | `/sequences` | [`sequences::Sequences`] | `POST` with `preset` adds one; `POST /sequences/{id}/on`, `…/off`, `…/remove`, `…/move` with `to` |
+//! | `/sequences/{id}` | [`sequences::Sequence`] | `POST` saves every field |
 //! | `/texts` | [`texts::Texts`] | |
 //! | `/texts/{sequence}/{step}` | [`texts::Editor`] | `language` = a BCP 47 tag, "" for every other; `POST` with `act` = `save`, `preview`, `plain`, `ready`, `test`; `POST …/preview` answers the preview alone |
 //! | `/replies` | [`replies::Replies`] | `after`; `POST /replies/{rep_…}/settle` with `how` |
@@ -41,6 +45,9 @@ pub mod need;
 pub mod overview;
 pub mod cart;
 pub mod message;
+pub mod person;
+pub mod proof;
+pub mod sequences;
 pub mod texts;
 pub mod order;
 pub mod report;
@@ -97,6 +104,7 @@ pub enum Section {
     Carts,
     Messages,
     Replies,
+    Sequences,
     Texts,
     Report,
     Shops,
@@ -107,11 +115,12 @@ pub enum Section {
 }
 
 impl Section {
-    pub const ALL: [Section; 9] = [
+    pub const ALL: [Section; 10] = [
         Section::Overview,
         Section::Carts,
         Section::Messages,
         Section::Replies,
+        Section::Sequences,
         Section::Texts,
         Section::Report,
         Section::Shops,
@@ -125,6 +134,7 @@ impl Section {
             Section::Carts => "Carts",
             Section::Messages => "Messages",
             Section::Replies => "Replies",
+            Section::Sequences => "Sequences",
             Section::Texts => "Texts",
             Section::Report => "Report",
             Section::Shops => "Shops",
@@ -140,6 +150,7 @@ impl Section {
             Section::Carts => "/carts",
             Section::Messages => "/messages",
             Section::Replies => "/replies",
+            Section::Sequences => "/sequences",
             Section::Texts => "/texts",
             Section::Report => "/report",
             Section::Shops => "/shops",

@@ -32,6 +32,11 @@ pub enum Need {
     Replies {
         replies: u64,
     },
+    /// People who ask what is held about them, since the first of them did.
+    DataRequests {
+        people: u64,
+        since: Time,
+    },
     /// Carts wait, and nothing can text them.
     NoGateway {
         carts: u64,
@@ -64,6 +69,10 @@ impl Need {
             }
             Need::Replies { replies: 1 } => "1 reply waits to be read".to_owned(),
             Need::Replies { replies } => format!("{} replies wait to be read", format::count(*replies)),
+            Need::DataRequests { people, since } => {
+                let asks = format::agree(*people, "person", "people", "wait to be told what is held about them");
+                format!("{asks}, the first for {}: answer within 30 days", format::span(now.since(*since)))
+            }
             Need::NoGateway { carts } => {
                 format!("No gateway is connected: {} cannot be texted", format::number_of(*carts, "cart", "carts"))
             }
@@ -77,6 +86,7 @@ impl Need {
             Need::ShopQuiet { id, .. } | Need::BadSignatures { id, .. } => format!("/shops/{id}"),
             Need::Unreadable { .. } => "/inbox?verdict=unreadable".to_owned(),
             Need::Replies { .. } => "/replies".to_owned(),
+            Need::DataRequests { .. } => "/person".to_owned(),
         }
     }
 
@@ -87,6 +97,7 @@ impl Need {
             Need::GatewayPaused { .. } => "See how to resume",
             Need::ShopQuiet { .. } | Need::BadSignatures { .. } => "Check the connection",
             Need::Unreadable { .. } => "See why",
+            Need::DataRequests { .. } => "See who",
             Need::NoGateway { .. } => "Connect one",
         }
     }

@@ -22,6 +22,7 @@ use super::{
     public::{LinkGone, OptOut, OptOutState},
     replies::{Replies, ReplyRow},
     report::{Report, StepRow},
+    sequences::{self, Line, Preset, Row, Sequence, Sequences},
     shop::{Connection, Failure, Setting, Shop, ShopRow, Shops, Topic},
     sign_in::{SignIn, State},
     takings::{Before, Day, Takings},
@@ -644,6 +645,54 @@ fn checkout() -> Checkout {
     }
 }
 
+fn sequence_row(place: usize, stored: &crate::domain::sequence::Sequence) -> Row {
+    let when = stored.when.words();
+    Row {
+        id: stored.id.clone(),
+        name: stored.name.clone(),
+        on: stored.on_since,
+        for_whom: if when.is_empty() { "every cart".into() } else { format!("carts {}", when.join("; ")) },
+        line: Line::of(stored, HOUR * 48),
+        notes: sequences::notes(stored),
+        clashes: stored.clashes(HOUR * 24, HOUR * 48),
+        carts: 12,
+        is_first: place == 0,
+        is_last: place == 2,
+    }
+}
+
+fn some_sequences() -> Vec<crate::domain::sequence::Sequence> {
+    use crate::domain::sequence::{default_sequence, preset};
+    let mut eu = preset("eu").unwrap();
+    eu.switch_on(now() - DAY);
+    eu.set_all([("step.2.discount", "percent:10"), ("step.2.when.total_least", "40.00 EUR"), ("when.tags", HOSTILE)])
+        .unwrap();
+    vec![eu, preset("three-step").unwrap(), default_sequence()]
+}
+
+fn sequences() -> Sequences {
+    let preset = |id: &str, name: &str, about: &str| Preset { id: id.into(), name: name.into(), about: about.into() };
+    let presets = crate::domain::sequence::PRESETS.iter().map(|(id, name, about)| preset(id, name, about));
+    Sequences {
+        page: page(Section::Sequences),
+        rows: some_sequences().iter().enumerate().map(|(place, stored)| sequence_row(place, stored)).collect(),
+        presets: presets.collect(),
+        problems: Vec::new(),
+    }
+}
+
+fn sequence() -> Sequence {
+    let stored = some_sequences().remove(0);
+    Sequence {
+        page: page(Section::Sequences),
+        row: sequence_row(0, &stored),
+        fields: stored.typed().into_iter().collect(),
+        steps: vec![1, 2],
+        next_step: Some(3),
+        problems: Vec::new(),
+    }
+}
+
 /// Every page, by the name of its file.
 fn pages() -> Vec<(&'static str, String)> {
     let sign_in = |state| SignIn { state, link_command: "cartback user link maja@acme.example".into(), minutes: 15 };
@@ -735,6 +784,16 @@ fn pages() -> Vec<(&'static str, String)> {
         (
             "shop-waiting",
             Shop { connection: Connection::default(), reachable: false, topics: Vec::new(), ..shop() }.render(),
+        ),
+        ("sequences", sequences().render()),
+        (
+            "sequences-empty",
+            Sequences { page: bare_page(Section::Sequences), rows: vec![], presets: vec![], problems: vec![] }.render(),
+        ),
+        ("sequence", sequence().render()),
+        (
+            "sequence-problems",
+            Sequence { problems: vec!["step 2: after_minutes: must be 0 to 43200".into()], ..sequence() }.render(),
         ),
         ("law", laws().render()),
         ("law-empty", Laws { page: bare_page(Section::Law), rows: Vec::new(), states: Vec::new(), ..laws() }.render()),

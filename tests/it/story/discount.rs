@@ -10,7 +10,7 @@ use cartback::{
     domain::{
         discount::{Off, Plan},
         money::{Currency, Money},
-        sequence::Discount,
+        sequence::{Discount, FixedCode},
         time::DAY,
     },
     http::{Exchange, Http, HttpError, Method, Request, Response},
@@ -318,11 +318,11 @@ async fn a_code_is_made_for_a_text_and_applied_by_its_link() {
             "shopify" => {
                 assert_eq!(asked["minimumRequirement"]["subtotal"]["greaterThanOrEqualToSubtotal"], "50.00");
                 assert_eq!(asked["usageLimit"], 1);
-                assert_eq!(asked["endsAt"], "2026-03-06T09:25:00Z");
+                assert_eq!(asked["endsAt"], "2026-03-06T09:30:00Z");
             }
             _ => {
                 assert_eq!((&asked["minimum_amount"], &asked["usage_limit"]), (&json!("50.00"), &json!(1)));
-                assert_eq!(asked["date_expires"], "2026-03-06T09:25:00Z");
+                assert_eq!(asked["date_expires"], "2026-03-06T09:30:00Z");
             }
         }
     })
@@ -544,13 +544,20 @@ async fn a_text_waits_for_its_code_a_quarter_of_an_hour() {
         assert!(stage.code(&text).await.1, "made when the shop was up again");
         assert_eq!(stage.till.calls(), ["make", "make", "make"]);
 
-        stage.app.pass(DAY * 40).await;
+        stage.app.pass(DAY * 42).await;
         stage.till.calls();
         stage.till.next(vec![Ends::Down; 200]);
         stage.cart("c2").await;
-        stage.app.pass(minutes(25) + minutes(14)).await;
+        stage.app.pass(minutes(31)).await;
+        // Even if something has it sent: it does not leave before its code.
+        let (waiting, moments) = stage.app.messages(&stage.shop).await.pop().unwrap();
+        assert!(!moments.may_have_left());
+        let (shop, id, now) = (stage.shop.id, waiting.id.get(), stage.app.now());
+        transact!(stage.app.core.db, |tx| store::job::schedule(tx, shop, store::job::Kind::Send, id, now).await?)
+            .unwrap();
+        stage.app.pass(minutes(13)).await;
         assert_eq!(stage.app.texts(&stage.shop).await.len(), 1, "it still waits");
-        stage.app.pass(minutes(3)).await;
+        stage.app.pass(minutes(2)).await;
         assert_eq!(stage.app.texts(&stage.shop).await.len(), 2);
         let text = stage.app.last_text(&stage.shop).await;
         assert_eq!(stage.code(&text).await, (None, false));
@@ -562,11 +569,41 @@ async fn a_text_waits_for_its_code_a_quarter_of_an_hour() {
 }
 
 #[tokio::test]
+async fn a_shared_code_is_counted_where_the_text_earned_the_order() {
+    played(tenth(), async |stage| {
+        stage
+            .change(|rules| {
+                let fixed = FixedCode { code: "BACK10".into(), cool_down_days: 30 };
+                rules.sequences[0].steps[0].discount = Some(Discount::Fixed(fixed));
+            })
+            .await;
+        stage.cart("c1").await;
+        stage.app.pass(minutes(31)).await;
+        let text = stage.app.last_text(&stage.shop).await;
+        assert_eq!(stage.code(&text).await, (Some("BACK10".into()), false));
+        assert_eq!(stage.applied(&text).await.as_deref(), Some("BACK10"));
+        stage.order("c1", "BACK10", "5.00").await;
+        let total = stage.app.report(&stage.shop).await.total;
+        assert_eq!((total.counts.discounts, total.counts.discounts_used), (0, 1));
+        assert_eq!(total.money[&Currency::parse("EUR").unwrap()].discount_minor, 500);
+        assert_eq!(stage.till.calls(), Vec::<String>::new());
+        // Somebody else's use of it is nothing a text gave.
+        let other = json!({ "discounts": [{ "code": "back10", "amount": "7.00" }] });
+        if stage.kind != "shopify" {
+            let body = stage.app.strangers_order("83", other);
+            stage.app.generic(&stage.shop, "order.upserted", body).await;
+            assert_eq!(stage.app.report(&stage.shop).await.total.counts.discounts_used, 1);
+        }
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn who_buys_meanwhile_gets_no_code() {
     played(tenth(), async |stage| {
         stage.till.next([Ends::Throttled]);
         stage.cart("c1").await;
-        stage.app.pass(minutes(25)).await;
+        stage.app.pass(minutes(30)).await;
         assert_eq!(stage.till.calls(), ["make"]);
         stage.order("c1", "OTHER", "1.00").await;
         stage.app.pass(hours(80)).await;

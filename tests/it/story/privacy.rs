@@ -108,7 +108,8 @@ async fn forgets(who: Value) {
         assert_eq!(app.cart(&shop, "c1").await.latest.who, Default::default());
         let order = cartback::store::order::by_external_id(&mut app.read().await, &keys, "1").await.unwrap().unwrap();
         assert_eq!((order.latest.who, order.latest.cart_tokens), Default::default());
-        assert!(app.figures(&shop).await.ends_with("EUR gross 128.00, EUR refunded 28.00, EUR net 100.00"));
+        let figures = app.figures(&shop).await;
+        assert!(figures.ends_with("EUR gross 128.00, EUR refunded 28.00, EUR net 100.00"), "{figures}");
         app.pass(hours(60)).await;
         assert_eq!(app.messages(&shop).await.len(), 1);
         assert_eq!(found(app), [""; 0]);
@@ -212,9 +213,12 @@ async fn shopify_asks_to_forget() {
             &with(&asks, json!({ "data_request": { "id": 9 }, "orders_requested": [] })),
         )
         .await;
-        assert_eq!(
-            app.alarms(shop.id).await,
-            ["Customer 72345678901234501 asks what is held about them; answer within 30 days."]
+        let alarms = app.alarms(shop.id).await;
+        assert!(
+            alarms.len() == 1
+                && alarms[0].starts_with("Somebody asks what is held about them (req_")
+                && alarms[0].ends_with("); answer within 30 days."),
+            "{alarms:?}"
         );
         app.shopify(&shop, "customers/redact", &with(&asks, json!({ "orders_to_redact": [] }))).await;
         assert!(app.cart(&shop, "5c0ff").await.erased_at.is_some());

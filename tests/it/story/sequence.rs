@@ -7,7 +7,8 @@ use cartback::{
         sequence::{Buyer, Closed, Conditions, Discount, Exits, FixedCode, Sequence, Step, preset},
         time::Time,
     },
-    pipeline::connect,
+    pipeline::{connect, reply},
+    store::{self, reply::How},
 };
 use serde_json::{Value, json};
 
@@ -265,6 +266,46 @@ async fn a_tap_ends_a_sequence_that_says_so_a_preview_does_not() {
         let told = story(app, &shop, "c1").await;
         tells(&told, "Wed 16:30 step 3: no: its sequence ended: the shopper followed the link of an earlier text");
         assert_eq!(app.texts(&shop).await.len(), 2);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_shopper_who_writes_back_ends_a_sequence_that_says_so() {
+    on_both(async |app| {
+        let shop = app.with_shop_like("generic", &[("rest_hours", "0")]).await;
+        let account = app.with_gateway(&shop, "log").await;
+        change(app, &shop, |all, _| {
+            let exits = Exits { replied: true, ..NO_EXITS };
+            *all = vec![Sequence { exits, ..sequence("a", &[0, A_DAY_AND_TWO]) }];
+        })
+        .await;
+        let phone = |number: u32| format!("+386405552{number:02}");
+        // Before the first text it is no answer to it.
+        app.reply(&account, &phone(4), "How long does delivery take?").await;
+        for number in 1..=4 {
+            leave(app, &shop, &format!("c{number}"), other(number)).await;
+        }
+        let (_, keys) = app.shop(shop.id).await;
+        let settle = async |how| {
+            for waiting in store::reply::open(&mut app.read().await, &keys, 10).await.unwrap() {
+                assert!(reply::settle(&app.core, shop.id, waiting.id, how, "Maja").await.unwrap());
+            }
+        };
+        settle(How::Answered).await;
+        app.pass(minutes(31)).await;
+        assert_eq!(app.texts(&shop).await.len(), 4);
+        app.reply(&account, &phone(1), "Is the oak stool still there for my mother?").await;
+        settle(How::Answered).await;
+        app.reply(&account, &phone(2), "Is the oak stool still there for my father?").await;
+        settle(How::CarryOn).await;
+        app.reply(&account, &phone(3), "YES").await;
+        app.pass(hours(30)).await;
+        let ended = "Wed 12:30 step 2: no: its sequence ended: the shopper wrote back";
+        tells(&story(app, &shop, "c1").await, ended);
+        for token in ["c2", "c3", "c4"] {
+            tells(&story(app, &shop, token).await, "Wed 12:30 step 2: yes");
+        }
     })
     .await;
 }

@@ -4,8 +4,19 @@
 use super::Problem;
 
 /// Tables of the operator, not of a shop: the only ones whose keys may begin with something else.
-const OPERATOR_TABLES: &[&str] =
-    &["shop", "shop_key", "node", "connection", "person", "sign_in_link", "session", "recurring", "turn", "law_pack"];
+const OPERATOR_TABLES: &[&str] = &[
+    "shop",
+    "shop_key",
+    "node",
+    "connection",
+    "person",
+    "sign_in_link",
+    "session",
+    "recurring",
+    "turn",
+    "law_pack",
+    "api_token",
+];
 
 /// Words no migration uses, each with what is used instead.
 const NOT_PORTABLE: &[(&str, &str)] = &[
