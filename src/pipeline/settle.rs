@@ -145,20 +145,7 @@ async fn apply(
     Ok(())
 }
 
-/// Records an opt-out and silences the phone at once.
-pub(crate) async fn opt_out(
-    tx: &mut Tx,
-    keys: &ShopKeys,
-    phone: &[u8; 16],
-    entry: OptOut,
-    shop: &Shop,
-    now: Time,
-) -> Result<(), Error> {
-    let proof = OutProof { applied_at: Some(now), ..OutProof::default() };
-    opt_out_with(tx, keys, phone, entry, &proof, shop, now).await
-}
-
-/// As [`opt_out`], with what stands behind it.
+/// Records an opt-out with what stands behind it, and silences the phone at once.
 pub(crate) async fn opt_out_with(
     tx: &mut Tx,
     keys: &ShopKeys,
