@@ -15,6 +15,7 @@ mod gateway;
 mod cart;
 mod inbox;
 mod phone;
+mod risk;
 mod key;
 mod user;
 mod law;
@@ -79,6 +80,11 @@ pub enum Command {
     /// A number's consent: where it stands, opting it out, replies that wait to be read
     #[command(subcommand)]
     Phone(phone::Command),
+    /// What is held against fake checkouts and runaway spend; resume it
+    #[command(subcommand)]
+    Risk(risk::Command),
+    /// The kill switch: stop all sending of every shop within a second, or take it back
+    Halt(risk::Halt),
     /// Raw deliveries: look at them, read them again
     #[command(subcommand)]
     Inbox(inbox::Command),
@@ -227,6 +233,8 @@ impl Command {
             Command::Cart(command) => cart::run(core, command).await,
             Command::Phone(command) => phone::run(core, command).await,
             Command::Inbox(command) => inbox::run(core, command).await,
+            Command::Risk(command) => risk::run(core, command).await,
+            Command::Halt(args) => Ok((risk::halt(core, args).await?, args.form)),
             Command::User(command) => user::run(core, command).await,
             Command::Law(args) => Ok((law::run(core, args).await?, args.form)),
             Command::Person(command) => person::run(core, command).await,

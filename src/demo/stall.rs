@@ -12,7 +12,10 @@ use super::{
 };
 use crate::{
     clock,
-    domain::id::{GatewayId, MessageId, ShopId},
+    domain::{
+        id::{GatewayId, MessageId, ShopId},
+        risk::limits::FOR_TRIALS,
+    },
     pipeline::{
         Core,
         connect::{ShopTyped, add_gateway, add_shop},
@@ -46,7 +49,8 @@ pub async fn connect(core: &Core) -> anyhow::Result<()> {
             currency: profile.currency.into(),
             zone: profile.zone.into(),
             settings: text(&[("domain", profile.domain), ("signing_key", &key)]),
-            rules: BTreeMap::new(),
+            // Its shoppers, their numbers and their mail are all made up.
+            rules: text(&FOR_TRIALS),
         };
         let shop = add_shop(core, &typed).await.context("the simulated shop")?.shop;
         let settings = text(&[("from", profile.name)]);

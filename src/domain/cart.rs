@@ -113,6 +113,8 @@ mod tests {
             started_at: started.map(Time::from_millis),
             updated_at: Time::from_millis(at),
             completed_at: completed.map(Time::from_millis),
+            browser_ip: None,
+            written_at_once: false,
             channel: Channel::Web,
             tags: Vec::new(),
             source: None,

@@ -99,6 +99,12 @@ pub struct CartUpdate {
     /// The shop itself says this checkout became an order.
     pub completed_at: Option<Time>,
     pub channel: Channel,
+    /// The address the shopper came from, where the shop tells. Counted by its network only (`risk::ip_key`).
+    #[serde(default)]
+    pub browser_ip: Option<String>,
+    /// The shop writes it down in one go when the shopper is done, so that its times do not tell how long that took.
+    #[serde(default)]
+    pub written_at_once: bool,
     /// Of the customer or the checkout, as the shop tells them; at most `TAGS_MOST`.
     #[serde(default)]
     pub tags: Vec<String>,

@@ -76,7 +76,7 @@ pub enum Act {
 }
 
 /// How often a hold only a person can lift is asked again; lifting it asks at once.
-pub const ASK_AGAIN: Duration = Duration::from_secs(15 * 60);
+pub const ASK_AGAIN: Duration = Duration::from_secs(60 * 60);
 
 /// Everything that holds this text back.
 pub fn judge(facts: &RiskFacts, limits: &Limits, now: Time) -> Vec<Hold> {

@@ -56,7 +56,7 @@ pub(crate) async fn queue(
     }
     let phone = Phone::restored(reply.words.from.clone());
     let country = phone.country().unwrap_or_default();
-    let language = wording::choose(language, Some(&country), &shop.country);
+    let language = wording::choose(language, Some(country.as_str()).filter(|code| !code.is_empty()), &shop.country);
     let text = words(answer, language, &country, shop);
     let segments = sms::segments(&text);
     let id = MessageId::new(core.fresh_id());
@@ -107,6 +107,6 @@ fn words(answer: Answer, language: &str, country: &str, shop: &Shop) -> String {
         Answer::Confirmed => Service::Confirmed,
     };
     let contact = shop.rules.help_contact.as_str();
-    let programme = Programme { shop: &shop.name, contact, terms: "", country: Some(country) };
-    wording::service(service, Some(language), &programme)
+    let country = Some(country).filter(|country| !country.is_empty());
+    wording::service(service, Some(language), &Programme { shop: &shop.name, contact, terms: "", country })
 }

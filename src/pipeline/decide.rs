@@ -5,6 +5,7 @@ use super::{
     Core, confirm,
     discount::{self, Giving},
     facts::{Asking, ask},
+    guard,
     sequence::Plan,
 };
 use crate::{
@@ -50,6 +51,9 @@ pub async fn decide(core: &Core, tx: &mut Tx, job: &Job) -> Result<(), Error> {
     let asking =
         Asking { shop: &shop, keys: &keys, cart: &cart, plan: &plan, step, sender: &sender, sending: None, fresh };
     let asked = ask(tx, core, &asking).await?;
+    if let (Ok(phone), Some(facts)) = (&asked.phone, &asked.made_of.facts) {
+        guard::act(core, tx, &shop, &keys, phone, &facts.risk).await?;
+    }
     let decision = asked.decision;
     if !repeats(&decided, step, &decision) {
         let kept = Kept { cart: id, step, at: now, decision: decision.clone(), made_of: asked.made_of };

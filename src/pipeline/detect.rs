@@ -2,19 +2,20 @@
 //! cost nothing.
 
 use super::{
-    Core, dirty,
+    Core, dirty, guard,
     ingest::{carried_consent, textable},
     sequence::traits,
 };
 use crate::{
     domain::{
         consent::Ledger,
-        decide::abandoned_at,
-        id::CartId,
+        decide::{Decision, Gate, Verdict, abandoned_at},
+        id::{CartId, DecisionId},
         sequence::{Choice, choose},
     },
     store::{
         self, Error, Tx,
+        decision::{Kept, MadeOf},
         job::{self, Job},
     },
 };
@@ -33,6 +34,18 @@ pub async fn detect(core: &Core, tx: &mut Tx, job: &Job) -> Result<(), Error> {
     let at = abandoned_at(&shop.rules, cart.active_at());
     if at > now {
         return job::put_back(tx, job, at).await.map(|_| ());
+    }
+    // What a crawler or a test left behind is nobody's, and no figure counts it.
+    if let Some(suspect) = guard::suspect(&shop, &cart) {
+        if store::decision::of_cart(tx, &keys, id).await?.is_empty() {
+            let (name, why) = (suspect.gate(), suspect.words().to_owned());
+            let gates = vec![Gate { gate: name, verdict: Verdict::Stop, why, inputs: Vec::new() }];
+            let decision =
+                Decision { gates, verdict: Verdict::Stop, closes_at: None, deadline_at: None, confirm: None };
+            let kept = Kept { cart: id, step: 1, at: now, decision, made_of: MadeOf::default() };
+            store::decision::record(tx, &keys, DecisionId::new(core.fresh_id()), &kept).await?;
+        }
+        return done(tx, job).await;
     }
     cart.abandoned_at = Some(at);
     cart.rules_version = shop.rules_version;

@@ -114,6 +114,7 @@ pub(crate) async fn blank_cart(tx: &mut Tx, place: &Place<'_>, id: CartId) -> Re
         region: None,
         items: Vec::new(),
         recovery_url: None,
+        browser_ip: None,
         consent: None,
         tags: Vec::new(),
         source: None,

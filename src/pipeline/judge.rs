@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{Core, dirty};
+use super::{Core, dirty, guard};
 use crate::{
     domain::{click::verdict, id::ClickId, seal::ShopKeys, time::Time},
     store::{
@@ -26,7 +26,9 @@ pub async fn judge(core: &Core, tx: &mut Tx, job: &Job) -> Result<(), Error> {
         && let Some(click) = store::click::get(tx, &keys, ClickId::new(job.subject)).await?
         && let Some(message) = store::message::get(tx, &keys, click.message).await?
     {
-        judge_all(tx, &shop, &keys, &message, now).await?;
+        if !judge_all(tx, &shop, &keys, &message, now).await?.taps.is_empty() {
+            guard::tapped(tx, &keys, &message).await?;
+        }
         let Some(cart) = message.cart() else { return job::finish(tx, job).await.map(|_| ()) };
         for (_, value) in identity::names(tx, &keys, Subject::Cart(cart)).await? {
             for order in identity::orders(tx, &keys, &value).await? {

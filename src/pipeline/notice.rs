@@ -1,7 +1,7 @@
 //! Notice: the texts the service sends for itself (requests to confirm, answers, tests) are asked about once more before they
 //! leave. They skip what is only about reminders, never the opt-out ledger.
 
-use super::{Core, answer, send::Allowed};
+use super::{Core, answer, guard, send::Allowed};
 use crate::{
     domain::{
         consent::Ledger,
@@ -47,6 +47,9 @@ pub(crate) async fn ask(
         if cart.is_none_or(|cart| !cart.is_open()) {
             return Ok(stop("its cart is closed", false));
         }
+    }
+    if let Some((verdict, why)) = guard::hold_notice(core, tx, shop, keys, message, sender).await? {
+        return Ok(Allowed { verdict, why, late: false, expires_at });
     }
     Ok(Allowed { verdict: Verdict::Pass, why: String::new(), late: false, expires_at })
 }

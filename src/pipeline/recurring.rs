@@ -6,7 +6,7 @@ use std::{collections::HashMap, str::FromStr, time::Duration};
 use chrono::{DateTime, MappedLocalTime, NaiveDate, NaiveDateTime, Offset};
 use jiff::{Timestamp, civil, tz::AmbiguousOffset, tz::TimeZone};
 
-use super::{Core, erase, ingest::Place, people, rollup, zone_of};
+use super::{Core, erase, guard, ingest::Place, people, rollup, zone_of};
 use crate::{
     clock,
     domain::{
@@ -207,7 +207,7 @@ async fn sweep(core: &Core, shop: ShopId) -> Result<(), Error> {
         let keys = core.vault.keys(tx, shop).await?;
         let mut found = 0;
         for (kind, subject) in store::sweep::orphans(tx, shop, now - SWEEP_BACK, now - SETTLED_AFTER).await? {
-            if kind == job::Kind::Detect && !waits_for_detection(tx, &keys, CartId::new(subject)).await? {
+            if kind == job::Kind::Detect && !waits_for_detection(core, tx, &keys, CartId::new(subject)).await? {
                 continue;
             }
             job::ensure(tx, shop, kind, subject, now).await?;
@@ -221,9 +221,11 @@ async fn sweep(core: &Core, shop: ShopId) -> Result<(), Error> {
     Ok(())
 }
 
-/// Tests, and what staff or a till made, wait for nothing; only the sealed part of a cart tells.
-async fn waits_for_detection(tx: &mut store::Tx, keys: &ShopKeys, id: CartId) -> Result<bool, Error> {
-    Ok(store::cart::get(tx, keys, id).await?.is_some_and(|cart| cart.is_recoverable()))
+/// Tests, what staff or a till made, and what a crawler left wait for nothing; only the sealed part of a cart tells.
+async fn waits_for_detection(core: &Core, tx: &mut store::Tx, keys: &ShopKeys, id: CartId) -> Result<bool, Error> {
+    let Some((shop, _)) = core.shop(tx, keys.shop()).await? else { return Ok(false) };
+    let cart = store::cart::get(tx, keys, id).await?;
+    Ok(cart.is_some_and(|cart| cart.is_recoverable() && guard::suspect(&shop, &cart).is_none()))
 }
 
 const REPAIR_DAYS: i64 = 3;
@@ -250,6 +252,7 @@ async fn retain(core: &Core, shop_id: ShopId) -> Result<(), Error> {
             store::user::prune(tx, now - DAY).await?;
             store::recurring::prune(tx, now - DAY * 30).await?;
             store::inbox::prune(tx, ShopId::HOUSE, now - DAY * 30).await?;
+            store::phone_use::prune(tx, now - guard::PHONES_KEPT_FOR).await?;
         });
     }
     loop {
@@ -258,6 +261,7 @@ async fn retain(core: &Core, shop_id: ShopId) -> Result<(), Error> {
             match core.shop(tx, shop_id).await? {
                 Some((shop, keys)) => {
                     store::inbox::prune(tx, shop_id, now - DAY * shop.rules.inbox_days).await?;
+                    store::guard::prune(tx, shop_id, now - guard::KEPT_FOR).await?;
                     let before = now - DAY * shop.rules.cart_days;
                     let old = store::cart::forgettable(tx, &keys, before, FORGET_MOST).await?;
                     let place = Place { core, shop: &shop, keys: &keys, now, arrived_at: now };

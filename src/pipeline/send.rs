@@ -7,7 +7,7 @@ use std::time::Duration;
 use super::{
     Core, decide, dirty, discount,
     facts::{Asking, ask},
-    notice,
+    guard, notice,
     sequence::Plan,
     settle,
 };
@@ -34,10 +34,20 @@ use crate::{
 
 /// Sends one queued message, as far as the gates and the gateway let it.
 pub async fn send(core: &Core, job: &Job) -> Result<(), Error> {
+    let place = guard::take_place(core, job).await?;
     let prepared: Option<(Outgoing, Gateway)> = transact!(core.db, |tx| prepare(core, tx, job).await?)?;
-    let Some((sms, account)) = prepared else { return Ok(()) };
-    let outcome = exchange(core, &sms, &account).await;
-    transact!(core.db, |tx| record(core, tx, job, &account, &outcome).await?)
+    let done = match prepared {
+        Some((sms, account)) => {
+            let outcome = exchange(core, &sms, &account).await;
+            transact!(core.db, |tx| record(core, tx, job, &account, &outcome).await?)?;
+            matches!(outcome, SendOutcome::Accepted { .. } | SendOutcome::Unknown { .. })
+        }
+        None => false,
+    };
+    match place {
+        Some(place) if !done => guard::give_back(core, &place).await,
+        _ => Ok(()),
+    }
 }
 
 /// Asks again, and notes the intent to send. `None` when there is nothing to send now.
@@ -85,6 +95,10 @@ async fn prepare(core: &Core, tx: &mut Tx, job: &Job) -> Result<Option<(Outgoing
             return finish(tx, job).await;
         }
         Verdict::Wait(until) => {
+            if message.reason != allowed.why {
+                message.reason = allowed.why;
+                store::message::save(tx, &keys, &message).await?;
+            }
             job::put_back(tx, job, until).await?;
             return Ok(None);
         }
@@ -95,6 +109,10 @@ async fn prepare(core: &Core, tx: &mut Tx, job: &Job) -> Result<Option<(Outgoing
         return Ok(None);
     }
     let Some(account) = sender else { return finish(tx, job).await };
+    if !guard::has_place(core, tx, &message).await? {
+        job::put_back(tx, job, now + guard::NO_PLACE_WAIT).await?;
+        return Ok(None);
+    }
     message.gateway_shop = account.shop;
     message.gateway = account.id;
     message.expires_at = allowed.expires_at;
@@ -102,6 +120,7 @@ async fn prepare(core: &Core, tx: &mut Tx, job: &Job) -> Result<Option<(Outgoing
     message.moments.sending_at = Some(now);
     message.sending_by = Some(job.claim.clone());
     store::message::save(tx, &keys, &message).await?;
+    guard::count(core, tx, &shop, &keys, &message).await?;
     let callback = store::connection::of(tx, account.shop, Some(account.id)).await?;
     Ok(Some((outgoing(core, &message, callback.map(|found| found.public_id), now), account)))
 }
@@ -148,6 +167,9 @@ async fn reminder(
         fresh: message.id,
     };
     let asked = ask(tx, core, &asking).await?;
+    if let (Ok(phone), Some(facts)) = (&asked.phone, &asked.made_of.facts) {
+        guard::act(core, tx, shop, keys, phone, &facts.risk).await?;
+    }
     let decision = asked.decision;
     let why = decision.reason().map_or(String::new(), |gate| gate.why.clone());
     let (late, expires_at) = (decision.ran_out_of_time(), expires_at(&decision, now));
@@ -211,15 +233,18 @@ async fn record(core: &Core, tx: &mut Tx, job: &Job, account: &Gateway, outcome:
             message.segments = segments.unwrap_or(message.segments);
             message.cost = cost.or(message.cost);
             message.reason.clear();
+            guard::priced(tx, &shop, &keys, &message, now).await?;
             dirty(tx, &shop, accepted_at, now).await?;
         }
         SendOutcome::Refused { class: RefusalClass::Account, code } => {
             pause_gateway(tx, account, code, now).await?;
-            return wait_on(core, tx, &keys, job, message, &format!("account refused: {code}"), RETRY_MOST).await;
+            let why = format!("account refused: {code}");
+            return wait_on(core, tx, &shop, &keys, job, message, &why, RETRY_MOST).await;
         }
         SendOutcome::Refused { class, code } => {
             message.moments.refused_at.get_or_insert(now);
             message.reason = format!("{}: {code}", class.name());
+            guard::refused(tx, &keys, &message).await?;
             if *class == RefusalClass::OptedOut {
                 let index = store::consent::phone_index(&keys, &message.phone());
                 let proof = OutProof {
@@ -236,7 +261,7 @@ async fn record(core: &Core, tx: &mut Tx, job: &Job, account: &Gateway, outcome:
         SendOutcome::Later { why, after } => {
             let doubled = RETRY_FIRST.saturating_mul(1 << message.attempt.min(6).saturating_sub(1));
             let wait = after.unwrap_or(doubled.min(RETRY_MOST));
-            return wait_on(core, tx, &keys, job, message, why, wait).await;
+            return wait_on(core, tx, &shop, &keys, job, message, why, wait).await;
         }
         SendOutcome::Unknown { why } => become_unknown(core, tx, &keys, &mut message, why).await?,
     }
@@ -245,9 +270,11 @@ async fn record(core: &Core, tx: &mut Tx, job: &Job, account: &Gateway, outcome:
 }
 
 /// Back to the queue: it provably did not leave. Unless somebody else has taken it meanwhile, or its time is up.
+#[expect(clippy::too_many_arguments, reason = "what is put back, where, why and for how long")]
 async fn wait_on(
     core: &Core,
     tx: &mut Tx,
+    shop: &Shop,
     keys: &ShopKeys,
     job: &Job,
     mut message: Message,
@@ -258,6 +285,7 @@ async fn wait_on(
     if message.sending_by.as_deref() != Some(job.claim.as_str()) || message.moments.state() != MessageState::Sending {
         return Ok(());
     }
+    guard::uncount(tx, shop, keys, &message, message.moments.sending_at.unwrap_or(now)).await?;
     message.moments.sending_at = None;
     message.sending_by = None;
     message.reason = why.to_owned();

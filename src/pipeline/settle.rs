@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::{
-    Core, answer, dirty, people,
+    Core, answer, dirty, guard, people,
     reply::{self, Heeding},
     send,
 };
@@ -126,6 +126,9 @@ async fn apply(
         };
     }
     store::message::save(tx, keys, &message).await?;
+    if receipt.cost.is_some() {
+        guard::priced(tx, shop, keys, &message, now).await?;
+    }
     job::cancel(tx, shop.id, job::Kind::LookUp, message.id.get()).await?;
     for moment in [message.moments.accepted_at, message.moments.delivered_at].into_iter().flatten() {
         dirty(tx, shop, moment, now).await?;

@@ -3,14 +3,14 @@
 
 use std::time::Duration;
 
-use super::{Core, decide, ingest};
+use super::{Core, decide, ingest, zone_of};
 use crate::{
     domain::{
         cart::Cart,
         consent::Ledger,
-        discount::Off,
+        discount::{Off, Plan, code},
         event::TypedPhone,
-        hours::Hours,
+        hours::{self, Hours},
         id::{MessageId, ShopId},
         law::{self, Whereabouts},
         link::{self, Purpose as Leads},
@@ -20,7 +20,7 @@ use crate::{
         sequence::Discount,
         sms,
         template::{self, Merge},
-        time::{HOUR, Time},
+        time::{DAY, HOUR, Time},
         wording::{self, OptOutForm},
     },
     gateway,
@@ -36,8 +36,6 @@ use crate::{
 pub const TESTS_PER_HOUR: usize = 10;
 /// A test that cannot leave by then is dropped.
 const LASTS: Duration = Duration::from_secs(60 * 60);
-/// Shown where a step's code does not exist yet.
-const SAMPLE_CODE: &str = "THANKS-7K3Q";
 
 /// What is tried.
 #[derive(Clone, Copy, Debug)]
@@ -102,7 +100,7 @@ async fn filled(
     };
     let opt_out = wording::opt_out(&form, Some(trial.language));
     let sample = Merge::sample(&shop.name, &url('r', Leads::Restore), &opt_out);
-    let (code, code_value, code_until) = discount(trial, core.now());
+    let (code, code_value, code_until) = discount(shop, trial, core.now());
     let merge = match latest {
         None => Merge { total: Some(Money::new(6_490, shop.currency).to_string()), ..sample },
         Some(latest) => Merge {
@@ -118,20 +116,37 @@ async fn filled(
 }
 
 /// Code, value and last day as the step's discount would have them.
-fn discount(trial: &Trial<'_>, now: Time) -> (Option<String>, Option<String>, Option<String>) {
+fn discount(shop: &Shop, trial: &Trial<'_>, now: Time) -> (Option<String>, Option<String>, Option<String>) {
     match trial.discount {
         None => (None, None, None),
         Some(Discount::Fixed(fixed)) => (Some(fixed.code.clone()), None, None),
-        Some(Discount::Unique(unique)) => {
-            let value = match unique.off {
-                Off::Percent(percent) => Some(format!("{percent} %")),
-                Off::Amount(amount) => Some(amount.to_string()),
-                Off::FreeShipping => None,
-            };
-            let day = crate::domain::hours::day_of(&jiff::tz::TimeZone::UTC, now + HOUR * unique.expires_hours);
-            (Some(SAMPLE_CODE.to_owned()), value, Some(wording::date(Some(trial.language), day)))
+        Some(Discount::Unique(plan)) => {
+            // As long as a drawn one, and nobody's.
+            let code = code(&shop.name, [0; 16]);
+            let life = plan.valid_for().min(DAY * shop.rules.link_days);
+            let (value, until) = terms(shop, plan, now + life, trial.language, now);
+            (Some(code), value, until)
         }
     }
+}
+
+/// What a code takes off and the last whole day it works, in words for the shopper. No day when it ends today.
+pub(crate) fn terms(
+    shop: &Shop,
+    plan: &Plan,
+    expires_at: Time,
+    language: &str,
+    now: Time,
+) -> (Option<String>, Option<String>) {
+    let value = match plan.off {
+        Off::Percent(percent) => Some(format!("{percent} %")),
+        Off::Amount(amount) => Some(amount.to_string()),
+        Off::FreeShipping => None,
+    };
+    let zone = zone_of(shop);
+    // Whoever is told a day believes in all of it.
+    let last = hours::day_of(&zone, expires_at).yesterday().ok().filter(|last| *last >= hours::day_of(&zone, now));
+    (value, last.map(|last| wording::date(Some(language), last)))
 }
 
 /// Why no test was sent.

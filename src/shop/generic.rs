@@ -10,7 +10,7 @@
 //!
 //! | type | data |
 //! |---|---|
-//! | `checkout.updated` | token*, cart_token, person, first_name, country, region, time_zone, language, currency, total, items[], recovery_url, consent, started_at, updated_at, completed_at, channel, tags[], source, test |
+//! | `checkout.updated` | token*, cart_token, person, first_name, country, region, time_zone, language, currency, total, items[], recovery_url, consent, browser_ip, started_at, updated_at, completed_at, channel, tags[], source, test |
 //! | `checkout.completed` | the same; completed_at defaults to updated_at |
 //! | `checkout.deleted` | token*, deleted_at |
 //! | `order.upserted` | id*, number, person, checkout_token, cart_token, recovery_tokens[], codes[], discounts[], currency*, total*, status, placed_at, paid_at, cancelled_at, refunds[] or refunded + refunded_at, updated_at, channel, test |
@@ -23,6 +23,7 @@
 //! - item: title*, quantity (1), price (of one, in `currency`).
 //! - consent: state* (or `sms`: true or false), phone, phone_country (defaults: the checkout's own), proof.
 //! - state: `granted`, `pending` (double opt-in under way), `withdrawn`, `not_given`.
+//! - browser_ip: the address the shopper came from (defaults to the proof's ip): texts are counted by its network.
 //! - proof: source, level, text, version (of the wording), at (when it was given), url, language, ip, agent, box; all beside
 //!   `state`.
 //! - status: `draft`, `pending` and `failed` do not count as bought; `placed`, `paid` and `refunded` do; `cancelled`
@@ -158,6 +159,8 @@ impl Event<'_> {
             started_at: time(data, "started_at")?,
             updated_at,
             completed_at: if completed { completed_at.or(Some(updated_at)) } else { completed_at },
+            browser_ip: json::text(data, "browser_ip").or_else(|| json::text(data, "consent.ip")),
+            written_at_once: false,
             channel: channel(data)?,
             tags: words(data, "tags").into_iter().take(TAGS_MOST).collect(),
             source: json::text(data, "source"),

@@ -319,6 +319,9 @@ impl<'a> Order<'a> {
             started_at: json::time(self.body, "date_created_gmt"),
             updated_at: self.updated_at,
             completed_at: None,
+            browser_ip: json::text(self.body, "customer_ip_address"),
+            // Made by the press of a button, and paid or not a second later.
+            written_at_once: true,
             channel: Channel::Web,
             tags: Vec::new(),
             // Noted since 8.5: where the visit that led to the order began.

@@ -15,6 +15,7 @@ pub const ALL: &[(i64, &str, &str)] = &[
     (1, "foundation", include_str!("../../migrations/0001_foundation.sql")),
     (2, "whom and when", include_str!("../../migrations/0002_whom_and_when.sql")),
     (3, "consent", include_str!("../../migrations/0003_consent.sql")),
+    (4, "risk", include_str!("../../migrations/0004_risk.sql")),
     (5, "discount", include_str!("../../migrations/0005_discount.sql")),
     (6, "people", include_str!("../../migrations/0006_people.sql")),
 ];

@@ -65,7 +65,7 @@ pub async fn recompute(tx: &mut Tx, shop: ShopId, day: i64, from: Time, to: Time
     count!(
         Metric::Segments,
         "step, '', country, gateway_id, CAST(SUM(segments) AS BIGINT) FROM message",
-        "shop_id = $1 AND accepted_at >= $4 AND accepted_at < $5 GROUP BY step, country, gateway_id"
+        "shop_id = $1 AND purpose <> 'test' AND accepted_at >= $4 AND accepted_at < $5 GROUP BY step, country, gateway_id"
     );
     count!(
         Metric::Delivered,
@@ -75,7 +75,7 @@ pub async fn recompute(tx: &mut Tx, shop: ShopId, day: i64, from: Time, to: Time
     count!(
         Metric::CostMicros,
         "step, cost_currency, country, gateway_id, CAST(SUM(cost_micros) AS BIGINT) FROM message",
-        "shop_id = $1 AND accepted_at >= $4 AND accepted_at < $5 AND cost_currency IS NOT NULL
+        "shop_id = $1 AND purpose <> 'test' AND accepted_at >= $4 AND accepted_at < $5 AND cost_currency IS NOT NULL
          GROUP BY step, cost_currency, country, gateway_id"
     );
     // A message counts as clicked once, on the day of its first human tap.

@@ -7,7 +7,8 @@ use crate::domain::{id::ShopId, time::Time};
 /// Ids hold their time above this many bits (`clock::Ids`): a span of time is a span of ids.
 const ID_TIME_SHIFT: u32 = 21;
 
-fn first_id(at: Time) -> i64 {
+/// The smallest id that can be made at a moment.
+pub fn first_id(at: Time) -> i64 {
     at.millis().checked_shl(ID_TIME_SHIFT).unwrap_or(i64::MAX)
 }
 

@@ -27,6 +27,7 @@ pub fn install() -> Option<PrometheusHandle> {
             let handle = recorder.handle();
             metrics::set_global_recorder(recorder).ok()?;
             metrics::describe_counter!("cartback_webhooks_total", "Deliveries of shops and gateways, by outcome.");
+            metrics::describe_counter!("cartback_guard_pauses_total", "Pauses by the guards, by what was paused.");
             metrics::describe_counter!("cartback_http_requests_total", "Requests answered, by route and status.");
             Some(handle)
         })
@@ -71,6 +72,8 @@ async fn count(core: &Core) -> Result<String, Error> {
     let clicks = store::click::count_by_verdict(&mut read).await?;
     let orders = store::rollup::recovered_orders(&mut read).await?;
     let due = store::job::count_due(&mut read, core.now()).await?;
+    let paused = store::guard::count_paused(&mut read).await?;
+    let halted = store::halt::standing(&mut read).await?.is_some();
     drop(read);
     let mut text = String::new();
     family(&mut text, "cartback_messages_total", "gauge", "Texts, by the state they are in.");
@@ -86,6 +89,12 @@ async fn count(core: &Core) -> Result<String, Error> {
     line(&mut text, "cartback_recovered_orders_total", None, orders);
     family(&mut text, "cartback_jobs_due", "gauge", "Work that is due now.");
     line(&mut text, "cartback_jobs_due", None, due);
+    family(&mut text, "cartback_halted", "gauge", "1 while the kill switch stops all sending.");
+    line(&mut text, "cartback_halted", None, u64::from(halted));
+    family(&mut text, "cartback_paused", "gauge", "What looks like fraud or runaway spend and waits for a person.");
+    for (kind, number) in paused {
+        line(&mut text, "cartback_paused", Some(("kind", &kind)), number);
+    }
     Ok(text)
 }
 

@@ -35,6 +35,8 @@ pub struct Visitor {
     /// "" behind an open door.
     pub name: String,
     pub may_change: bool,
+    /// May stop the whole house.
+    pub is_owner: bool,
 }
 
 /// The form in which a token of a link or a cookie is kept: SHA-256 of its text.
@@ -54,11 +56,11 @@ fn is_secure(state: &State) -> bool {
 /// Who asks. `Problem::SignIn` when nobody is signed in.
 pub async fn visitor(state: &State, request: &HttpRequest) -> Result<Visitor, Problem> {
     if state.open_door {
-        return Ok(Visitor { name: String::new(), may_change: true });
+        return Ok(Visitor { name: String::new(), may_change: true, is_owner: true });
     }
     let cookie = request.cookie(cookie_name(state)).ok_or(Problem::SignIn)?;
     let user = user(state, &hash(cookie.value())).await?.ok_or(Problem::SignIn)?;
-    Ok(Visitor { may_change: user.role != "analyst", name: user.name })
+    Ok(Visitor { may_change: user.role != "analyst", is_owner: user.role == "owner", name: user.name })
 }
 
 async fn user(state: &State, hash: &TokenHash) -> Result<Option<User>, Error> {

@@ -27,6 +27,7 @@ use cartback::{
         message::{MessageState, Moments},
         phone::Phone,
         report::Report,
+        risk::limits::FOR_TRIALS,
         seal::{OperatorKeys, ShopKeys},
         time::Time,
     },
@@ -248,8 +249,10 @@ impl App {
             zone: ZONE.into(),
             ..ShopTyped::default()
         };
-        for (key, value) in settings.iter().chain(changes) {
+        for (key, value) in FOR_TRIALS.iter().chain(settings).chain(changes) {
             match *key {
+                // With the limits a shop has that never set any.
+                "guarded" => typed.settings.retain(|key, _| !key.starts_with("limits.")),
                 "name" => typed.name = (*value).into(),
                 "country" => typed.country = (*value).into(),
                 "currency" => typed.currency = (*value).into(),

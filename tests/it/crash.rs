@@ -19,7 +19,7 @@ use std::{
 
 use cartback::{
     clock::{Clock, SystemClock},
-    domain::{id::ShopId, message::MessageState, phone::Phone, seal::OperatorKeys},
+    domain::{id::ShopId, message::MessageState, phone::Phone, risk::limits::FOR_TRIALS, seal::OperatorKeys},
     shop::standard_webhooks,
     store::{self, Db, shop::Vault},
 };
@@ -170,7 +170,9 @@ fn survive(engine: &str, database_url: String) {
     let [port] = server::free_ports().unwrap();
     let secret = standard_webhooks::secret([7; 32]);
     let public = format!("http://127.0.0.1:{port}");
-    let added = place.told(&[
+    let open: Vec<String> = FOR_TRIALS.iter().map(|(key, value)| format!("{key}={value}")).collect();
+    let open: Vec<&str> = open.iter().flat_map(|rule| ["--set", rule.as_str()]).collect();
+    let add = [
         "shop",
         "add",
         "generic",
@@ -191,7 +193,8 @@ fn survive(engine: &str, database_url: String) {
         "--public-url",
         &public,
         "--json",
-    ]);
+    ];
+    let added = place.told(&[&add[..], &open[..]].concat());
     let url = added["webhook_url"].as_str().unwrap().to_owned();
     let path = url.strip_prefix(&public).unwrap().to_owned();
     place.told(&[

@@ -27,6 +27,7 @@ use cartback::{
     domain::{
         id::{MessageId, ShopId},
         message::MessageState,
+        risk::limits::FOR_TRIALS,
         seal::OperatorKeys,
         time::{MINUTE, Time},
     },
@@ -89,6 +90,7 @@ impl Stage {
             currency: "EUR".into(),
             zone: "Europe/Ljubljana".into(),
             settings: set(&[("secret", &secret), ("site", "shop.example"), ("steps_after_minutes", "0")]),
+            rules: set(&FOR_TRIALS),
             ..ShopTyped::default()
         };
         let shop = connect::add_shop(&core, &typed).await.unwrap();
@@ -504,8 +506,11 @@ impl Program {
         let secret = standard_webhooks::secret([7; 32]);
         let set = format!("secret={secret}");
         let shop = ["--name", "Lumen", "--country", "SI", "--currency", "EUR", "--timezone", "Europe/Ljubljana"];
+        let open: Vec<String> = FOR_TRIALS.iter().map(|(key, value)| format!("{key}={value}")).collect();
+        let open: Vec<&str> = open.iter().flat_map(|rule| ["--set", rule.as_str()]).collect();
         let settings = ["--set", &set, "--set", "site=shop.example", "--json"];
-        let said = command(&[&["shop", "add", "generic"], &shop[..], &settings[..]].concat()).output().unwrap();
+        let said =
+            command(&[&["shop", "add", "generic"], &shop[..], &open[..], &settings[..]].concat()).output().unwrap();
         let said: serde_json::Value = serde_json::from_slice(&said.stdout).unwrap();
         let hook = said["webhook_url"].as_str().unwrap().to_owned();
         let serve = command(&["serve", "--listen", &format!("127.0.0.1:{port}")]).stdout(Stdio::null()).spawn();

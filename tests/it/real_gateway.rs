@@ -13,6 +13,7 @@ use cartback::{
         message::MessageState,
         money::Currency,
         phone::Phone,
+        risk::limits::FOR_TRIALS,
         time::{HOUR, MINUTE, Time},
     },
     http::GuardedHttp,
@@ -71,7 +72,7 @@ impl Story {
             currency: "USD".into(),
             zone: "America/New_York".into(),
             settings: set(&[("domain", "northwind-goods.myshopify.com"), ("signing_key", SIGNING_KEY)]),
-            rules: BTreeMap::new(),
+            rules: set(&FOR_TRIALS),
         };
         let shop = connect::add_shop(&core, &typed).await.unwrap();
         let account = |url: &str| {

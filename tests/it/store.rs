@@ -17,7 +17,7 @@ use cartback::{
             CartId, ClickId, DecisionId, DeliveryId, DiscountId, GatewayId, MessageId, OrderId, ReplyId, RequestId,
             ShopId, UserId,
         },
-        message::{Cost, MessageState, Moments, Purpose},
+        message::{Cost, MessageRef, MessageState, Moments, Purpose},
         money::{Currency, Money},
         order::Order,
         phone::Phone,
@@ -29,8 +29,8 @@ use cartback::{
     },
     store::{
         Db, Error, Tx, alarm, cart, click as clicks, connection, consent, credit, decision, discount, erase, gateway,
-        health, identity, inbox, job, law, message, node, order, recurring, reply, request, retention, rollup, rules,
-        shop, sweep, token, user,
+        guard, halt, health, identity, inbox, job, law, message, node, order, phone_use, recurring, reply, request,
+        retention, rollup, rules, shop, sweep, token, user,
     },
     transact,
 };
@@ -473,6 +473,8 @@ fn cart_of(id: i64, token: &str, total: Option<i64>) -> Cart {
         started_at: None,
         updated_at: at(id),
         completed_at: None,
+        browser_ip: None,
+        written_at_once: false,
         channel: Channel::Web,
         tags: Vec::new(),
         source: None,
@@ -1394,6 +1396,156 @@ async fn discounts() {
         tx!(stage, |tx| erase::shop(tx, stage.shop()).await?);
         assert_eq!(discount::get(read!(stage), keys, DiscountId::new(1)).await.unwrap(), None);
         assert_eq!(discount::uses_of(read!(stage), keys, OrderId::new(6)).await.unwrap(), []);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn what_is_counted_and_paused() {
+    on_both(async |stage| {
+        let keys = &stage.keys;
+        let names = |byte: u8| guard::Names {
+            ip: Some([byte; 16]),
+            prefix: [byte + 1; 16],
+            country: [9; 16],
+            price: [byte + 3; 16],
+        };
+        let (quarter, hour, day) = (at(15), at(0), at(-600));
+        let buckets = guard::Buckets { quarter, hour, day };
+        let spans =
+            guard::Spans { hour_from: quarter, usual_from: at(-60), usual_to: at(60), tappable_to: quarter, day };
+        let two = tx!(stage, |tx| {
+            guard::count(tx, keys, &names(1), &buckets, true, 1).await?;
+            guard::count(tx, keys, &names(1), &buckets, false, 1).await?;
+            guard::count(tx, keys, &guard::Names { ip: None, ..names(20) }, &buckets, true, 1).await?;
+            guard::learn_price(tx, keys, &[4; 16], 41_000).await?;
+            guard::learn_price(tx, keys, &[4; 16], 42_000).await?;
+            guard::sums(tx, keys, &names(1), &spans).await?
+        });
+        assert_eq!((two.ip.texts, two.ip.oldest, two.prefix.texts), (2, Some(quarter), 2));
+        assert_eq!((two.breaker.texts, two.usual.texts, two.usual.rows), (3, 3, 1));
+        assert_eq!((two.prefix_untapped.texts, two.country_untapped.texts), (1, 2));
+        assert_eq!((two.price.micros, two.price.rows), (42_000, 1));
+        let later = guard::Spans { hour_from: at(16), usual_to: hour, tappable_to: at(14), day: at(0), ..spans };
+        assert_eq!(
+            guard::sums(read!(stage), keys, &guard::Names { ip: None, ..names(50) }, &later).await.unwrap(),
+            guard::Sums::default()
+        );
+        tx!(stage, |tx| guard::count(tx, keys, &names(1), &buckets, true, -1).await?);
+        let one = guard::sums(read!(stage), keys, &names(1), &spans).await.unwrap();
+        assert_eq!((one.ip.texts, one.breaker.texts, one.prefix_untapped.texts), (1, 2, 0));
+        tx!(stage, |tx| guard::tapped(tx, keys, &[21; 16], &[9; 16]).await?);
+        assert_eq!(guard::sums(read!(stage), keys, &names(1), &spans).await.unwrap().country_untapped.texts, 0);
+
+        // A text counts once, at its newest price, on its first day.
+        let text = MessageId::new(77);
+        tx!(stage, |tx| {
+            guard::spend(tx, keys, text, day, 160_000).await?;
+            guard::spend(tx, keys, text, at(0), 83_000).await?;
+            guard::spend(tx, keys, MessageId::new(78), day, 80_000).await?;
+        });
+        assert_eq!(guard::spent(read!(stage), keys, day).await.unwrap(), 163_000);
+        assert_eq!(guard::spent(read!(stage), keys, at(0)).await.unwrap(), 0);
+        assert_eq!(guard::spent_on(read!(stage), keys, text).await.unwrap(), Some((83_000, day)));
+        tx!(stage, |tx| {
+            guard::unspend(tx, keys, text).await?;
+            guard::unspend(tx, keys, text).await?;
+        });
+        assert_eq!(guard::spent(read!(stage), keys, day).await.unwrap(), 80_000);
+
+        let why = ("ten texts", "+38640555…");
+        let twice = tx!(stage, |tx| (
+            guard::pause(tx, keys, guard::Paused::Prefix, &[2; 16], why, at(1)).await?,
+            guard::pause(tx, keys, guard::Paused::Prefix, &[2; 16], why, at(2)).await?,
+            guard::pause(tx, keys, guard::Paused::Breaker, &guard::whole(), ("many", ""), at(3)).await?,
+        ));
+        assert_eq!(twice, (true, false, true));
+        let paused = guard::paused(read!(stage), keys, &names(1)).await.unwrap();
+        assert_eq!(paused.len(), 2);
+        let all = guard::pauses(read!(stage), keys).await.unwrap();
+        assert_eq!((all.len(), all[0].label.as_str(), all[0].at), (2, "+38640555…", at(1)));
+        for pause in &all {
+            assert_eq!(guard::named(&pause.name()), Some((pause.kind, pause.key.clone())));
+        }
+        assert_eq!(guard::count_paused(read!(stage)).await.unwrap().len(), 2);
+        for nonsense in ["", "breaker-00", "prefix", "prefix-zz", "country-0badc0de", "shop-01"] {
+            assert_eq!(guard::named(nonsense), None, "{nonsense}");
+        }
+        let resumed = tx!(stage, |tx| (
+            guard::resume(tx, keys, guard::Paused::Prefix, &[2; 16], at(4)).await?,
+            guard::resume(tx, keys, guard::Paused::Prefix, &[2; 16], at(4)).await?,
+        ));
+        assert_eq!(resumed, (true, false));
+        assert_eq!(guard::sums(read!(stage), keys, &names(1), &spans).await.unwrap().prefix.texts, 0);
+        assert!(tx!(stage, |tx| guard::pause(tx, keys, guard::Paused::Prefix, &[2; 16], why, at(5)).await?));
+
+        assert_eq!(guard::held_texts(read!(stage), keys, MessageId::new(0)).await.unwrap(), []);
+        assert_eq!(guard::waiting_carts(read!(stage), keys, at(0), 10).await.unwrap(), Vec::<String>::new());
+        tx!(stage, |tx| guard::prune(tx, stage.shop(), at(600)).await?);
+        let kept = guard::sums(read!(stage), keys, &names(1), &spans).await.unwrap();
+        assert_eq!(kept, guard::Sums { price: kept.price, ..guard::Sums::default() });
+        assert_eq!(kept.price.micros, 42_000);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn places_on_a_phone_and_the_kill_switch() {
+    on_both(async |stage| {
+        let text = |shop, message| MessageRef { shop: ShopId::new(shop), message: MessageId::new(message) };
+        let phone = [5; 16];
+        let (since, now) = (at(0), at(1440));
+        let taken = tx!(stage, |tx| (
+            phone_use::reserve(tx, &phone, "reminder", text(1, 1), 1, (since, now)).await?,
+            phone_use::reserve(tx, &phone, "reminder", text(1, 1), 1, (since, now)).await?,
+            phone_use::reserve(tx, &phone, "reminder", text(2, 1), 1, (since, now)).await?,
+            phone_use::reserve(tx, &phone, "confirmation", text(2, 1), 1, (since, now)).await?,
+            phone_use::reserve(tx, &phone, "reminder", text(3, 1), 2, (since, now)).await?,
+        ));
+        assert_eq!(taken, (true, true, false, true, true));
+        assert!(phone_use::holds(read!(stage), &phone, "reminder", text(3, 1), since).await.unwrap());
+        assert!(!phone_use::holds(read!(stage), &phone, "reminder", text(2, 1), since).await.unwrap());
+        let others = phone_use::by_others(read!(stage), &phone, "reminder", Some(text(1, 1)), since).await.unwrap();
+        assert_eq!(others, (1, Some(now)));
+        tx!(stage, |tx| phone_use::release(tx, &phone, "reminder", text(1, 1)).await?);
+        let all = phone_use::by_others(read!(stage), &phone, "reminder", None, since).await.unwrap();
+        assert_eq!(all, (1, Some(now)));
+        // What is a day old is nobody's place any more.
+        let (later, tomorrow) = (at(1441), at(2881));
+        assert!(tx!(stage, |tx| {
+            phone_use::reserve(tx, &phone, "reminder", text(4, 1), 1, (later, tomorrow)).await?
+        }));
+        tx!(stage, |tx| phone_use::prune(tx, at(9_999)).await?);
+        assert_eq!(phone_use::by_others(read!(stage), &phone, "reminder", None, since).await.unwrap(), (0, None));
+
+        assert_eq!(halt::standing(read!(stage)).await.unwrap(), None);
+        assert!(!tx!(stage, |tx| halt::lift(tx, at(0)).await?));
+        tx!(stage, |tx| {
+            halt::halt(tx, 1, "first", at(1)).await?;
+            halt::halt(tx, 2, "second", at(2)).await?;
+        });
+        let standing = halt::standing(read!(stage)).await.unwrap().unwrap();
+        assert_eq!((standing.why.as_str(), standing.at), ("first", at(1)));
+        assert!(tx!(stage, |tx| halt::lift(tx, at(3)).await?));
+        assert_eq!(halt::standing(read!(stage)).await.unwrap(), None);
+    })
+    .await;
+}
+
+/// Places of one phone are given one at a time, whoever asks at once.
+#[tokio::test]
+async fn a_phone_s_place_is_taken_by_one() {
+    on_both(async |stage| {
+        let asks = (0..20i64).map(|n| {
+            let db = stage.db.clone();
+            async move {
+                let text = MessageRef { shop: ShopId::new(n + 1), message: MessageId::new(n) };
+                transact!(db, |tx| phone_use::reserve(tx, &[6; 16], "reminder", text, 2, (at(0), at(9))).await?)
+                    .unwrap()
+            }
+        });
+        let given = futures_util::future::join_all(asks).await;
+        assert_eq!(given.iter().filter(|given| **given).count(), 2);
     })
     .await;
 }

@@ -20,6 +20,7 @@ use cartback::{
         id::{GatewayId, MessageId, ShopId},
         message::MessageState,
         phone::Phone,
+        risk::limits::FOR_TRIALS,
         time::{HOUR, MINUTE, Time},
     },
     http::GuardedHttp,
@@ -194,6 +195,7 @@ impl Stage {
             currency: "EUR".into(),
             zone: "Europe/Ljubljana".into(),
             settings: set(&[("secret", &secret), ("site", "shop.example"), ("steps_after_minutes", "0")]),
+            rules: set(&FOR_TRIALS),
             ..ShopTyped::default()
         };
         let shop = connect::add_shop(&app.core, &typed).await.unwrap();

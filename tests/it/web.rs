@@ -8,3 +8,4 @@ mod page;
 mod reply;
 mod sequences;
 mod sign_in;
+mod texts;

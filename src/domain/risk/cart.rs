@@ -12,10 +12,11 @@ use crate::domain::{cart::Cart, event::CartUpdate};
 pub struct CartTraits {
     /// In minor units.
     pub total: Option<i64>,
-    /// How many different things, and the most pieces of one.
-    pub items: Option<usize>,
+    /// Pieces of everything in it; `None` where the shop does not list what is in a cart.
+    pub pieces: Option<u64>,
+    /// The most pieces of one thing.
     pub quantity_most: u32,
-    /// From made to last touched; `None` while a cart was seen only once and the shop did not tell when it was made.
+    /// From made to last touched; `None` where nobody can tell: a shop that wrote it down once gave both moments alike.
     pub took: Option<Duration>,
 }
 
@@ -42,12 +43,16 @@ impl Oddity {
 
 impl CartTraits {
     pub fn of(cart: &Cart) -> CartTraits {
-        let CartUpdate { total, items, started_at, .. } = &cart.latest;
+        let CartUpdate { total, items, .. } = &cart.latest;
+        let total = total.map(|total| total.minor);
+        let took = cart.active_at().since(cart.started_at);
+        let listed = !items.is_empty() || total.is_none_or(|total| total <= 0);
         CartTraits {
-            total: total.map(|total| total.minor),
-            items: Some(items.len()),
+            total,
+            // Many shops send a total and no list; an empty list beside no money is an empty cart.
+            pieces: listed.then(|| items.iter().map(|item| u64::from(item.quantity)).sum()),
             quantity_most: items.iter().map(|item| item.quantity).max().unwrap_or(0),
-            took: started_at.map(|_| cart.active_at().since(cart.started_at)),
+            took: Some(took).filter(|took| !took.is_zero() && !cart.latest.written_at_once),
         }
     }
 }
@@ -57,7 +62,7 @@ pub fn cart_oddities(traits: &CartTraits, limits: &Limits) -> Vec<Oddity> {
     let quick = Duration::from_secs(u64::from(limits.least_seconds));
     let found = [
         (traits.total.is_some_and(|total| total <= 0), Oddity::NothingToPay),
-        (traits.items == Some(0), Oddity::NothingInIt),
+        (traits.pieces == Some(0), Oddity::NothingInIt),
         (traits.quantity_most > limits.quantity_most, Oddity::TooMany),
         (traits.took.is_some_and(|took| took < quick), Oddity::TooQuick),
     ];
@@ -69,7 +74,7 @@ mod tests {
     use super::*;
 
     const SOUND: CartTraits =
-        CartTraits { total: Some(4990), items: Some(2), quantity_most: 3, took: Some(Duration::from_secs(90)) };
+        CartTraits { total: Some(4990), pieces: Some(4), quantity_most: 3, took: Some(Duration::from_secs(90)) };
 
     #[track_caller]
     fn check(traits: CartTraits, expected: &[Oddity]) {
@@ -82,13 +87,13 @@ mod tests {
         check(CartTraits { total: Some(0), ..SOUND }, &[Oddity::NothingToPay]);
         check(CartTraits { total: Some(-1), ..SOUND }, &[Oddity::NothingToPay]);
         check(CartTraits { total: Some(1), ..SOUND }, &[]);
-        check(CartTraits { items: Some(0), ..SOUND }, &[Oddity::NothingInIt]);
+        check(CartTraits { pieces: Some(0), ..SOUND }, &[Oddity::NothingInIt]);
         check(CartTraits { quantity_most: 999, ..SOUND }, &[]);
         check(CartTraits { quantity_most: 1000, ..SOUND }, &[Oddity::TooMany]);
         check(CartTraits { took: Some(Duration::from_millis(4_999)), ..SOUND }, &[Oddity::TooQuick]);
         check(CartTraits { took: Some(Duration::from_secs(5)), ..SOUND }, &[]);
         check(
-            CartTraits { total: Some(0), items: Some(0), quantity_most: 9_999, took: Some(Duration::ZERO) },
+            CartTraits { total: Some(0), pieces: Some(0), quantity_most: 9_999, took: Some(Duration::from_secs(1)) },
             &[Oddity::NothingToPay, Oddity::NothingInIt, Oddity::TooMany, Oddity::TooQuick],
         );
     }

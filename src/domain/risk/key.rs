@@ -43,6 +43,7 @@ fn is_public(address: Ipv4Addr) -> bool {
         || address.is_link_local()
         || address.is_unspecified()
         || address.is_broadcast()
+        || address.is_documentation()
         || address.is_multicast()
         || shared
         || a == 0
@@ -50,7 +51,10 @@ fn is_public(address: Ipv4Addr) -> bool {
 }
 
 fn is_public_v6(address: Ipv6Addr) -> bool {
-    !(address.is_loopback()
+    // 2001:db8::/32 is for books (RFC 3849).
+    let for_books = matches!(address.segments(), [0x2001, 0xdb8, ..]);
+    !(for_books
+        || address.is_loopback()
         || address.is_unspecified()
         || address.is_multicast()
         || address.is_unique_local()
@@ -92,7 +96,17 @@ mod tests {
         for inside in ["10.0.0.1", "192.168.1.1", "172.16.0.9", "127.0.0.1", "169.254.1.1", "100.64.0.1", "0.0.0.0"] {
             check(inside, None);
         }
-        for inside in ["::1", "::", "fe80::1", "fd00::1", "ff02::1", "255.255.255.255", "::ffff:10.0.0.1"] {
+        for inside in [
+            "::1",
+            "::",
+            "2001:db8::1",
+            "192.0.2.10",
+            "fe80::1",
+            "fd00::1",
+            "ff02::1",
+            "255.255.255.255",
+            "::ffff:10.0.0.1",
+        ] {
             check(inside, None);
         }
         for none in ["", "localhost", "1.2.3", "1.2.3.4, 5.6.7.8", "1.2.3.4:80"] {

@@ -50,7 +50,7 @@ fn nothing_known_holds_nothing() {
 fn caps_hold_from_their_limit_until_there_is_room() {
     check(RiskFacts { ip_hour: 4, ..RiskFacts::default() }, &[]);
     check(RiskFacts { ip_hour: 5, ip_frees_at: in_minutes(37), ..RiskFacts::default() }, &["Caps: wait 37"]);
-    check(RiskFacts { ip_hour: 5, ..RiskFacts::default() }, &["Caps: wait 15"]);
+    check(RiskFacts { ip_hour: 5, ..RiskFacts::default() }, &["Caps: wait 60"]);
     check(
         RiskFacts { phone_day_all_shops: 1, phone_frees_at: in_minutes(600), ..RiskFacts::default() },
         &["Caps: wait 600"],
@@ -60,15 +60,15 @@ fn caps_hold_from_their_limit_until_there_is_room() {
 #[test]
 fn neighbouring_numbers_are_held_until_a_person_looks() {
     check(RiskFacts { prefix_hour: 9, ..RiskFacts::default() }, &[]);
-    check(RiskFacts { prefix_hour: 10, ..RiskFacts::default() }, &["Number: wait 15: too many texts to numbers"]);
-    check(RiskFacts { prefix_paused: true, ..RiskFacts::default() }, &["Number: wait 15"]);
+    check(RiskFacts { prefix_hour: 10, ..RiskFacts::default() }, &["Number: wait 60: too many texts to numbers"]);
+    check(RiskFacts { prefix_paused: true, ..RiskFacts::default() }, &["Number: wait 60"]);
     check(RiskFacts { prefix_untapped: 299, country_untapped: 299, ..RiskFacts::default() }, &[]);
     check(
         RiskFacts { prefix_untapped: 300, ..RiskFacts::default() },
-        &["Number: wait 15: nobody among the neighbours"],
+        &["Number: wait 60: nobody among the neighbours"],
     );
-    check(RiskFacts { country_untapped: 300, ..RiskFacts::default() }, &["Number: wait 15: nobody in this country"]);
-    check(RiskFacts { country_paused: true, ..RiskFacts::default() }, &["Number: wait 15"]);
+    check(RiskFacts { country_untapped: 300, ..RiskFacts::default() }, &["Number: wait 60: nobody in this country"]);
+    check(RiskFacts { country_paused: true, ..RiskFacts::default() }, &["Number: wait 60"]);
 }
 
 #[test]
@@ -119,14 +119,14 @@ fn what_stays_paused_is_done_once() {
     assert_eq!(acts_of(&wild), [Act::OpenBreaker, Act::PausePrefix, Act::PauseCountry]);
     let done = RiskFacts { breaker_open: true, prefix_paused: true, country_paused: true, ..wild };
     assert_eq!(acts_of(&done), []);
-    check(done, &["Service: wait 15: far more", "Number: wait 15", "Number: wait 15"]);
+    check(done, &["Service: wait 60: far more", "Number: wait 60", "Number: wait 60"]);
     assert_eq!(acts_of(&RiskFacts { prefix_untapped: 300, ..RiskFacts::default() }), [Act::PausePrefix]);
     assert_eq!(acts_of(&RiskFacts { prefix_hour: 9, texts_this_hour: 99, ..RiskFacts::default() }), []);
 }
 
 #[test]
 fn the_switch_holds_everything() {
-    check(RiskFacts { halted: true, ..RiskFacts::default() }, &["Service: wait 15: all sending is stopped"]);
+    check(RiskFacts { halted: true, ..RiskFacts::default() }, &["Service: wait 60: all sending is stopped"]);
 }
 
 #[test]

@@ -37,12 +37,19 @@ pub(super) fn read(it: &Event) -> Result<CartUpdate, Unreadable> {
         started_at: json::time(body, "created_at"),
         updated_at: it.updated_at(),
         completed_at: json::time(body, "completed_at"),
+        browser_ip: browser_ip(body),
+        written_at_once: false,
         channel: it.channel(true),
         // Newer API versions leave a customer's tags out; then nothing is known of them.
         tags: json::words_between_commas(body, "customer.tags", TAGS_MOST),
         source: json::text(body, "source_name"),
         test: it.is_test(),
     })
+}
+
+/// Orders tell it in both places, checkouts in either or none.
+fn browser_ip(body: &Value) -> Option<String> {
+    ["browser_ip", "client_details.browser_ip"].iter().find_map(|path| json::text(body, path))
 }
 
 /// Newer API versions leave out `token`; `cart_token` names the same checkout. With neither there is nothing to delete.

@@ -21,6 +21,7 @@ pub mod report;
 pub mod shops;
 pub mod law;
 pub mod gateways;
+pub mod risk;
 pub mod inbox;
 pub mod sign_in;
 
@@ -96,6 +97,10 @@ pub fn routes(config: &mut ServiceConfig) {
         .service(page("/gateways", get().to(gateways::get)))
         .service(act("/gateways/{id}/pause", web::post().to(gateways::pause)))
         .service(act("/gateways/{id}/resume", web::post().to(gateways::resume)))
+        .service(page("/risk", get().to(risk::get)))
+        .service(act("/risk/halt", web::post().to(risk::halt)))
+        .service(act("/risk/lift", web::post().to(risk::lift)))
+        .service(act("/risk/{id}/resume", web::post().to(risk::resume)))
         .service(page("/inbox", get().to(inbox::get)))
         .service(act("/inbox/{id}/replay", web::post().to(inbox::replay)))
         .service(page("/sign-in", get().to(sign_in::ask)))
@@ -120,6 +125,7 @@ pub struct Visit {
     /// The chosen one.
     shop: Option<(Shop, ShopKeys)>,
     query: Vec<(String, String)>,
+    pub is_owner: bool,
 }
 
 impl Visit {
@@ -147,11 +153,11 @@ impl Visit {
             zone: shop.as_ref().map_or(TimeZone::UTC, |(shop, _)| zone_of(shop)),
             // `shield` asks the browser itself where a form comes from.
             csrf: String::new(),
-            signed_in_as: visitor.name,
+            signed_in_as: visitor.name.clone(),
             notice: notice(value(&query, "done")),
             demo: state.bar.as_ref().map(|bar| bar()),
         };
-        Ok(Visit { state, page, shops, shop, query })
+        Ok(Visit { state, page, shops, shop, query, is_owner: visitor.is_owner })
     }
 
     pub fn core(&self) -> &Core {
@@ -186,6 +192,12 @@ pub async fn come_in_to_change(request: &HttpRequest) -> Result<Data<State>, Pro
     if visitor.may_change { Ok(state) } else { Err(Problem::Forbidden) }
 }
 
+/// As `come_in`, for what concerns the whole house.
+pub async fn come_in_as_owner(request: &HttpRequest) -> Result<Data<State>, Problem> {
+    let (state, visitor) = come_in(request).await?;
+    if visitor.is_owner { Ok(state) } else { Err(Problem::Forbidden) }
+}
+
 fn value<'q>(query: &'q [(String, String)], name: &str) -> &'q str {
     query.iter().find(|(known, _)| known == name).map_or("", |(_, value)| value)
 }
@@ -204,6 +216,9 @@ fn notice(done: &str) -> Option<String> {
         "resumed" => "The gateway sends again.",
         "read" => "The reply is settled.",
         "opted_out" => "This phone gets no more texts.",
+        "guard_resumed" => "Texted again from now on; what waited is asked again now.",
+        "halted" => "Nothing is sent any more, by any shop.",
+        "lifted" => "Sending goes on; what waited is asked again now.",
         "paused" => "The gateway is paused: texts wait for it.",
         "erased" => "The person is forgotten: what named them is gone, the figures stay.",
         "answered" => "The request is answered; whom it named is forgotten with it.",

@@ -5,7 +5,7 @@ use actix_web::{HttpRequest, HttpResponse};
 use super::{
     Visit,
     figures::{self, count},
-    gateways, shops, show,
+    gateways, risk, shops, show,
 };
 use crate::{
     domain::{
@@ -22,6 +22,7 @@ use crate::{
             funnel::Funnel,
             need::Need,
             overview::{Overview, SetUp},
+            risk::Switch,
         },
     },
 };
@@ -38,10 +39,12 @@ pub async fn get(request: HttpRequest) -> Result<HttpResponse, Problem> {
         funnel: Funnel::default(),
         needs: Vec::new(),
         set_up: Some(SetUp::default()),
+        switch: Switch::default(),
         page: visit.page.clone(),
     };
     if let Some((shop, keys)) = visit.shop() {
         let mut read = visit.read().await?;
+        page.switch = risk::switch(&mut read, &visit).await?;
         page.set_up = set_up(&mut read, &visit, shop, keys).await?;
         page.needs = needs(&mut read, &visit, shop, keys).await?;
         drop(read);
@@ -73,6 +76,11 @@ async fn set_up(read: &mut Read, visit: &Visit, shop: &Shop, keys: &ShopKeys) ->
 async fn needs(read: &mut Read, visit: &Visit, shop: &Shop, keys: &ShopKeys) -> Result<Vec<Need>, Problem> {
     let now = visit.page.now;
     let mut needs = Vec::new();
+    needs.extend(store::halt::standing(read).await?.map(|halt| Need::Halted { why: halt.why }));
+    let paused = store::guard::pauses(read, keys).await?.len() as u64;
+    if paused > 0 {
+        needs.push(Need::Paused { things: paused });
+    }
     let tally = store::message::tally(read, keys).await?;
     let unknown = tally.iter().filter(|each| each.state == MessageState::Unknown).map(|each| each.messages).sum();
     if unknown > 0 {

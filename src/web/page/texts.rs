@@ -48,7 +48,10 @@ pub async fn get_all(request: HttpRequest) -> Result<HttpResponse, Problem> {
             for (number, step) in (1..).zip(&sequence.steps) {
                 steps.push(StepTexts {
                     number,
-                    after: span(MINUTE * step.after_minutes),
+                    after: match step.after_minutes {
+                        0 => "as soon as the cart counts as left".to_owned(),
+                        minutes => format!("{} after the cart was left", span(MINUTE * minutes)),
+                    },
                     discount: step.discount.is_some(),
                     variants: variants(&visit, &mut read, (shop, keys), step, number).await?,
                     others: unwritten(step),
@@ -388,11 +391,11 @@ fn language_of(tag: &str) -> Language {
     Language { tag: tag.to_owned(), name: name.to_owned() }
 }
 
-/// Languages without own words, by name.
+/// Languages without own words: all the others together first, then by name.
 fn unwritten(step: &Step) -> Vec<Language> {
     let known = wording::languages().into_iter().map(str::to_lowercase).chain([String::new()]);
     let mut others: Vec<Language> =
         known.filter(|tag| !step.texts.contains_key(tag)).map(|tag| language_of(&tag)).collect();
-    others.sort_by(|a, b| a.name.cmp(&b.name));
+    others.sort_by(|a, b| (!a.tag.is_empty(), &a.name).cmp(&(!b.tag.is_empty(), &b.name)));
     others
 }

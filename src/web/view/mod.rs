@@ -22,6 +22,7 @@
 //! | `/shops`, `/shops/{n}` | [`shop::Shops`], [`shop::Shop`] | |
 //! | `/law`, `/law/{FR or US-FL}` | [`law::Laws`], [`law::Law`] | |
 //! | `/gateways` | [`gateway::Gateways`] | `POST /gateways/{gw_…}/pause`, `…/resume` |
+//! | `/risk` | [`risk::Risk`] | `POST /risk/{pause}/resume`, `/risk/halt`, `/risk/lift` |
 //! | `/inbox` | [`inbox::Inbox`] | `verdict` = an [`inbox::Filter`], `after`; `POST /inbox/{dlv_…}/replay` |
 //! | `/sign-in`, `/sign-in/{token}` | [`sign_in::SignIn`] | `POST /sign-in/{token}`, `POST /sign-out` |
 //! | `/o/{token}` | [`public::OptOut`] | `POST` opts out |
@@ -54,6 +55,7 @@ pub mod report;
 pub mod law;
 pub mod shop;
 pub mod gateway;
+pub mod risk;
 pub mod inbox;
 pub mod replies;
 pub mod ledger;
@@ -109,13 +111,14 @@ pub enum Section {
     Report,
     Shops,
     Gateways,
+    Risk,
     Inbox,
     /// Not in the navigation: the pages of shops lead there.
     Law,
 }
 
 impl Section {
-    pub const ALL: [Section; 10] = [
+    pub const ALL: [Section; 11] = [
         Section::Overview,
         Section::Carts,
         Section::Messages,
@@ -125,6 +128,7 @@ impl Section {
         Section::Report,
         Section::Shops,
         Section::Gateways,
+        Section::Risk,
         Section::Inbox,
     ];
 
@@ -139,6 +143,7 @@ impl Section {
             Section::Report => "Report",
             Section::Shops => "Shops",
             Section::Gateways => "Gateways",
+            Section::Risk => "Risk",
             Section::Inbox => "Inbox",
             Section::Law => "Law",
         }
@@ -155,6 +160,7 @@ impl Section {
             Section::Report => "/report",
             Section::Shops => "/shops",
             Section::Gateways => "/gateways",
+            Section::Risk => "/risk",
             Section::Inbox => "/inbox",
             Section::Law => "/law",
         }

@@ -37,6 +37,14 @@ pub enum Need {
         people: u64,
         since: Time,
     },
+    /// The kill switch is thrown.
+    Halted {
+        why: String,
+    },
+    /// Held as long as nobody looks: it looks like fraud or runaway spend.
+    Paused {
+        things: u64,
+    },
     /// Carts wait, and nothing can text them.
     NoGateway {
         carts: u64,
@@ -73,6 +81,11 @@ impl Need {
                 let asks = format::agree(*people, "person", "people", "wait to be told what is held about them");
                 format!("{asks}, the first for {}: answer within 30 days", format::span(now.since(*since)))
             }
+            Need::Halted { why } => format!("All sending is stopped: {why}"),
+            Need::Paused { things } => format!(
+                "{} because it looks like fake checkouts or runaway spend",
+                format::number_of(*things, "thing is paused", "things are paused")
+            ),
             Need::NoGateway { carts } => {
                 format!("No gateway is connected: {} cannot be texted", format::number_of(*carts, "cart", "carts"))
             }
@@ -87,6 +100,7 @@ impl Need {
             Need::Unreadable { .. } => "/inbox?verdict=unreadable".to_owned(),
             Need::Replies { .. } => "/replies".to_owned(),
             Need::DataRequests { .. } => "/person".to_owned(),
+            Need::Halted { .. } | Need::Paused { .. } => "/risk".to_owned(),
         }
     }
 
@@ -96,8 +110,9 @@ impl Need {
             Need::Replies { .. } => "Read them",
             Need::GatewayPaused { .. } => "See how to resume",
             Need::ShopQuiet { .. } | Need::BadSignatures { .. } => "Check the connection",
-            Need::Unreadable { .. } => "See why",
+            Need::Unreadable { .. } | Need::Paused { .. } => "See why",
             Need::DataRequests { .. } => "See who",
+            Need::Halted { .. } => "See what waits",
             Need::NoGateway { .. } => "Connect one",
         }
     }

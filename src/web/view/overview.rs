@@ -7,6 +7,7 @@ use super::{
     format::{self, Shown as _},
     funnel::{Funnel, Stage},
     need::Need,
+    risk::Switch,
     takings::{self, Takings},
 };
 use crate::domain::message::Cost;
@@ -25,6 +26,7 @@ pub struct Overview {
     pub opt_outs: u64,
     pub funnel: Funnel,
     pub needs: Vec<Need>,
+    pub switch: Switch,
     /// Present until the first cart was seen.
     pub set_up: Option<SetUp>,
 }

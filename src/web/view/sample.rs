@@ -22,10 +22,12 @@ use super::{
     public::{LinkGone, OptOut, OptOutState},
     replies::{Replies, ReplyRow},
     report::{Report, StepRow},
+    risk::{HoldRow, PauseRow, Risk, Switch},
     sequences::{self, Line, Preset, Row, Sequence, Sequences},
     shop::{Connection, Failure, Setting, Shop, ShopRow, Shops, Topic},
     sign_in::{SignIn, State},
     takings::{Before, Day, Takings},
+    texts::{Editor, Language, Preview, SequenceTexts, StepTexts, Texts, Variant},
     *,
 };
 use crate::domain::{
@@ -155,7 +157,9 @@ fn overview() -> Overview {
                 usual_per_hour: 40,
             },
             Need::GatewayPaused { gateway: "Twilio EU".into(), why: "authentication failed (20003)".into() },
+            Need::Paused { things: 2 },
         ],
+        switch: Switch { thrown: None, may: true },
         set_up: None,
     }
 }
@@ -485,6 +489,40 @@ fn law(code: &str, countries: &str) -> Law {
     }
 }
 
+fn risk() -> Risk {
+    let pause = |id: &str, what: &str, why: &str, hours: u32| PauseRow {
+        id: id.into(),
+        what: what.into(),
+        why: why.into(),
+        at: now() - HOUR * hours,
+    };
+    let hold = |why: &str, carts, texts| HoldRow { why: why.into(), carts, texts };
+    Risk {
+        page: page(Section::Risk),
+        switch: Switch { thrown: None, may: true },
+        pauses: vec![
+            pause(
+                "prefix-0badc0de",
+                "Numbers +38640555…",
+                "10 texts within an hour went to one block of neighbouring numbers.",
+                2,
+            ),
+            pause("country-0badc0de", "Numbers of GB", "300 texts to one country brought no tap.", 30),
+        ],
+        holds: vec![
+            hold(
+                "too many texts to numbers that differ in their last digits only; held until a person resumes it",
+                482,
+                8,
+            ),
+            hold("as many texts as may be in an hour went to carts from the same internet address", 0, 12),
+            hold("mon-sat 09:00-20:00 in Europe/Ljubljana, opens 24 Nov 2026, 09:00", 31, 0),
+        ],
+        spent_micros: 12_480_000,
+        most_micros: 100_000_000,
+    }
+}
+
 fn gateways() -> Gateways {
     let row = |id: &str, name: &str, kind: &str, paused| GatewayRow {
         id: id.into(),
@@ -694,6 +732,83 @@ fn sequence() -> Sequence {
 }
 
 /// Every page, by the name of its file.
+fn language(tag: &str, name: &str) -> Language {
+    Language { tag: tag.into(), name: name.into() }
+}
+
+fn texts() -> Texts {
+    let variant = |language, own, problem: Option<&str>| Variant {
+        language,
+        own,
+        said: format!("Acme Outdoor: {HOSTILE} https://sms.acme.example/r/AQEx9fK2 Odjava: odgovorite STOP"),
+        parts: 1,
+        problem: problem.map(str::to_owned),
+    };
+    let step = |number, variants| StepTexts {
+        number,
+        after: "24 hours after the cart was left".into(),
+        discount: number == 2,
+        variants,
+        others: vec![language("", "Every other language"), language("de", "German")],
+    };
+    let sequence = |id: &str, on, steps| SequenceTexts { id: id.into(), name: HOSTILE.into(), on, steps };
+    Texts {
+        page: page(Section::Texts),
+        sequences: vec![
+            sequence(
+                "eu",
+                true,
+                vec![
+                    step(1, vec![variant(language("sl", "Slovenian"), true, None)]),
+                    step(2, vec![variant(language("hr", "Croatian"), false, Some("`code` is missing"))]),
+                ],
+            ),
+            sequence("us", false, vec![step(1, Vec::new())]),
+        ],
+        ready: 44,
+    }
+}
+
+fn editor() -> Editor {
+    Editor {
+        page: page(Section::Texts),
+        sequence: "eu".into(),
+        sequence_name: "EU gentle".into(),
+        step: 2,
+        language: language("sl", "Slovenian"),
+        own: true,
+        written: vec![language("sl", "Slovenian"), language("hr", "Croatian")],
+        others: vec![language("", "Every other language")],
+        source: format!("{{{{ shop }}}}: {HOSTILE} {{{{ link }}}} {{{{ opt_out }}}}"),
+        rtl: false,
+        refused: vec![HOSTILE.into()],
+        phone: HOSTILE.into(),
+        preview: Preview {
+            shop: "Acme Outdoor".into(),
+            cart: format!("{HOSTILE}’s cart, €64.90"),
+            cart_id: Some("cart_01hx9".into()),
+            next_cart: Some("cart_01hxa".into()),
+            said: Some(format!("Acme Outdoor: {HOSTILE} čaka https://sms.acme.example/r/AQEx9fK2 Odjava: STOP")),
+            problems: vec![HOSTILE.into()],
+            needs: vec!["first_name".into(), "total".into()],
+            has_link: true,
+            has_brand: true,
+            has_opt_out: false,
+            encoding: crate::domain::sms::Encoding::Ucs2,
+            units: 143,
+            parts: 3,
+            parts_most: 2,
+            offenders: vec!['č', 'š'],
+            of_values: vec!['Ž'],
+            cheap_parts: Some(1),
+            price: Some(cost(214_000)),
+            country: "SI".into(),
+            hours: "mon-sat 09:00-20:00; no holidays".parse().unwrap(),
+            on: true,
+        },
+    }
+}
+
 fn pages() -> Vec<(&'static str, String)> {
     let sign_in = |state| SignIn { state, link_command: "cartback user link maja@acme.example".into(), minutes: 15 };
     let opt_out = |state| OptOut {
@@ -746,6 +861,27 @@ fn pages() -> Vec<(&'static str, String)> {
         (
             "cart-erased",
             Cart { erased: true, items: Vec::new(), timeline: Vec::new(), who: HOSTILE.into(), ..cart() }.render(),
+        ),
+        ("texts", texts().render()),
+        ("texts-empty", Texts { page: bare_page(Section::Texts), sequences: Vec::new(), ready: 44 }.render()),
+        ("text", editor().render()),
+        (
+            "text-unwritten",
+            Editor {
+                preview: Preview {
+                    said: None,
+                    cart_id: None,
+                    next_cart: None,
+                    price: None,
+                    on: false,
+                    ..editor().preview
+                },
+                refused: Vec::new(),
+                own: false,
+                rtl: true,
+                ..editor()
+            }
+            .render(),
         ),
         ("messages", messages().render()),
         (
@@ -816,6 +952,12 @@ fn pages() -> Vec<(&'static str, String)> {
         ),
         ("ledger", ledger().render()),
         ("ledger-empty", Ledger { entries: Vec::new(), number: String::new(), held_since: None, ..ledger() }.render()),
+        ("risk", risk().render()),
+        ("risk-empty", Risk { pauses: Vec::new(), holds: Vec::new(), ..risk() }.render()),
+        (
+            "risk-stopped",
+            Risk { switch: Switch { thrown: Some((now(), HOSTILE.into())), may: true }, ..risk() }.render(),
+        ),
         ("inbox", inbox().render()),
         ("inbox-empty", Inbox { is_new: true, rows: Vec::new(), ..inbox() }.render()),
         ("sign-in", sign_in(State::Ask).render()),

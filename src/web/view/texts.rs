@@ -30,7 +30,7 @@ pub struct SequenceTexts {
 #[derive(Clone, Debug)]
 pub struct StepTexts {
     pub number: u32,
-    /// `30 minutes`, after the cart counts as abandoned.
+    /// `24 hours after the cart was left`
     pub after: String,
     /// It gives a code.
     pub discount: bool,
@@ -225,9 +225,9 @@ impl Preview {
         }
     }
 
-    /// `Mon–Sat 09:00–20:00, no holidays, in SI`
+    /// `in SI Mon–Sat 09:00–20:00, no holidays`
     pub fn when(&self) -> String {
-        format!("{} in {}", hours_said(&self.hours), self.country)
+        format!("in {} {}", self.country, hours_said(&self.hours))
     }
 
     pub fn needs(&self) -> String {

@@ -135,12 +135,9 @@ async fn a_shop_may_forget_sooner_and_an_opt_out_stays() {
         let outs = consent::of_phone(&mut app.read().await, &keys, &keys.index("phone", MOBILE)).await.unwrap().1;
         assert_eq!(outs.len(), 1);
         // Bounds hold.
-        let refused = cartback::pipeline::connect::change_shop(
-            &app.core,
-            shop.id,
-            &[("retention.message_days".to_owned(), "3".to_owned())].into(),
-        );
-        assert!(refused.await.unwrap_err().to_string().contains("retention.message_days: must be 7 to 730"));
+        let change = [("retention.message_days".to_owned(), "3".to_owned())].into();
+        let refused = cartback::pipeline::connect::change_shop(&app.core, shop.id, &change).await;
+        assert!(refused.unwrap_err().to_string().contains("retention.message_days: must be 7 to 730"));
     })
     .await;
 }

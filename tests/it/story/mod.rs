@@ -21,4 +21,5 @@ mod erasure;
 mod age;
 mod inbox;
 mod recurring;
+mod risk;
 mod shuffle;

@@ -16,6 +16,7 @@ const OPERATOR_TABLES: &[&str] = &[
     "turn",
     "law_pack",
     "api_token",
+    "halt",
 ];
 
 /// Words no migration uses, each with what is used instead.

@@ -14,6 +14,7 @@ use cartback::{
     config::{Config, Database},
     domain::{
         id::{GatewayId, ShopId},
+        risk::limits::FOR_TRIALS,
         time::{MINUTE, Time},
     },
     http::{Exchange, Http, HttpError, Request},
@@ -81,7 +82,7 @@ impl House {
             currency: "USD".into(),
             zone: "America/New_York".into(),
             settings: [("secret", secret.as_str()), ("site", "shop.example")].map(|(k, v)| (k.into(), v.into())).into(),
-            rules: BTreeMap::new(),
+            rules: FOR_TRIALS.map(|(key, value)| (key.into(), value.into())).into(),
         };
         let shop = connect::add_shop(&app.core, &typed).await.unwrap();
         let gateway =

@@ -33,6 +33,7 @@ const PAGES: [&str; 12] = [
     "/law/US",
     "/law/US-FL",
     "/gateways",
+    "/risk",
     "/inbox",
 ];
 
@@ -228,6 +229,15 @@ async fn buttons_act() {
     assert!(page(&site, "/").await.1.contains("Phone is paused"));
     assert_eq!(act(format!("/gateways/{}/resume", house.gateway)).await, led("/gateways?done=resumed"));
     assert!(!page(&site, "/gateways").await.1.contains("is paused"));
+
+    assert_eq!(act("/risk/halt".into()).await, led("/risk?done=halted"));
+    let (_, risk) = page(&site, "/risk").await;
+    assert!(risk.contains("All sending is stopped") && risk.contains("Let sending go on"), "{risk}");
+    assert!(page(&site, "/").await.1.contains("All sending is stopped"));
+    assert_eq!(act("/risk/lift".into()).await, led("/risk?done=lifted"));
+    assert!(page(&site, "/risk").await.1.contains("Stop all sending"));
+    assert_eq!(act("/risk/breaker/resume?shop=1".into()).await.0, StatusCode::NOT_FOUND);
+    assert_eq!(act("/risk/nonsense/resume?shop=1".into()).await.0, StatusCode::NOT_FOUND);
     let (_, inbox) = page(&site, "/inbox").await;
     let delivery = inbox.split("/inbox/dlv_").nth(1).and_then(|rest| rest.split('/').next()).unwrap();
     assert_eq!(act(format!("/inbox/dlv_{delivery}/replay")).await, led("/inbox?done=replayed"));

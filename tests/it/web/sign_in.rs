@@ -29,9 +29,20 @@ async fn without_a_session_there_is_only_the_way_in() {
     let house = House::open().await;
     let site = site(house.state()).await;
     let cart = format!("/carts/{}", cartback::domain::id::CartId::new(1));
-    for path in
-        ["/", "/carts", &cart, "/messages", "/report", "/shops", "/shops/1", "/law", "/law/FR", "/gateways", "/inbox"]
-    {
+    for path in [
+        "/",
+        "/carts",
+        &cart,
+        "/messages",
+        "/report",
+        "/shops",
+        "/shops/1",
+        "/law",
+        "/law/FR",
+        "/gateways",
+        "/risk",
+        "/inbox",
+    ] {
         let response = ask(&site, TestRequest::get().uri(path)).await;
         assert_eq!(response.status(), StatusCode::SEE_OTHER, "{path}");
         assert_eq!(response.headers().get(header::LOCATION).unwrap(), "/sign-in");

@@ -1,0 +1,449 @@
+//! What is counted against fake checkouts and runaway spend, and what is paused for it. Nothing here decides: limits and
+//! their words are `domain::risk`, what is counted when is `pipeline::guard`.
+
+use super::{
+    Error, Read, Tx,
+    db::{all, first, run},
+    digest, of, time,
+};
+use crate::domain::{
+    id::{MessageId, ShopId},
+    seal::{Place, ShopKeys},
+    time::Time,
+};
+
+/// The names under which one text is counted: keyed hashes, without the shop's key useless.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Names {
+    /// The network its cart came from; `None` where the shop did not tell.
+    pub ip: Option<[u8; 16]>,
+    pub prefix: [u8; 16],
+    pub country: [u8; 16],
+    /// The gateway's price in that country.
+    pub price: [u8; 16],
+}
+
+/// The buckets of a moment.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Buckets {
+    pub quarter: Time,
+    pub hour: Time,
+    /// The shop's own day.
+    pub day: Time,
+}
+
+/// From when on, and up to when, each kind is summed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Spans {
+    /// Buckets from here on are of the last hour.
+    pub hour_from: Time,
+    /// Usual hours lie in `[usual_from, usual_to)`.
+    pub usual_from: Time,
+    pub usual_to: Time,
+    /// Texts up to here had time to be tapped.
+    pub tappable_to: Time,
+    pub day: Time,
+}
+
+/// One kind of counter, summed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Sum {
+    pub texts: u64,
+    pub micros: i64,
+    pub rows: u64,
+    pub oldest: Option<Time>,
+}
+
+/// Every sum a decision needs.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Sums {
+    pub ip: Sum,
+    pub prefix: Sum,
+    pub breaker: Sum,
+    /// `rows` are the hours in which anything was sent.
+    pub usual: Sum,
+    pub prefix_untapped: Sum,
+    pub country_untapped: Sum,
+    pub spent: Sum,
+    pub price: Sum,
+}
+
+/// The key of what is counted for the whole shop.
+const WHOLE: &[u8] = &[];
+
+/// One look for all of them: a decision asks eight questions of one table.
+pub async fn sums(read: &mut Read, keys: &ShopKeys, names: &Names, spans: &Spans) -> Result<Sums, Error> {
+    let rows = all!(
+        read,
+        (String, Option<i64>, Option<i64>, i64, Option<i64>),
+        "SELECT 'ip', CAST(SUM(texts) AS BIGINT), CAST(SUM(micros) AS BIGINT), CAST(COUNT(*) AS BIGINT),
+                CAST(MIN(bucket) AS BIGINT)
+         FROM guard WHERE shop_id = $1 AND kind = 'ip' AND key = $2 AND bucket >= $6 AND texts > 0
+         UNION ALL
+         SELECT 'prefix', CAST(SUM(texts) AS BIGINT), CAST(SUM(micros) AS BIGINT), CAST(COUNT(*) AS BIGINT),
+                CAST(MIN(bucket) AS BIGINT)
+         FROM guard WHERE shop_id = $1 AND kind = 'prefix' AND key = $3 AND bucket >= $6 AND texts > 0
+         UNION ALL
+         SELECT 'breaker', CAST(SUM(texts) AS BIGINT), CAST(SUM(micros) AS BIGINT), CAST(COUNT(*) AS BIGINT),
+                CAST(MIN(bucket) AS BIGINT)
+         FROM guard WHERE shop_id = $1 AND kind = 'breaker' AND bucket >= $6 AND texts > 0
+         UNION ALL
+         SELECT 'usual', CAST(SUM(texts) AS BIGINT), CAST(SUM(micros) AS BIGINT), CAST(COUNT(*) AS BIGINT),
+                CAST(MIN(bucket) AS BIGINT)
+         FROM guard WHERE shop_id = $1 AND kind = 'texts' AND bucket >= $7 AND bucket < $8 AND texts > 0
+         UNION ALL
+         SELECT 'prefix_untapped', CAST(SUM(texts) AS BIGINT), CAST(SUM(micros) AS BIGINT), CAST(COUNT(*) AS BIGINT),
+                CAST(MIN(bucket) AS BIGINT)
+         FROM guard WHERE shop_id = $1 AND kind = 'quiet_prefix' AND key = $3 AND bucket <= $9
+         UNION ALL
+         SELECT 'country_untapped', CAST(SUM(texts) AS BIGINT), CAST(SUM(micros) AS BIGINT), CAST(COUNT(*) AS BIGINT),
+                CAST(MIN(bucket) AS BIGINT)
+         FROM guard WHERE shop_id = $1 AND kind = 'quiet_country' AND key = $4 AND bucket <= $9
+         UNION ALL
+         SELECT 'spent', CAST(SUM(texts) AS BIGINT), CAST(SUM(micros) AS BIGINT), CAST(COUNT(*) AS BIGINT),
+                CAST(MIN(bucket) AS BIGINT)
+         FROM guard WHERE shop_id = $1 AND kind = 'spend' AND bucket = $10
+         UNION ALL
+         SELECT 'price', CAST(SUM(texts) AS BIGINT), CAST(SUM(micros) AS BIGINT), CAST(COUNT(*) AS BIGINT),
+                CAST(MIN(bucket) AS BIGINT)
+         FROM guard WHERE shop_id = $1 AND kind = 'price' AND key = $5",
+        of(keys),
+        names.ip.map_or_else(Vec::new, |key| key.to_vec()),
+        names.prefix.to_vec(),
+        names.country.to_vec(),
+        names.price.to_vec(),
+        spans.hour_from.millis(),
+        spans.usual_from.millis(),
+        spans.usual_to.millis(),
+        spans.tappable_to.millis(),
+        spans.day.millis()
+    )?;
+    let mut sums = Sums::default();
+    for (kind, texts, micros, rows, oldest) in rows {
+        let sum = Sum {
+            texts: texts.unwrap_or(0).max(0).unsigned_abs(),
+            micros: micros.unwrap_or(0),
+            rows: rows.unsigned_abs(),
+            oldest: oldest.map(time),
+        };
+        match kind.as_str() {
+            "ip" if names.ip.is_some() => sums.ip = sum,
+            "prefix" => sums.prefix = sum,
+            "breaker" => sums.breaker = sum,
+            "usual" => sums.usual = sum,
+            "prefix_untapped" => sums.prefix_untapped = sum,
+            "country_untapped" => sums.country_untapped = sum,
+            "spent" => sums.spent = sum,
+            "price" => sums.price = sum,
+            _ => {}
+        }
+    }
+    Ok(sums)
+}
+
+/// Counts `by` texts (1, or -1 to take one back) under all their names. `tappable` says whether they carry a link.
+pub async fn count(
+    tx: &mut Tx,
+    keys: &ShopKeys,
+    names: &Names,
+    buckets: &Buckets,
+    tappable: bool,
+    by: i64,
+) -> Result<(), Error> {
+    let untapped = if tappable { by } else { 0 };
+    run!(
+        tx,
+        "INSERT INTO guard (shop_id, kind, key, bucket, texts, micros)
+         VALUES ($1, 'ip', $2, $6, $8, 0), ($1, 'prefix', $3, $6, $8, 0), ($1, 'breaker', $5, $6, $8, 0),
+                ($1, 'texts', $5, $7, $8, 0), ($1, 'quiet_prefix', $3, $6, $9, 0), ($1, 'quiet_country', $4, $6, $9, 0)
+         ON CONFLICT (shop_id, kind, key, bucket) DO UPDATE SET texts = guard.texts + excluded.texts",
+        of(keys),
+        names.ip.map_or_else(Vec::new, |key| key.to_vec()),
+        names.prefix.to_vec(),
+        names.country.to_vec(),
+        WHOLE.to_vec(),
+        buckets.quarter.millis(),
+        buckets.hour.millis(),
+        by,
+        untapped
+    )?;
+    Ok(())
+}
+
+/// What a text costs, or is taken to: the day's sum changes by the difference to what it was taken to cost before. The day
+/// is that of the first word.
+pub async fn spend(tx: &mut Tx, keys: &ShopKeys, text: MessageId, day: Time, micros: i64) -> Result<(), Error> {
+    let (before, day) = spent_on(tx, keys, text).await?.unwrap_or((0, day));
+    run!(
+        tx,
+        "INSERT INTO spend (shop_id, message_id, day, micros) VALUES ($1, $2, $3, $4)
+         ON CONFLICT (shop_id, message_id) DO UPDATE SET micros = excluded.micros",
+        of(keys),
+        text.get(),
+        day.millis(),
+        micros
+    )?;
+    add_to_day(tx, keys, day, micros.saturating_sub(before)).await
+}
+
+/// A text that did not go costs nothing.
+pub async fn unspend(tx: &mut Tx, keys: &ShopKeys, text: MessageId) -> Result<(), Error> {
+    let Some((before, day)) = spent_on(tx, keys, text).await? else { return Ok(()) };
+    run!(tx, "DELETE FROM spend WHERE shop_id = $1 AND message_id = $2", of(keys), text.get())?;
+    add_to_day(tx, keys, day, before.saturating_neg()).await
+}
+
+/// What a text was taken to cost, and on which day.
+pub async fn spent_on(read: &mut Read, keys: &ShopKeys, text: MessageId) -> Result<Option<(i64, Time)>, Error> {
+    let row = first!(
+        read,
+        (i64, i64),
+        "SELECT micros, day FROM spend WHERE shop_id = $1 AND message_id = $2",
+        of(keys),
+        text.get()
+    )?;
+    Ok(row.map(|(micros, day)| (micros, time(day))))
+}
+
+/// What one of the shop's days has cost so far, in millionths.
+pub async fn spent(read: &mut Read, keys: &ShopKeys, day: Time) -> Result<i64, Error> {
+    let row = first!(
+        read,
+        (i64,),
+        "SELECT micros FROM guard WHERE shop_id = $1 AND kind = 'spend' AND key = $2 AND bucket = $3",
+        of(keys),
+        WHOLE.to_vec(),
+        day.millis()
+    )?;
+    Ok(row.map_or(0, |(micros,)| micros))
+}
+
+async fn add_to_day(tx: &mut Tx, keys: &ShopKeys, day: Time, micros: i64) -> Result<(), Error> {
+    run!(
+        tx,
+        "INSERT INTO guard (shop_id, kind, key, bucket, texts, micros) VALUES ($1, 'spend', $2, $3, 0, $4)
+         ON CONFLICT (shop_id, kind, key, bucket) DO UPDATE SET micros = guard.micros + excluded.micros",
+        of(keys),
+        WHOLE.to_vec(),
+        day.millis(),
+        micros
+    )?;
+    Ok(())
+}
+
+/// Remembers what a part costs through a gateway to a country, until it tells another price.
+pub async fn learn_price(tx: &mut Tx, keys: &ShopKeys, name: &[u8; 16], micros_per_part: i64) -> Result<(), Error> {
+    run!(
+        tx,
+        "INSERT INTO guard (shop_id, kind, key, bucket, texts, micros) VALUES ($1, 'price', $2, 0, 0, $3)
+         ON CONFLICT (shop_id, kind, key, bucket) DO UPDATE SET micros = excluded.micros",
+        of(keys),
+        name.to_vec(),
+        micros_per_part
+    )?;
+    Ok(())
+}
+
+/// Somebody tapped: the texts to this block and this country before are forgiven.
+pub async fn tapped(tx: &mut Tx, keys: &ShopKeys, prefix: &[u8; 16], country: &[u8; 16]) -> Result<(), Error> {
+    run!(
+        tx,
+        "DELETE FROM guard WHERE shop_id = $1
+           AND (kind = 'quiet_prefix' AND key = $2 OR kind = 'quiet_country' AND key = $3)",
+        of(keys),
+        prefix.to_vec(),
+        country.to_vec()
+    )?;
+    Ok(())
+}
+
+/// Forgets counters and prices of texts from before a moment; what a part costs stays.
+pub async fn prune(tx: &mut Tx, shop: ShopId, before: Time) -> Result<u64, Error> {
+    run!(tx, "DELETE FROM spend WHERE shop_id = $1 AND day < $2", shop.get(), before.millis())?;
+    run!(tx, "DELETE FROM guard WHERE shop_id = $1 AND kind <> 'price' AND bucket < $2", shop.get(), before.millis())
+}
+
+/// What can be paused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Paused {
+    /// A block of neighbouring numbers.
+    Prefix,
+    Country,
+    /// The whole shop, by the breaker.
+    Breaker,
+}
+
+impl Paused {
+    pub const ALL: [Paused; 3] = [Paused::Prefix, Paused::Country, Paused::Breaker];
+
+    pub fn name(self) -> &'static str {
+        match self {
+            Paused::Prefix => "prefix",
+            Paused::Country => "country",
+            Paused::Breaker => "breaker",
+        }
+    }
+}
+
+/// Something paused, as people are told.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Pause {
+    pub kind: Paused,
+    pub key: Vec<u8>,
+    pub at: Time,
+    pub why: String,
+    /// Which numbers: `+38640555…`, `SI`, or "" for the whole shop.
+    pub label: String,
+}
+
+impl Pause {
+    /// As it is named in addresses and commands.
+    pub fn name(&self) -> String {
+        name(self.kind, &self.key)
+    }
+}
+
+pub fn name(kind: Paused, key: &[u8]) -> String {
+    let key = data_encoding::HEXLOWER.encode(key);
+    if key.is_empty() { kind.name().to_owned() } else { format!("{}-{key}", kind.name()) }
+}
+
+/// The same key's label is sealed in the same place however often it is paused.
+fn place(key: &[u8]) -> Place {
+    let row = key.iter().take(8).fold(0u64, |row, byte| row << 8 | u64::from(*byte));
+    Place { table: "pause", column: "label", row: i64::from_be_bytes(row.to_be_bytes()) }
+}
+
+/// Pauses; `false` when it is paused already.
+pub async fn pause(
+    tx: &mut Tx,
+    keys: &ShopKeys,
+    kind: Paused,
+    key: &[u8],
+    (why, label): (&str, &str),
+    now: Time,
+) -> Result<bool, Error> {
+    let touched = run!(
+        tx,
+        "INSERT INTO pause (shop_id, kind, key, at, why, label) VALUES ($1, $2, $3, $4, $5, $6)
+         ON CONFLICT (shop_id, kind, key) DO UPDATE SET
+             at = excluded.at, why = excluded.why, label = excluded.label, resumed_at = NULL
+         WHERE pause.resumed_at IS NOT NULL",
+        of(keys),
+        kind.name(),
+        key.to_vec(),
+        now.millis(),
+        why,
+        keys.seal(place(key), label.as_bytes())
+    )?;
+    Ok(touched > 0)
+}
+
+/// Which of these are paused: the block, the country, the whole shop.
+pub async fn paused(read: &mut Read, keys: &ShopKeys, names: &Names) -> Result<Vec<Paused>, Error> {
+    let rows = all!(
+        read,
+        (String,),
+        "SELECT kind FROM pause WHERE shop_id = $1 AND resumed_at IS NULL
+           AND (kind = 'prefix' AND key = $2 OR kind = 'country' AND key = $3 OR kind = 'breaker')",
+        of(keys),
+        names.prefix.to_vec(),
+        names.country.to_vec()
+    )?;
+    rows.into_iter().map(|(kind,)| super::word("pause", &Paused::ALL, Paused::name, &kind)).collect()
+}
+
+/// Everything that is paused, oldest first.
+pub async fn pauses(read: &mut Read, keys: &ShopKeys) -> Result<Vec<Pause>, Error> {
+    let rows = all!(
+        read,
+        (String, Vec<u8>, i64, String, Vec<u8>),
+        "SELECT kind, key, at, why, label FROM pause WHERE shop_id = $1 AND resumed_at IS NULL ORDER BY at, kind, key",
+        of(keys)
+    )?;
+    rows.into_iter()
+        .map(|(kind, key, at, why, label)| {
+            let label = String::from_utf8_lossy(&keys.open(place(&key), &label)?).into_owned();
+            let kind = super::word("pause", &Paused::ALL, Paused::name, &kind)?;
+            Ok(Pause { kind, key, at: time(at), why, label })
+        })
+        .collect()
+}
+
+/// Resumes, and counts anew what it was paused for; `false` when it is not paused.
+pub async fn resume(tx: &mut Tx, keys: &ShopKeys, kind: Paused, key: &[u8], now: Time) -> Result<bool, Error> {
+    let touched = run!(
+        tx,
+        "UPDATE pause SET resumed_at = $4 WHERE shop_id = $1 AND kind = $2 AND key = $3 AND resumed_at IS NULL",
+        of(keys),
+        kind.name(),
+        key.to_vec(),
+        now.millis()
+    )?;
+    let counted: &[&str] = match kind {
+        Paused::Prefix => &["prefix", "quiet_prefix"],
+        Paused::Country => &["quiet_country"],
+        Paused::Breaker => &["breaker"],
+    };
+    for counter in counted {
+        run!(tx, "DELETE FROM guard WHERE shop_id = $1 AND kind = $2 AND key = $3", of(keys), *counter, key.to_vec())?;
+    }
+    Ok(touched > 0)
+}
+
+/// How many things are paused, over all shops, for the metrics page. An operator read.
+pub async fn count_paused(read: &mut Read) -> Result<Vec<(String, u64)>, Error> {
+    let rows = all!(
+        read,
+        (String, i64),
+        "SELECT kind, CAST(COUNT(*) AS BIGINT) FROM pause WHERE resumed_at IS NULL GROUP BY kind ORDER BY kind"
+    )?;
+    Ok(rows.into_iter().map(|(kind, count)| (kind, count.unsigned_abs())).collect())
+}
+
+/// The key a pause of the whole shop has; others are given back by `digest`.
+pub fn whole() -> Vec<u8> {
+    WHOLE.to_vec()
+}
+
+/// Reads `Pause::name` back.
+pub fn named(name: &str) -> Option<(Paused, Vec<u8>)> {
+    let (word, key) = name.split_once('-').unwrap_or((name, ""));
+    let kind = Paused::ALL.into_iter().find(|kind| kind.name() == word)?;
+    let key = data_encoding::HEXLOWER.decode(key.as_bytes()).ok()?;
+    match kind {
+        Paused::Breaker => key.is_empty().then_some((kind, key)),
+        Paused::Prefix | Paused::Country => digest("pause", key).ok().map(|key| (kind, key.to_vec())),
+    }
+}
+
+/// Queued texts made since a moment (as a message id) that wait for a reason, by that reason.
+pub async fn held_texts(read: &mut Read, keys: &ShopKeys, since: MessageId) -> Result<Vec<(String, u64)>, Error> {
+    let rows = all!(
+        read,
+        (String, i64),
+        "SELECT reason, CAST(COUNT(*) AS BIGINT) FROM message
+         WHERE shop_id = $1 AND message_id >= $2 AND reason <> '' AND sending_at IS NULL AND accepted_at IS NULL
+           AND refused_at IS NULL AND unknown_at IS NULL AND cancelled_at IS NULL AND expired_at IS NULL
+         GROUP BY reason ORDER BY 2 DESC, 1",
+        of(keys),
+        since.get()
+    )?;
+    Ok(rows.into_iter().map(|(reason, count)| (reason, count.unsigned_abs())).collect())
+}
+
+/// Carts whose newest decision since a moment is to wait, as that decision was kept (JSON); at most `most`.
+pub async fn waiting_carts(read: &mut Read, keys: &ShopKeys, since: Time, most: u32) -> Result<Vec<String>, Error> {
+    let rows = all!(
+        read,
+        (String,),
+        "SELECT gates FROM decision AS newest WHERE shop_id = $1 AND at >= $2 AND verdict = 'wait'
+           AND NOT EXISTS (SELECT 1 FROM decision AS later WHERE later.shop_id = $1 AND later.cart_id = newest.cart_id
+                             AND later.decision_id > newest.decision_id)
+         ORDER BY decision_id DESC LIMIT $3",
+        of(keys),
+        since.millis(),
+        i64::from(most)
+    )?;
+    Ok(rows.into_iter().map(|(gates,)| gates).collect())
+}
