@@ -59,6 +59,11 @@ fn what_is_typed_is_taken_or_refused() {
     check("inbox replay --problems", true);
     check("user link --json", true);
     check("key new", true);
+    check("sequence list --shop 1 --json", true);
+    check("sequence set eu", false);
+    check("sequence set eu name=x", true);
+    check("sequence add", false);
+    check("sequence move eu first", false);
     check("law", true);
     check("law US-FL --json", true);
     check("law FR --shop 1", true);
@@ -477,4 +482,58 @@ async fn the_law_for_a_shop_is_what_comes_out() {
     let germany = house.types(&["law", "DE", "--shop", "1"]).await.unwrap();
     assert!(germany.words.contains("held: DE is not among this shop's countries"), "{}", germany.words);
     assert_eq!(germany.json["effective"][0]["sends"], false);
+}
+
+#[tokio::test]
+async fn sequences_are_added_changed_switched_moved_and_removed() {
+    let house = House::new();
+    house.types(&SHOP).await.unwrap();
+    let says = async |line: &str| house.types(&line.split(' ').collect::<Vec<_>>()).await;
+    let list = says("sequence list").await.unwrap();
+    assert!(list.words.contains("Reminder and second chance") && list.words.contains("every one"), "{}", list.words);
+    assert_eq!(says("sequence preset").await.unwrap().json.as_array().unwrap().len(), 4);
+    assert_eq!(says("sequence preset gentle").await.unwrap().json["steps"][0]["after_minutes"], 240);
+
+    let added = says("sequence add eu --id home --set when.countries=SI,HR").await.unwrap();
+    assert!(added.words.contains("off\nfor carts from SI, HR\n"), "{}", added.words);
+    assert!(added.words.contains("cartback sequence on home"), "{}", added.words);
+    let on = says("sequence on home").await.unwrap();
+    assert_eq!(on.json["on_since"], TUESDAY_10 * 1_000);
+    assert!(on.words.contains("on, for carts abandoned since 3 Mar 2026, "), "{}", on.words);
+    let moved = says("sequence move home 1").await.unwrap();
+    assert_eq!((&moved.json[0]["id"], &moved.json[1]["id"]), (&json!("home"), &json!("default")));
+    let set = says("sequence set home step.2.discount=percent:10 exits=clicked rest_days=3").await.unwrap();
+    assert!(set.words.contains("text 2 after 24 hours, at most 24 hours late, with 10 % off"), "{}", set.words);
+    assert!(set.words.contains("ends when bought or opted out, clicked\nrests 3 days"), "{}", set.words);
+
+    // What is told as JSON is taken again, without moving when it was switched on.
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("home.json");
+    let mut whole = set.json.clone();
+    whole["on_since"] = json!(0);
+    whole["name"] = json!("Home");
+    std::fs::write(&file, whole.to_string()).unwrap();
+    let from = format!("sequence set home --from {} --json", file.display());
+    let read = says(&from).await.unwrap();
+    assert_eq!((&read.json["on_since"], &read.json["name"]), (&json!(TUESDAY_10 * 1_000), &json!("Home")));
+    whole["colour"] = json!("red");
+    std::fs::write(&file, whole.to_string()).unwrap();
+    assert_eq!(says(&from).await.unwrap_err().0, WRONG);
+
+    for (line, tells) in [
+        ("sequence set home steps=9999h", "at most 30 days"),
+        ("sequence set home steps=0,50h", "must lie before give_up_after_hours"),
+        ("sequence set home colour=red", "no such field"),
+        ("sequence set away name=x", "there is no sequence away; there are: home, default"),
+        ("sequence on away", "there is no sequence away"),
+        ("sequence add eu --id home", "there are two sequences with this id"),
+        ("sequence add fast", "there is no preset fast"),
+    ] {
+        let (code, told) = says(line).await.unwrap_err();
+        assert!(code == WRONG && told.contains(tells), "{line}: {told}");
+    }
+    assert_eq!(says("sequence off home").await.unwrap().json["on_since"], Value::Null);
+    assert_eq!(says("sequence remove home").await.unwrap().json.as_array().unwrap().len(), 1);
+    let none = says("sequence remove default").await.unwrap();
+    assert!(none.words.contains("no cart is texted"), "{}", none.words);
 }

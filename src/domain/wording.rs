@@ -94,7 +94,7 @@ static WORDINGS: LazyLock<Vec<Wording>> =
 /// one of the phone's country, then the shop's, then English. `language` is BCP 47; the countries are ISO 3166-1. A tag
 /// without a region takes the country's form: `fr` in CA is `fr-CA`, `zh` in TW `zh-Hant`.
 pub fn choose(language: Option<&str>, country: Option<&str>, shop_country: &str) -> &'static str {
-    let of_country = |country: &str| country::language(country).and_then(|main| found(main));
+    let of_country = |country: &str| country::language(country).and_then(found);
     language
         .and_then(|language| regional(language, country).or_else(|| found(language)))
         .or_else(|| country.and_then(of_country))

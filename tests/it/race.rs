@@ -1,8 +1,8 @@
 //! Races: a no (an opt-out, an order) against a yes, with two processes at work on one database. Once the no is committed,
 //! nothing that had not left may leave.
 //!
-//! Each cart is one race. The workers go through the carts in one direction and the nos come from the other, so that on the
-//! way every meeting happens: before the decision, between decision and intent, after the intent. `CARTBACK_RACES` sets how
+//! Each cart is one race: it falls due while two workers are at it, and the no about it comes at once or a moment later, so
+//! that every meeting happens: before the decision, between decision and intent, after the intent. `CARTBACK_RACES` sets how
 //! many of each kind are run on each database; 10,000 are what a release is tried with.
 
 use std::sync::{
@@ -35,6 +35,17 @@ const ROUND: u32 = 100;
 enum No {
     OptOut,
     Order,
+}
+
+impl No {
+    /// How many carts fall due between one and the no about it: an order takes longer to say than an opt-out.
+    fn lag(self, round: u32) -> usize {
+        let lags = match self {
+            No::OptOut => [6, 0, 12],
+            No::Order => [0, 1, 2],
+        };
+        lags[round as usize % lags.len()]
+    }
 }
 
 fn races() -> u32 {
@@ -80,7 +91,7 @@ async fn run(engine: Engine, no: No) {
     let mut tally = [0_u32; 3];
     for round in 0..rounds {
         let carts = abandoned(&app, &shop, round).await;
-        let seen = meet(&app, &other, &shop, no, &carts).await;
+        let seen = meet(&app, &other, &shop, no, &carts, no.lag(round)).await;
         for (cart, left_before) in seen {
             let left = has_left(&app.core, &shop, cart).await;
             assert!(left_before || !left, "a text of {cart} left after the {no:?} was committed (round {round})");
@@ -95,7 +106,7 @@ async fn run(engine: Engine, no: No) {
     app.leave_work();
 }
 
-/// A round of carts, each of a phone of its own, abandoned just now and due for a decision.
+/// A round of carts, each of a phone of its own, abandoned just now.
 async fn abandoned(app: &App, shop: &Shopkeeper, round: u32) -> Vec<(CartId, Phone)> {
     let core = &app.core;
     let now = app.now();
@@ -116,7 +127,6 @@ async fn abandoned(app: &App, shop: &Shopkeeper, round: u32) -> Vec<(CartId, Pho
             store::cart::put(tx, &keys, &cart, Some(phone)).await?;
             let name = identity::value(&keys, identity::Kind::Phone, phone.e164());
             identity::add(tx, &keys, identity::Subject::Cart(*id), &[(identity::Kind::Phone, name)]).await?;
-            job::schedule(tx, shop.id, job::Kind::Decide, id.get(), now).await?;
         }
     })
     .unwrap();
@@ -149,6 +159,8 @@ fn update(id: CartId, phone: &Phone, now: Time) -> CartUpdate {
         started_at: Some(now - MINUTE * 40),
         updated_at: now - MINUTE * 30,
         completed_at: None,
+        browser_ip: None,
+        written_at_once: false,
         channel: Channel::Web,
         test: false,
         tags: Vec::new(),
@@ -156,13 +168,15 @@ fn update(id: CartId, phone: &Phone, now: Time) -> CartUpdate {
     }
 }
 
-/// Two workers and the nos, at once; answers for each cart whether its text had left when the no was committed.
+/// Two workers and the nos, at once; answers for each cart whether its text had left when the no was committed. A cart
+/// falls due, and the no about it comes when `lag` others have fallen due since.
 async fn meet(
     app: &App,
     other: &Arc<Core>,
     shop: &Shopkeeper,
     no: No,
     carts: &[(CartId, Phone)],
+    lag: usize,
 ) -> Vec<(CartId, bool)> {
     let all_said = Arc::new(AtomicBool::new(false));
     let work = |core: Arc<Core>| {
@@ -182,7 +196,12 @@ async fn meet(
     };
     let workers = [work(app.core.clone()), work(other.clone())];
     let mut seen = Vec::with_capacity(carts.len());
-    for (id, phone) in carts.iter().rev() {
+    for place in 0..carts.len() + lag {
+        if let Some((id, _)) = carts.get(place) {
+            let (id, now) = (id.get(), app.now());
+            transact!(app.core.db, |tx| job::schedule(tx, shop.id, job::Kind::Decide, id, now).await?).unwrap();
+        }
+        let Some((id, phone)) = place.checked_sub(lag).and_then(|place| carts.get(place)) else { continue };
         match no {
             No::OptOut => {
                 assert!(reply::opt_out_by_hand(&app.core, shop.id, phone, "called us", "story").await.unwrap());

@@ -1319,6 +1319,14 @@ async fn forgetting_by_age() {
         assert_eq!(tx!(stage, |tx| retention::forget_opt_outs(tx, keys, at(7)).await?), 1);
         tx!(stage, |tx| alarm::raise(tx, stage.shop(), "data_request", "7", "words", at(1)).await?);
         assert_eq!(tx!(stage, |tx| alarm::forget(tx, keys, "data_request", "7").await?), 1);
+        let text = MessageId::new(7);
+        for _ in 0..2 {
+            tx!(stage, |tx| retention::keep_digest(tx, keys, text, &[8; 32]).await?);
+        }
+        assert_eq!(retention::digest_of(read!(stage), keys, text).await.unwrap(), Some(vec![8; 32]));
+        tx!(stage, |tx| retention::forget_digest(tx, keys, text).await?);
+        assert_eq!(retention::digest_of(read!(stage), keys, text).await.unwrap(), None);
+        assert_eq!(erase::phones(read!(stage), keys).await.unwrap(), [[0; 16]; 0]);
         assert!(stage.db.cut_log().await.unwrap());
     })
     .await;

@@ -69,7 +69,7 @@ pub fn transliterate(text: &str, language: Option<&str>) -> String {
             'Đ' if says_dj => out.push_str("Dj"),
             // What is left of an accent or a joiner beside a letter that is cheap without it.
             left if is_combining_mark(left) || matches!(left, '\u{200c}' | '\u{200d}') => {
-                if !out.chars().next_back().is_some_and(|last| septets(last).is_some()) {
+                if out.chars().next_back().is_none_or(|last| septets(last).is_none()) {
                     out.push(left);
                 }
             }

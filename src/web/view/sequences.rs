@@ -265,7 +265,7 @@ mod tests {
         assert_eq!(line.words(), "text 1 after 0 minutes, text 2 after 24 hours and text 3 after 44 hours, of 2 days");
         let line = Line::of(&default_sequence(), HOUR * 24 * 30);
         assert_eq!((line.marks[1].at.as_str(), line.end.as_str()), ("3.3%", "30 days"));
-        assert_eq!(Line::of(&Stored::default(), HOUR * 0).marks.len(), 0);
+        assert_eq!(Line::of(&Stored::default(), std::time::Duration::ZERO).marks.len(), 0);
     }
 
     #[test]

@@ -558,7 +558,8 @@ async fn a_text_waits_for_its_code_a_quarter_of_an_hour() {
         stage.app.pass(minutes(13)).await;
         assert_eq!(stage.app.texts(&stage.shop).await.len(), 1, "it still waits");
         stage.app.pass(minutes(2)).await;
-        assert_eq!(stage.app.texts(&stage.shop).await.len(), 2);
+        let story = stage.app.cart_story(&stage.shop, "c2").await;
+        assert_eq!(stage.app.texts(&stage.shop).await.len(), 2, "{story}");
         let text = stage.app.last_text(&stage.shop).await;
         assert_eq!(stage.code(&text).await, (None, false));
         let asked = stage.till.calls().len();

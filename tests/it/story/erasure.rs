@@ -60,12 +60,15 @@ const TABLES: &[(&str, &str, &str)] = &[
     ("discount_use", "names nobody", "-"),
     ("evidence", "names nobody", "-"),
     ("gateway", "names nobody", "-"),
+    ("guard", "keyed hashes of networks and blocks of numbers", "-"),
     ("identity", "deleted", "-"),
     ("inbox", "deliveries that name them are deleted", "deliveries"),
     ("job", "names nobody", "-"),
     ("message", "words and number blanked", "messages"),
     ("message_digest", "deleted", "messages.text_sha256"),
     ("opt_out", "stays as a keyed hash, its words go", "opt_outs"),
+    ("pause", "a block of numbers, no person's own", "-"),
+    ("phone_use", "keyed hash, goes within a day", "-"),
     ("recurring", "names nobody", "-"),
     ("refund", "names nobody", "orders.refunds"),
     ("reply", "deleted", "replies"),
@@ -75,6 +78,7 @@ const TABLES: &[(&str, &str, &str)] = &[
     ("shop", "names nobody", "shop"),
     ("shop_key", "names nobody", "-"),
     ("shop_order", "blanked", "orders"),
+    ("spend", "names nobody", "-"),
     ("turn", "names nobody", "-"),
 ];
 
@@ -100,12 +104,16 @@ const OTHER_BYTES: &[(&str, &str)] = &[
     ("cart_deletion", "name"),
     ("consent", "phone"),
     ("gateway", "settings"),
+    ("guard", "key"),
     ("identity", "value"),
     ("inbox", "dedup"),
     ("message", "former_phone"),
     ("message", "phone"),
     ("message_digest", "digest"),
     ("opt_out", "phone"),
+    ("pause", "key"),
+    ("pause", "label"),
+    ("phone_use", "phone"),
     ("reply", "once"),
     ("reply", "phone"),
     ("shop", "settings"),
@@ -510,6 +518,7 @@ async fn leaves_no_trace(way: &str) {
             .with_writer(move || writer.clone())
             .finish();
         let logging = tracing::subscriber::set_default(subscriber);
+        tracing::warn!("lines are caught");
         let street = Street::lived(app).await;
         let mut told = String::new();
         let mut figures = Vec::new();
@@ -551,7 +560,7 @@ async fn leaves_no_trace(way: &str) {
         left.extend(found("metrics", &metrics(app).await));
         drop(logging);
         let logged = lines.0.lock().unwrap().clone();
-        assert!(!logged.is_empty());
+        assert!(memory_find(&logged, b"lines are caught"));
         left.extend(found("log", &logged));
         assert!(left.is_empty(), "{way}: {left:#?}");
 
@@ -642,8 +651,16 @@ async fn vacuumed_postgresql_files_hold_no_sealed_byte_of_the_forgotten() {
         assert!(blobs.iter().all(|blob| memory_find(&before, blob)), "the search finds what is there");
         forget(app, &street, "by every name").await;
         let stays: BTreeSet<Vec<u8>> = sealed(app).await.iter().map(middle).collect();
-        let after = pg_files(app).await;
-        let left = blobs.iter().filter(|blob| !stays.contains(*blob) && memory_find(&after, blob)).count();
+        // A vacuum spares what a transaction begun before may still see, autovacuum's too: asked again until it is over.
+        let mut left = usize::MAX;
+        for _ in 0..20 {
+            let after = pg_files(app).await;
+            left = blobs.iter().filter(|blob| !stays.contains(*blob) && memory_find(&after, blob)).count();
+            if left == 0 {
+                break;
+            }
+            tokio::time::sleep(std::time::Duration::from_millis(250)).await;
+        }
         assert_eq!(left, 0);
         assert!(stays.len() < blobs.len());
     })

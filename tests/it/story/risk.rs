@@ -488,8 +488,8 @@ async fn odd_carts_are_held() {
         let odd = [
             (json!({ "total": "0.00" }), "nothing to pay"),
             (json!({ "total": null, "items": [] }), "nothing in it"),
-            // The gate of the cart itself says it first.
-            (json!({ "items": stool(0) }), "the cart was emptied"),
+            // What ends its sequence is said first.
+            (json!({ "items": stool(0) }), "empty by now"),
             (json!({ "items": stool(9_999) }), "more pieces"),
             (json!({ "started_at": app.ago(Duration::from_secs(3)) }), "within seconds"),
         ];
