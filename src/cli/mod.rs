@@ -14,6 +14,7 @@ mod sequence;
 mod gateway;
 mod cart;
 mod inbox;
+mod phone;
 mod risk;
 mod key;
 mod user;
@@ -76,6 +77,9 @@ pub enum Command {
     /// Carts
     #[command(subcommand)]
     Cart(cart::Command),
+    /// A number's consent: where it stands, opting it out, replies that wait to be read
+    #[command(subcommand)]
+    Phone(phone::Command),
     /// What is held against fake checkouts and runaway spend; resume it
     #[command(subcommand)]
     Risk(risk::Command),
@@ -227,6 +231,7 @@ impl Command {
             Command::Gateway(command) => gateway::run(core, command).await,
             Command::Explain(args) => cart::explain(core, args).await,
             Command::Cart(command) => cart::run(core, command).await,
+            Command::Phone(command) => phone::run(core, command).await,
             Command::Inbox(command) => inbox::run(core, command).await,
             Command::Risk(command) => risk::run(core, command).await,
             Command::Halt(args) => Ok((risk::halt(core, args).await?, args.form)),

@@ -56,6 +56,7 @@ pub(crate) async fn queue(
     }
     let phone = Phone::restored(reply.words.from.clone());
     let country = phone.country().unwrap_or_default();
+    let language = wording::choose(language, Some(country.as_str()).filter(|code| !code.is_empty()), &shop.country);
     let text = words(answer, language, &country, shop);
     let segments = sms::segments(&text);
     let id = MessageId::new(core.fresh_id());
@@ -73,7 +74,7 @@ pub(crate) async fn queue(
             phone: phone.e164().to_owned(),
             text,
             encoding: segments.encoding,
-            language: language.map(str::to_owned),
+            language: Some(language.to_owned()),
             code: None,
             own_code: false,
         },
@@ -98,15 +99,14 @@ async fn are_many(tx: &mut Tx, keys: &ShopKeys, phone: &[u8; 16], now: Time) -> 
     Ok(answers.count() >= ANSWERS_A_DAY)
 }
 
-fn words(answer: Answer, language: Option<&str>, country: &str, shop: &Shop) -> String {
-    let which = match answer {
+fn words(answer: Answer, language: &str, country: &str, shop: &Shop) -> String {
+    let service = match answer {
         Answer::Stopped => Service::Stopped,
         Answer::Help => Service::Help,
         Answer::Started => Service::Started,
         Answer::Confirmed => Service::Confirmed,
     };
-    let country = Some(country).filter(|country| !country.is_empty());
-    let language = wording::choose(language, country, &shop.country);
     let contact = shop.rules.help_contact.as_str();
-    wording::service(which, Some(language), &Programme { shop: &shop.name, contact, terms: "", country })
+    let country = Some(country).filter(|country| !country.is_empty());
+    wording::service(service, Some(language), &Programme { shop: &shop.name, contact, terms: "", country })
 }

@@ -12,7 +12,7 @@ use super::{
 use crate::{
     domain::{
         cart::Cart,
-        consent::{Consent, ConsentFacts, Demand, Ledger, Level},
+        consent::{Consent, ConsentFacts, Ledger},
         content::{ContentFacts, Expected},
         decide::{CapFacts, CartFacts, Decision, Facts, GatewayFact, ServiceFacts, StepFacts, decide as judge},
         id::MessageId,
@@ -95,13 +95,7 @@ pub(crate) async fn ask(read: &mut Read, core: &Core, asking: &Asking<'_>) -> Re
         carried = carried_consent(shop, cart, phone, &consents, &outs);
         ledger = super::ledger::of_phone(read, keys, &index, &to_phone, carried.as_ref()).await?;
     }
-    let countries: Vec<&str> = binding.countries.iter().map(String::as_str).collect();
-    let level = match binding.consent {
-        law::Level::Single => Level::Single,
-        law::Level::Double => Level::Double,
-    };
-    let demand = Demand { level, soft_opt_in: binding.soft_opt_in };
-    let terms = shop.rules.consent.terms(&countries, demand, shop.rules.consent_months);
+    let terms = super::ledger::terms(shop, &binding);
     let consent = ConsentFacts::of(&ledger, &terms, deadline, now);
     let of_cart = store::message::of_cart(read, keys, cart.id).await?;
     let others = || of_cart.iter().filter(|message| asking.sending.is_none_or(|this| this.id != message.id));

@@ -5,12 +5,15 @@ use std::time::Duration;
 
 use crate::{
     domain::{
-        consent::{Consent, Ledger},
+        consent::{Consent, ConsentFacts, Demand, Ledger, Level, Terms},
+        law::{self, Binding, Whereabouts},
         message::{MessageState, Purpose},
+        phone::Phone,
         seal::ShopKeys,
         time::Time,
+        zone,
     },
-    store::{self, Error, Read, identity, message::Message},
+    store::{self, Error, Read, identity, message::Message, shop::Shop},
 };
 
 /// How far back requests to confirm matter.
@@ -59,4 +62,35 @@ async fn newest_order(read: &mut Read, keys: &ShopKeys, phone: &[u8; 16]) -> Res
         newest = newest.max(bought.and_then(|order| order.placed_at));
     }
     Ok(newest)
+}
+
+/// What law and shop demand together of a consent.
+pub(crate) fn terms(shop: &Shop, binding: &Binding) -> Terms {
+    let countries: Vec<&str> = binding.countries.iter().map(String::as_str).collect();
+    let level = match binding.consent {
+        law::Level::Single => Level::Single,
+        law::Level::Double => Level::Double,
+    };
+    let demand = Demand { level, soft_opt_in: binding.soft_opt_in };
+    shop.rules.consent.terms(&countries, demand, shop.rules.consent_months)
+}
+
+/// Where a phone stands now, by its number alone; without one, as somebody of the shop's own country.
+pub(crate) async fn facts(
+    read: &mut Read,
+    shop: &Shop,
+    keys: &ShopKeys,
+    phone: &[u8; 16],
+    number: Option<&Phone>,
+    now: Time,
+) -> Result<ConsentFacts, Error> {
+    let texts = store::message::to_phone(read, keys, phone, now - REQUESTS_LOOK_BACK).await?;
+    let ledger = of_phone(read, keys, phone, &texts, None).await?;
+    let whereabouts = Whereabouts {
+        phone_country: number.and_then(Phone::country).unwrap_or_else(|| shop.country.clone()),
+        address_country: None,
+        states: number.map(|number| zone::states(number, None, None)).unwrap_or_default(),
+    };
+    let binding = law::current().binding(&whereabouts, now);
+    Ok(ConsentFacts::of(&ledger, &terms(shop, &binding), None, now))
 }

@@ -181,7 +181,8 @@ async fn heed_in(
         return Ok(());
     }
     let wanted = heard::answer(&heard, &ledger, reply.told.answered).filter(|_| may_answer);
-    let language = texts.last().and_then(|text| text.words.language.clone());
+    let last_in = texts.last().and_then(|text| text.words.language.clone());
+    let language = heard.reply_language().map(str::to_owned).or(last_in);
     let mut heeding = Answering { core, shop, keys, reply: &kept, language, sent: None };
     match heard.meaning {
         Meaning::Stop => {
@@ -351,14 +352,22 @@ async fn settle_in(
     Ok(true)
 }
 
-/// Opts a phone out by hand, as somebody asked by mail, by telephone or at the counter. There is no way to do the opposite.
+/// Opts a number out by hand, as somebody asked by mail, by telephone or at the counter. There is no way to do the opposite.
 pub async fn opt_out_by_hand(core: &Core, shop: ShopId, phone: &Phone, why: &str, by: &str) -> Result<bool, Error> {
+    let keys = match core.shop(&mut core.db.read().await?, shop).await? {
+        Some((_, keys)) => keys,
+        None => return Ok(false),
+    };
+    opt_out_known(core, shop, &store::consent::phone_index(&keys, phone), why, by).await
+}
+
+/// The same for a phone known by its blind index.
+pub async fn opt_out_known(core: &Core, shop: ShopId, phone: &[u8; 16], why: &str, by: &str) -> Result<bool, Error> {
     let now = core.now();
-    let done = transact!(core.db, |tx| {
+    transact!(core.db, |tx| {
         store::shop::take_turn(tx, shop).await?;
         match core.shop(tx, shop).await? {
             Some((shop, keys)) => {
-                let index = store::consent::phone_index(&keys, phone);
                 let proof = OutProof {
                     rule: Some(Rule::Human),
                     received_at: Some(now),
@@ -368,11 +377,10 @@ pub async fn opt_out_by_hand(core: &Core, shop: ShopId, phone: &Phone, why: &str
                     ..OutProof::default()
                 };
                 let entry = OptOut { at: now, source: "operator".into() };
-                settle::opt_out_with(tx, &keys, &index, entry, &proof, &shop, now).await?;
+                settle::opt_out_with(tx, &keys, phone, entry, &proof, &shop, now).await?;
                 true
             }
             None => false,
         }
-    })?;
-    Ok(done)
+    })
 }

@@ -28,7 +28,8 @@ fn out_place(phone: &[u8; 16]) -> Place {
     Place { table: "opt_out", ..place(phone) }
 }
 
-fn state_name(state: ConsentState) -> &'static str {
+/// The word of a state, as scripts and the database know it.
+pub fn state_name(state: ConsentState) -> &'static str {
     match state {
         ConsentState::Granted => "granted",
         ConsentState::Pending => "pending",

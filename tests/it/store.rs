@@ -9,13 +9,13 @@ use cartback::{
         cart::{Cart, Revision},
         click::{self, Opened},
         connector::{Delivery, Settings},
-        consent::{Consent, OptOut},
+        consent::{Consent, Heard, Meaning, OptOut, OutProof, heard::Rule},
         decide::{Decision, Gate, GateName, Verdict},
         discount::{NewCode, Off, Plan},
         event::{CartUpdate, Channel, ConsentProof, ConsentState, Identity, OrderUpdate, Refund},
         id::{
-            CartId, ClickId, DecisionId, DeliveryId, DiscountId, GatewayId, MessageId, OrderId, RequestId, ShopId,
-            UserId,
+            CartId, ClickId, DecisionId, DeliveryId, DiscountId, GatewayId, MessageId, OrderId, ReplyId, RequestId,
+            ShopId, UserId,
         },
         message::{Cost, MessageRef, MessageState, Moments, Purpose},
         money::{Currency, Money},
@@ -29,8 +29,8 @@ use cartback::{
     },
     store::{
         Db, Error, Tx, alarm, cart, click as clicks, connection, consent, credit, decision, discount, erase, gateway,
-        guard, halt, health, identity, inbox, job, law, message, node, order, phone_use, recurring, request, retention,
-        rollup, rules, shop, sweep, token, user,
+        guard, halt, health, identity, inbox, job, law, message, node, order, phone_use, recurring, reply, request,
+        retention, rollup, rules, shop, sweep, token, user,
     },
     transact,
 };
@@ -669,6 +669,85 @@ async fn consents_and_opt_outs() {
 }
 
 #[tokio::test]
+async fn what_stands_behind_an_opt_out() {
+    on_both(async |stage| {
+        let keys = &stage.keys;
+        let index = consent::phone_index(keys, &phone());
+        let out = |minute| OptOut { at: at(minute), source: "reply".into() };
+        let proof = OutProof { text: Some("Arrêt ✋".into()), rule: Some(Rule::Exact), ..OutProof::default() };
+        assert!(tx!(stage, |tx| consent::opt_out_with(tx, keys, &index, &out(7), &proof, at(9)).await?));
+        // The first word about it stays.
+        let other = OutProof::default();
+        assert!(!tx!(stage, |tx| consent::opt_out_with(tx, keys, &index, &out(7), &other, at(10)).await?));
+        tx!(stage, |tx| consent::opt_out(tx, keys, &index, &out(8), at(9)).await?);
+        let found = consent::opt_outs_of(read!(stage), keys, &index).await.unwrap();
+        assert_eq!(found, [(out(7), Some(proof)), (out(8), None)]);
+        tx!(stage, |tx| consent::erase(tx, keys, &index).await?);
+        let found = consent::opt_outs_of(read!(stage), keys, &index).await.unwrap();
+        assert_eq!(found, [(out(7), None), (out(8), None)]);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn replies() {
+    on_both(async |stage| {
+        let keys = &stage.keys;
+        let phones = [[1; 16], [2; 16]];
+        let make = |id: i64, meaning, settled: bool| reply::Reply {
+            id: ReplyId::new(id),
+            phone: phones[(id % 2) as usize],
+            at: at(id),
+            gateway_shop: SHOP,
+            gateway: GatewayId::new(3),
+            follows: (id == 1).then_some(MessageId::new(9)),
+            words: reply::Words {
+                text: "Čakaj 🛒".into(),
+                from: phone().e164().into(),
+                to: "+38640555000".into(),
+                gateway_ref: format!("ref {id}"),
+                answered: false,
+                heard: Heard { meaning, rule: None, word: None, language: None, doubtful: false },
+            },
+            settled: settled.then(|| reply::Settled { at: at(50), by: String::new(), how: reply::How::Heeded }),
+        };
+        let all = [
+            make(1, Meaning::Unclear, false),
+            make(2, Meaning::Stop, true),
+            make(3, Meaning::Unclear, false),
+            make(4, Meaning::Stop, false),
+        ];
+        for each in &all {
+            let once = [each.id.get() as u8; 16];
+            assert!(tx!(stage, |tx| reply::keep(tx, keys, &once, each).await?));
+            assert!(!tx!(stage, |tx| reply::keep(tx, keys, &once, each).await?));
+        }
+        let ids = |found: Vec<reply::Reply>| found.iter().map(|each| each.id.get()).collect::<Vec<_>>();
+        assert_eq!(reply::get(read!(stage), keys, ReplyId::new(1)).await.unwrap().as_ref(), Some(&all[0]));
+        assert_eq!(reply::get(read!(stage), keys, ReplyId::new(2)).await.unwrap().as_ref(), Some(&all[1]));
+        assert_eq!(ids(reply::open(read!(stage), keys, 2).await.unwrap()), [1, 3]);
+        assert_eq!(reply::count_open(read!(stage), keys).await.unwrap(), 3);
+        assert_eq!(ids(reply::list(read!(stage), keys, ReplyId::new(4), 2).await.unwrap()), [3, 2]);
+        assert_eq!(ids(reply::of_phone(read!(stage), keys, &phones[1], 9).await.unwrap()), [3, 1]);
+        assert_eq!(reply::held_since(read!(stage), keys, &phones[1]).await.unwrap(), Some(at(1)));
+        assert_eq!(reply::held_since(read!(stage), keys, &phones[0]).await.unwrap(), None);
+        assert_eq!(reply::newest_at(read!(stage), keys, &phones[1]).await.unwrap(), Some(at(3)));
+        assert_eq!(reply::newest_at(read!(stage), keys, &[9; 16]).await.unwrap(), None);
+        let settled = reply::Settled { at: at(60), by: "Maja".into(), how: reply::How::CarryOn };
+        assert!(tx!(stage, |tx| reply::settle(tx, keys, ReplyId::new(1), &settled).await?));
+        assert!(!tx!(stage, |tx| reply::settle(tx, keys, ReplyId::new(1), &settled).await?));
+        let found = reply::get(read!(stage), keys, ReplyId::new(1)).await.unwrap().unwrap();
+        assert_eq!(found.settled, Some(settled));
+        assert_eq!(reply::held_since(read!(stage), keys, &phones[1]).await.unwrap(), Some(at(3)));
+        // What waits is never forgotten by age.
+        assert_eq!(tx!(stage, |tx| reply::forget_before(tx, keys, at(4)).await?), 2);
+        assert_eq!(tx!(stage, |tx| reply::erase(tx, keys, &phones[1]).await?), 1);
+        assert_eq!(ids(reply::list(read!(stage), keys, ReplyId::new(99), 9).await.unwrap()), [4]);
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn decisions() {
     on_both(async |stage| {
         let verdicts = [Verdict::Wait(at(5)), Verdict::Stop, Verdict::Pass];
@@ -758,7 +837,12 @@ async fn messages() {
         let index = consent::phone_index(keys, &phone());
         let to = message::to_phone(read!(stage), keys, &index, at(3)).await.unwrap();
         assert_eq!(to.iter().map(|text| text.id.get()).collect::<Vec<_>>(), [6, 5, 4, 3]);
-        tx!(stage, |tx| message::forget_phone(tx, keys, MessageId::new(6)).await?);
+        assert_eq!(message::former_phone(read!(stage), keys, MessageId::new(6)).await.unwrap(), None);
+        for _ in 0..2 {
+            tx!(stage, |tx| message::forget_phone(tx, keys, MessageId::new(6)).await?);
+            let former = message::former_phone(read!(stage), keys, MessageId::new(6)).await.unwrap();
+            assert_eq!(former, Some(consent::phone_index(keys, &phone())));
+        }
         assert_eq!(message::to_phone(read!(stage), keys, &index, at(3)).await.unwrap().len(), 3);
         let newest = MessageId::new(i64::MAX);
         let listed = async |state, before, most| {
@@ -880,6 +964,10 @@ async fn opened_links() {
         );
         let one = clicks::get(read!(stage), &stage.keys, ClickId::new(1)).await.unwrap().unwrap();
         assert_eq!((one.opened.agent, one.opened.prefetch), (None, false));
+        let index = consent::phone_index(&stage.keys, &phone());
+        assert_eq!(clicks::newest_human(read!(stage), &stage.keys, &index).await.unwrap(), None);
+        tx!(stage, |tx| message::create(tx, &stage.keys, &text_of(stage, 1, 1, 1)).await?);
+        assert_eq!(clicks::newest_human(read!(stage), &stage.keys, &index).await.unwrap(), Some(at(2)));
         let counts = clicks::count_by_verdict(read!(stage)).await.unwrap();
         assert_eq!(counts, [(String::new(), 2), ("human".to_owned(), 1)]);
     })

@@ -5,6 +5,7 @@ mod api;
 mod hook;
 mod link;
 mod page;
+mod reply;
 mod sequences;
 mod sign_in;
 mod texts;

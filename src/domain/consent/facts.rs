@@ -19,6 +19,21 @@ pub enum StandingName {
     Unknown,
 }
 
+impl StandingName {
+    pub fn words(self) -> &'static str {
+        match self {
+            StandingName::Consented => "consent is on record",
+            StandingName::SoftOptIn => "a customer, where that is enough",
+            StandingName::NeedsConfirmation => "consent is given and has to be confirmed by text",
+            StandingName::Unproven => "consent is told, with nothing to prove it",
+            StandingName::Stale => "consent is too old and has to be confirmed again",
+            StandingName::Pending => "consent was asked for by the shop and not confirmed",
+            StandingName::OptedOut => "opted out",
+            StandingName::Unknown => "no consent is on record",
+        }
+    }
+}
+
 /// An opt-out in force.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct OutFact {

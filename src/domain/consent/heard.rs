@@ -7,11 +7,14 @@
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
+use unicode_normalization::{UnicodeNormalization, char::is_combining_mark};
 
 use super::{Ledger, Level, confirm};
 use crate::domain::{
     keyword::{self, Keyword},
+    law::{self, Words},
     time::Time,
+    wording,
 };
 
 /// A reply is answered within this, or not at all (FCC, 47 CFR 64.1200(a)(12): a confirmation of a stop within 5 minutes).
@@ -34,6 +37,19 @@ pub enum Meaning {
     Unclear,
 }
 
+impl Meaning {
+    pub fn words(self) -> &'static str {
+        match self {
+            Meaning::Stop => "stop",
+            Meaning::Help => "help",
+            Meaning::Start => "start",
+            Meaning::Confirm => "confirmed",
+            Meaning::Nothing => "nothing that follows",
+            Meaning::Unclear => "unclear",
+        }
+    }
+}
+
 /// By which rule a word was found (compliance.md 2.5: kept with the opt-out).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -50,6 +66,19 @@ pub enum Rule {
     Refused,
     /// A person of the shop read it so.
     Human,
+}
+
+impl Rule {
+    pub fn words(self) -> &'static str {
+        match self {
+            Rule::Exact => "the whole text",
+            Rule::Edge => "the first or last word",
+            Rule::Phrase => "a phrase in it",
+            Rule::Anywhere => "STOP anywhere, on a US number",
+            Rule::Refused => "a no to our request",
+            Rule::Human => "read by a person",
+        }
+    }
 }
 
 /// What was heard, for the record. Holds a few words of the reply at most, never the number.
@@ -95,13 +124,48 @@ pub fn hear(text: &str, us_number: bool, ledger: &Ledger, at: Time) -> Heard {
         Some(Keyword::Start) if ledger.opted_out().is_some() => (Meaning::Start, Some(whole(text, Rule::Exact))),
         Some(Keyword::Confirm) if pending => (Meaning::Confirm, Some(whole(text, Rule::Exact))),
         Some(Keyword::Start | Keyword::Confirm) => (Meaning::Nothing, Some(whole(text, Rule::Exact))),
+        None if pending && is_confirm_word(text) => (Meaning::Confirm, Some(whole(text, Rule::Exact))),
         None if pending && is_no(text) => (Meaning::Stop, Some(whole(text, Rule::Refused))),
         None => (Meaning::Unclear, None),
     };
     let several = text.split_whitespace().count() > 2;
     let doubtful = several && found.as_ref().is_some_and(|(rule, _)| matches!(rule, Rule::Edge | Rule::Anywhere));
     let (rule, word) = found.unzip();
-    Heard { meaning, rule, word, language: None, doubtful }
+    let language = word.as_deref().and_then(language_of);
+    Heard { meaning, rule, word, language, doubtful }
+}
+
+impl Heard {
+    /// The one language its word belongs to, unless it is one everybody knows: an answer is written in it (CWTA: reply in
+    /// the language of the keyword).
+    pub fn reply_language(&self) -> Option<&str> {
+        self.language.as_deref().filter(|language| !language.contains(' ') && *language != "en")
+    }
+}
+
+/// The word our own request asked for, in whichever language it did.
+fn is_confirm_word(text: &str) -> bool {
+    let said = folded(text);
+    !said.is_empty() && wording::languages().into_iter().any(|tag| folded(wording::confirm_word(Some(tag))) == said)
+}
+
+/// The languages whose lists have this word.
+fn language_of(word: &str) -> Option<String> {
+    let lists = law::current().keywords();
+    let word = folded(word);
+    let lists: [&[Words]; 6] =
+        [&lists.stop, &lists.stop_alone, &lists.stop_phrases, &lists.help, &lists.start, &lists.confirm];
+    let listed = lists.into_iter().flatten().filter(|row| row.words.iter().any(|each| folded(each) == word));
+    let mut languages: Vec<&str> = listed.map(|row| row.language.as_str()).collect();
+    languages.sort_unstable();
+    languages.dedup();
+    (!languages.is_empty()).then(|| languages.join(" "))
+}
+
+/// Letters and digits alone, lower case and without accents.
+fn folded(text: &str) -> String {
+    let lower: String = text.nfkc().flat_map(char::to_lowercase).collect();
+    lower.nfkd().filter(|letter| letter.is_alphanumeric() && !is_combining_mark(*letter)).collect()
 }
 
 /// A request of ours is out, and neither a stop nor a yes has answered it.
@@ -219,6 +283,31 @@ mod tests {
             [("cancel my order", true), ("Don't stop sending", true), ("STOP", false), ("stop please", false)]
         {
             assert_eq!(hear(text, true, &nobody, now()).doubtful, doubtful, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_word_has_its_languages() {
+        #[track_caller]
+        fn check(text: &str, language: Option<&str>, answered_in: Option<&str>) {
+            let heard = hear(text, false, &asked(1), now());
+            assert_eq!((heard.language.as_deref(), heard.reply_language()), (language, answered_in), "{text}");
+        }
+        check("STOP", Some("en"), None);
+        check("ARRÊT", Some("fr"), Some("fr"));
+        check("Aide", Some("fr"), Some("fr"));
+        check("sair, obrigada", Some("pt"), Some("pt"));
+        check("what?", None, None);
+    }
+
+    #[test]
+    fn whatever_word_a_request_asks_for_confirms_it() {
+        for tag in wording::languages() {
+            let word = wording::confirm_word(Some(tag));
+            for text in [word.to_owned(), word.to_lowercase(), format!("{word}!")] {
+                assert_eq!(hear(&text, false, &asked(1), now()).meaning, Meaning::Confirm, "{tag}: {text}");
+                assert_ne!(hear(&text, false, &Ledger::default(), now()).meaning, Meaning::Confirm, "{tag}: {text}");
+            }
         }
     }
 

@@ -1,3 +1,5 @@
+//! Standing, levels and soft opt-in: what the ledgers amount to, in whatever order they were written.
+
 use proptest::prelude::*;
 
 use super::*;

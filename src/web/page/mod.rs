@@ -11,6 +11,8 @@ pub mod overview;
 pub mod carts;
 pub mod cart;
 pub mod messages;
+pub mod replies;
+pub mod phone;
 pub mod person;
 pub mod sequences;
 pub mod texts;
@@ -82,6 +84,10 @@ pub fn routes(config: &mut ServiceConfig) {
                 .default_service(only("GET, HEAD, POST")),
         )
         .service(act("/texts/{sequence}/{step}/preview", web::post().to(texts::preview)))
+        .service(page("/replies", get().to(replies::get)))
+        .service(act("/replies/{id}/settle", web::post().to(replies::settle)))
+        .service(page("/phones/{phone}", get().to(phone::get)))
+        .service(act("/phones/{phone}/opt-out", web::post().to(phone::opt_out)))
         .service(page("/orders/{id}", get().to(order::get)))
         .service(page("/report", get().to(report::get)))
         .service(page("/shops", get().to(shops::get_all)))
@@ -208,6 +214,8 @@ fn choose<'s>(shops: &'s [Shop], asked: &str) -> Result<Option<&'s Shop>, Proble
 fn notice(done: &str) -> Option<String> {
     let said = match done {
         "resumed" => "The gateway sends again.",
+        "read" => "The reply is settled.",
+        "opted_out" => "This phone gets no more texts.",
         "guard_resumed" => "Texted again from now on; what waited is asked again now.",
         "halted" => "Nothing is sent any more, by any shop.",
         "lifted" => "Sending goes on; what waited is asked again now.",

@@ -118,5 +118,9 @@ async fn needs(read: &mut Read, visit: &Visit, shop: &Shop, keys: &ShopKeys) -> 
     if deliveries > 0 {
         needs.push(Need::Unreadable { deliveries });
     }
+    let replies = store::reply::count_open(read, keys).await?;
+    if replies > 0 {
+        needs.push(Need::Replies { replies });
+    }
     Ok(needs)
 }

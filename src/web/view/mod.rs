@@ -15,6 +15,8 @@
 //! | `/sequences/{id}` | [`sequences::Sequence`] | `POST` saves every field |
 //! | `/texts` | [`texts::Texts`] | |
 //! | `/texts/{sequence}/{step}` | [`texts::Editor`] | `language` = a BCP 47 tag, "" for every other; `POST` with `act` = `save`, `preview`, `plain`, `ready`, `test`; `POST …/preview` answers the preview alone |
+//! | `/replies` | [`replies::Replies`] | `after`; `POST /replies/{rep_…}/settle` with `how` |
+//! | `/phones/{hash}` | [`ledger::Ledger`] | `POST …/opt-out` with `why` |
 //! | `/orders/{ord_…}` | [`order::Order`] | |
 //! | `/report` | [`report::Report`] | |
 //! | `/shops`, `/shops/{n}` | [`shop::Shops`], [`shop::Shop`] | |
@@ -55,6 +57,8 @@ pub mod shop;
 pub mod gateway;
 pub mod risk;
 pub mod inbox;
+pub mod replies;
+pub mod ledger;
 pub mod sign_in;
 pub mod public;
 pub mod demo;
@@ -101,6 +105,7 @@ pub enum Section {
     Overview,
     Carts,
     Messages,
+    Replies,
     Sequences,
     Texts,
     Report,
@@ -113,10 +118,11 @@ pub enum Section {
 }
 
 impl Section {
-    pub const ALL: [Section; 10] = [
+    pub const ALL: [Section; 11] = [
         Section::Overview,
         Section::Carts,
         Section::Messages,
+        Section::Replies,
         Section::Sequences,
         Section::Texts,
         Section::Report,
@@ -131,6 +137,7 @@ impl Section {
             Section::Overview => "Overview",
             Section::Carts => "Carts",
             Section::Messages => "Messages",
+            Section::Replies => "Replies",
             Section::Sequences => "Sequences",
             Section::Texts => "Texts",
             Section::Report => "Report",
@@ -147,6 +154,7 @@ impl Section {
             Section::Overview => "/",
             Section::Carts => "/carts",
             Section::Messages => "/messages",
+            Section::Replies => "/replies",
             Section::Sequences => "/sequences",
             Section::Texts => "/texts",
             Section::Report => "/report",

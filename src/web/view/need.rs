@@ -28,6 +28,10 @@ pub enum Need {
     Unreadable {
         deliveries: u64,
     },
+    /// Replies hold texts until somebody has read them.
+    Replies {
+        replies: u64,
+    },
     /// People who ask what is held about them, since the first of them did.
     DataRequests {
         people: u64,
@@ -71,6 +75,8 @@ impl Need {
             Need::Unreadable { deliveries } => {
                 format!("{} could not be read", format::number_of(*deliveries, "delivery", "deliveries"))
             }
+            Need::Replies { replies: 1 } => "1 reply waits to be read".to_owned(),
+            Need::Replies { replies } => format!("{} replies wait to be read", format::count(*replies)),
             Need::DataRequests { people, since } => {
                 let asks = format::agree(*people, "person", "people", "wait to be told what is held about them");
                 format!("{asks}, the first for {}: answer within 30 days", format::span(now.since(*since)))
@@ -92,6 +98,7 @@ impl Need {
             Need::GatewayPaused { .. } | Need::NoGateway { .. } => "/gateways".to_owned(),
             Need::ShopQuiet { id, .. } | Need::BadSignatures { id, .. } => format!("/shops/{id}"),
             Need::Unreadable { .. } => "/inbox?verdict=unreadable".to_owned(),
+            Need::Replies { .. } => "/replies".to_owned(),
             Need::DataRequests { .. } => "/person".to_owned(),
             Need::Halted { .. } | Need::Paused { .. } => "/risk".to_owned(),
         }
@@ -100,6 +107,7 @@ impl Need {
     pub fn action(&self) -> &'static str {
         match self {
             Need::UnknownOutcomes { .. } => "See which",
+            Need::Replies { .. } => "Read them",
             Need::GatewayPaused { .. } => "See how to resume",
             Need::ShopQuiet { .. } | Need::BadSignatures { .. } => "Check the connection",
             Need::Unreadable { .. } | Need::Paused { .. } => "See why",

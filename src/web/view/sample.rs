@@ -14,11 +14,13 @@ use super::{
     gateway::{GatewayRow, Gateways, Paused},
     inbox::{self, DeliveryRow, Inbox},
     law::{Law, LawRow, Laws, RowShown},
+    ledger::{self, Ledger},
     message::{MessageRow, Messages},
     need::Need,
     order::{Candidate, Credit, Order, OtherRule, Refund},
     overview::{Holdout, Overview, SetUp},
     public::{LinkGone, OptOut, OptOutState},
+    replies::{Replies, ReplyRow},
     report::{Report, StepRow},
     risk::{HoldRow, PauseRow, Risk, Switch},
     sequences::{self, Line, Preset, Row, Sequence, Sequences},
@@ -548,6 +550,61 @@ fn gateways() -> Gateways {
     }
 }
 
+fn replies() -> Replies {
+    use crate::domain::consent::{Meaning, heard::Rule};
+    let row = |id: &str, text: &str, meaning, rule, settled: &str| ReplyRow {
+        id: format!("rep_{id}"),
+        from: "…0142".into(),
+        phone: "00".repeat(16),
+        at: now() - HOUR * 3,
+        text: text.into(),
+        meaning,
+        rule,
+        word: text.to_lowercase(),
+        doubtful: rule == Some(Rule::Edge),
+        settled: settled.into(),
+        answered: false,
+    };
+    Replies {
+        page: page(Section::Replies),
+        waiting: vec![
+            row("01", HOSTILE, Meaning::Unclear, None, ""),
+            row("02", "cancel my order", Meaning::Stop, Some(Rule::Edge), ""),
+        ],
+        waiting_total: 3,
+        rows: vec![
+            row("03", "STOP", Meaning::Stop, Some(Rule::Exact), ""),
+            row("04", "who is this?", Meaning::Unclear, None, "read and answered, by Maja"),
+        ],
+        pager: Pager::default(),
+        may_change: true,
+    }
+}
+
+fn ledger() -> Ledger {
+    let entry = |what: &str, tone, source: &str, proof| ledger::Entry {
+        at: now() - HOUR * 30,
+        what: what.into(),
+        tone,
+        source: source.into(),
+        proof,
+    };
+    Ledger {
+        page: page(Section::Replies),
+        phone: "00".repeat(16),
+        number: "…0142".into(),
+        standing: "Opted out on 20 Nov 2026, 14:05 by reply.".into(),
+        may_be_texted: false,
+        opted_out: false,
+        held_since: Some(now()),
+        entries: vec![
+            entry("Opted out", Tone::Bad, "reply", vec![("Reply", HOSTILE.into()), ("Rule", "a phrase in it".into())]),
+            entry("Consent (single)", Tone::Good, "shopify", Vec::new()),
+        ],
+        may_change: true,
+    }
+}
+
 fn inbox() -> Inbox {
     let row = |id: &str, topic: &str, verdict, minutes: u32| DeliveryRow {
         id: format!("dlv_{id}"),
@@ -881,6 +938,20 @@ fn pages() -> Vec<(&'static str, String)> {
         ("law-unlisted", law("CH", "CH").render()),
         ("gateways", gateways().render()),
         ("gateways-empty", Gateways { rows: Vec::new(), ..gateways() }.render()),
+        ("replies", replies().render()),
+        (
+            "replies-empty",
+            Replies {
+                page: bare_page(Section::Replies),
+                waiting: Vec::new(),
+                waiting_total: 0,
+                rows: Vec::new(),
+                ..replies()
+            }
+            .render(),
+        ),
+        ("ledger", ledger().render()),
+        ("ledger-empty", Ledger { entries: Vec::new(), number: String::new(), held_since: None, ..ledger() }.render()),
         ("risk", risk().render()),
         ("risk-empty", Risk { pauses: Vec::new(), holds: Vec::new(), ..risk() }.render()),
         (

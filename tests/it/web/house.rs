@@ -147,7 +147,7 @@ impl House {
             "country": "US", "region": "NY", "time_zone": "America/New_York", "currency": "USD", "total": "128.50",
             "items": [{ "title": "Oak <table>", "quantity": 1, "price": "128.50" }],
             "recovery_url": "https://shop.example/checkout/resume?key=6d0c",
-            "consent": { "state": "granted", "source": "shop.example", "text": "Text me" },
+            "consent": { "state": "granted", "level": "double_opt_in", "source": "shop.example", "text": "Text me" },
             "started_at": now, "updated_at": now,
         }});
         assert_eq!(ask(site, self.told("e1", &cart)).await.status(), StatusCode::OK);

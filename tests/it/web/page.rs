@@ -21,10 +21,11 @@ use crate::server::postgres;
 
 use super::house::{House, PHONE, PUBLIC_URL, ask, from_our_page, page, site, text};
 
-const PAGES: [&str; 12] = [
+const PAGES: [&str; 13] = [
     "/",
     "/carts",
     "/messages",
+    "/replies",
     "/report",
     "/shops",
     "/shops/1",
