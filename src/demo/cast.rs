@@ -9,6 +9,8 @@ pub struct Profile {
     pub name: &'static str,
     pub domain: &'static str,
     pub country: &'static str,
+    /// Whose numbers it texts.
+    pub countries: &'static str,
     pub currency: &'static str,
     pub zone: &'static str,
     /// What it sells, with prices in minor units.
@@ -38,6 +40,7 @@ pub static SHOPS: [Profile; 2] = [
             ("Bathrobe, waffle linen", 10_400),
         ],
         shoppers: &[(0, 44), (1, 14), (2, 16), (3, 15), (4, 11)],
+        countries: "SI,AT,DE,HR,IT",
         a_day: 12,
     },
     Profile {
@@ -56,6 +59,7 @@ pub static SHOPS: [Profile; 2] = [
             ("Trekking poles", 11_900),
         ],
         shoppers: &[(5, 58), (6, 16), (7, 12), (2, 14)],
+        countries: "CH,DE",
         a_day: 5,
     },
 ];

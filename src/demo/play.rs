@@ -63,6 +63,8 @@ pub struct Text {
     pub to: String,
     pub step: u32,
     pub words: String,
+    /// It asks to confirm that texts are wanted.
+    pub asks: bool,
 }
 
 #[derive(Clone, Debug)]
@@ -76,6 +78,8 @@ enum Deed {
     Receipt { shop: usize, reference: String, status: &'static str },
     Open { visit: usize, link: String, by_person: bool },
     Stop(usize),
+    /// Confirms that texts are wanted.
+    Confirm(usize),
     Withdraw(usize),
     Refund { visit: usize, per_mille: i64 },
     Cancel(usize),
@@ -178,7 +182,8 @@ impl Play {
                 scene.signals.push(Signal::Callback { shop, body });
             }
             Deed::Open { visit, link, by_person } => self.open(visit, link, by_person, &mut scene),
-            Deed::Stop(visit) => self.stop(visit, &mut scene),
+            Deed::Stop(visit) => self.answer(visit, "STOP", &mut scene),
+            Deed::Confirm(visit) => self.answer(visit, "Yes", &mut scene),
             Deed::Withdraw(visit) => self.withdraw(visit, now, &mut scene),
             Deed::Refund { visit, per_mille } => self.refund(visit, per_mille, now, &mut scene),
             Deed::Cancel(visit) => self.cancel(visit, now, &mut scene),
@@ -307,12 +312,12 @@ impl Play {
         scene.signals.push(Signal::Open { visit, link, agent });
     }
 
-    fn stop(&mut self, visit: usize, scene: &mut Scene) {
+    fn answer(&mut self, visit: usize, words: &str, scene: &mut Scene) {
         let Some(it) = self.visits.get(visit) else { return };
         let Some(phone) = it.checkout.person.phone.clone() else { return };
-        scene.said.push(format!("{} answers STOP", it.checkout.person.shown()));
+        scene.said.push(format!("{} answers {words}", it.checkout.person.shown()));
         let shop = it.shop;
-        let signal = self.reply(shop, &phone, "STOP");
+        let signal = self.reply(shop, &phone, words);
         scene.signals.push(signal);
     }
 
@@ -346,6 +351,10 @@ impl Play {
         else {
             return;
         };
+        if text.asks && !script.is_you && self.chance.happens(650) {
+            let at = now + self.chance.minutes(1, 20);
+            self.plan(at, Deed::Confirm(visit));
+        }
         let link = text.words.split_whitespace().find(|word| word.contains("/r/")).map(str::to_owned);
         let (Some("delivered"), Some(link), false) = (receipt, link, script.is_you) else { return };
         if self.chance.happens(90) {

@@ -14,6 +14,7 @@ use crate::{
     clock,
     domain::{
         id::{GatewayId, MessageId, ShopId},
+        message::Purpose,
         risk::limits::FOR_TRIALS,
     },
     pipeline::{
@@ -49,8 +50,12 @@ pub async fn connect(core: &Core) -> anyhow::Result<()> {
             currency: profile.currency.into(),
             zone: profile.zone.into(),
             settings: text(&[("domain", profile.domain), ("signing_key", &key)]),
-            // Its shoppers, their numbers and their mail are all made up.
-            rules: text(&FOR_TRIALS),
+            rules: {
+                // Its shoppers, their numbers and their mail are all made up.
+                let mut rules = text(&FOR_TRIALS);
+                rules.insert("countries".into(), profile.countries.into());
+                rules
+            },
         };
         let shop = add_shop(core, &typed).await.context("the simulated shop")?.shop;
         let settings = text(&[("from", profile.name)]);
@@ -113,6 +118,7 @@ impl Phones {
                 to: message.words.phone,
                 step: message.step,
                 words: message.words.text,
+                asks: matches!(message.purpose, Purpose::Confirmation | Purpose::ConfirmationAgain),
             }));
         }
         Ok(texts)

@@ -215,6 +215,10 @@ impl Rules {
         let mut all = serde_json::to_value(self).map_err(|error| error.to_string())?;
         let unknown = || format!("{key}: there is no such rule; there are {}", Rules::names().join(", "));
         let slot = all.get_mut(name).ok_or_else(unknown)?;
+        if let ("country_hours", Some(country), "") = (name, inner, value.trim()) {
+            changed.country_hours.remove(&country.to_uppercase());
+            return Ok(changed);
+        }
         let given: Value = match (name, inner) {
             ("sequences", _) => return Err(format!("{key}: sequences are changed with `cartback sequence`")),
             ("countries", None) => list().map(str::to_uppercase).collect::<Vec<_>>().into(),

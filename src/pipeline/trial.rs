@@ -3,15 +3,15 @@
 
 use std::time::Duration;
 
-use super::{Core, decide, ingest, zone_of};
+use super::{Core, decide, discount::Giving, ingest, zone_of};
 use crate::{
     domain::{
         cart::Cart,
         consent::Ledger,
-        discount::{Off, Plan, code},
+        discount::{NewCode, code},
         event::TypedPhone,
-        hours::{self, Hours},
-        id::{MessageId, ShopId},
+        hours::Hours,
+        id::{DiscountId, MessageId, ShopId},
         law::{self, Whereabouts},
         link::{self, Purpose as Leads},
         message::{MessageRef, Moments, Purpose},
@@ -121,32 +121,18 @@ fn discount(shop: &Shop, trial: &Trial<'_>, now: Time) -> (Option<String>, Optio
         None => (None, None, None),
         Some(Discount::Fixed(fixed)) => (Some(fixed.code.clone()), None, None),
         Some(Discount::Unique(plan)) => {
-            // As long as a drawn one, and nobody's.
-            let code = code(&shop.name, [0; 16]);
-            let life = plan.valid_for().min(DAY * shop.rules.link_days);
-            let (value, until) = terms(shop, plan, now + life, trial.language, now);
-            (Some(code), value, until)
+            let giving = Giving::New(NewCode {
+                id: DiscountId::new(0),
+                // As long as a drawn one, and nobody's.
+                code: code(&shop.name, [0; 16]),
+                plan: plan.clone(),
+                starts_at: now,
+                expires_at: now + plan.valid_for().min(DAY * shop.rules.link_days),
+            });
+            let until = giving.last_day(&zone_of(shop)).map(|day| wording::date(Some(trial.language), day));
+            (giving.code().map(str::to_owned), giving.value(), until)
         }
     }
-}
-
-/// What a code takes off and the last whole day it works, in words for the shopper. No day when it ends today.
-pub(crate) fn terms(
-    shop: &Shop,
-    plan: &Plan,
-    expires_at: Time,
-    language: &str,
-    now: Time,
-) -> (Option<String>, Option<String>) {
-    let value = match plan.off {
-        Off::Percent(percent) => Some(format!("{percent} %")),
-        Off::Amount(amount) => Some(amount.to_string()),
-        Off::FreeShipping => None,
-    };
-    let zone = zone_of(shop);
-    // Whoever is told a day believes in all of it.
-    let last = hours::day_of(&zone, expires_at).yesterday().ok().filter(|last| *last >= hours::day_of(&zone, now));
-    (value, last.map(|last| wording::date(Some(language), last)))
 }
 
 /// Why no test was sent.

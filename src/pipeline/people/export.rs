@@ -154,6 +154,7 @@ async fn carts(read: &mut Read, keys: &ShopKeys, found: &Found) -> Result<Vec<Va
             "first_name": latest.first_name,
             "tags": latest.tags,
             "source": latest.source,
+            "browser_ip": latest.browser_ip,
             "country": latest.country,
             "region": latest.region,
             "time_zone": latest.zone,
