@@ -10,7 +10,7 @@ use cartback::{
     domain::{
         consent::Ledger,
         id::{GatewayId, ShopId},
-        message::MessageState,
+        message::{MessageState, Purpose},
         money::Currency,
         phone::Phone,
         risk::limits::FOR_TRIALS,
@@ -217,16 +217,34 @@ async fn the_whole_way(config: Config) {
     let known = story.checkout("84ad78572dae52a8cbea7d55371afe89", Some(SHOPPER));
     story.shopify("checkouts/update", &known);
 
-    // Half an hour of silence, and one text goes out through Kannel.
+    // Half an hour of silence. A box ticked is not enough in the United States: the phone is asked first, through Kannel.
     story.pass(MINUTE * 30);
-    let parts = tokio::task::block_in_place(|| story.kannel.sent_at_least(1));
+    let asked = tokio::task::block_in_place(|| story.kannel.sent_at_least(1));
+    let request: String = asked.iter().map(|part| part.text.as_str()).collect();
+    assert!(request.starts_with("Northwind:") && request.contains("cart reminder"), "{request}");
+    assert!(!request.contains("/r/"), "nothing but the question before a yes: {request}");
+    let reminders = || async { story.messages().await.into_iter().find(|text| text.purpose == Purpose::Reminder) };
+    assert!(reminders().await.is_none());
+    tokio::task::block_in_place(|| story.kannel.inbound("12125550101", "12125550100", "Yes please!"));
+
+    // The yes is on record, and one text goes out.
+    let reminder = story.until("the reminder", reminders).await;
+    let reminder = reminder.words.text;
+    let parts: Vec<_> = tokio::task::block_in_place(|| {
+        server::eventually("the reminder at the message centre", || {
+            let parts: Vec<_> = story.kannel.sent().into_iter().filter(|part| part.text == reminder).collect();
+            (!parts.is_empty()).then_some(parts)
+        })
+    });
     let text: String = parts.iter().map(|part| part.text.as_str()).collect();
     assert_eq!(parts[0].to.trim_start_matches('+'), "12125550101");
     assert!(text.starts_with("Northwind:") && text.contains("STOP"), "{text}");
     let delivered = story
         .until("the delivery receipt", || async {
             let messages = story.messages().await;
-            messages.into_iter().find(|message| message.moments.state() == MessageState::Delivered)
+            messages.into_iter().find(|message| {
+                message.purpose == Purpose::Reminder && message.moments.state() == MessageState::Delivered
+            })
         })
         .await;
     assert_eq!((delivered.step, delivered.segments, parts.len()), (1, 1, 1), "{text}");

@@ -196,7 +196,6 @@ impl Stage {
             zone: "Europe/Ljubljana".into(),
             settings: set(&[("secret", &secret), ("site", "shop.example"), ("steps_after_minutes", "0")]),
             rules: set(&FOR_TRIALS),
-            ..ShopTyped::default()
         };
         let shop = connect::add_shop(&app.core, &typed).await.unwrap();
         let account = set(&[("account_sid", ACCOUNT), ("auth_token", TOKEN), ("sender", SENDER), ("api_base", &base)]);

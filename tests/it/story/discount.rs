@@ -253,8 +253,7 @@ impl Stage {
         self.app.pass(std::time::Duration::from_secs(3)).await;
         let name = if self.kind == "shopify" { "discount" } else { "coupon" };
         let url = url::Url::parse(&url).unwrap();
-        let found = url.query_pairs().find(|(key, _)| key == name).map(|(_, code)| code.into_owned());
-        found
+        url.query_pairs().find(|(key, _)| key == name).map(|(_, code)| code.into_owned())
     }
 
     async fn change(&self, change: impl Fn(&mut cartback::domain::rules::Rules)) {
@@ -311,7 +310,7 @@ async fn a_code_is_made_for_a_text_and_applied_by_its_link() {
         assert_eq!(stage.till.calls(), ["make"]);
         let text = stage.app.last_text(&stage.shop).await;
         let (Some(code), true) = stage.code(&text).await else { panic!("no code of its own") };
-        assert_eq!(stage.till.codes(), [code.clone()]);
+        assert_eq!(stage.till.codes(), std::slice::from_ref(&code));
         assert_eq!(stage.applied(&text).await, Some(code));
         let asked = stage.till.last();
         match stage.kind {
