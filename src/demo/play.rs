@@ -69,19 +69,34 @@ pub struct Text {
 
 #[derive(Clone, Debug)]
 enum Deed {
-    Arrive { shop: usize, script: Box<Script>, more: bool },
+    Arrive {
+        shop: usize,
+        script: Box<Script>,
+        more: bool,
+    },
     Fill(usize),
     Add(usize),
     Buy(usize),
     BuyElsewhere(usize),
     BuyAtTheTill(usize),
-    Receipt { shop: usize, reference: String, status: &'static str },
-    Open { visit: usize, link: String, by_person: bool },
+    Receipt {
+        shop: usize,
+        reference: String,
+        status: &'static str,
+    },
+    Open {
+        visit: usize,
+        link: String,
+        by_person: bool,
+    },
     Stop(usize),
     /// Confirms that texts are wanted.
     Confirm(usize),
     Withdraw(usize),
-    Refund { visit: usize, per_mille: i64 },
+    Refund {
+        visit: usize,
+        per_mille: i64,
+    },
     Cancel(usize),
 }
 

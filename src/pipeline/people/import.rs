@@ -57,7 +57,7 @@ pub struct TypedOptOut {
 /// A statement about a number, read.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Statement {
-    Consent(Phone, Consent),
+    Consent(Phone, Box<Consent>),
     OptOut(Phone, Option<Time>, String),
 }
 
@@ -161,7 +161,7 @@ impl TypedConsent {
             box_state: within("box_state", &self.box_state, SHORT_MAX)?,
             reply: None,
         };
-        Ok(Statement::Consent(phone, Consent { state, at, proof }))
+        Ok(Statement::Consent(phone, Box::new(Consent { state, at, proof })))
     }
 }
 
