@@ -387,7 +387,7 @@ mod tests {
             ("sequences", "[]", "cartback sequence"),
             ("colour", "1", "no such rule"),
             ("hours", "always", "hours"),
-            ("texts.1.en", "{{ 1/0", "texts.1.en"),
+            ("texts.1.en", "{{ 1/0", "step 1: texts.en"),
         ] {
             let before = rules.clone();
             let problem = rules.set(key, value).unwrap_err();
