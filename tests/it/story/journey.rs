@@ -102,7 +102,8 @@ async fn a_shopify_cart_is_recovered() {
         app.shopify(&shop, "checkouts/create", &app.shopify_checkout("next", json!({ "created_at": app.iso() }))).await;
         app.pass(hours(1)).await;
         assert!(app.cart_story(&shop, "next").await.contains("step 1: no: opted out on 3 Mar 2026"));
-        assert_eq!(app.outside.texts(), 1);
+        // The text, and the one answer to its STOP.
+        assert_eq!((app.outside.texts(), app.texts(&shop).await.len()), (2, 2));
     })
     .await;
 }
