@@ -371,4 +371,4 @@ fn day(at: Time) -> Date {
 }
 
 #[cfg(test)]
-mod tests;
+pub(in crate::domain) mod tests;
