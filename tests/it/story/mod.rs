@@ -2,7 +2,7 @@
 //!
 //! `bodies` writes what shops send. Every story plays on `crate::app::App` and says in plain strings what it expects.
 
-mod bodies;
+pub mod bodies;
 
 mod journey;
 mod closing;
