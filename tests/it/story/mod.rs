@@ -22,4 +22,5 @@ mod age;
 mod inbox;
 mod recurring;
 mod risk;
+mod self_test;
 mod shuffle;
