@@ -34,7 +34,7 @@ pub const ALARM: &str = "self_test";
 /// A run that takes longer has failed.
 const LASTS_MOST: Duration = Duration::from_secs(90);
 /// A run that began so long ago and did not end never will: its process ended.
-pub const LOST_AFTER: Duration = Duration::from_secs(180);
+pub const LOST_AFTER: Duration = Duration::from_secs(600);
 
 /// Has the shop's self-test played soon, by whichever worker is free; answers the run's number.
 pub async fn ask(core: &Core, shop: ShopId, nightly: bool) -> Result<i64, Error> {

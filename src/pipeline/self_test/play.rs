@@ -50,7 +50,15 @@ pub(super) async fn play<W: Work>(
     let Some(host) = kind.home(&found.settings) else {
         return Ok(line(Went::Skipped, "the shop's own address is not set".to_owned()));
     };
-    let stage = Stage::build(core, &found, kind.spec(), cast.at, work).await?;
+    let stage = match Stage::build(core, &found, kind.spec(), cast.at, work).await {
+        Ok(stage) => stage,
+        // PostgreSQL's word for a user who may make no schema: nothing is wrong with the service, it cannot be tried so.
+        Err(error) if error.to_string().contains("permission denied") => {
+            let words = format!("the database lets Cartback make no place of its own to play in: {error}");
+            return Ok(line(Went::Skipped, words));
+        }
+        Err(error) => return Err(error),
+    };
     let mut play = Play::new(core, stage, &cast, &host);
     let engine = if core.db.is_lite() { "SQLite" } else { "PostgreSQL" };
     let words = format!("a database of its own ({engine}); the visit begins on {}", cast.at);

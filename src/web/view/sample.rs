@@ -1,6 +1,7 @@
 //! Every page twice, rich and empty, for the tests and for looking at: with `CARTBACK_PREVIEW=1`,
 //! `cargo test --lib web::view::sample` writes them to `target/preview` beside their styles.
 
+#[cfg(test)]
 mod connecting;
 
 use std::{fs, path::PathBuf};

@@ -23,4 +23,5 @@ mod inbox;
 mod recurring;
 mod risk;
 mod self_test;
+mod connect;
 mod shuffle;

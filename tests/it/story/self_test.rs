@@ -1,16 +1,20 @@
 //! The self-test: a made-up visit goes the whole way in a database of its own, its outcome is kept step by step, and
 //! nothing of it is anywhere else. When something is broken, it says what.
 
-use std::time::Duration;
+use std::{future::Future, pin::Pin, sync::Arc, time::Duration};
 
 use cartback::{
     domain::{
         id::ShopId,
-        message::Purpose,
         self_test::{Step, Verdict, Went},
     },
-    pipeline::self_test,
-    store::{self, self_test::Run},
+    pipeline::{
+        Core,
+        self_test::{self, Work},
+    },
+    store::{self, Error, self_test::Run},
+    transact,
+    worker::Worker,
 };
 
 use crate::{
@@ -96,7 +100,6 @@ async fn where_the_law_wants_a_confirmation_it_is_given() {
         assert_eq!(run.verdict, Some(Verdict::Passed), "{}", told(&run));
         let confirmed = run.lines.iter().find(|line| line.step == Step::Confirmed).unwrap();
         assert_eq!((confirmed.went, confirmed.words.contains("YES")), (Went::Well, true), "{}", confirmed.words);
-        assert_eq!(Purpose::Confirmation.name(), "confirmation");
     })
     .await;
 }
@@ -138,9 +141,9 @@ async fn a_shop_that_can_text_nobody_is_told_so() {
 #[tokio::test]
 async fn a_shop_whose_words_cannot_be_sent_fails_with_the_reason() {
     on_both(async |app| {
-        let shop = app.with_shop_like("generic", &[("parts_most", "1")]).await;
-        let words = format!("{{{{ shop }}}}: {} {{{{ link }}}} {{{{ opt_out }}}}", "hello ".repeat(40));
-        app.change(&shop, &[("texts.1", words.as_str())]).await;
+        // Letters that make a part short, in a name at the head of every text.
+        let name = "Žlahtna šola čaja in žganja na koncu poti ob reki Savi";
+        let shop = app.with_shop_like("generic", &[("parts_most", "1"), ("name", name)]).await;
         let run = tested(app, shop.id).await;
         assert_eq!(run.verdict, Some(Verdict::Failed), "{}", told(&run));
         let last = run.lines.last().unwrap();
@@ -149,7 +152,7 @@ async fn a_shop_whose_words_cannot_be_sent_fails_with_the_reason() {
         assert_eq!(alarms.len(), 1);
         assert!(alarms[0].contains("failed at the step text"), "{alarms:?}");
         // Mended, it passes, and the alarm is over.
-        app.change(&shop, &[("parts_most", "3"), ("texts.1", "{{ shop }}: {{ link }} {{ opt_out }}")]).await;
+        app.change(&shop, &[("parts_most", "3"), ("name", "Lumen & Oak")]).await;
         let run = tested(app, shop.id).await;
         assert_eq!(run.verdict, Some(Verdict::Passed), "{}", told(&run));
         assert!(app.alarms(shop.id).await.is_empty());
@@ -169,8 +172,7 @@ async fn the_night_plays_it_by_itself_and_keeps_the_last_thirty() {
         assert_eq!((runs.len(), runs[0].nightly, runs[0].started_at.is_some()), (1, true, true));
         for _ in 0..40 {
             let id = app.core.fresh_id();
-            cartback::transact!(app.core.db, |tx| store::self_test::ask(tx, shop.id, id, false, app.now()).await?)
-                .unwrap();
+            transact!(app.core.db, |tx| store::self_test::ask(tx, shop.id, id, false, app.now()).await?).unwrap();
         }
         let kept = store::self_test::list(&mut app.read().await, shop.id, 100).await.unwrap();
         assert_eq!(kept.len(), 30);
@@ -181,6 +183,59 @@ async fn the_night_plays_it_by_itself_and_keeps_the_last_thirty() {
             }
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
+    })
+    .await;
+}
+
+/// A worker that loses one kind of work, as a defect might.
+struct Saboteur {
+    worker: Worker,
+    core: Arc<Core>,
+    loses: &'static str,
+}
+
+impl Work for Saboteur {
+    fn tick(&mut self) -> Pin<Box<dyn Future<Output = Result<usize, Error>> + Send + '_>> {
+        Box::pin(async move {
+            sql::change(&self.core.db, &format!("DELETE FROM job WHERE kind = '{}'", self.loses)).await.unwrap();
+            self.worker.tick().await
+        })
+    }
+}
+
+/// What a run finds when this kind of work is lost.
+async fn broken(app: &App, shop: ShopId, loses: &'static str) -> Run {
+    let id = app.core.fresh_id();
+    transact!(app.core.db, |tx| store::self_test::ask(tx, shop, id, false, app.now()).await?).unwrap();
+    let saboteur = |core: Arc<Core>| Saboteur { worker: Worker::new(core.clone(), Vec::new()), core, loses };
+    self_test::run(&app.core, shop, id, saboteur).await;
+    store::self_test::get(&mut app.read().await, shop, id).await.unwrap().unwrap()
+}
+
+#[tokio::test]
+async fn what_is_broken_is_named() {
+    on_both(async |app| {
+        let shop = app.with_shop("generic").await;
+        let cases = [
+            ("attribute", Step::Credit, "should be €123.45, is €0.00"),
+            ("detect", Step::Abandoned, "is never"),
+            ("decide", Step::Text, "nobody decided about it"),
+            ("judge", Step::Preview, "should not count as a person"),
+            ("rollup", Step::Report, "carts left should be 1 and is 0"),
+            ("ingest", Step::Cart, "there is none"),
+        ];
+        for (loses, step, words) in cases {
+            let run = broken(app, shop.id, loses).await;
+            assert_eq!(run.verdict, Some(Verdict::Failed), "{loses}\n{}", told(&run));
+            let first = run.lines.iter().find(|line| line.went == Went::Wrong).unwrap();
+            assert_eq!(first.step, step, "{loses}\n{}", told(&run));
+            assert!(first.words.contains(words), "{loses}: {}", first.words);
+            let alarms = app.alarms(shop.id).await;
+            assert!(alarms.len() == 1 && alarms[0].contains(words), "{loses}: {alarms:?}");
+        }
+        let mended = tested(app, shop.id).await;
+        assert_eq!(mended.verdict, Some(Verdict::Passed), "{}", told(&mended));
+        assert!(app.alarms(shop.id).await.is_empty());
     })
     .await;
 }
