@@ -1,6 +1,8 @@
 //! The worker: the only loop, the only back-off. It finds the shops with due work, claims a handful of jobs of each, and
 //! gives them to the pipeline. A shop with much to do takes its turn like one with little.
 
+mod self_test;
+
 use std::{future::Future, panic::AssertUnwindSafe, sync::Arc, time::Duration};
 
 use futures_util::{FutureExt, StreamExt, stream};
@@ -210,6 +212,7 @@ async fn attempt(core: &Arc<Core>, job: &Job) -> Result<(), Error> {
         Kind::LookUp => settle::look_up(core, job).await,
         Kind::Discount => discount::discount(core, job).await,
         Kind::Scrub => people::scrub(core, job).await,
+        Kind::SelfTest => self_test::begin(core, job).await,
     }
 }
 

@@ -28,6 +28,7 @@ pub mod report;
 pub mod recurring;
 pub mod connect;
 pub mod trial;
+pub mod self_test;
 
 use std::sync::Arc;
 

@@ -33,10 +33,12 @@ pub enum Kind {
     Discount,
     /// Follow an erasure into the last corner: callbacks of shared gateways, the write-ahead log.
     Scrub,
+    /// Play the shop's self-test.
+    SelfTest,
 }
 
 impl Kind {
-    pub const ALL: [Kind; 10] = [
+    pub const ALL: [Kind; 11] = [
         Kind::Ingest,
         Kind::Detect,
         Kind::Decide,
@@ -47,6 +49,7 @@ impl Kind {
         Kind::Rollup,
         Kind::Discount,
         Kind::Scrub,
+        Kind::SelfTest,
     ];
 
     pub fn name(self) -> &'static str {
@@ -61,6 +64,7 @@ impl Kind {
             Kind::Rollup => "rollup",
             Kind::Discount => "discount",
             Kind::Scrub => "scrub",
+            Kind::SelfTest => "self_test",
         }
     }
 }

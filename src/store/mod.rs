@@ -42,6 +42,8 @@ pub mod guard;
 pub mod phone_use;
 pub mod halt;
 pub mod recurring;
+pub mod self_test;
+pub mod coverage;
 pub mod erase;
 pub mod retention;
 pub mod request;

@@ -19,6 +19,9 @@ pub mod texts;
 pub mod order;
 pub mod report;
 pub mod shops;
+pub mod connect;
+pub mod settings;
+pub mod health;
 pub mod law;
 pub mod gateways;
 pub mod risk;
@@ -49,6 +52,9 @@ pub fn routes(config: &mut ServiceConfig) {
     let page =
         |path: &str, route: actix_web::Route| web::resource(path).route(route).default_service(only("GET, HEAD"));
     let act = |path: &str, route: actix_web::Route| web::resource(path).route(route).default_service(only("POST"));
+    let both = |path: &str, get: actix_web::Route, post: actix_web::Route| {
+        web::resource(path).route(get).route(post).default_service(only("GET, HEAD, POST"))
+    };
     config
         .service(page("/", get().to(overview::get)))
         .service(page("/carts", get().to(carts::get)))
@@ -92,9 +98,27 @@ pub fn routes(config: &mut ServiceConfig) {
         .service(page("/report", get().to(report::get)))
         .service(page("/shops", get().to(shops::get_all)))
         .service(page("/shops/{id}", get().to(shops::get)))
+        .service(page("/connect", get().to(connect::get_all)))
+        .service(both("/connect/new", get().to(connect::get_new), web::post().to(connect::post_new)))
+        .service(both("/shops/{id}/set-up", get().to(connect::get), web::post().to(connect::post)))
+        .service(page("/shops/{id}/arrivals", get().to(connect::arrivals_only)))
+        .service(both("/shops/{id}/settings", get().to(settings::get), web::post().to(settings::post)))
+        .service(both("/shops/{id}/rules", get().to(settings::get_rules), web::post().to(settings::post_rules)))
+        .service(act("/shops/{id}/pause", web::post().to(settings::pause)))
+        .service(act("/shops/{id}/resume", web::post().to(settings::resume)))
+        .service(act("/shops/{id}/self-test", web::post().to(settings::self_test)))
+        .service(both(
+            "/shops/{id}/disconnect",
+            get().to(settings::ask_disconnect),
+            web::post().to(settings::disconnect),
+        ))
         .service(page("/law", get().to(law::get_all)))
         .service(page("/law/{id}", get().to(law::get)))
         .service(page("/gateways", get().to(gateways::get)))
+        .service(both("/gateways/add", get().to(gateways::ask_add), web::post().to(gateways::add)))
+        .service(both("/gateways/{id}", get().to(gateways::get_one), web::post().to(gateways::post)))
+        .service(act("/gateways/{id}/test", web::post().to(gateways::test)))
+        .service(both("/gateways/{id}/remove", get().to(gateways::ask_remove), web::post().to(gateways::remove)))
         .service(act("/gateways/{id}/pause", web::post().to(gateways::pause)))
         .service(act("/gateways/{id}/resume", web::post().to(gateways::resume)))
         .service(page("/risk", get().to(risk::get)))
@@ -158,6 +182,20 @@ impl Visit {
             demo: state.bar.as_ref().map(|bar| bar()),
         };
         Ok(Visit { state, page, shops, shop, query, is_owner: visitor.is_owner })
+    }
+
+    /// As `begin`, at the shop the path names, whichever was chosen before.
+    pub async fn at_shop(request: &HttpRequest, section: Section) -> Result<Visit, Problem> {
+        let mut visit = Visit::begin(request, section).await?;
+        let id: ShopId = id(request)?;
+        let shop = visit.shops.iter().find(|shop| shop.id == id).cloned().ok_or(Problem::NotFound)?;
+        let mut read = visit.read().await?;
+        let keys = visit.state.core.vault.keys(&mut read, id).await?;
+        drop(read);
+        visit.page.shop = Some(ShopChoice { id: id.to_string(), name: shop.name.clone() });
+        visit.page.zone = zone_of(&shop);
+        visit.shop = Some((shop, keys));
+        Ok(visit)
     }
 
     pub fn core(&self) -> &Core {
@@ -231,6 +269,19 @@ fn notice(done: &str) -> Option<String> {
         "text_saved" => "Saved. Carts left from now on get these words.",
         "text_ready" => "The ready-made words are back.",
         "test_queued" => "The test is on its way; it is in Messages too.",
+        "shop_added" => "Added. Paste its address into the shop, and see the first webhook arrive.",
+        "keys_saved" => "The keys are kept.",
+        "gateway_added" => "The gateway is connected.",
+        "gateway_saved" => "Saved.",
+        "gateway_removed" => "Removed. Receipts of what it sent are heard for another week.",
+        "plan_taken" => "This plan is on.",
+        "live" => "Live: carts left from now on are texted.",
+        "shop_saved" => "Saved.",
+        "rules_saved" => "Saved. Carts that wait are asked again now.",
+        "shop_paused" => "Paused: nobody is texted.",
+        "shop_resumed" => "It texts again.",
+        "shop_disconnected" => "Disconnected: nobody is texted any more.",
+        "self_test_asked" => "The self-test is under way; it takes a few seconds.",
         "replayed" => "The delivery is being read again; its verdict follows within seconds.",
         _ => return None,
     };

@@ -13,7 +13,7 @@ use crate::{
         seal::ShopKeys,
         time::{DAY, Time},
     },
-    pipeline::people::ACCESS_ALARM,
+    pipeline::{people::ACCESS_ALARM, self_test},
     store::{self, Read, cart::Filter, inbox, shop::Shop},
     web::{
         problem::Problem,
@@ -109,6 +109,11 @@ async fn needs(read: &mut Read, visit: &Visit, shop: &Shop, keys: &ShopKeys) -> 
         needs.push(Need::ShopQuiet { id, name, since, usual_per_hour });
     }
     let alarms = store::alarm::standing(read, keys).await?;
+    needs.extend(alarms.iter().filter(|alarm| alarm.kind == self_test::ALARM).map(|alarm| Need::SelfTest {
+        id: shop.id.to_string(),
+        name: shop.name.clone(),
+        since: alarm.raised_at,
+    }));
     let asked: Vec<Time> =
         alarms.iter().filter(|alarm| alarm.kind == ACCESS_ALARM).map(|alarm| alarm.raised_at).collect();
     if let Some(&since) = asked.first() {

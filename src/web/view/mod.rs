@@ -19,9 +19,12 @@
 //! | `/phones/{hash}` | [`ledger::Ledger`] | `POST …/opt-out` with `why` |
 //! | `/orders/{ord_…}` | [`order::Order`] | |
 //! | `/report` | [`report::Report`] | |
-//! | `/shops`, `/shops/{n}` | [`shop::Shops`], [`shop::Shop`] | |
+//! | `/shops`, `/shops/{n}` | [`shop::Shops`], [`shop::Shop`] | `look=subscriptions` asks the platform; `POST /shops/{n}/pause`, `…/resume`, `…/self-test` |
+//! | `/connect`, `/connect/new` | [`connect::Platforms`], [`connect::NewShop`] | `kind`, `country`; `POST /connect/new` adds a shop |
+//! | `/shops/{n}/set-up` | [`connect::SetUp`] | `step` = a [`connect::Step`]; `POST` with `act` = `keys`, `subscribe`, `gateway`, `preset`, `test`, `live` |
+//! | `/shops/{n}/settings`, `…/rules`, `…/disconnect` | [`rules::SettingsPage`], [`rules::RulesPage`], [`rules::Disconnect`] | `POST` saves, disconnects |
 //! | `/law`, `/law/{FR or US-FL}` | [`law::Laws`], [`law::Law`] | |
-//! | `/gateways` | [`gateway::Gateways`] | `POST /gateways/{gw_…}/pause`, `…/resume` |
+//! | `/gateways`, `/gateways/add`, `/gateways/{gw_…}`, `…/remove` | [`gateway::Gateways`], [`gateway::Add`], [`gateway::Gateway`], [`gateway::Remove`] | `POST` adds, saves, removes; `POST …/pause`, `…/resume`, `…/test` |
 //! | `/risk` | [`risk::Risk`] | `POST /risk/{pause}/resume`, `/risk/halt`, `/risk/lift` |
 //! | `/inbox` | [`inbox::Inbox`] | `verdict` = an [`inbox::Filter`], `after`; `POST /inbox/{dlv_…}/replay` |
 //! | `/sign-in`, `/sign-in/{token}` | [`sign_in::SignIn`] | `POST /sign-in/{token}`, `POST /sign-out` |
@@ -55,6 +58,10 @@ pub mod order;
 pub mod report;
 pub mod law;
 pub mod shop;
+pub mod connect;
+pub mod form;
+pub mod health;
+pub mod rules;
 pub mod gateway;
 pub mod risk;
 pub mod inbox;

@@ -1,6 +1,9 @@
 //! Every page twice, rich and empty, for the tests and for looking at: with `CARTBACK_PREVIEW=1`,
 //! `cargo test --lib web::view::sample` writes them to `target/preview` beside their styles.
 
+#[cfg(test)]
+mod connecting;
+
 use std::{fs, path::PathBuf};
 
 use askama::Template;
@@ -11,7 +14,6 @@ use super::{
     demo::{Bar, Checkout, Discount, OtherPhone, Phone, PhoneText, Placed},
     error::{ErrorPage, Kind},
     funnel::{Funnel, Stage, Step},
-    gateway::{GatewayRow, Gateways, Paused},
     inbox::{self, DeliveryRow, Inbox},
     law::{Law, LawRow, Laws, RowShown},
     ledger::{self, Ledger},
@@ -24,7 +26,6 @@ use super::{
     report::{Report, StepRow},
     risk::{HoldRow, PauseRow, Risk, Switch},
     sequences::{self, Line, Preset, Row, Sequence, Sequences},
-    shop::{Connection, Failure, Setting, Shop, ShopRow, Shops, Topic},
     sign_in::{SignIn, State},
     takings::{Before, Day, Takings},
     texts::{Editor, Language, Preview, SequenceTexts, StepTexts, Texts, Variant},
@@ -392,73 +393,6 @@ fn report() -> Report {
     }
 }
 
-fn connection() -> Connection {
-    Connection {
-        last_webhook_at: Some(now() - MINUTE * 4),
-        webhooks_today: 512,
-        usual_per_hour: Some(40),
-        signature_failures: 0,
-        last_failure: None,
-    }
-}
-
-fn shops() -> Shops {
-    let row = |id: &str, name: &str, kind: &str, connection| ShopRow {
-        id: id.into(),
-        name: name.into(),
-        kind: kind.into(),
-        connection,
-    };
-    let failing = Connection {
-        last_webhook_at: Some(now() - DAY),
-        signature_failures: 14,
-        last_failure: Some(Failure { at: now() - MINUTE * 9, why: "the signature does not match".into() }),
-        ..connection()
-    };
-    Shops {
-        page: Page { notice: Some("The signing key of Acme Outdoor was saved.".into()), ..page(Section::Shops) },
-        rows: vec![
-            row("1", "Acme Outdoor", "Shopify", connection()),
-            row("2", "Tea & Tide", "WooCommerce", failing),
-            row("3", "Lantern Books", "Any shop", Connection::default()),
-        ],
-        kinds: vec!["Shopify".into(), "WooCommerce".into(), "any shop that can send a webhook".into()],
-        add_command: "cartback shop add shopify --name \"My shop\"".into(),
-    }
-}
-
-fn shop() -> Shop {
-    let topic = |name: &str, purpose: &str, minutes: Option<u32>, today| Topic {
-        name: name.into(),
-        purpose: purpose.into(),
-        last_at: minutes.map(|minutes| now() - MINUTE * minutes),
-        today,
-    };
-    let setting = |label: &str, value: &str, missing| Setting { label: label.into(), value: value.into(), missing };
-    Shop {
-        page: page(Section::Shops),
-        id: "1".into(),
-        name: "Acme Outdoor".into(),
-        kind: "Shopify".into(),
-        connection: connection(),
-        webhook_url: "https://sms.acme.example/hook/shop/4fJq0s8WmX2c7LrT".into(),
-        reachable: true,
-        steps: vec![
-            "Open Settings → Notifications → Webhooks in Shopify and press “Create webhook”.".into(),
-            "Choose the event “Checkout creation”, format JSON, and paste the URL above. Repeat for “Checkout update”, “Order creation” and “Refund create”.".into(),
-            "Copy the signing key shown beneath the list and set it here as signing_key.".into(),
-        ],
-        topics: vec![
-            topic("checkouts/create", "carts", Some(4), 210),
-            topic("checkouts/update", "carts, phone and consent", Some(5), 268),
-            topic("orders/create", "orders", Some(31), 34),
-            topic("refunds/create", "refunds", None, 0),
-        ],
-        settings: vec![setting("Shop address", "acme-outdoor.myshopify.com", false), setting("Signing key", "set", false), setting("Access token", "", true)],
-        set_command: "cartback shop set 1 signing_key".into(),
-    }
-}
-
 fn law_rows(codes: &[&str], rules: &Rules) -> Vec<LawRow> {
     let found = |code: &&str| law::current().effective(code, rules, "SI", now()).unwrap();
     codes.iter().map(|code| LawRow::new(law::current(), found(code), now())).collect()
@@ -520,33 +454,6 @@ fn risk() -> Risk {
         ],
         spent_micros: 12_480_000,
         most_micros: 100_000_000,
-    }
-}
-
-fn gateways() -> Gateways {
-    let row = |id: &str, name: &str, kind: &str, paused| GatewayRow {
-        id: id.into(),
-        name: name.into(),
-        kind: kind.into(),
-        serves: "every shop".into(),
-        paused,
-        texts_today: 48,
-        delivered_today: 45,
-        unknown: 2,
-        cost_today: vec![cost(2_214_000)],
-        last_receipt_at: Some(now() - MINUTE * 3),
-        waiting: 6,
-    };
-    let paused = Paused {
-        at: now() - HOUR * 2,
-        why: "authentication failed (20003)".into(),
-        remedy: "Set the new auth token, then resume.".into(),
-    };
-    Gateways {
-        page: page(Section::Gateways),
-        rows: vec![row("gw_1", "Twilio EU", "Twilio", Some(paused)), row("gw_2", "House modem", "Kannel", None)],
-        kinds: vec!["Twilio".into(), "Kannel".into(), "a log that only writes them down".into()],
-        add_command: "cartback gateway add twilio --name \"Twilio EU\"".into(),
     }
 }
 
@@ -914,13 +821,6 @@ fn pages() -> Vec<(&'static str, String)> {
             "report-empty",
             Report { takings: Vec::new(), funnel: Funnel::default(), steps: Vec::new(), texts: 0, ..report() }.render(),
         ),
-        ("shops", shops().render()),
-        ("shops-empty", Shops { page: bare_page(Section::Shops), rows: Vec::new(), ..shops() }.render()),
-        ("shop", shop().render()),
-        (
-            "shop-waiting",
-            Shop { connection: Connection::default(), reachable: false, topics: Vec::new(), ..shop() }.render(),
-        ),
         ("sequences", sequences().render()),
         (
             "sequences-empty",
@@ -936,8 +836,6 @@ fn pages() -> Vec<(&'static str, String)> {
         ("law-country", law("US", "US").render()),
         ("law-held", law("IN", "SI").render()),
         ("law-unlisted", law("CH", "CH").render()),
-        ("gateways", gateways().render()),
-        ("gateways-empty", Gateways { rows: Vec::new(), ..gateways() }.render()),
         ("replies", replies().render()),
         (
             "replies-empty",
@@ -979,7 +877,7 @@ fn pages() -> Vec<(&'static str, String)> {
         ("checkout-placed", Checkout { order: Some(placed), ..checkout() }.render()),
         ("checkout-empty", Checkout { items: Vec::new(), discount: None, total: euro(0), ..checkout() }.render()),
     ];
-    pages.into_iter().map(|(name, html)| (name, html.unwrap())).collect()
+    pages.into_iter().chain(connecting::pages()).map(|(name, html)| (name, html.unwrap())).collect()
 }
 
 #[test]

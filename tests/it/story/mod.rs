@@ -22,4 +22,6 @@ mod age;
 mod inbox;
 mod recurring;
 mod risk;
+mod self_test;
+mod connect;
 mod shuffle;
