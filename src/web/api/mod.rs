@@ -147,7 +147,7 @@ operations! {
         preview __path_preview Read,
         test __path_test Send once,
     }
-    replies { list __path_list Read, settle __path_settle Write once }
+    replies { list __path_list Read, settle __path_settle Write }
     people {
         export __path_export Read,
         export_by_body __path_export_by_body Read,
@@ -161,7 +161,7 @@ operations! {
         record_opt_outs __path_record_opt_outs People once,
     }
     reports { get __path_get Read, funnel __path_funnel Read, credited __path_credited Read }
-    inbox { list __path_list Read, get __path_get Read, replay __path_replay Write once }
+    inbox { list __path_list Read, get __path_get Read, replay __path_replay Write }
     risk {
         get __path_get Read,
         resume __path_resume Write once,
