@@ -47,5 +47,6 @@ pub async fn shop(tx: &mut Tx, shop: ShopId) -> Result<(), Error> {
     run!(tx, "DELETE FROM guard WHERE shop_id = $1", id)?;
     run!(tx, "DELETE FROM spend WHERE shop_id = $1", id)?;
     run!(tx, "DELETE FROM pause WHERE shop_id = $1", id)?;
+    run!(tx, "DELETE FROM idempotency WHERE shop_id = $1", id)?;
     Ok(())
 }

@@ -48,6 +48,7 @@ pub mod erase;
 pub mod retention;
 pub mod request;
 pub mod token;
+pub mod idempotency;
 pub mod health;
 pub mod sweep;
 

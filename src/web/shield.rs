@@ -39,10 +39,10 @@ pub async fn shield(
     request: ServiceRequest,
     next: Next<impl MessageBody + 'static>,
 ) -> Result<ServiceResponse<BoxBody>, Error> {
-    // A program reads JSON, whatever its library says that it accepts.
+    // A program reads problems as RFC 9457 has them, whatever its library says that it accepts.
     let is_api = request.path().starts_with("/api/");
-    let wants = if is_api { Wants::Json } else { Wants::of(request.headers()) };
     let language = accepted_language(request.headers());
+    let wants = if is_api { Wants::Api } else { Wants::of(request.headers()) };
     let mut response = match refuse(&request) {
         Some(problem) => request.into_response(HttpResponse::from_error(problem)),
         None => match AssertUnwindSafe(words::read_in(language, next.call(request))).catch_unwind().await {
