@@ -33,10 +33,12 @@ pub enum Kind {
     Discount,
     /// Follow an erasure into the last corner: callbacks of shared gateways, the write-ahead log.
     Scrub,
+    /// Make the next deliveries of a replay of many due.
+    Replay,
 }
 
 impl Kind {
-    pub const ALL: [Kind; 10] = [
+    pub const ALL: [Kind; 11] = [
         Kind::Ingest,
         Kind::Detect,
         Kind::Decide,
@@ -47,6 +49,7 @@ impl Kind {
         Kind::Rollup,
         Kind::Discount,
         Kind::Scrub,
+        Kind::Replay,
     ];
 
     pub fn name(self) -> &'static str {
@@ -61,6 +64,7 @@ impl Kind {
             Kind::Rollup => "rollup",
             Kind::Discount => "discount",
             Kind::Scrub => "scrub",
+            Kind::Replay => "replay",
         }
     }
 }

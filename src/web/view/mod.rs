@@ -44,13 +44,18 @@ pub mod takings;
 pub mod funnel;
 pub mod need;
 pub mod overview;
+pub mod listing;
 pub mod cart;
+pub mod hand;
 pub mod message;
 pub mod person;
 pub mod proof;
 pub mod sequences;
 pub mod texts;
 pub mod order;
+pub mod orders;
+pub mod people;
+pub mod delivery;
 pub mod report;
 pub mod law;
 pub mod shop;
@@ -105,6 +110,8 @@ pub enum Section {
     Overview,
     Carts,
     Messages,
+    Orders,
+    People,
     Replies,
     Sequences,
     Texts,
@@ -118,10 +125,12 @@ pub enum Section {
 }
 
 impl Section {
-    pub const ALL: [Section; 11] = [
+    pub const ALL: [Section; 13] = [
         Section::Overview,
         Section::Carts,
         Section::Messages,
+        Section::Orders,
+        Section::People,
         Section::Replies,
         Section::Sequences,
         Section::Texts,
@@ -137,6 +146,8 @@ impl Section {
             Section::Overview => "Overview",
             Section::Carts => "Carts",
             Section::Messages => "Messages",
+            Section::Orders => "Orders",
+            Section::People => "People",
             Section::Replies => "Replies",
             Section::Sequences => "Sequences",
             Section::Texts => "Texts",
@@ -154,6 +165,8 @@ impl Section {
             Section::Overview => "/",
             Section::Carts => "/carts",
             Section::Messages => "/messages",
+            Section::Orders => "/orders",
+            Section::People => "/people",
             Section::Replies => "/replies",
             Section::Sequences => "/sequences",
             Section::Texts => "/texts",
