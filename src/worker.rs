@@ -17,7 +17,7 @@ use crate::{
     pipeline::{
         Core, attribute, decide, detect, discount, ingest, judge, people,
         recurring::{Recurring, Timetable},
-        rollup, send, settle,
+        reread, rollup, send, settle,
     },
     store::{
         self, Error,
@@ -213,6 +213,7 @@ async fn attempt(core: &Arc<Core>, job: &Job) -> Result<(), Error> {
         Kind::Discount => discount::discount(core, job).await,
         Kind::Scrub => people::scrub(core, job).await,
         Kind::SelfTest => self_test::begin(core, job).await,
+        Kind::Replay => transact!(core.db, |tx| reread::step(core, tx, job).await?),
     }
 }
 

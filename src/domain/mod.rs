@@ -30,6 +30,7 @@ pub mod cart;
 pub mod order;
 pub mod consent;
 pub mod content;
+pub mod hand;
 pub mod decide;
 pub mod attribution;
 pub mod discount;

@@ -31,7 +31,7 @@ pub async fn settle(core: &Core, tenant: ShopId, id: DeliveryId) -> Result<(), E
     let now = core.now();
     let mut read = core.db.read().await?;
     let keys = core.vault.keys(&mut read, tenant).await?;
-    let Some(kept) = store::inbox::get(&mut read, &keys, id).await? else { return Ok(()) };
+    let Some(kept) = store::correction::as_read(&mut read, &keys, id).await? else { return Ok(()) };
     let events = match kept.gateway {
         Some(gateway) => match store::gateway::get(&mut read, &keys, gateway).await? {
             Some(account) => gateway::by_kind(&account.kind)

@@ -35,6 +35,8 @@ pub enum Kind {
     Scrub,
     /// Play the shop's self-test.
     SelfTest,
+    /// Make the next deliveries of a replay of many due.
+    Replay,
 }
 
 impl Kind {
@@ -50,6 +52,7 @@ impl Kind {
         Kind::Discount,
         Kind::Scrub,
         Kind::SelfTest,
+        Kind::Replay,
     ];
 
     pub fn name(self) -> &'static str {
@@ -65,6 +68,7 @@ impl Kind {
             Kind::Discount => "discount",
             Kind::Scrub => "scrub",
             Kind::SelfTest => "self_test",
+            Kind::Replay => "replay",
         }
     }
 }

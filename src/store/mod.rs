@@ -16,6 +16,7 @@
 
 pub mod db;
 pub mod migration;
+pub mod listing;
 
 pub mod shop;
 pub mod rules;
@@ -25,9 +26,12 @@ pub mod gateway;
 pub mod node;
 pub mod user;
 pub mod inbox;
+pub mod correction;
+pub mod replay_run;
 pub mod job;
 pub mod identity;
 pub mod cart;
+pub mod act;
 pub mod consent;
 pub mod reply;
 pub mod decision;

@@ -1,5 +1,7 @@
 //! Orders and their refunds. Refunds are kept by the shop's own order id, so that one may arrive before its order.
 
+pub mod list;
+
 use super::{
     Error, Read, Tx,
     db::{all, first, run},

@@ -48,13 +48,18 @@ pub mod takings;
 pub mod funnel;
 pub mod need;
 pub mod overview;
+pub mod listing;
 pub mod cart;
+pub mod hand;
 pub mod message;
 pub mod person;
 pub mod proof;
 pub mod sequences;
 pub mod texts;
 pub mod order;
+pub mod orders;
+pub mod people;
+pub mod delivery;
 pub mod report;
 pub mod law;
 pub mod shop;
@@ -114,6 +119,8 @@ pub enum Section {
     Overview,
     Carts,
     Messages,
+    Orders,
+    People,
     Replies,
     Sequences,
     Texts,
@@ -140,8 +147,16 @@ impl Group {
 
 impl Section {
     /// The places of every day, always in sight.
-    pub const DAILY: &[Section] =
-        &[Section::Overview, Section::Carts, Section::Messages, Section::Replies, Section::Texts, Section::Report];
+    pub const DAILY: &[Section] = &[
+        Section::Overview,
+        Section::Carts,
+        Section::Messages,
+        Section::Replies,
+        Section::Orders,
+        Section::People,
+        Section::Texts,
+        Section::Report,
+    ];
 
     /// What is set up once and looked at when something is wrong.
     pub const GROUPS: &[Group] = &[
@@ -154,6 +169,8 @@ impl Section {
             Section::Overview => noted("Overview"),
             Section::Carts => noted("Carts"),
             Section::Messages => noted("Messages"),
+            Section::Orders => noted("Orders"),
+            Section::People => noted("People"),
             Section::Replies => noted("Replies"),
             Section::Sequences => noted("Sequences"),
             Section::Texts => noted("Texts"),
@@ -171,6 +188,8 @@ impl Section {
             Section::Overview => "/",
             Section::Carts => "/carts",
             Section::Messages => "/messages",
+            Section::Orders => "/orders",
+            Section::People => "/people",
             Section::Replies => "/replies",
             Section::Sequences => "/sequences",
             Section::Texts => "/texts",
