@@ -6,7 +6,7 @@ use std::{collections::HashMap, str::FromStr, time::Duration};
 use chrono::{DateTime, MappedLocalTime, NaiveDate, NaiveDateTime, Offset};
 use jiff::{Timestamp, civil, tz::AmbiguousOffset, tz::TimeZone};
 
-use super::{Core, erase, guard, ingest::Place, people, rollup, zone_of};
+use super::{Core, erase, guard, ingest::Place, people, rollup, sink, zone_of};
 use crate::{
     clock,
     domain::{
@@ -262,6 +262,9 @@ async fn retain(core: &Core, shop_id: ShopId) -> Result<(), Error> {
                 Some((shop, keys)) => {
                     store::inbox::prune(tx, shop_id, now - DAY * shop.rules.inbox_days).await?;
                     store::guard::prune(tx, shop_id, now - guard::KEPT_FOR).await?;
+                    // What was told to other systems is kept as long as what they told us.
+                    store::outbox::prune(tx, &keys, now - DAY * shop.rules.inbox_days).await?;
+                    sink::forget_old_secrets(tx, &keys, now).await?;
                     let before = now - DAY * shop.rules.cart_days;
                     let old = store::cart::forgettable(tx, &keys, before, FORGET_MOST).await?;
                     let place = Place { core, shop: &shop, keys: &keys, now, arrived_at: now };

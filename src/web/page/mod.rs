@@ -23,6 +23,7 @@ pub mod law;
 pub mod gateways;
 pub mod risk;
 pub mod inbox;
+pub mod webhooks;
 pub mod sign_in;
 
 use actix_web::{
@@ -103,6 +104,25 @@ pub fn routes(config: &mut ServiceConfig) {
         .service(act("/risk/{id}/resume", web::post().to(risk::resume)))
         .service(page("/inbox", get().to(inbox::get)))
         .service(act("/inbox/{id}/replay", web::post().to(inbox::replay)))
+        .service(
+            web::resource("/webhooks")
+                .route(get().to(webhooks::get_all))
+                .route(web::post().to(webhooks::add))
+                .default_service(only("GET, HEAD, POST")),
+        )
+        .service(page("/webhooks/schema.json", get().to(webhooks::schema)))
+        .service(
+            web::resource("/webhooks/{id}")
+                .route(get().to(webhooks::get))
+                .route(web::post().to(webhooks::post))
+                .default_service(only("GET, HEAD, POST")),
+        )
+        .service(act("/webhooks/{id}/rotate", web::post().to(webhooks::rotate)))
+        .service(act("/webhooks/{id}/enable", web::post().to(webhooks::enable)))
+        .service(act("/webhooks/{id}/disable", web::post().to(webhooks::disable)))
+        .service(act("/webhooks/{id}/remove", web::post().to(webhooks::remove)))
+        .service(act("/webhooks/{id}/test", web::post().to(webhooks::test)))
+        .service(act("/webhooks/{id}/replay", web::post().to(webhooks::replay)))
         .service(page("/sign-in", get().to(sign_in::ask)))
         .service(
             web::resource("/sign-in/{token}")
@@ -232,6 +252,11 @@ fn notice(done: &str) -> Option<String> {
         "text_ready" => "The ready-made words are back.",
         "test_queued" => "The test is on its way; it is in Messages too.",
         "replayed" => "The delivery is being read again; its verdict follows within seconds.",
+        "webhook_saved" => "Saved. Events from now on follow it.",
+        "webhook_on" => "Switched on. What it missed can be replayed below.",
+        "webhook_off" => "Switched off. What happens meanwhile is kept for a replay.",
+        "webhook_removed" => "Removed, with its log.",
+        "webhook_replayed" => "Told again within seconds, under the same ids.",
         _ => return None,
     };
     Some(said.to_owned())

@@ -13,7 +13,7 @@ use crate::{
         seal::ShopKeys,
         time::{DAY, Time},
     },
-    pipeline::people::ACCESS_ALARM,
+    pipeline::{people::ACCESS_ALARM, sink::ALARM as WEBHOOK_ALARM},
     store::{self, Read, cart::Filter, inbox, shop::Shop},
     web::{
         problem::Problem,
@@ -114,6 +114,12 @@ async fn needs(read: &mut Read, visit: &Visit, shop: &Shop, keys: &ShopKeys) -> 
     if let Some(&since) = asked.first() {
         needs.push(Need::DataRequests { people: asked.len() as u64, since });
     }
+    needs.extend(
+        alarms
+            .iter()
+            .filter(|alarm| alarm.kind == WEBHOOK_ALARM)
+            .map(|alarm| Need::WebhookOff { id: alarm.subject.clone(), what: alarm.words.clone() }),
+    );
     let deliveries = store::inbox::count(read, shop.id, inbox::Filter::Unreadable, Time::FIRST).await?;
     if deliveries > 0 {
         needs.push(Need::Unreadable { deliveries });

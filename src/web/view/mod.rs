@@ -24,6 +24,8 @@
 //! | `/gateways` | [`gateway::Gateways`] | `POST /gateways/{gw_…}/pause`, `…/resume` |
 //! | `/risk` | [`risk::Risk`] | `POST /risk/{pause}/resume`, `/risk/halt`, `/risk/lift` |
 //! | `/inbox` | [`inbox::Inbox`] | `verdict` = an [`inbox::Filter`], `after`; `POST /inbox/{dlv_…}/replay` |
+//! | `/webhooks` | [`webhook::Webhooks`], `/webhooks/schema.json` the shape of every event | `POST` adds an endpoint |
+//! | `/webhooks/{sink_…}` | [`webhook::Webhook`] | `state` = a [`webhook::Filter`], `after`; `POST` saves; `POST …/rotate`, `…/enable`, `…/disable`, `…/remove`, `…/test`, `…/replay` with `event` or `since` (hours) |
 //! | `/sign-in`, `/sign-in/{token}` | [`sign_in::SignIn`] | `POST /sign-in/{token}`, `POST /sign-out` |
 //! | `/o/{token}` | [`public::OptOut`] | `POST` opts out |
 //! | `/r/{token}` | [`public::LinkGone`], when the link no longer leads anywhere | |
@@ -57,6 +59,7 @@ pub mod shop;
 pub mod gateway;
 pub mod risk;
 pub mod inbox;
+pub mod webhook;
 pub mod replies;
 pub mod ledger;
 pub mod sign_in;
@@ -113,12 +116,13 @@ pub enum Section {
     Gateways,
     Risk,
     Inbox,
+    Webhooks,
     /// Not in the navigation: the pages of shops lead there.
     Law,
 }
 
 impl Section {
-    pub const ALL: [Section; 11] = [
+    pub const ALL: [Section; 12] = [
         Section::Overview,
         Section::Carts,
         Section::Messages,
@@ -130,6 +134,7 @@ impl Section {
         Section::Gateways,
         Section::Risk,
         Section::Inbox,
+        Section::Webhooks,
     ];
 
     pub fn label(&self) -> &'static str {
@@ -145,6 +150,7 @@ impl Section {
             Section::Gateways => "Gateways",
             Section::Risk => "Risk",
             Section::Inbox => "Inbox",
+            Section::Webhooks => "Webhooks",
             Section::Law => "Law",
         }
     }
@@ -162,6 +168,7 @@ impl Section {
             Section::Gateways => "/gateways",
             Section::Risk => "/risk",
             Section::Inbox => "/inbox",
+            Section::Webhooks => "/webhooks",
             Section::Law => "/law",
         }
     }

@@ -45,6 +45,13 @@ pub enum Need {
     Paused {
         things: u64,
     },
+    /// Another system is not told any more.
+    WebhookOff {
+        /// `sink_…`
+        id: String,
+        /// The alarm's own sentence.
+        what: String,
+    },
     /// Carts wait, and nothing can text them.
     NoGateway {
         carts: u64,
@@ -86,6 +93,7 @@ impl Need {
                 "{} because it looks like fake checkouts or runaway spend",
                 format::number_of(*things, "thing is paused", "things are paused")
             ),
+            Need::WebhookOff { what, .. } => what.trim_end_matches('.').to_owned(),
             Need::NoGateway { carts } => {
                 format!("No gateway is connected: {} cannot be texted", format::number_of(*carts, "cart", "carts"))
             }
@@ -99,6 +107,7 @@ impl Need {
             Need::ShopQuiet { id, .. } | Need::BadSignatures { id, .. } => format!("/shops/{id}"),
             Need::Unreadable { .. } => "/inbox?verdict=unreadable".to_owned(),
             Need::Replies { .. } => "/replies".to_owned(),
+            Need::WebhookOff { id, .. } => format!("/webhooks/{id}"),
             Need::DataRequests { .. } => "/person".to_owned(),
             Need::Halted { .. } | Need::Paused { .. } => "/risk".to_owned(),
         }
@@ -113,6 +122,7 @@ impl Need {
             Need::Unreadable { .. } | Need::Paused { .. } => "See why",
             Need::DataRequests { .. } => "See who",
             Need::Halted { .. } => "See what waits",
+            Need::WebhookOff { .. } => "See what was answered",
             Need::NoGateway { .. } => "Connect one",
         }
     }

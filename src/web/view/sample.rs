@@ -1,6 +1,8 @@
 //! Every page twice, rich and empty, for the tests and for looking at: with `CARTBACK_PREVIEW=1`,
 //! `cargo test --lib web::view::sample` writes them to `target/preview` beside their styles.
 
+mod webhook;
+
 use std::{fs, path::PathBuf};
 
 use askama::Template;
@@ -960,6 +962,10 @@ fn pages() -> Vec<(&'static str, String)> {
         ),
         ("inbox", inbox().render()),
         ("inbox-empty", Inbox { is_new: true, rows: Vec::new(), ..inbox() }.render()),
+        ("webhooks", webhook::all().render()),
+        ("webhooks-empty", webhook::none(bare_page(Section::Webhooks)).render()),
+        ("webhook", webhook::one().render()),
+        ("webhook-new", webhook::fresh().render()),
         ("sign-in", sign_in(State::Ask).render()),
         ("sign-in-ready", sign_in(State::Ready { token: "t0k3n".into() }).render()),
         ("sign-in-expired", sign_in(State::Expired).render()),

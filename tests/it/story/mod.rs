@@ -22,4 +22,5 @@ mod age;
 mod inbox;
 mod recurring;
 mod risk;
+mod webhook_out;
 mod shuffle;
