@@ -26,6 +26,8 @@ pub mod follow;
 pub mod judge;
 pub mod attribute;
 pub mod rollup;
+pub mod forward;
+pub mod sink;
 pub mod report;
 pub mod recurring;
 pub mod connect;

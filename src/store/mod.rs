@@ -23,6 +23,8 @@ pub mod rules;
 pub mod law;
 pub mod connection;
 pub mod gateway;
+pub mod sink;
+pub mod outbox;
 pub mod node;
 pub mod user;
 pub mod inbox;

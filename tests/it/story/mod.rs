@@ -24,4 +24,5 @@ mod recurring;
 mod risk;
 mod self_test;
 mod connect;
+mod webhook_out;
 mod shuffle;
