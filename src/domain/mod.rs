@@ -31,3 +31,5 @@ pub mod decide;
 pub mod attribution;
 pub mod discount;
 pub mod report;
+pub mod facet;
+pub mod breakdown;

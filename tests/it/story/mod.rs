@@ -21,5 +21,6 @@ mod erasure;
 mod age;
 mod inbox;
 mod recurring;
+mod report;
 mod risk;
 mod shuffle;
