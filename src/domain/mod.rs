@@ -37,3 +37,5 @@ pub mod attribution;
 pub mod discount;
 pub mod outbox;
 pub mod report;
+pub mod facet;
+pub mod breakdown;

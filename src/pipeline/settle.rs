@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::{
-    Core, answer, dirty, forward, guard, people,
+    Core, answer, dirty, dirty_cart, forward, guard, people,
     reply::{self, Heeding},
     send,
 };
@@ -136,6 +136,7 @@ async fn apply(
     for moment in [message.moments.accepted_at, message.moments.delivered_at].into_iter().flatten() {
         dirty(tx, shop, moment, now).await?;
     }
+    dirty_cart(tx, shop, keys, &message, now).await?;
     if receipt.class == Some(RefusalClass::OptedOut) && !message.words.phone.is_empty() {
         let index = store::consent::phone_index(keys, &message.phone());
         let proof = OutProof {

@@ -43,6 +43,8 @@ pub mod order;
 pub mod credit;
 pub mod discount;
 pub mod rollup;
+pub mod breakdown;
+pub mod facet;
 pub mod alarm;
 pub mod guard;
 pub mod phone_use;

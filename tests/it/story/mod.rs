@@ -21,6 +21,7 @@ mod erasure;
 mod age;
 mod inbox;
 mod recurring;
+mod report;
 mod risk;
 mod self_test;
 mod connect;
