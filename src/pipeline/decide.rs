@@ -2,7 +2,7 @@
 //! transaction as the verdict.
 
 use super::{
-    Core, confirm,
+    Core, confirm, dirty_cart,
     discount::{self, Giving},
     facts::{Asking, ask},
     guard, hand,
@@ -183,6 +183,7 @@ async fn queue(
         cost: None,
     };
     store::message::create(tx, keys, &message).await?;
+    dirty_cart(tx, shop, keys, &message, now).await?;
     match giving {
         // It is sent when its code is there.
         Giving::New(new) => return discount::wish(tx, keys, new, &message, now).await,

@@ -178,6 +178,10 @@ async fn take_cart(tx: &mut Tx, place: &Place<'_>, mut update: CartUpdate) -> Re
     identity::add(tx, keys, Subject::Cart(cart.id), &names).await?;
     let cart = close_if_over(tx, keys, cart).await?;
     write_cart(tx, place, &cart).await?;
+    if let Some(at) = cart.abandoned_at {
+        // What it is worth, where it is from and what is in it may be news.
+        dirty(tx, shop, at, place.now).await?;
+    }
     if !cart.is_open() {
         let why = if cart.bought_at.is_some() { "bought" } else { DELETED };
         return stop_cart(tx, place, cart.id, why).await;

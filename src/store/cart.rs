@@ -10,6 +10,7 @@ use super::{
 use crate::domain::{
     cart::{Cart, Revision},
     event::{CartUpdate, ConsentState},
+    facet,
     id::CartId,
     phone::Phone,
     seal::{Place, ShopKeys},
@@ -120,7 +121,28 @@ pub async fn by_token(read: &mut Read, keys: &ShopKeys, name: &str) -> Result<Op
     row.map(|row| row.into_cart(keys)).transpose()
 }
 
-/// Writes a cart as it is now. `phone` is the number it can be texted on.
+/// How far its number goes, for the figures.
+pub(super) fn reach(cart: &Cart, textable: bool) -> &'static str {
+    match (textable, cart.latest.who.phones.is_empty()) {
+        (true, _) => "mobile",
+        (false, false) => "typed",
+        (false, true) => "",
+    }
+}
+
+/// When a cart was abandoned, if it was.
+pub async fn abandoned_at(read: &mut Read, keys: &ShopKeys, id: CartId) -> Result<Option<Time>, Error> {
+    let row = first!(
+        read,
+        (Option<i64>,),
+        "SELECT abandoned_at FROM cart WHERE shop_id = $1 AND cart_id = $2",
+        of(keys),
+        id.get()
+    )?;
+    Ok(row.and_then(|(at,)| maybe(at)))
+}
+
+/// Writes a cart as it is now. `phone` is the number it can be texted on. What an erased cart was counted under stays.
 pub async fn put(tx: &mut Tx, keys: &ShopKeys, cart: &Cart, phone: Option<&Phone>) -> Result<(), Error> {
     let latest = &cart.latest;
     let (currency, total) = latest.total.map_or((String::new(), 0), |total| (total.currency.to_string(), total.minor));
@@ -128,15 +150,19 @@ pub async fn put(tx: &mut Tx, keys: &ShopKeys, cart: &Cart, phone: Option<&Phone
         tx,
         "INSERT INTO cart (shop_id, cart_id, token, started_at, updated_at, revision, phone, country, currency,
                            total_minor, detail, abandoned_at, bought_at, deleted_at, erased_at, sequence,
-                           rules_version, listed_at, language, consented_at)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20)
+                           rules_version, listed_at, language, consented_at, product, source, reach)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22,
+                 $23)
          ON CONFLICT (shop_id, cart_id) DO UPDATE SET
              started_at = excluded.started_at, updated_at = excluded.updated_at, revision = excluded.revision,
              phone = excluded.phone, country = excluded.country, currency = excluded.currency,
              total_minor = excluded.total_minor, detail = excluded.detail, abandoned_at = excluded.abandoned_at,
              bought_at = excluded.bought_at, deleted_at = excluded.deleted_at, erased_at = excluded.erased_at,
              sequence = excluded.sequence, rules_version = excluded.rules_version, listed_at = excluded.listed_at,
-             language = excluded.language, consented_at = excluded.consented_at",
+             language = excluded.language, consented_at = excluded.consented_at,
+             product = CASE WHEN excluded.erased_at IS NULL THEN excluded.product ELSE cart.product END,
+             source = CASE WHEN excluded.erased_at IS NULL THEN excluded.source ELSE cart.source END,
+             reach = CASE WHEN excluded.erased_at IS NULL THEN excluded.reach ELSE cart.reach END",
         of(keys),
         cart.id.get(),
         token(keys, &latest.token),
@@ -156,7 +182,10 @@ pub async fn put(tx: &mut Tx, keys: &ShopKeys, cart: &Cart, phone: Option<&Phone
         i64::try_from(cart.rules_version).unwrap_or(i64::MAX),
         cart.abandoned_at.unwrap_or(cart.started_at).millis(),
         latest.language.as_deref().unwrap_or(""),
-        millis(consented_at(cart))
+        millis(consented_at(cart)),
+        facet::product(&latest.items),
+        facet::word(latest.source.as_deref().unwrap_or("")),
+        reach(cart, phone.is_some())
     )?;
     Ok(())
 }

@@ -9,6 +9,7 @@ use super::{
 };
 use crate::domain::{
     click::Opened,
+    facet,
     id::{ClickId, MessageId},
     seal::ShopKeys,
     time::Time,
@@ -35,12 +36,13 @@ impl Click {
 pub async fn record(tx: &mut Tx, keys: &ShopKeys, click: &Click) -> Result<(), Error> {
     run!(
         tx,
-        "INSERT INTO click (shop_id, click_id, message_id, at, opened) VALUES ($1, $2, $3, $4, $5)",
+        "INSERT INTO click (shop_id, click_id, message_id, at, opened, device) VALUES ($1, $2, $3, $4, $5, $6)",
         of(keys),
         click.id.get(),
         click.message.get(),
         click.at.millis(),
-        json(&click.opened)?
+        json(&click.opened)?,
+        facet::device(click.opened.agent.as_deref().unwrap_or_default())
     )?;
     Ok(())
 }

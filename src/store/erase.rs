@@ -52,5 +52,10 @@ pub async fn shop(tx: &mut Tx, shop: ShopId) -> Result<(), Error> {
     run!(tx, "DELETE FROM spend WHERE shop_id = $1", id)?;
     run!(tx, "DELETE FROM pause WHERE shop_id = $1", id)?;
     run!(tx, "DELETE FROM idempotency WHERE shop_id = $1", id)?;
+    run!(tx, "DELETE FROM forward_attempt WHERE shop_id = $1", id)?;
+    run!(tx, "DELETE FROM forward WHERE shop_id = $1", id)?;
+    run!(tx, "DELETE FROM outbox WHERE shop_id = $1", id)?;
+    run!(tx, "DELETE FROM sink WHERE shop_id = $1", id)?;
+    run!(tx, "UPDATE shop SET forwards = '' WHERE shop_id = $1", id)?;
     Ok(())
 }

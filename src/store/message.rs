@@ -86,7 +86,7 @@ impl std::fmt::Debug for Words {
     }
 }
 
-fn place(id: MessageId) -> Place {
+pub(super) fn place(id: MessageId) -> Place {
     Place { table: "message", column: "detail", row: id.get() }
 }
 
@@ -178,8 +178,8 @@ pub async fn create(tx: &mut Tx, keys: &ShopKeys, message: &Message) -> Result<(
     run!(
         tx,
         "INSERT INTO message (shop_id, message_id, purpose, cart_id, sequence, step, gateway_shop, gateway_id, phone,
-                              country, detail, segments, created_at, expires_at, listed_at)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $13)",
+                              country, detail, segments, created_at, expires_at, listed_at, language)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $13, $15)",
         of(keys),
         message.id.get(),
         message.purpose.name(),
@@ -193,7 +193,8 @@ pub async fn create(tx: &mut Tx, keys: &ShopKeys, message: &Message) -> Result<(
         keys.seal_json(place(message.id), &message.words)?,
         i64::from(message.segments),
         message.created_at.millis(),
-        message.expires_at.millis()
+        message.expires_at.millis(),
+        message.words.language.as_deref().unwrap_or("")
     )?;
     Ok(())
 }

@@ -32,6 +32,7 @@ pub mod law;
 pub mod gateways;
 pub mod risk;
 pub mod inbox;
+pub mod webhooks;
 pub mod sign_in;
 
 use actix_web::{
@@ -161,6 +162,25 @@ pub fn routes(config: &mut ServiceConfig) {
         .service(page("/inbox/{id}", get().to(delivery::get)))
         .service(long("/inbox/{id}/fix", web::post().to(delivery::fix)))
         .service(act("/inbox/{id}/replay", web::post().to(inbox::replay)))
+        .service(
+            web::resource("/webhooks")
+                .route(get().to(webhooks::get_all))
+                .route(web::post().to(webhooks::add))
+                .default_service(only("GET, HEAD, POST")),
+        )
+        .service(page("/webhooks/schema.json", get().to(webhooks::schema)))
+        .service(
+            web::resource("/webhooks/{id}")
+                .route(get().to(webhooks::get))
+                .route(web::post().to(webhooks::post))
+                .default_service(only("GET, HEAD, POST")),
+        )
+        .service(act("/webhooks/{id}/rotate", web::post().to(webhooks::rotate)))
+        .service(act("/webhooks/{id}/enable", web::post().to(webhooks::enable)))
+        .service(act("/webhooks/{id}/disable", web::post().to(webhooks::disable)))
+        .service(act("/webhooks/{id}/remove", web::post().to(webhooks::remove)))
+        .service(act("/webhooks/{id}/test", web::post().to(webhooks::test)))
+        .service(act("/webhooks/{id}/replay", web::post().to(webhooks::replay)))
         .service(page("/sign-in", get().to(sign_in::ask)))
         .service(
             web::resource("/sign-in/{token}")
@@ -329,6 +349,11 @@ fn notice(done: &str) -> Option<String> {
         "shop_disconnected" => "Disconnected: nobody is texted any more.",
         "self_test_asked" => "The self-test is under way; it takes a few seconds.",
         "replayed" => "The delivery is being read again; its verdict follows within seconds.",
+        "webhook_saved" => "Saved. Events from now on follow it.",
+        "webhook_on" => "Switched on. What it missed can be replayed below.",
+        "webhook_off" => "Switched off. What happens meanwhile is kept for a replay.",
+        "webhook_removed" => "Removed, with its log.",
+        "webhook_replayed" => "Told again within seconds, under the same ids.",
         _ => return None,
     };
     Some(said.to_owned())

@@ -12,7 +12,7 @@ use crate::{
         seal::ShopKeys,
         time::{DAY, Time},
     },
-    pipeline::{people::ACCESS_ALARM, self_test},
+    pipeline::{people::ACCESS_ALARM, self_test, sink::ALARM as WEBHOOK_ALARM},
     store::{self, Read, cart::Filter, inbox, shop::Shop},
     web::{
         problem::Problem,
@@ -119,6 +119,12 @@ async fn needs(read: &mut Read, visit: &Visit, shop: &Shop, keys: &ShopKeys) -> 
     }
     let unreadable = inbox::Narrow { verdict: inbox::Filter::Unreadable, ..inbox::Narrow::default() };
     let deliveries = store::inbox::counted(read, shop.id, &unreadable).await?.rows;
+    needs.extend(
+        alarms
+            .iter()
+            .filter(|alarm| alarm.kind == WEBHOOK_ALARM)
+            .map(|alarm| Need::WebhookOff { id: alarm.subject.clone(), what: alarm.words.clone() }),
+    );
     if deliveries > 0 {
         needs.push(Need::Unreadable { deliveries });
     }

@@ -27,6 +27,8 @@
 //! | `/gateways`, `/gateways/add`, `/gateways/{gw_…}`, `…/remove` | [`gateway::Gateways`], [`gateway::Add`], [`gateway::Gateway`], [`gateway::Remove`] | `POST` adds, saves, removes; `POST …/pause`, `…/resume`, `…/test` |
 //! | `/risk` | [`risk::Risk`] | `POST /risk/{pause}/resume`, `/risk/halt`, `/risk/lift` |
 //! | `/inbox` | [`inbox::Inbox`] | `verdict` = an [`inbox::Filter`], `after`; `POST /inbox/{dlv_…}/replay` |
+//! | `/webhooks` | [`webhook::Webhooks`], `/webhooks/schema.json` the shape of every event | `POST` adds an endpoint |
+//! | `/webhooks/{sink_…}` | [`webhook::Webhook`] | `state` = a [`webhook::Filter`], `after`; `POST` saves; `POST …/rotate`, `…/enable`, `…/disable`, `…/remove`, `…/test`, `…/replay` with `event` or `since` (hours) |
 //! | `/sign-in`, `/sign-in/{token}` | [`sign_in::SignIn`] | `POST /sign-in/{token}`, `POST /sign-out` |
 //! | `/o/{token}` | [`public::OptOut`] | `POST` opts out |
 //! | `/r/{token}` | [`public::LinkGone`], when the link no longer leads anywhere | |
@@ -72,6 +74,7 @@ pub mod rules;
 pub mod gateway;
 pub mod risk;
 pub mod inbox;
+pub mod webhook;
 pub mod replies;
 pub mod ledger;
 pub mod sign_in;
@@ -130,6 +133,7 @@ pub enum Section {
     Shops,
     Gateways,
     Inbox,
+    Webhooks,
     Risk,
     Law,
 }
@@ -163,7 +167,10 @@ impl Section {
     /// What is set up once and looked at when something is wrong.
     pub const GROUPS: &[Group] = &[
         Group { name: noted("Rules"), sections: &[Section::Sequences, Section::Risk, Section::Law] },
-        Group { name: noted("Connections"), sections: &[Section::Shops, Section::Gateways, Section::Inbox] },
+        Group {
+            name: noted("Connections"),
+            sections: &[Section::Shops, Section::Gateways, Section::Inbox, Section::Webhooks],
+        },
     ];
 
     pub fn label(&self) -> &'static str {
@@ -181,6 +188,7 @@ impl Section {
             Section::Gateways => noted("Gateways"),
             Section::Risk => noted("Risk"),
             Section::Inbox => noted("Inbox"),
+            Section::Webhooks => noted("Webhooks"),
             Section::Law => noted("Law"),
         })
     }
@@ -200,6 +208,7 @@ impl Section {
             Section::Gateways => "/gateways",
             Section::Risk => "/risk",
             Section::Inbox => "/inbox",
+            Section::Webhooks => "/webhooks",
             Section::Law => "/law",
         }
     }

@@ -3,6 +3,7 @@
 
 mod connecting;
 mod lists;
+mod webhook;
 
 use std::{fs, path::PathBuf};
 
@@ -857,6 +858,10 @@ fn pages() -> Vec<(&'static str, String)> {
         ),
         ("inbox", inbox().render()),
         ("inbox-empty", Inbox { is_new: true, rows: Vec::new(), ..inbox() }.render()),
+        ("webhooks", webhook::all().render()),
+        ("webhooks-empty", webhook::none(bare_page(Section::Webhooks)).render()),
+        ("webhook", webhook::one().render()),
+        ("webhook-new", webhook::fresh().render()),
         ("sign-in", sign_in(State::Ask).render()),
         ("sign-in-ready", sign_in(State::Ready { token: "t0k3n".into() }).render()),
         ("sign-in-expired", sign_in(State::Expired).render()),
