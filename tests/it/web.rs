@@ -10,3 +10,4 @@ mod reply;
 mod sequences;
 mod sign_in;
 mod texts;
+mod words;

@@ -595,12 +595,11 @@ fn checkout() -> Checkout {
 }
 
 fn sequence_row(place: usize, stored: &crate::domain::sequence::Sequence) -> Row {
-    let when = stored.when.words();
     Row {
         id: stored.id.clone(),
         name: stored.name.clone(),
         on: stored.on_since,
-        for_whom: if when.is_empty() { "every cart".into() } else { format!("carts {}", when.join("; ")) },
+        for_whom: crate::web::view::sequences::whom(&stored.when),
         line: Line::of(stored, HOUR * 48),
         notes: sequences::notes(stored),
         clashes: stored.clashes(HOUR * 24, HOUR * 48),
@@ -720,7 +719,7 @@ fn editor() -> Editor {
     }
 }
 
-fn pages() -> Vec<(&'static str, String)> {
+pub fn pages() -> Vec<(&'static str, String)> {
     let sign_in = |state| SignIn { state, link_command: "cartback user link maja@acme.example".into(), minutes: 15 };
     let opt_out = |state| OptOut {
         shop: "Acme Outdoor".into(),
