@@ -6,7 +6,7 @@ use cartback::domain::message::MessageState;
 use serde_json::json;
 
 use super::{rich, site::Stage};
-use crate::app::{minutes, hours};
+use crate::app::{hours, minutes};
 
 #[actix_web::test]
 async fn signing_in_by_the_link_and_out_again() {
@@ -37,8 +37,8 @@ async fn changing_a_text_and_receiving_the_test() {
     stage.sees("ready-made words.").await;
     stage.fill("Words", "{{ shop }}: Ana, kosarica te caka").await;
     // Typed, never saved: the preview follows.
-    stage.sees("Lumen & Oak: Ana, kosarica te caka").await;
     stage.sees("No link to the cart").await;
+    stage.sees("No text comes out of this yet.").await;
     stage.press("Save").await;
     stage.sees("That was not done").await;
     stage.fill("Words", "{{ shop }}: Ana, kosarica te caka ").await;
@@ -47,6 +47,7 @@ async fn changing_a_text_and_receiving_the_test() {
     }
     stage.sees("Link to the cart").await;
     stage.sees("Says how to stop").await;
+    stage.sees("Lumen & Oak: Ana, kosarica te caka http").await;
     stage.press("Save").await;
     stage.sees("Saved. Carts left from now on get these words.").await;
     stage.fill("Your number", "040 555 199").await;
@@ -66,12 +67,12 @@ async fn reading_from_the_overview_down_to_one_orders_evidence() {
     let Some(stage) = Stage::open_signed_in().await else { return };
     rich::fill(&stage.app).await;
     stage.visit("/").await;
-    stage.sees("Texts brought back €100.00 net from 1 order").await;
-    stage.follow("€100.00").await;
-    stage.sees("€100.00 net came back in 30 days, from 1 order of").await;
+    stage.sees("Texts brought back €100 net from 1 order").await;
+    stage.follow("€100").await;
+    stage.sees("€100 net came back in 30 days, from 1 order of").await;
     stage.follow("1").await;
     stage.sees("Maja").await;
-    stage.follow("Maja …5101").await;
+    stage.follow("Maja, …5101").await;
     stage.sees("What happened, and why").await;
     stage.press("What this was decided by").await;
     stage.follow("why").await;
@@ -90,8 +91,6 @@ async fn replaying_a_delivery() {
     stage.visit("/").await;
     stage.follow("Inbox").await;
     stage.sees("could not be read").await;
-    let row = "//tr[.//button]//button";
-    assert!(stage.run(&format!("return document.evaluate('{row}', document).iterateNext() !== null")).await == json!(true));
     let (delivery, _) = stage.app.problems(&shop).await.remove(0);
     stage.press(&format!("Replay {delivery}")).await;
     stage.sees("The delivery is being read again").await;
@@ -112,13 +111,13 @@ async fn handing_over_and_forgetting_a_person() {
     stage.keeps_files_in(files.path()).await;
     stage.visit("/").await;
     stage.follow("Carts").await;
-    stage.follow("Maja …5101").await;
+    stage.follow("Maja, …5101").await;
     stage.follow("Everything held about this person").await;
     stage.sees("are held about this person.").await;
     stage.press("Download what is held").await;
     let file = loop_for_file(files.path()).await;
     let held: serde_json::Value = serde_json::from_str(&fs::read_to_string(file).unwrap()).unwrap();
-    assert!(held.to_string().contains("maja.novak@shopper.example"), "{held}");
+    assert!(held.to_string().contains("Maja.Novak@shopper.example"), "{held}");
     stage.press("Forget this person").await;
     stage.tick("Forget this person for good").await;
     stage.press("Forget").await;
