@@ -53,7 +53,7 @@ pub struct State {
     /// What stands above every page of a demo.
     pub bar: Option<Bar>,
     strangers: stranger::Strangers,
-    pace: api::Pace,
+    pub pace: api::Pace,
     counted: metric::Counted,
 }
 

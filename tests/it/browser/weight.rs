@@ -33,8 +33,21 @@ fn weigh(url: &str, link: &str) {
     };
     let weight = |answer: &Answer| answer.head.len() + answer.bytes;
     let pages = [
-        "/", "/carts", "/messages", "/replies", "/sequences", "/sequences/default", "/texts",
-        "/texts/default/1?language=sl", "/report", "/report?days=90", "/shops", "/gateways", "/risk", "/inbox", "/law",
+        "/",
+        "/carts",
+        "/messages",
+        "/replies",
+        "/sequences",
+        "/sequences/default",
+        "/texts",
+        "/texts/default/1?language=sl",
+        "/report",
+        "/report?days=90",
+        "/shops",
+        "/gateways",
+        "/risk",
+        "/inbox",
+        "/law",
         "/person",
     ];
     let mut assets = BTreeSet::new();
