@@ -45,6 +45,8 @@
 
 pub mod words;
 pub mod format;
+mod locale;
+mod hours;
 pub mod chart;
 pub mod takings;
 pub mod funnel;
@@ -355,7 +357,7 @@ impl Page {
     }
 
     fn tag(&self, at: Time, shown: String) -> TimeTag {
-        TimeTag { at, exact: format!("{}, shop time", format::moment(at, &self.zone)), shown }
+        TimeTag { at, exact: say("{moment}, shop time", &[("moment", &format::moment(at, &self.zone))]), shown }
     }
 }
 
