@@ -6,7 +6,7 @@ use std::{collections::HashMap, str::FromStr, time::Duration};
 use chrono::{DateTime, MappedLocalTime, NaiveDate, NaiveDateTime, Offset};
 use jiff::{Timestamp, civil, tz::AmbiguousOffset, tz::TimeZone};
 
-use super::{Core, erase, guard, ingest::Place, people, rollup, self_test, zone_of};
+use super::{Core, erase, guard, ingest::Place, people, rollup, self_test, sink, zone_of};
 use crate::{
     clock,
     domain::{
@@ -273,6 +273,7 @@ async fn retain(core: &Core, shop_id: ShopId) -> Result<(), Error> {
             store::inbox::prune(tx, ShopId::HOUSE, now - DAY * 30).await?;
             store::phone_use::prune(tx, now - guard::PHONES_KEPT_FOR).await?;
             store::gateway::forget_removed(tx, ShopId::HOUSE, now - REMOVED_KEPT_FOR).await?;
+            store::idempotency::prune(tx, ShopId::HOUSE, now - DAY).await?;
         });
     }
     loop {
@@ -283,6 +284,10 @@ async fn retain(core: &Core, shop_id: ShopId) -> Result<(), Error> {
                     store::inbox::prune(tx, shop_id, now - DAY * shop.rules.inbox_days).await?;
                     store::gateway::forget_removed(tx, shop_id, now - REMOVED_KEPT_FOR).await?;
                     store::guard::prune(tx, shop_id, now - guard::KEPT_FOR).await?;
+                    store::idempotency::prune(tx, shop_id, now - DAY).await?;
+                    // What was told to other systems is kept as long as what they told us.
+                    store::outbox::prune(tx, &keys, now - DAY * shop.rules.inbox_days).await?;
+                    sink::forget_old_secrets(tx, &keys, now).await?;
                     let before = now - DAY * shop.rules.cart_days;
                     let old = store::cart::forgettable(tx, &keys, before, FORGET_MOST).await?;
                     let place = Place { core, shop: &shop, keys: &keys, now, arrived_at: now };

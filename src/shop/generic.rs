@@ -13,7 +13,7 @@
 //! | `checkout.updated` | token*, cart_token, person, first_name, country, region, time_zone, language, currency, total, items[], recovery_url, consent, browser_ip, started_at, updated_at, completed_at, channel, tags[], source, test |
 //! | `checkout.completed` | the same; completed_at defaults to updated_at |
 //! | `checkout.deleted` | token*, deleted_at |
-//! | `order.upserted` | id*, number, person, checkout_token, cart_token, recovery_tokens[], codes[], discounts[], currency*, total*, status, placed_at, paid_at, cancelled_at, refunds[] or refunded + refunded_at, updated_at, channel, test |
+//! | `order.upserted` | id*, number, person, checkout_token, cart_token, recovery_tokens[], codes[], discounts[], currency*, total*, status, placed_at, paid_at, cancelled_at, refunds[] or refunded + refunded_at, payment_method, updated_at, channel, test |
 //! | `consent.updated` | phone*, phone_country, customer_id, state*, updated_at, proof |
 //! | `customer.redacted`, `customer.data_requested` | person* (at least one of its fields) |
 //! | `shop.redacted`, `shop.uninstalled`, `test` | none |
@@ -33,6 +33,7 @@
 //!   newest amount counts.
 //! - recovery_tokens: what our links carry as `cartback=…`; codes: discount codes used.
 //! - discount: code*, amount* (what this code took off, with its tax); its code need not stand under `codes` too.
+//! - payment_method: how it was paid, in your own word; reports are broken down by it.
 //! - channel: `web` (the default), `pos`, `staff`.
 //! - tags: of the customer or the checkout; source: where it came from, in your own word. A sequence may ask for them.
 
@@ -46,6 +47,7 @@ use crate::domain::{
         CartUpdate, Channel, ConsentGiven, ConsentProof, ConsentState, ConsentUpdate, Identity, Item, OrderUpdate,
         Refund, ShopEvent, ShopFacts, TAGS_MOST, TypedPhone,
     },
+    facet,
     money::{Currency, Money},
     rehearsal::{Act, Visit},
     time::Time,
@@ -224,6 +226,7 @@ impl Event<'_> {
             cancelled_at,
             refunds: refunds(data, currency, updated_at)?,
             channel: channel(data)?,
+            payment: json::text(data, "payment_method").map(|word| facet::word(&word)),
             test: json::flag(data, "test") == Some(true),
         })
     }

@@ -20,8 +20,9 @@ mod generic;
 pub mod hosts;
 pub mod json;
 mod shopify;
-pub mod standard_webhooks;
 mod woocommerce;
+
+pub use crate::domain::standard_webhooks;
 
 /// One topic of webhooks, to be asked for.
 #[derive(Debug)]

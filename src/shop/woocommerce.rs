@@ -13,6 +13,7 @@ use crate::domain::{
     connector::{Accepted, Delivery, Field, Refusal, Settings, Spec, Topic, Unreadable},
     discount::{NewCode, TakenOff},
     event::{CartUpdate, Channel, Identity, Item, OrderUpdate, Refund, ShopEvent, ShopFacts},
+    facet,
     money::{Currency, Money},
     rehearsal::{Act, Visit},
     time::Time,
@@ -280,6 +281,11 @@ impl<'a> Order<'a> {
             cancelled_at: (self.stage == Stage::Cancelled).then_some(self.updated_at),
             refunds: self.refunds(),
             channel: self.channel(),
+            // The title is what people call it; the id stays the same when the shop renames it, but says less.
+            payment: ["payment_method_title", "payment_method"]
+                .iter()
+                .find_map(|key| json::text(self.body, key))
+                .map(|title| facet::word(&title)),
             test: false,
         }
     }

@@ -35,6 +35,10 @@ pub enum Kind {
     Scrub,
     /// Play the shop's self-test.
     SelfTest,
+    /// Make the next deliveries of a replay of many due.
+    Replay,
+    /// Tell a sink what is due.
+    Forward,
 }
 
 impl Kind {
@@ -50,6 +54,8 @@ impl Kind {
         Kind::Discount,
         Kind::Scrub,
         Kind::SelfTest,
+        Kind::Replay,
+        Kind::Forward,
     ];
 
     pub fn name(self) -> &'static str {
@@ -65,6 +71,8 @@ impl Kind {
             Kind::Discount => "discount",
             Kind::Scrub => "scrub",
             Kind::SelfTest => "self_test",
+            Kind::Replay => "replay",
+            Kind::Forward => "forward",
         }
     }
 }
@@ -112,6 +120,22 @@ pub async fn ensure(tx: &mut Tx, shop: ShopId, kind: Kind, subject: i64, due_at:
              due_at = CASE WHEN job.claimed_by IS NULL AND job.due_at < excluded.due_at THEN job.due_at
                            ELSE excluded.due_at END,
              claimed_until = NULL, claimed_by = NULL",
+        shop.get(),
+        kind.name(),
+        subject,
+        due_at.millis()
+    )?;
+    Ok(())
+}
+
+/// Makes sure it is due by this moment, unless it is being done: whoever does it looks, in the shop's turn, for what came
+/// meanwhile before it ends. The caller holds that turn.
+pub async fn nudge(tx: &mut Tx, shop: ShopId, kind: Kind, subject: i64, due_at: Time) -> Result<(), Error> {
+    run!(
+        tx,
+        "INSERT INTO job (shop_id, kind, subject_id, due_at) VALUES ($1, $2, $3, $4)
+         ON CONFLICT (shop_id, kind, subject_id) DO UPDATE SET due_at = excluded.due_at
+         WHERE job.claimed_by IS NULL AND job.due_at > excluded.due_at",
         shop.get(),
         kind.name(),
         subject,

@@ -16,18 +16,24 @@
 
 pub mod db;
 pub mod migration;
+pub mod listing;
 
 pub mod shop;
 pub mod rules;
 pub mod law;
 pub mod connection;
 pub mod gateway;
+pub mod sink;
+pub mod outbox;
 pub mod node;
 pub mod user;
 pub mod inbox;
+pub mod correction;
+pub mod replay_run;
 pub mod job;
 pub mod identity;
 pub mod cart;
+pub mod act;
 pub mod consent;
 pub mod reply;
 pub mod decision;
@@ -37,6 +43,8 @@ pub mod order;
 pub mod credit;
 pub mod discount;
 pub mod rollup;
+pub mod breakdown;
+pub mod facet;
 pub mod alarm;
 pub mod guard;
 pub mod phone_use;
@@ -48,6 +56,7 @@ pub mod erase;
 pub mod retention;
 pub mod request;
 pub mod token;
+pub mod idempotency;
 pub mod health;
 pub mod sweep;
 

@@ -14,6 +14,7 @@ use crate::domain::{
     connector::Settings,
     id::ShopId,
     money::Currency,
+    outbox::Topics,
     rules::Rules,
     seal::{OperatorKeys, Place, ShopKeys},
     time::Time,
@@ -40,6 +41,8 @@ pub struct Shop {
     pub setting_up_since: Option<Time>,
     pub uninstalled_at: Option<Time>,
     pub erased_at: Option<Time>,
+    /// What any of its sinks hears; `store::sink` keeps it.
+    pub forwards: Topics,
 }
 
 impl Shop {
@@ -244,6 +247,7 @@ struct Row {
     setting_up_since: Option<i64>,
     uninstalled_at: Option<i64>,
     erased_at: Option<i64>,
+    forwards: String,
 }
 
 impl Row {
@@ -264,6 +268,7 @@ impl Row {
             setting_up_since: maybe(self.setting_up_since),
             uninstalled_at: maybe(self.uninstalled_at),
             erased_at: maybe(self.erased_at),
+            forwards: Topics::restored(&self.forwards),
         })
     }
 }
@@ -278,7 +283,7 @@ pub async fn open(read: &mut Read, vault: &Vault, id: ShopId) -> Result<Option<(
         read,
         Row,
         "SELECT shop_id, kind, name, country, currency, zone, settings, rules, rules_version, created_at, paused_at,
-                setting_up_since, uninstalled_at, erased_at
+                setting_up_since, uninstalled_at, erased_at, forwards
          FROM shop WHERE shop_id = $1",
         id.get()
     )?;
@@ -297,7 +302,7 @@ pub async fn list(read: &mut Read, vault: &Vault) -> Result<Vec<Shop>, Error> {
         read,
         Row,
         "SELECT shop_id, kind, name, country, currency, zone, settings, rules, rules_version, created_at, paused_at,
-                setting_up_since, uninstalled_at, erased_at
+                setting_up_since, uninstalled_at, erased_at, forwards
          FROM shop ORDER BY shop_id"
     )?;
     let mut shops = Vec::new();

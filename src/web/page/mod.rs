@@ -8,9 +8,15 @@
 pub mod story;
 pub mod figures;
 pub mod overview;
+pub mod listing;
 pub mod carts;
 pub mod cart;
+pub mod cart_acts;
 pub mod messages;
+pub mod message;
+pub mod orders;
+pub mod people;
+pub mod delivery;
 pub mod replies;
 pub mod phone;
 pub mod person;
@@ -26,6 +32,7 @@ pub mod law;
 pub mod gateways;
 pub mod risk;
 pub mod inbox;
+pub mod webhooks;
 pub mod sign_in;
 
 use actix_web::{
@@ -55,11 +62,31 @@ pub fn routes(config: &mut ServiceConfig) {
     let both = |path: &str, get: actix_web::Route, post: actix_web::Route| {
         web::resource(path).route(get).route(post).default_service(only("GET, HEAD, POST"))
     };
+    // A form that holds a list or a whole body.
+    let long = |path: &str, route: actix_web::Route| {
+        web::resource(path)
+            .app_data(web::FormConfig::default().limit(FORM_BYTES_MAX))
+            .route(route)
+            .default_service(only("POST"))
+    };
+    let asked = |path: &str, ask: actix_web::Route, act: actix_web::Route| {
+        web::resource(path).route(ask).route(act).default_service(only("GET, HEAD, POST"))
+    };
     config
         .service(page("/", get().to(overview::get)))
         .service(page("/carts", get().to(carts::get)))
+        .service(page("/carts.csv", get().to(carts::sheet)))
         .service(page("/carts/{id}", get().to(cart::get)))
+        .service(asked("/carts/{id}/send-now", get().to(cart_acts::ask_send_now), web::post().to(cart_acts::send_now)))
+        .service(asked("/carts/{id}/dismiss", get().to(cart_acts::ask_dismiss), web::post().to(cart_acts::dismiss)))
+        .service(act("/carts/{id}/hold", web::post().to(cart_acts::hold)))
+        .service(act("/carts/{id}/release", web::post().to(cart_acts::release)))
         .service(page("/messages", get().to(messages::get)))
+        .service(page("/messages.csv", get().to(messages::sheet)))
+        .service(page("/messages/{id}", get().to(message::get)))
+        .service(act("/messages/{id}/settle", web::post().to(message::settle)))
+        .service(page("/orders", get().to(orders::get)))
+        .service(page("/orders.csv", get().to(orders::sheet)))
         .service(page("/messages/{id}/proof", get().to(person::proof)))
         .service(page("/messages/{id}/proof.json", get().to(person::proof_json)))
         .service(page("/person", get().to(person::get)))
@@ -125,8 +152,35 @@ pub fn routes(config: &mut ServiceConfig) {
         .service(act("/risk/halt", web::post().to(risk::halt)))
         .service(act("/risk/lift", web::post().to(risk::lift)))
         .service(act("/risk/{id}/resume", web::post().to(risk::resume)))
+        .service(page("/people", get().to(people::get)))
+        .service(page("/people.csv", get().to(people::sheet)))
+        .service(long("/people/load", web::post().to(people::load)))
         .service(page("/inbox", get().to(inbox::get)))
+        .service(page("/inbox.csv", get().to(inbox::sheet)))
+        .service(act("/inbox/replay", web::post().to(inbox::replay_all)))
+        .service(act("/inbox/replays/{id}/stop", web::post().to(inbox::stop)))
+        .service(page("/inbox/{id}", get().to(delivery::get)))
+        .service(long("/inbox/{id}/fix", web::post().to(delivery::fix)))
         .service(act("/inbox/{id}/replay", web::post().to(inbox::replay)))
+        .service(
+            web::resource("/webhooks")
+                .route(get().to(webhooks::get_all))
+                .route(web::post().to(webhooks::add))
+                .default_service(only("GET, HEAD, POST")),
+        )
+        .service(page("/webhooks/schema.json", get().to(webhooks::schema)))
+        .service(
+            web::resource("/webhooks/{id}")
+                .route(get().to(webhooks::get))
+                .route(web::post().to(webhooks::post))
+                .default_service(only("GET, HEAD, POST")),
+        )
+        .service(act("/webhooks/{id}/rotate", web::post().to(webhooks::rotate)))
+        .service(act("/webhooks/{id}/enable", web::post().to(webhooks::enable)))
+        .service(act("/webhooks/{id}/disable", web::post().to(webhooks::disable)))
+        .service(act("/webhooks/{id}/remove", web::post().to(webhooks::remove)))
+        .service(act("/webhooks/{id}/test", web::post().to(webhooks::test)))
+        .service(act("/webhooks/{id}/replay", web::post().to(webhooks::replay)))
         .service(page("/sign-in", get().to(sign_in::ask)))
         .service(
             web::resource("/sign-in/{token}")
@@ -136,6 +190,9 @@ pub fn routes(config: &mut ServiceConfig) {
         )
         .service(act("/sign-out", web::post().to(sign_in::out)));
 }
+
+/// Of a form that holds a list or a whole body.
+const FORM_BYTES_MAX: usize = 4 << 20;
 
 /// Rows of a list.
 pub const ROWS: u32 = 50;
@@ -252,6 +309,15 @@ fn choose<'s>(shops: &'s [Shop], asked: &str) -> Result<Option<&'s Shop>, Proble
 fn notice(done: &str) -> Option<String> {
     let said = match done {
         "resumed" => "The gateway sends again.",
+        "sending_now" => "Its next text is asked for now; what every gate says follows within seconds.",
+        "cart_held" => "Held. Nothing of this cart is sent until it is released.",
+        "cart_released" => "Released. What waited is asked again now.",
+        "cart_dismissed" => "Dismissed. No further text of this cart is sent.",
+        "list_taken" => "The list is taken. What was known before changed nothing.",
+        "settled" => "Settled, with your name beside it.",
+        "corrected" => "Your correction is being read; its verdict follows within seconds.",
+        "replaying" => "The deliveries are being read again, oldest first.",
+        "replay_stopped" => "Stopped. What was begun is still read.",
         "read" => "The reply is settled.",
         "opted_out" => "This phone gets no more texts.",
         "guard_resumed" => "Texted again from now on; what waited is asked again now.",
@@ -283,6 +349,11 @@ fn notice(done: &str) -> Option<String> {
         "shop_disconnected" => "Disconnected: nobody is texted any more.",
         "self_test_asked" => "The self-test is under way; it takes a few seconds.",
         "replayed" => "The delivery is being read again; its verdict follows within seconds.",
+        "webhook_saved" => "Saved. Events from now on follow it.",
+        "webhook_on" => "Switched on. What it missed can be replayed below.",
+        "webhook_off" => "Switched off. What happens meanwhile is kept for a replay.",
+        "webhook_removed" => "Removed, with its log.",
+        "webhook_replayed" => "Told again within seconds, under the same ids.",
         _ => return None,
     };
     Some(said.to_owned())

@@ -51,6 +51,13 @@ pub enum Need {
         name: String,
         since: Time,
     },
+    /// Another system is not told any more.
+    WebhookOff {
+        /// `sink_…`
+        id: String,
+        /// The alarm's own sentence.
+        what: String,
+    },
     /// Carts wait, and nothing can text them.
     NoGateway {
         carts: u64,
@@ -95,6 +102,7 @@ impl Need {
             Need::SelfTest { name, since, .. } => {
                 format!("The self-test of {name} fails, for {}", format::span(now.since(*since)))
             }
+            Need::WebhookOff { what, .. } => what.trim_end_matches('.').to_owned(),
             Need::NoGateway { carts } => {
                 format!("No gateway is connected: {} cannot be texted", format::number_of(*carts, "cart", "carts"))
             }
@@ -109,6 +117,7 @@ impl Need {
             Need::ShopQuiet { id, .. } | Need::BadSignatures { id, .. } => format!("/shops/{id}"),
             Need::Unreadable { .. } => "/inbox?verdict=unreadable".to_owned(),
             Need::Replies { .. } => "/replies".to_owned(),
+            Need::WebhookOff { id, .. } => format!("/webhooks/{id}"),
             Need::DataRequests { .. } => "/person".to_owned(),
             Need::Halted { .. } | Need::Paused { .. } => "/risk".to_owned(),
         }
@@ -123,6 +132,7 @@ impl Need {
             Need::Unreadable { .. } | Need::Paused { .. } | Need::SelfTest { .. } => "See why",
             Need::DataRequests { .. } => "See who",
             Need::Halted { .. } => "See what waits",
+            Need::WebhookOff { .. } => "See what was answered",
             Need::NoGateway { .. } => "Connect one",
         }
     }

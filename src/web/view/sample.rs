@@ -1,8 +1,9 @@
 //! Every page twice, rich and empty, for the tests and for looking at: with `CARTBACK_PREVIEW=1`,
 //! `cargo test --lib web::view::sample` writes them to `target/preview` beside their styles.
 
-#[cfg(test)]
 mod connecting;
+mod lists;
+mod webhook;
 
 use std::{fs, path::PathBuf};
 
@@ -57,6 +58,8 @@ fn euro(minor: i64) -> Money {
 fn cost(micros: i64) -> Cost {
     Cost { micros, currency: "EUR".parse().unwrap() }
 }
+
+pub use lists::list;
 
 pub fn page(section: Section) -> Page {
     let shop = |id: &str, name: &str| ShopChoice { id: id.to_owned(), name: name.to_owned() };
@@ -179,9 +182,8 @@ pub fn carts() -> Carts {
         page: page(Section::Carts),
         filter: Filter::All,
         q: String::new(),
-        day: None,
-        total: 4_310,
-        all: 4_310,
+        is_new: false,
+        list: list("/carts", 4_310, "state"),
         rows: vec![
             row("01hx1", "Ana, …4455", 12_800, "SI", CartState::Recovered, "Order #1093, credited to text 1", 3),
             row("01hx2", "Jonas, …0192", 8_450, "DE", CartState::Waiting, "Text 1 leaves at 09:00 in Europe/Berlin", 5),
@@ -207,7 +209,6 @@ pub fn carts() -> Carts {
             ),
             row("01hx7", HOSTILE, 3_100, "HR", CartState::Lost, "Two texts delivered, no order in 14 days", 360),
         ],
-        pager: Pager { has_first: false, next: Some("01hx7".to_owned()) },
     }
 }
 
@@ -266,6 +267,7 @@ fn cart() -> Cart {
             new(at("2026-11-20T08:10:00Z"), Tone::Quiet, "refund, €20.00").detail("Credit is now €95.20").link("why", order),
         ],
         erased: false,
+        acts: super::cart::Acts { send_now: true, hold: true, release: false, dismiss: true },
     }
 }
 
@@ -281,13 +283,14 @@ pub fn messages() -> Messages {
         parts: Some(1),
         cost: micros.map(cost),
         at: now() - HOUR * hours,
+        receipt: (state == MessageState::Delivered).then(now),
     };
     let (one, two) = ("Text 1 of “EU gentle”", "Text 2 of “EU gentle”");
     Messages {
         page: page(Section::Messages),
         filter: None,
-        total: 1_204,
-        all: 1_204,
+        is_new: false,
+        list: list("/messages", 1_204, "state"),
         unknown: vec![
             row("01u1", "…8841, AT", one, MessageState::Unknown, "No answer within 10 s; asked Twilio twice", None, 1),
             row("01u2", "…0734, SI", two, MessageState::Unknown, "The process stopped while sending", None, 7),
@@ -310,7 +313,6 @@ pub fn messages() -> Messages {
             row("01m6", "…2276, SI", one, MessageState::Cancelled, "The cart was bought first", None, 55),
         ],
         cost: vec![cost(61_200_000)],
-        pager: Pager { has_first: true, next: Some("01m6".to_owned()) },
     }
 }
 
@@ -529,6 +531,9 @@ fn inbox() -> Inbox {
         today: 512,
         unreadable_today: 1,
         is_new: false,
+        may_change: true,
+        runs: lists::runs(),
+        list: list("/inbox", 512, "verdict"),
         rows: vec![
             row("01", "checkouts/update", inbox::Verdict::Waiting, 0),
             row("02", "checkouts/create", inbox::Verdict::Applied { events: 1 }, 4),
@@ -536,7 +541,6 @@ fn inbox() -> Inbox {
             row("04", "themes/publish", inbox::Verdict::Ignored, 64),
             DeliveryRow { from: "Twilio EU".into(), ..row("05", "", inbox::Verdict::Applied { events: 1 }, 1_500) },
         ],
-        pager: Pager { has_first: false, next: Some("05".into()) },
     }
 }
 
@@ -727,7 +731,7 @@ fn pages() -> Vec<(&'static str, String)> {
     let gone = |shop: &str, home: &str| LinkGone { shop: shop.into(), home_url: home.into() };
     let error = |kind| ErrorPage { kind };
     let placed = Placed { number: "#1093".into(), at: now(), href: "/orders/ord_01hx9".into() };
-    let pages: Vec<(&'static str, askama::Result<String>)> = vec![
+    let mut pages: Vec<(&'static str, askama::Result<String>)> = vec![
         ("overview", overview().render()),
         (
             "overview-quiet",
@@ -758,12 +762,9 @@ fn pages() -> Vec<(&'static str, String)> {
         ("carts", carts().render()),
         (
             "carts-nothing-found",
-            Carts { rows: Vec::new(), total: 0, q: HOSTILE.into(), pager: Pager::default(), ..carts() }.render(),
+            Carts { rows: Vec::new(), q: HOSTILE.into(), list: list("/carts", 0, "state"), ..carts() }.render(),
         ),
-        (
-            "carts-empty",
-            Carts { page: bare_page(Section::Carts), rows: Vec::new(), total: 0, all: 0, ..carts() }.render(),
-        ),
+        ("carts-empty", Carts { page: bare_page(Section::Carts), rows: Vec::new(), is_new: true, ..carts() }.render()),
         ("cart", cart().render()),
         (
             "cart-erased",
@@ -795,8 +796,7 @@ fn pages() -> Vec<(&'static str, String)> {
             "messages-empty",
             Messages {
                 page: bare_page(Section::Messages),
-                all: 0,
-                total: 0,
+                is_new: true,
                 unknown: Vec::new(),
                 rows: Vec::new(),
                 ..messages()
@@ -858,6 +858,10 @@ fn pages() -> Vec<(&'static str, String)> {
         ),
         ("inbox", inbox().render()),
         ("inbox-empty", Inbox { is_new: true, rows: Vec::new(), ..inbox() }.render()),
+        ("webhooks", webhook::all().render()),
+        ("webhooks-empty", webhook::none(bare_page(Section::Webhooks)).render()),
+        ("webhook", webhook::one().render()),
+        ("webhook-new", webhook::fresh().render()),
         ("sign-in", sign_in(State::Ask).render()),
         ("sign-in-ready", sign_in(State::Ready { token: "t0k3n".into() }).render()),
         ("sign-in-expired", sign_in(State::Expired).render()),
@@ -877,7 +881,9 @@ fn pages() -> Vec<(&'static str, String)> {
         ("checkout-placed", Checkout { order: Some(placed), ..checkout() }.render()),
         ("checkout-empty", Checkout { items: Vec::new(), discount: None, total: euro(0), ..checkout() }.render()),
     ];
-    pages.into_iter().chain(connecting::pages()).map(|(name, html)| (name, html.unwrap())).collect()
+    pages.extend(connecting::pages());
+    pages.extend(lists::pages());
+    pages.into_iter().map(|(name, html)| (name, html.unwrap())).collect()
 }
 
 #[test]

@@ -3,7 +3,7 @@
 //! translated: it is evidence.
 //!
 //! # How to add words
-//! Write them where they are shown: `t("Carts")`, `say("{part} of {whole}", &[…])`, `{{ "Carts"|t }}` in a template (the
+//! Write them where they are shown: `t("Carts")`, `say("{count} days", &[…])`, `{{ "Carts"|t }}` in a template (the
 //! view file then needs `use super::words::filters;`), `noted("Carts")` where a constant holds what `t` shows later. Add
 //! both translations to the area's file; a test finds every key in the source and misses none.
 //!
