@@ -128,6 +128,7 @@ async fn orders_are_listed_newest_first() {
                 updated_at: at(number),
                 cancelled_at: None,
                 refunds: Vec::new(),
+                payment: None,
                 channel: Channel::Web,
                 test: false,
             };
