@@ -3,7 +3,7 @@
 use anyhow::bail;
 use serde_json::json;
 
-use super::{Form, Said, Wrong, chosen_shop, table};
+use super::{Form, Missing, Said, Wrong, chosen_shop, table};
 use crate::{
     domain::id::ShopId,
     pipeline::{
@@ -80,7 +80,7 @@ pub async fn run(core: &Core, command: &Command) -> anyhow::Result<(Said, Form)>
         Command::Revoke { name, shop, form } => {
             let shop = chosen_shop(core, *shop).await?;
             if !token::revoke(core, shop, name).await? {
-                bail!(Wrong(format!("shop {shop} has no such token, or it was revoked before")));
+                bail!(Missing(format!("shop {shop} has no such token, or it was revoked before")));
             }
             Ok((Said::new("It opens nothing any more.", json!({ "revoked": name })), *form))
         }

@@ -1,5 +1,7 @@
 //! The consent and opt-out ledgers: append-only, by the phone's blind index. An opt-out survives the erasure of all else.
 
+pub mod list;
+
 use super::{
     Error, Read, Tx,
     db::{all, run},

@@ -82,10 +82,12 @@ pub async fn recompute(tx: &mut Tx, shop: ShopId, day: i64, from: Time, to: Time
     count!(
         Metric::Clicked,
         "message.step, '', message.country, message.gateway_id, CAST(COUNT(*) AS BIGINT)
-         FROM (SELECT message_id, MIN(at) AS first_at FROM click WHERE shop_id = $1 AND verdict = 'human'
-               GROUP BY message_id) AS tapped
-         JOIN message ON message.shop_id = $1 AND message.message_id = tapped.message_id",
-        "tapped.first_at >= $4 AND tapped.first_at < $5 GROUP BY message.step, message.country, message.gateway_id"
+         FROM click AS tap JOIN message ON message.shop_id = $1 AND message.message_id = tap.message_id",
+        "tap.shop_id = $1 AND tap.at >= $4 AND tap.at < $5 AND tap.verdict = 'human'
+           AND NOT EXISTS (SELECT 1 FROM click AS earlier WHERE earlier.shop_id = $1
+               AND earlier.message_id = tap.message_id AND earlier.verdict = 'human'
+               AND (earlier.at < tap.at OR (earlier.at = tap.at AND earlier.click_id < tap.click_id)))
+         GROUP BY message.step, message.country, message.gateway_id"
     );
     count!(
         Metric::RecoveredOrders,

@@ -59,6 +59,8 @@ const TABLES: &[(&str, &str, &str)] = &[
     ("discount", "names nobody", "messages.discount"),
     ("discount_use", "names nobody", "-"),
     ("evidence", "names nobody", "-"),
+    ("forward", "deleted", "-"),
+    ("forward_attempt", "deleted", "-"),
     ("gateway", "names nobody", "-"),
     ("guard", "keyed hashes of networks and blocks of numbers", "-"),
     ("idempotency", "goes within a day", "-"),
@@ -68,6 +70,7 @@ const TABLES: &[(&str, &str, &str)] = &[
     ("message", "words and number blanked", "messages"),
     ("message_digest", "deleted", "messages.text_sha256"),
     ("opt_out", "stays as a keyed hash, its words go", "opt_outs"),
+    ("outbox", "deleted", "-"),
     ("pause", "a block of numbers, no person's own", "-"),
     ("phone_use", "keyed hash, goes within a day", "-"),
     ("recurring", "names nobody", "-"),
@@ -79,6 +82,7 @@ const TABLES: &[(&str, &str, &str)] = &[
     ("shop", "names nobody", "shop"),
     ("shop_key", "names nobody", "-"),
     ("shop_order", "blanked", "orders"),
+    ("sink", "names nobody", "-"),
     ("spend", "names nobody", "-"),
     ("turn", "names nobody", "-"),
 ];
@@ -88,6 +92,7 @@ const SEALED: &[(&str, &str, &str)] = &[
     ("cart", "detail", "cart_id"),
     ("consent", "detail", "phone"),
     ("data_request", "who", "request_id"),
+    ("forward_attempt", "answer", "event_id"),
     ("inbox", "body", "delivery_id"),
     ("inbox", "head", "delivery_id"),
     ("message", "detail", "message_id"),
@@ -115,6 +120,7 @@ const OTHER_BYTES: &[(&str, &str)] = &[
     ("message", "phone"),
     ("message_digest", "digest"),
     ("opt_out", "phone"),
+    ("outbox", "phone"),
     ("pause", "key"),
     ("pause", "label"),
     ("phone_use", "phone"),
@@ -123,6 +129,7 @@ const OTHER_BYTES: &[(&str, &str)] = &[
     ("shop", "settings"),
     ("shop_key", "wrapped"),
     ("shop_order", "revision"),
+    ("sink", "settings"),
 ];
 
 /// (table, column, whether it is of bytes), of every table of ours.
