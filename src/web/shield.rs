@@ -41,7 +41,8 @@ pub async fn shield(
 ) -> Result<ServiceResponse<BoxBody>, Error> {
     // A program reads problems as RFC 9457 has them, whatever its library says that it accepts.
     let is_api = request.path().starts_with("/api/");
-    let language = accepted_language(request.headers());
+    // Programs are answered in one language, whoever runs them.
+    let language = if is_api { Language::default() } else { accepted_language(request.headers()) };
     let wants = if is_api { Wants::Api } else { Wants::of(request.headers()) };
     let mut response = match refuse(&request) {
         Some(problem) => request.into_response(HttpResponse::from_error(problem)),

@@ -5,9 +5,8 @@ use askama::Template;
 use serde_json::{Map, Value, json};
 
 use super::{
-    Page,
-    format::{self, Shown as _},
-    words::{filters, say, t},
+    Page, format,
+    words::{filters, say},
 };
 
 #[derive(Clone, Debug, Template)]

@@ -4,8 +4,8 @@ use askama::Template;
 
 use super::{
     Page, Tone,
-    format::{self, Shown as _},
-    words::{filters, say, t},
+    format,
+    words::{filters, noted, say, t},
 };
 use crate::{domain::time::Time, store::token::Scope};
 
@@ -72,7 +72,7 @@ impl Tokens {
     /// What each scope lets a program do; the house's only for who may make those.
     pub fn choices(&self) -> Vec<(&'static str, &'static str)> {
         let all = Scope::ALL.into_iter().filter(|scope| *scope != Scope::House || self.may_house);
-        all.map(|scope| (scope.name(), t(scope.words()))).collect()
+        all.map(|scope| (scope.name(), may(scope))).collect()
     }
 
     pub fn has(&self, scope: &str) -> bool {
@@ -87,6 +87,19 @@ impl Tokens {
     pub fn trial(&self) -> String {
         format!("curl -H \"Authorization: Bearer $CARTBACK_TOKEN\" {}/api/v1/shops", self.public_url)
     }
+}
+
+/// What a scope lets a program do.
+fn may(scope: Scope) -> &'static str {
+    t(match scope {
+        Scope::Read => noted("look at everything of the shop, exports and proofs of people among it"),
+        Scope::People => noted("record consents and opt-outs, export and forget people; looking is included"),
+        Scope::Write => {
+            noted("change the shop, gateways, sequences and texts; settle replies, read deliveries again")
+        }
+        Scope::Send => noted("send tests to a phone"),
+        Scope::House => noted("act for every shop, and stop all sending"),
+    })
 }
 
 impl TokenRow {
