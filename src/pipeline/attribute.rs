@@ -48,11 +48,8 @@ pub async fn attribute(core: &Core, tx: &mut Tx, job: &Job) -> Result<(), Error>
         for at in days {
             dirty(tx, &shop, at, now).await?;
         }
-        let texts: BTreeSet<MessageId> = before
-            .iter()
-            .map(|line| line.message)
-            .chain(verdict.winner.map(|winner| winner.message))
-            .collect();
+        let texts: BTreeSet<MessageId> =
+            before.iter().map(|line| line.message).chain(verdict.winner.map(|winner| winner.message)).collect();
         for text in texts {
             if let Some(message) = store::message::get(tx, &keys, text).await? {
                 dirty_cart(tx, &shop, &keys, &message, now).await?;

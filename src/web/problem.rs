@@ -201,7 +201,12 @@ pub const KINDS: &[(&str, u16, &str, &str)] = &[
     ("stale", 412, "Changed meanwhile", "`If-Match` names an older state; read it again, then change that."),
     ("too-large", 413, "Too large", "A body has at most 1 MiB."),
     ("media-type", 415, "Not a form we read", "Send `application/json`, uncompressed."),
-    ("reused", 422, "Another request with the same key", "An Idempotency-Key is for one request, again and again the same."),
+    (
+        "reused",
+        422,
+        "Another request with the same key",
+        "An Idempotency-Key is for one request, again and again the same.",
+    ),
     ("rate", 429, "Too often", "`Retry-After` says in how many seconds to come back."),
     ("broken", 500, "Our mistake", "`detail` names the line in the log."),
     ("busy", 503, "Busy", "`Retry-After` says in how many seconds to come back; nothing was changed."),

@@ -177,12 +177,7 @@ impl App {
     }
 
     /// Reached at another address, for stories that a browser plays.
-    pub async fn start_at(
-        engine: Engine,
-        public_url: &str,
-        outside: Arc<Outside>,
-        http: Arc<dyn Http>,
-    ) -> Option<App> {
+    pub async fn start_at(engine: Engine, public_url: &str, outside: Arc<Outside>, http: Arc<dyn Http>) -> Option<App> {
         let (db, home) = database(engine).await?;
         let clock = Arc::new(ManualClock::at(Time::parse(START).unwrap()));
         let core = Arc::new(Core {

@@ -142,7 +142,10 @@ fn without_values(said: &str) -> String {
         Some((what, expected)) if what.starts_with("invalid type") || what.starts_with("invalid value") => {
             format!("must be {expected}")
         }
-        _ if said.starts_with("unknown ") || said.starts_with("missing field") || said.starts_with("duplicate field") => {
+        _ if said.starts_with("unknown ")
+            || said.starts_with("missing field")
+            || said.starts_with("duplicate field") =>
+        {
             said.chars().take(SAID_CHARS_MAX).collect()
         }
         _ => "is not of its kind".to_owned(),
@@ -205,7 +208,10 @@ mod tests {
         }
         check("invalid type: string \"Ana\", expected u32 at line 1 column 3", "must be u32");
         check("invalid value: integer `-4`, expected u32", "must be u32");
-        check("unknown field `colour`, expected `a` or `b` at line 1 column 3", "unknown field `colour`, expected `a` or `b`");
+        check(
+            "unknown field `colour`, expected `a` or `b` at line 1 column 3",
+            "unknown field `colour`, expected `a` or `b`",
+        );
         check("not an id of the form cart_…", "is not of its kind");
     }
 

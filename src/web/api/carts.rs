@@ -524,7 +524,8 @@ async fn of_order(read: &mut Read, keys: &ShopKeys, cart: &Stored, id: OrderId) 
     if at < cart.started_at {
         return Ok(Vec::new());
     }
-    let named = |at, event, amount| Event { order: Some(id.to_string()), amount: Some(amount), ..Event::new(at, event) };
+    let named =
+        |at, event, amount| Event { order: Some(id.to_string()), amount: Some(amount), ..Event::new(at, event) };
     let number = format!("order {}", order.latest.number);
     let mut events = vec![Event { words: number, ..named(at, "order", order.latest.total.into()) }];
     for line in store::credit::of_order(read, keys, id).await? {

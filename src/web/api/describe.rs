@@ -127,10 +127,8 @@ fn complete(operation: &Operation, fields: &mut Map<String, Value>) {
         let summary = json!(summary);
         fields.insert("summary".to_owned(), summary);
     }
-    fields.insert(
-        "security".to_owned(),
-        operation.needs.map_or(json!([]), |scope| json!([{ "token": [scope.name()] }])),
-    );
+    fields
+        .insert("security".to_owned(), operation.needs.map_or(json!([]), |scope| json!([{ "token": [scope.name()] }])));
     let answers = fields.entry("responses").or_insert_with(|| json!({}));
     let is_tagged = answers.get("412").is_some();
     let mut statuses = vec!["400", "500"];
@@ -177,9 +175,7 @@ fn success_headers(operation: &Operation, status: &str, tagged: bool) -> Value {
 }
 
 fn header_parameters(operation: &Operation, tagged: bool) -> Vec<Value> {
-    let header = |name: &str, about: &str, schema: Value| {
-        json!({ "name": name, "in": "header", "required": false, "description": about, "schema": schema })
-    };
+    let header = |name: &str, about: &str, schema: Value| json!({ "name": name, "in": "header", "required": false, "description": about, "schema": schema });
     let mut headers = Vec::new();
     if operation.needs.is_some() {
         let about = "Of a token of the house: which shop it is about.";
@@ -246,7 +242,8 @@ fn sort_out(all: &mut Value) {
             if let Some(plain) = plain {
                 schema["type"] = plain;
             }
-            let one_of = schema["oneOf"].as_array().and_then(|all| all.iter().find(|one| one["type"] != "null")).cloned();
+            let one_of =
+                schema["oneOf"].as_array().and_then(|all| all.iter().find(|one| one["type"] != "null")).cloned();
             if let Some(one) = one_of {
                 *schema = one;
             }
@@ -275,7 +272,8 @@ mod tests {
         ids.sort_unstable();
         ids.dedup();
         assert_eq!(ids.len(), count);
-        let described: usize = all["paths"].as_object().unwrap().values().map(|one| one.as_object().unwrap().len()).sum();
+        let described: usize =
+            all["paths"].as_object().unwrap().values().map(|one| one.as_object().unwrap().len()).sum();
         assert_eq!(described, count);
         let text = all.to_string();
         for part in text.split("\"#/").skip(1) {

@@ -209,4 +209,3 @@ fn last_words(answer: HttpResponse, problem: Problem, rest: Payload) -> HttpResp
     }
     closing.force_close().body(LastWords::new(said, rest)).map_into_boxed_body()
 }
-

@@ -63,11 +63,7 @@ pub struct TypedMoney {
 
 impl From<StoredMoney> for TypedMoney {
     fn from(money: StoredMoney) -> TypedMoney {
-        TypedMoney {
-            amount_minor: money.minor,
-            currency: money.currency.to_string(),
-            amount: Some(money.amount()),
-        }
+        TypedMoney { amount_minor: money.minor, currency: money.currency.to_string(), amount: Some(money.amount()) }
     }
 }
 
@@ -81,7 +77,9 @@ impl TypedMoney {
         }
         let money = StoredMoney::new(self.amount_minor, currency);
         match &self.amount {
-            Some(amount) if *amount != money.amount() => Err(format!("{field}.amount: is not the same as amount_minor")),
+            Some(amount) if *amount != money.amount() => {
+                Err(format!("{field}.amount: is not the same as amount_minor"))
+            }
             _ => Ok(money),
         }
     }
@@ -146,7 +144,8 @@ impl ToSchema for Moment {}
 
 /// A moment as a program typed it: RFC 3339 with any offset.
 pub fn moment(field: &str, typed: &str) -> Result<Time, String> {
-    Time::parse(typed).ok_or_else(|| format!("{field}: must be a moment as RFC 3339 has it, as in 2026-03-03T09:00:00Z"))
+    Time::parse(typed)
+        .ok_or_else(|| format!("{field}: must be a moment as RFC 3339 has it, as in 2026-03-03T09:00:00Z"))
 }
 
 /// One page of a list. `next` is the `after` of the page that follows; `null` on the last.
@@ -210,7 +209,10 @@ mod tests {
     fn money_is_read_as_it_is_written() {
         let euro = Currency::parse("EUR").unwrap();
         let shown = Money::from(StoredMoney::new(1280, euro));
-        assert_eq!(serde_json::to_string(&shown).unwrap(), r#"{"amount_minor":1280,"currency":"EUR","amount":"12.80"}"#);
+        assert_eq!(
+            serde_json::to_string(&shown).unwrap(),
+            r#"{"amount_minor":1280,"currency":"EUR","amount":"12.80"}"#
+        );
         let typed: TypedMoney = serde_json::from_str(&serde_json::to_string(&shown).unwrap()).unwrap();
         assert_eq!(typed.read("total"), Ok(StoredMoney::new(1280, euro)));
         let odd = TypedMoney { amount: Some("12.81".to_owned()), ..typed };

@@ -188,9 +188,7 @@ async fn number(read: &mut Read, keys: &ShopKeys, phone: &[u8; 16]) -> Result<Op
 /// Where a page of a ledger begins: the entry before it. Opaque to programs, and signed by nobody: whoever makes one up
 /// reads the same list from another place.
 fn cursor(mark: &Mark) -> String {
-    BASE64URL_NOPAD.encode(
-        &[&mark.at.millis().to_be_bytes(), mark.phone.as_slice(), mark.rest.as_bytes()].concat(),
-    )
+    BASE64URL_NOPAD.encode(&[&mark.at.millis().to_be_bytes(), mark.phone.as_slice(), mark.rest.as_bytes()].concat())
 }
 
 fn mark(after: Option<&String>) -> Result<Mark, Problem> {

@@ -398,7 +398,11 @@ fn without_nulls(patch: &Value) -> Result<(), Problem> {
         .filter(|name| known.get(name).is_none())
         .map(|name| format!("{name}: there is no such rule"))
         .collect();
-    if unknown.is_empty() { parse::<Rules>(plain.to_string().as_bytes()).map(drop) } else { Err(Problem::Wrong(unknown)) }
+    if unknown.is_empty() {
+        parse::<Rules>(plain.to_string().as_bytes()).map(drop)
+    } else {
+        Err(Problem::Wrong(unknown))
+    }
 }
 
 fn null_fields(patch: &Value) -> Vec<String> {
@@ -414,7 +418,13 @@ mod tests {
     #[test]
     fn rules_are_read_as_they_are_written() {
         let mut stored = Stored::default();
-        stored.set_all([("hours", "mon-fri 10:00-18:00"), ("country_hours.HR", "mon-fri 10:00-17:00"), ("consent.GB", "soft_opt_in")]).unwrap();
+        stored
+            .set_all([
+                ("hours", "mon-fri 10:00-18:00"),
+                ("country_hours.HR", "mon-fri 10:00-17:00"),
+                ("consent.GB", "soft_opt_in"),
+            ])
+            .unwrap();
         let form = Rules::of(&stored);
         assert_eq!(form.read(&stored), Ok(stored.clone()));
         // Every rule is in the form, under its own name.

@@ -267,9 +267,8 @@ impl Step {
     }
 
     fn read(&self, field: &str, problems: &mut Vec<String>) -> StoredStep {
-        let discount = self.discount.as_ref().and_then(|discount| {
-            discount.read(&format!("{field}.discount"), problems)
-        });
+        let discount =
+            self.discount.as_ref().and_then(|discount| discount.read(&format!("{field}.discount"), problems));
         StoredStep {
             after_minutes: self.after_minutes,
             deadline_minutes: self.deadline_minutes,
@@ -308,11 +307,8 @@ impl Discount {
     fn read(&self, field: &str, problems: &mut Vec<String>) -> Option<StoredDiscount> {
         let amount = money(&format!("{field}.amount"), &self.amount, problems);
         let minimum = money(&format!("{field}.minimum"), &self.minimum, problems);
-        let offs = [
-            self.percent.map(Off::Percent),
-            amount.map(Off::Amount),
-            self.free_shipping.then_some(Off::FreeShipping),
-        ];
+        let offs =
+            [self.percent.map(Off::Percent), amount.map(Off::Amount), self.free_shipping.then_some(Off::FreeShipping)];
         let mut offs = offs.into_iter().flatten();
         match (&self.code, offs.next(), offs.next()) {
             (Some(code), None, None) => {

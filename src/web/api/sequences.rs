@@ -139,8 +139,8 @@ pub async fn presets(_: &Call) -> Result<Answer, Problem> {
 ))]
 pub async fn add(call: &Call) -> Result<Answer, Problem> {
     let typed: NewSequence = call.body()?;
-    let made = preset(&typed.preset)
-        .ok_or_else(|| Problem::Wrong(vec!["preset: there is none of this name".to_owned()]))?;
+    let made =
+        preset(&typed.preset).ok_or_else(|| Problem::Wrong(vec!["preset: there is none of this name".to_owned()]))?;
     let id = made.id.clone();
     let is_taken = Cell::new(false);
     let changed = change(call, &id, false, |rules, _| {

@@ -173,12 +173,8 @@ pub async fn change(call: &Call) -> Result<Answer, Problem> {
     if typed.name.as_ref().is_some_and(|name| !(1..=NAME_CHARS_MAX).contains(&name.trim().chars().count())) {
         return Err(Problem::Wrong(vec![format!("name: must be 1 to {NAME_CHARS_MAX} characters")]));
     }
-    let given = [
-        ("name", typed.name),
-        ("country", typed.country),
-        ("currency", typed.currency),
-        ("timezone", typed.timezone),
-    ];
+    let given =
+        [("name", typed.name), ("country", typed.country), ("currency", typed.currency), ("timezone", typed.timezone)];
     let mut changes = typed.settings;
     changes.retain(|_, value| value != HIDDEN);
     changes.extend(given.into_iter().filter_map(|(key, value)| Some((key.to_owned(), value?))));

@@ -66,7 +66,11 @@ pub struct Text {
 #[serde(deny_unknown_fields)]
 pub struct Words {
     /// With its `{{ … }}`.
-    #[schema(min_length = 1, max_length = 2000, example = "{{ shop }}: your cart is waiting: {{ link }} {{ opt_out }}")]
+    #[schema(
+        min_length = 1,
+        max_length = 2000,
+        example = "{{ shop }}: your cart is waiting: {{ link }} {{ opt_out }}"
+    )]
     text: String,
 }
 

@@ -11,7 +11,12 @@ use crate::{
     },
     pipeline::{connect, self_test},
     shop,
-    store::{self, Read, inbox, self_test::Run as Stored, shop::Shop},
+    store::{
+        self, Read, inbox,
+        message::{Narrow, State},
+        self_test::Run as Stored,
+        shop::Shop,
+    },
     web::{
         problem::Problem,
         view::{
@@ -222,8 +227,8 @@ async fn gateway(visit: &Visit, read: &mut Read) -> Result<Check, Problem> {
         let words = say("{name} is paused: {why}", &[("name", &account.name), ("why", &account.pause_reason)]);
         return Ok(Check::new(what, Tone::Bad, words).go(t("See how to resume"), href));
     }
-    let tally = store::message::tally(read, keys).await?;
-    let unknown: u64 = tally.iter().filter(|each| each.state == MessageState::Unknown).map(|each| each.messages).sum();
+    let of_unknown = Narrow { state: Some(State::Of(MessageState::Unknown)), ..Narrow::default() };
+    let unknown = store::message::counted(read, keys, &of_unknown).await?.rows;
     if unknown > 0 {
         let words = say(
             "{name} did not say what became of {texts}.",

@@ -13,7 +13,7 @@ use crate::{
         self_test,
     },
     shop,
-    store::{self, shop::Shop as Stored},
+    store::{self, message::Narrow, shop::Shop as Stored},
     web::{
         problem::Problem,
         view::{
@@ -170,8 +170,8 @@ pub async fn ask_disconnect(request: HttpRequest) -> Result<HttpResponse, Proble
     let visit = Visit::at_shop(&request, Section::Shops).await?;
     let (shop, keys) = visit.shop().ok_or(Problem::NotFound)?;
     let mut read = visit.read().await?;
-    let tally = store::message::tally(&mut read, keys).await?;
-    let waiting = tally.iter().filter(|each| each.state == MessageState::Queued).map(|each| each.messages).sum();
+    let queued = Narrow { state: Some(store::message::State::Of(MessageState::Queued)), ..Narrow::default() };
+    let waiting = store::message::counted(&mut read, keys, &queued).await?.rows;
     show(&Disconnect {
         id: shop.id.to_string(),
         name: shop.name.clone(),

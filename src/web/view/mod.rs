@@ -171,7 +171,10 @@ impl Section {
     /// What is set up once and looked at when something is wrong.
     pub const GROUPS: &[Group] = &[
         Group { name: noted("Rules"), sections: &[Section::Sequences, Section::Risk, Section::Law] },
-        Group { name: noted("Connections"), sections: &[Section::Shops, Section::Gateways, Section::Inbox, Section::Webhooks] },
+        Group {
+            name: noted("Connections"),
+            sections: &[Section::Shops, Section::Gateways, Section::Inbox, Section::Webhooks],
+        },
         Group { name: noted("Programs"), sections: &[Section::Tokens, Section::Api] },
     ];
 

@@ -6,7 +6,7 @@ use cartback::domain::message::MessageState;
 use serde_json::json;
 
 use super::{rich, site::Stage};
-use crate::app::{minutes, hours};
+use crate::app::{hours, minutes};
 
 #[actix_web::test]
 async fn signing_in_by_the_link_and_out_again() {
@@ -91,7 +91,9 @@ async fn replaying_a_delivery() {
     stage.follow("Inbox").await;
     stage.sees("could not be read").await;
     let row = "//tr[.//button]//button";
-    assert!(stage.run(&format!("return document.evaluate('{row}', document).iterateNext() !== null")).await == json!(true));
+    assert!(
+        stage.run(&format!("return document.evaluate('{row}', document).iterateNext() !== null")).await == json!(true)
+    );
     let (delivery, _) = stage.app.problems(&shop).await.remove(0);
     stage.press(&format!("Replay {delivery}")).await;
     stage.sees("The delivery is being read again").await;

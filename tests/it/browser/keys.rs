@@ -73,7 +73,9 @@ async fn menus_open_by_key_and_close_by_escape() {
     let Some(stage) = Stage::open_signed_in().await else { return };
     rich::fill(&stage.app).await;
     stage.visit("/").await;
-    let menus: Value = stage.run("return [...document.querySelectorAll('details.menu > summary')].map(it => it.innerText.trim())").await;
+    let menus: Value = stage
+        .run("return [...document.querySelectorAll('details.menu > summary')].map(it => it.innerText.trim())")
+        .await;
     let menus: Vec<String> = serde_json::from_value(menus).unwrap();
     assert!(!menus.is_empty());
     for menu in menus {

@@ -15,7 +15,8 @@ use super::{REQUIRED, driver::Browser, rich, site::Stage};
 use crate::server::missing;
 
 /// Pages that no link leads to.
-const UNLINKED: [&str; 4] = ["/sign-in", "/nothing-is-here", "/carts?q=nobody%40shopper.example", "/carts?state=texted"];
+const UNLINKED: [&str; 4] =
+    ["/sign-in", "/nothing-is-here", "/carts?q=nobody%40shopper.example", "/carts?state=texted"];
 
 /// Routes that answer with a page and need no look: files, and what leads straight on.
 const NOT_PAGES: [&str; 8] =
@@ -116,7 +117,8 @@ fn route_of(routes: &[String], path: &str) -> String {
     let path = path.split(['?', '#']).next().unwrap_or_default();
     let fits = |route: &&String| {
         let (here, there): (Vec<_>, Vec<_>) = (path.split('/').collect(), route.split('/').collect());
-        here.len() == there.len() && here.iter().zip(there).all(|(part, pattern)| *part == pattern || pattern.starts_with('{'))
+        here.len() == there.len()
+            && here.iter().zip(there).all(|(part, pattern)| *part == pattern || pattern.starts_with('{'))
     };
     // A word of its own goes before one that stands for any.
     let fitting = routes.iter().filter(fits).min_by_key(|route| route.matches('{').count());

@@ -25,8 +25,21 @@ async fn every_page_is_light_and_its_assets_are_kept() {
     };
     let weight = |answer: &Answer| answer.head.len() + answer.bytes;
     let pages = [
-        "/", "/carts", "/messages", "/replies", "/sequences", "/sequences/default", "/texts",
-        "/texts/default/1?language=sl", "/report", "/report?days=90", "/shops", "/gateways", "/risk", "/inbox", "/law",
+        "/",
+        "/carts",
+        "/messages",
+        "/replies",
+        "/sequences",
+        "/sequences/default",
+        "/texts",
+        "/texts/default/1?language=sl",
+        "/report",
+        "/report?days=90",
+        "/shops",
+        "/gateways",
+        "/risk",
+        "/inbox",
+        "/law",
         "/person",
     ];
     let mut assets = BTreeSet::new();

@@ -128,6 +128,7 @@ async fn orders_are_listed_newest_first() {
                 updated_at: at(number),
                 cancelled_at: None,
                 refunds: Vec::new(),
+                payment: None,
                 channel: Channel::Web,
                 test: false,
             };
@@ -156,7 +157,10 @@ async fn figures_by_country_and_gateway() {
         tx!(stage, |tx| cart::put(tx, keys, &left, None).await?);
         tx!(stage, |tx| rollup::recompute(tx, shop, 20_000, at(0), at(0) + MINUTE * 60).await?);
         let found = rollup::figures_apart(read!(stage), shop, 20_000, 20_000).await.unwrap();
-        let told: Vec<_> = found.iter().map(|(country, gateway, figure)| (country.as_str(), *gateway, figure.metric, figure.value)).collect();
+        let told: Vec<_> = found
+            .iter()
+            .map(|(country, gateway, figure)| (country.as_str(), *gateway, figure.metric, figure.value))
+            .collect();
         assert_eq!(told, [("SI", None, Metric::Abandoned, 1), ("SI", None, Metric::AbandonedValue, 500)]);
         assert_eq!(rollup::figures_apart(read!(stage), ShopId::new(9), 20_000, 20_000).await.unwrap(), []);
     })

@@ -17,7 +17,11 @@ fn sides(path: &str, text: &str) -> Vec<Problem> {
             });
             found
                 .map(|declaration| {
-                    Problem::at(path, number + 1, format!("`{declaration}` names a side: say `inline-start` or `inline-end`"))
+                    Problem::at(
+                        path,
+                        number + 1,
+                        format!("`{declaration}` names a side: say `inline-start` or `inline-end`"),
+                    )
                 })
                 .collect::<Vec<_>>()
         })
@@ -34,7 +38,9 @@ fn four_values(declaration: &str) -> Option<[&str; 4]> {
 /// `asset::href` puts the hash of the content into an address.
 fn hashed(path: &str, text: &str) -> Vec<Problem> {
     let lines = text.lines().enumerate().filter(|(_, line)| line.contains("\"/assets/"));
-    lines.map(|(number, _)| Problem::at(path, number + 1, "an asset without its hash: use `asset::href`".into())).collect()
+    lines
+        .map(|(number, _)| Problem::at(path, number + 1, "an asset without its hash: use `asset::href`".into()))
+        .collect()
 }
 
 #[test]
@@ -53,6 +59,7 @@ fn the_style_rules_can_fail() {
                .d { padding: 1px 2px 3px 2px; margin-inline-start: 1px; inset-inline-end: 0; border-radius: 1px; }\n\
                .e { text-align: right }";
     check(sides, "assets/css/x.css", css, &[1, 2, 3, 5]);
-    let html = "<link href=\"/assets/css/x.css\">\n<a href=\"/carts\">\n<script src=\"{{ asset::href(\"js/x.js\") }}\">";
+    let html =
+        "<link href=\"/assets/css/x.css\">\n<a href=\"/carts\">\n<script src=\"{{ asset::href(\"js/x.js\") }}\">";
     check(hashed, "templates/x.html", html, &[1]);
 }

@@ -57,7 +57,8 @@ async fn a_token_that_opens_nothing_opens_nothing_anywhere() {
     house.later(std::time::Duration::from_secs(24 * 60 * 60)).await;
     let (mut count, path) = (0, "nothing".to_owned());
     // Of its form, with a checksum that holds; nobody made it.
-    let unmade = "cb_aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaspbbn7i".replace("spbbn7i", &check_of(&"a".repeat(52)));
+    let unmade =
+        "cb_aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaspbbn7i".replace("spbbn7i", &check_of(&"a".repeat(52)));
     for operation in operations().iter().filter(|operation| operation.needs.is_some()) {
         let path = filled(&operation.path, |_, _| path.clone());
         let mut answers = Vec::new();
@@ -95,7 +96,11 @@ async fn a_scope_opens_what_needs_it_and_nothing_else() {
             let opens = scope == needs || scope == Scope::People && needs == Scope::Read;
             let turned_away = (status, &body["type"]) == (StatusCode::FORBIDDEN, &json!("urn:cartback:problem:scope"));
             // Nothing broken behind the door either.
-            assert!(!status.is_server_error() && status != StatusCode::UNAUTHORIZED, "{} {path}: {body}", operation.method);
+            assert!(
+                !status.is_server_error() && status != StatusCode::UNAUTHORIZED,
+                "{} {path}: {body}",
+                operation.method
+            );
             assert_eq!(turned_away, !opens, "{scope:?} at {} {path}: {status} {body}", operation.method);
             assert!(opens || body["detail"].as_str().unwrap().contains(needs.name()), "{body}");
             doors += 1;
@@ -146,7 +151,16 @@ async fn what_is_another_shops_does_not_exist() {
             _ => "{}".to_owned(),
         };
         let path = filled(&operation.path, choose);
-        let asked = |token: &str| with(token, request(operation, &path).set_payload(if operation.takes_body() { body.clone() } else { String::new() }));
+        let asked = |token: &str| {
+            with(
+                token,
+                request(operation, &path).set_payload(if operation.takes_body() {
+                    body.clone()
+                } else {
+                    String::new()
+                }),
+            )
+        };
         let (status, told_them) = told(ask(&site, asked(&theirs)).await).await;
         assert_eq!(status, StatusCode::NOT_FOUND, "{} {path}: {told_them}", operation.method);
         // And it is there: its own shop finds it.
@@ -163,7 +177,9 @@ async fn what_is_another_shops_does_not_exist() {
     }
     let (_, shops) = get(&site, &theirs, "/api/v1/shops").await;
     assert_eq!((shops["data"].as_array().unwrap().len(), &shops["data"][0]["name"]), (1, &json!("Other")));
-    let named = |token: &str, shop: &str| with(token, TestRequest::get().uri("/api/v1/shop")).insert_header(("cartback-shop", shop));
+    let named = |token: &str, shop: &str| {
+        with(token, TestRequest::get().uri("/api/v1/shop")).insert_header(("cartback-shop", shop))
+    };
     let foreign = ask(&site, named(&theirs, &house.shop.to_string())).await;
     assert_eq!(foreign.status(), StatusCode::NOT_FOUND);
     assert_eq!(ask(&site, named(&theirs, &theirs_is.to_string())).await.status(), StatusCode::OK);

@@ -254,14 +254,25 @@ async fn its_description_is_the_truth() {
             assert_eq!(response.status(), expected, "{method} {path}");
             if expected == StatusCode::METHOD_NOT_ALLOWED {
                 let allowed = response.headers().get(header::ALLOW).unwrap().to_str().unwrap().to_lowercase();
-                assert!(methods.as_object().unwrap().keys().all(|method| allowed.contains(method.as_str())), "{allowed}");
+                assert!(
+                    methods.as_object().unwrap().keys().all(|method| allowed.contains(method.as_str())),
+                    "{allowed}"
+                );
             }
             if !response.status().is_success() {
                 assert_eq!(response.headers().get(header::CONTENT_TYPE).unwrap(), "application/problem+json");
             }
         }
     }
-    assert_eq!(operations().len(), described["paths"].as_object().unwrap().values().map(|methods| methods.as_object().unwrap().len()).sum::<usize>());
+    assert_eq!(
+        operations().len(),
+        described["paths"]
+            .as_object()
+            .unwrap()
+            .values()
+            .map(|methods| methods.as_object().unwrap().len())
+            .sum::<usize>()
+    );
     let (status, body) = told(ask(&site, TestRequest::get().uri("/api/v1/nowhere")).await).await;
     assert_eq!((status, &body["type"]), (StatusCode::NOT_FOUND, &json!("urn:cartback:problem:not-found")));
     house.app.close().await;

@@ -10,7 +10,8 @@ async fn tagged(site: &Site, token: &str, path: &str) -> (String, Value) {
 }
 
 async fn matching(site: &Site, token: &str, method: &str, path: &str, tag: &str, body: &Value) -> (StatusCode, Value) {
-    let request = TestRequest::default().method(method.parse().unwrap()).uri(path).insert_header((header::IF_MATCH, tag));
+    let request =
+        TestRequest::default().method(method.parse().unwrap()).uri(path).insert_header((header::IF_MATCH, tag));
     let request = if body.is_null() { request } else { request.set_payload(body.to_string()) };
     told(ask(site, with(token, request)).await).await
 }
@@ -42,7 +43,17 @@ async fn two_writers_of_a_sequence_do_not_overwrite_each_other() {
         assert_eq!((status, kind(&body)), (StatusCode::PRECONDITION_FAILED, "stale"));
     }
     assert_eq!(get(&site, &token, path).await.1, written);
-    let (status, _) = told(ask(&site, with(&token, TestRequest::put().uri(path).insert_header((header::IF_NONE_MATCH, "*")).set_payload(form.to_string()))).await).await;
+    let (status, _) = told(
+        ask(
+            &site,
+            with(
+                &token,
+                TestRequest::put().uri(path).insert_header((header::IF_NONE_MATCH, "*")).set_payload(form.to_string()),
+            ),
+        )
+        .await,
+    )
+    .await;
     assert_eq!(status, StatusCode::PRECONDITION_FAILED);
     // No text of ours has a NUL: one of the two databases could not keep it.
     for odd in [r#"{"name":"a\u0000b","steps":[{"after_minutes":1}]}"#, r#"{"name":"a","a\u0000":1}"#] {
@@ -69,7 +80,10 @@ async fn two_writers_of_a_sequence_do_not_overwrite_each_other() {
     let (status, body) = put(&site, &token, path, &odd).await;
     assert_eq!((status, &body["errors"][0]["field"]), (StatusCode::BAD_REQUEST, &json!("steps[0].colour")));
     let odd = json!({ "name": "x", "steps": [{ "after_minutes": "soon" }] });
-    assert_eq!(put(&site, &token, path, &odd).await.1["errors"][0], json!({ "field": "steps[0].after_minutes", "detail": "must be u32" }));
+    assert_eq!(
+        put(&site, &token, path, &odd).await.1["errors"][0],
+        json!({ "field": "steps[0].after_minutes", "detail": "must be u32" })
+    );
     house.app.close().await;
 }
 
@@ -112,7 +126,11 @@ async fn rules_are_patched_and_texts_are_written() {
     assert_eq!(matching(&site, &token, "PUT", text, &tag, &words).await.0, StatusCode::PRECONDITION_FAILED);
     let (status, body) = put(&site, &token, text, &json!({ "text": "Hello {{ colour }}" })).await;
     assert_eq!((status, &body["errors"][0]["field"]), (StatusCode::BAD_REQUEST, &json!("text")), "{body}");
-    let preview = told(post(&site, &token, &format!("{text}/preview"), &json!({ "text": "{{ shop }} š {{ link }} {{ opt_out }}" })).await).await;
+    let preview = told(
+        post(&site, &token, &format!("{text}/preview"), &json!({ "text": "{{ shop }} š {{ link }} {{ opt_out }}" }))
+            .await,
+    )
+    .await;
     assert_eq!((preview.0, &preview.1["encoding"]), (StatusCode::OK, &json!("ucs2")), "{}", preview.1);
     assert!(preview.1["said"].as_str().unwrap().starts_with("Acme š https://"), "{}", preview.1);
     assert!(preview.1["parts"].as_u64() > preview.1["parts_without"].as_u64());
@@ -139,8 +157,11 @@ async fn a_recovered_cart_is_told_from_end_to_end() {
     let cart = format!("/api/v1/carts/{}", message.cart().unwrap());
     let (_, story) = get(&site, &token, &cart).await;
     assert_eq!((&story["cart"]["state"], &story["cart"]["total"]["amount"]), (&json!("recovered"), &json!("128.50")));
-    let events: Vec<&str> = story["timeline"].as_array().unwrap().iter().map(|event| event["event"].as_str().unwrap()).collect();
-    for event in ["started", "abandoned", "decision", "message_queued", "message_accepted", "clicked", "order", "credit"] {
+    let events: Vec<&str> =
+        story["timeline"].as_array().unwrap().iter().map(|event| event["event"].as_str().unwrap()).collect();
+    for event in
+        ["started", "abandoned", "decision", "message_queued", "message_accepted", "clicked", "order", "credit"]
+    {
         assert!(events.contains(&event), "{event} is missing in {events:?}");
     }
     assert_eq!(story["decisions"][0]["gates"].as_array().unwrap().len(), 9);
@@ -154,13 +175,23 @@ async fn a_recovered_cart_is_told_from_end_to_end() {
     let (_, evidence) = get(&site, &token, &format!("/api/v1/orders/{}", order["id"].as_str().unwrap())).await;
     assert_eq!((&evidence["considered"][0]["won"], &evidence["entries"][0]["entry"]), (&json!(true), &json!("order")));
     let (_, told_message) = get(&site, &token, &format!("/api/v1/messages/{}", message.id)).await;
-    assert_eq!((&told_message["opened"][0]["by_person"], &told_message["credits"][0]["class"]), (&json!(true), &json!("credited")));
+    assert_eq!(
+        (&told_message["opened"][0]["by_person"], &told_message["credits"][0]["class"]),
+        (&json!(true), &json!("credited"))
+    );
     let (_, report) = get(&site, &token, "/api/v1/report?days=7").await;
-    assert_eq!((&report["total"]["recovered_orders"], &report["total"]["money"][0]["net"]["amount"]), (&json!(1), &json!("128.50")));
+    assert_eq!(
+        (&report["total"]["recovered_orders"], &report["total"]["money"][0]["net"]["amount"]),
+        (&json!(1), &json!("128.50"))
+    );
     assert_eq!(report["days"].as_array().unwrap().len(), 7);
-    assert_eq!((&report["countries"][1]["country"], &report["countries"][1]["figures"]["texts"]), (&json!("US"), &json!(1)));
+    assert_eq!(
+        (&report["countries"][1]["country"], &report["countries"][1]["figures"]["texts"]),
+        (&json!("US"), &json!(1))
+    );
     let (_, funnel) = get(&site, &token, "/api/v1/report/funnel?days=7").await;
-    let carts: Vec<u64> = funnel["stages"].as_array().unwrap().iter().map(|stage| stage["carts"].as_u64().unwrap()).collect();
+    let carts: Vec<u64> =
+        funnel["stages"].as_array().unwrap().iter().map(|stage| stage["carts"].as_u64().unwrap()).collect();
     assert_eq!(carts, [1, 1, 1, 1, 1, 1]);
     assert_eq!(get(&site, &token, "/api/v1/report/orders").await.1["data"][0]["number"], "#1093");
     // The inbox has it as it came, and reads it again without effect.
@@ -170,7 +201,10 @@ async fn a_recovered_cart_is_told_from_end_to_end() {
     assert!(raw["body"].as_str().unwrap().contains("#1093"));
     let signature = raw["headers"].as_array().unwrap().iter().find(|line| line["name"] == "webhook-signature").unwrap();
     assert_eq!(signature["value"], "…");
-    assert_eq!(told(post(&site, &token, &format!("{delivery}/replay"), &json!({})).await).await.0, StatusCode::ACCEPTED);
+    assert_eq!(
+        told(post(&site, &token, &format!("{delivery}/replay"), &json!({})).await).await.0,
+        StatusCode::ACCEPTED
+    );
     house.work().await;
     assert_eq!(get(&site, &token, &cart).await.1, story);
     let exists = told(post(&site, &token, "/api/v1/people/exists", &json!({ "phone": PHONE })).await).await.1;
@@ -183,15 +217,28 @@ async fn the_shop_and_its_gateways_are_changed_and_the_house_stays_the_houses() 
     let house = House::open().await;
     let site = site(house.state()).await;
     let (token, ours) = (able(&house).await, of_house(&house).await);
-    let (status, shop) = patch(&site, &token, "/api/v1/shop", &json!({ "name": "Acme & Co", "settings": { "site": "new.example" } })).await;
-    assert_eq!((status, &shop["name"], &shop["settings"]["site"]), (StatusCode::OK, &json!("Acme & Co"), &json!("new.example")));
+    let (status, shop) =
+        patch(&site, &token, "/api/v1/shop", &json!({ "name": "Acme & Co", "settings": { "site": "new.example" } }))
+            .await;
+    assert_eq!(
+        (status, &shop["name"], &shop["settings"]["site"]),
+        (StatusCode::OK, &json!("Acme & Co"), &json!("new.example"))
+    );
     assert_eq!(shop["settings"]["secret"], "…");
     let same = patch(&site, &token, "/api/v1/shop", &json!({ "settings": shop["settings"] })).await;
     assert_eq!(same, (StatusCode::OK, shop));
-    for odd in [json!({ "name": "" }), json!({ "country": "Slovenia" }), json!({ "settings": { "colour": "red" } }), json!({ "paused": "yes" })] {
+    for odd in [
+        json!({ "name": "" }),
+        json!({ "country": "Slovenia" }),
+        json!({ "settings": { "colour": "red" } }),
+        json!({ "paused": "yes" }),
+    ] {
         assert_eq!(patch(&site, &token, "/api/v1/shop", &odd).await.0, StatusCode::BAD_REQUEST, "{odd}");
     }
-    assert_eq!(told(post(&site, &token, "/api/v1/shop/pause", &json!({})).await).await.1["stopped"], "the shop is paused");
+    assert_eq!(
+        told(post(&site, &token, "/api/v1/shop/pause", &json!({})).await).await.1["stopped"],
+        "the shop is paused"
+    );
     assert_eq!(told(post(&site, &token, "/api/v1/shop/resume", &json!({})).await).await.1["stopped"], Value::Null);
     // The house's gateway is seen, and stays as it is.
     let (_, gateways) = get(&site, &token, "/api/v1/gateways").await;
@@ -207,12 +254,25 @@ async fn the_shop_and_its_gateways_are_changed_and_the_house_stays_the_houses() 
     let made = ask(&site, with(&token, TestRequest::post().uri("/api/v1/gateways").set_payload(json!({ "kind": "kannel", "settings": { "url": "http://kannel.example:13013/cgi-bin/sendsms", "username": "u", "password": "a password of some length", "from": "Acme" } }).to_string()))).await;
     let place = made.headers().get(header::LOCATION).unwrap().to_str().unwrap().to_owned();
     let (status, own) = told(made).await;
-    assert_eq!((status, &own["of_house"], &own["settings"]["password"]), (StatusCode::CREATED, &json!(false), &json!("…")), "{own}");
+    assert_eq!(
+        (status, &own["of_house"], &own["settings"]["password"]),
+        (StatusCode::CREATED, &json!(false), &json!("…")),
+        "{own}"
+    );
     let (status, changed) = patch(&site, &token, &place, &json!({ "settings": { "from": "Acme2" } })).await;
     assert_eq!((status, &changed["settings"]["from"]), (StatusCode::OK, &json!("Acme2")), "{changed}");
-    assert_eq!(told(post(&site, &token, &format!("{place}/pause"), &json!({})).await).await.1["pause_reason"], "paused by token able");
-    assert_eq!(told(post(&site, &token, &format!("{place}/resume"), &json!({})).await).await.1["paused_at"], Value::Null);
-    assert_eq!(told(post(&site, &token, "/api/v1/gateways", &json!({ "kind": "pigeon" })).await).await.0, StatusCode::BAD_REQUEST);
+    assert_eq!(
+        told(post(&site, &token, &format!("{place}/pause"), &json!({})).await).await.1["pause_reason"],
+        "paused by token able"
+    );
+    assert_eq!(
+        told(post(&site, &token, &format!("{place}/resume"), &json!({})).await).await.1["paused_at"],
+        Value::Null
+    );
+    assert_eq!(
+        told(post(&site, &token, "/api/v1/gateways", &json!({ "kind": "pigeon" })).await).await.0,
+        StatusCode::BAD_REQUEST
+    );
     // The kill switch is the house's.
     let halt = json!({ "why": "a drill" });
     assert_eq!(told(post(&site, &token, "/api/v1/halt", &halt).await).await.0, StatusCode::FORBIDDEN);
@@ -234,7 +294,8 @@ async fn a_reply_is_settled_once() {
     house.texted(&site).await;
     let token = able(&house).await;
     let said = json!({ "type": "reply", "from": PHONE, "text": "is the cup blue?", "id": "in-1" });
-    let heard = TestRequest::post().uri(&house.sms_hook).insert_header(("host", "127.0.0.1")).set_payload(said.to_string());
+    let heard =
+        TestRequest::post().uri(&house.sms_hook).insert_header(("host", "127.0.0.1")).set_payload(said.to_string());
     assert_eq!(ask(&site, heard).await.status(), StatusCode::OK);
     house.work().await;
     let (_, replies) = get(&site, &token, "/api/v1/replies").await;

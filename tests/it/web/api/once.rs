@@ -133,7 +133,8 @@ async fn what_a_dead_process_began_is_not_begun_again() {
     // As it stands when the process dies: begun, and no answer.
     let name = keys.index("idempotency", "k");
     let now = house.core().now();
-    let earlier = transact!(house.core().db, |tx| idempotency::begin(tx, &keys, &name, &[0; 16], now - DAY, now).await?);
+    let earlier =
+        transact!(house.core().db, |tx| idempotency::begin(tx, &keys, &name, &[0; 16], now - DAY, now).await?);
     let fingerprint = earlier.unwrap().unwrap().fingerprint;
     transact!(house.core().db, |tx| {
         idempotency::free(tx, house.shop, &name).await?;

@@ -21,7 +21,8 @@ async fn walk(site: &Site, token: &str, path: &str, limit: u32, mut between: imp
         match (body["next"].as_str(), link) {
             (None, None) => break,
             (Some(_), Some(link)) => {
-                asked = link.strip_prefix('<').and_then(|link| link.strip_suffix(">; rel=\"next\"")).unwrap().to_owned();
+                asked =
+                    link.strip_prefix('<').and_then(|link| link.strip_suffix(">; rel=\"next\"")).unwrap().to_owned();
                 assert_eq!(data.len(), limit as usize);
             }
             odd => panic!("the body and the header differ: {odd:?}"),
@@ -82,7 +83,8 @@ async fn the_ledgers_are_met_once_too() {
     let token = able(&house).await;
     let phone = |number: u32| format!("+1212525{:04}", 100 + number);
     let given = house.core().now().to_string();
-    let consents: Vec<Value> = (0..12).map(|number| json!({ "phone": phone(number), "given_at": given, "text": "Text me" })).collect();
+    let consents: Vec<Value> =
+        (0..12).map(|number| json!({ "phone": phone(number), "given_at": given, "text": "Text me" })).collect();
     let outs: Vec<Value> = (0..12).map(|number| json!({ "phone": phone(number), "source": "desk" })).collect();
     for (path, body) in [("consents", json!({ "consents": consents })), ("opt-outs", json!({ "opt_outs": outs }))] {
         let path = format!("/api/v1/{path}");
@@ -92,7 +94,11 @@ async fn the_ledgers_are_met_once_too() {
         let rows = walk(&site, &token, &path, 5, async |_| {
             house.clock.advance(std::time::Duration::from_secs(60));
             let entry = json!({ "phone": phone(more), "given_at": house.core().now().to_string() });
-            let one = if path.ends_with("outs") { json!({ "opt_outs": [{ "phone": phone(more) }] }) } else { json!({ "consents": [entry] }) };
+            let one = if path.ends_with("outs") {
+                json!({ "opt_outs": [{ "phone": phone(more) }] })
+            } else {
+                json!({ "consents": [entry] })
+            };
             more += 1;
             assert_eq!(told(post(&site, &token, &path, &one).await).await.0, StatusCode::OK);
         })
@@ -101,7 +107,19 @@ async fn the_ledgers_are_met_once_too() {
         assert_eq!(seen.len(), rows.len(), "none twice");
         assert!(rows.len() >= 12, "{}", rows.len());
     }
-    for path in ["carts", "messages", "orders", "inbox", "replies", "consents", "opt-outs", "sequences", "texts", "gateways", "shops"] {
+    for path in [
+        "carts",
+        "messages",
+        "orders",
+        "inbox",
+        "replies",
+        "consents",
+        "opt-outs",
+        "sequences",
+        "texts",
+        "gateways",
+        "shops",
+    ] {
         for odd in ["limit=0", "limit=201", "limit=many", "colour=red", "after=%2F%2F&limit=2"] {
             let (status, body) = get(&site, &token, &format!("/api/v1/{path}?{odd}")).await;
             assert_eq!(status, StatusCode::BAD_REQUEST, "{path}?{odd}: {body}");
