@@ -19,6 +19,8 @@ pub mod link;
 pub mod click;
 pub mod connector;
 pub mod seal;
+pub mod member;
+pub mod password;
 pub mod retention;
 pub mod sequence;
 pub mod risk;

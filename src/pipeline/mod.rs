@@ -28,6 +28,8 @@ pub mod report;
 pub mod recurring;
 pub mod connect;
 pub mod trial;
+pub mod team;
+pub mod trail;
 
 use std::sync::Arc;
 

@@ -11,7 +11,8 @@
 //! | everything else | people who are signed in | [`page`], [`session`] |
 //!
 //! Every answer passes [`shield`]: it adds the security headers, refuses changes asked for by other sites, turns
-//! problems into pages and a panic into an answer.
+//! problems into pages and a panic into an answer. Behind it [`gate`] holds people to what they may do, by the table of
+//! [`route`], and records what they changed.
 
 pub mod view;
 pub mod problem;
@@ -19,11 +20,14 @@ pub mod shield;
 pub mod body;
 pub mod hook;
 pub mod stranger;
+pub mod attempt;
 pub mod follow;
 pub mod health;
 pub mod metric;
 pub mod asset;
 pub mod session;
+pub mod route;
+pub mod gate;
 pub mod page;
 pub mod api;
 
@@ -52,6 +56,7 @@ pub struct State {
     /// What stands above every page of a demo.
     pub bar: Option<Bar>,
     strangers: stranger::Strangers,
+    attempts: attempt::Attempts,
     pace: api::Pace,
     counted: metric::Counted,
 }
@@ -83,6 +88,7 @@ impl State {
             limits: Limits::default(),
             bar: None,
             strangers: stranger::Strangers::default(),
+            attempts: attempt::Attempts::default(),
             pace: api::Pace::default(),
             counted: metric::Counted::default(),
         }
@@ -103,6 +109,8 @@ pub fn configure_with(
     move |config| {
         config.app_data(state.clone()).service(
             web::scope("")
+                .wrap(from_fn(gate::gate))
+                // The last one is the outermost.
                 .wrap(from_fn(shield::shield))
                 .configure(more.clone())
                 .configure(routes)

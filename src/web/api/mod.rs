@@ -23,6 +23,7 @@ use serde::de::DeserializeOwned;
 use super::{
     State,
     body::{self, LastWords, Unread},
+    gate::{self, Actor},
     get, only,
     problem::Problem,
     stranger,
@@ -30,7 +31,10 @@ use super::{
 use crate::{
     domain::id::ShopId,
     pipeline::people::token,
-    store::token::{Scope, Token},
+    store::{
+        token::{Scope, Token},
+        trail::Door,
+    },
 };
 
 /// Every route: method and path, as the description names them.
@@ -85,6 +89,8 @@ async fn come_in(request: &HttpRequest, needs: Scope) -> Result<Caller, Problem>
         state.strangers.note(who, now);
         return Err(Problem::Unauthorized);
     };
+    gate::acting(request, Actor { door: Door::Api, user: None, name: token.name.clone() });
+    gate::of_shop(request, token.shop);
     if !state.pace.allows(&hash, now) {
         return Err(Problem::TooMany);
     }

@@ -17,7 +17,7 @@ use crate::{
         proof as proofs,
     },
     store::{shop::Shop, token::Scope},
-    web::{page, problem::Problem, view::proof::ProofPage},
+    web::{gate, page, problem::Problem, view::proof::ProofPage},
 };
 
 /// Entries of one list.
@@ -162,6 +162,9 @@ pub async fn erase(request: HttpRequest, payload: Payload) -> Result<HttpRespons
     let Erasure { dry_run, phone, country, email, customer } = asked;
     let who = Person { phone, country, email, customer }.identity();
     searchable(&caller, &who).await?;
+    if dry_run {
+        gate::nothing(&request);
+    }
     let core = &caller.state.core;
     let erased = match dry_run {
         true => people::count(core, caller.shop, &who).await?,

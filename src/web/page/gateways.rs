@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use actix_web::{HttpRequest, HttpResponse};
 
-use super::{Visit, back, come_in_to_change, id, show};
+use super::{Visit, back, id, show};
 use crate::{
     domain::{
         hours,
@@ -19,6 +19,7 @@ use crate::{
     store::{self, Error, Read, gateway::Gateway, message::Through},
     transact,
     web::{
+        gate,
         problem::Problem,
         view::{
             Section,
@@ -44,11 +45,12 @@ pub async fn get(request: HttpRequest) -> Result<HttpResponse, Problem> {
                 rows.push(row(&account, serves, &through));
             }
         }
-        None => {
+        None if visit.sees_house() => {
             let house = visit.core().vault.keys(&mut read, ShopId::HOUSE).await?;
             let accounts = store::gateway::list(&mut read, &house).await?;
             rows.extend(accounts.iter().map(|account| row(account, "every shop", &[])));
         }
+        None => {}
     }
     show(&Gateways {
         rows,
@@ -95,17 +97,17 @@ fn row(account: &Gateway, serves: &str, through: &[Through]) -> GatewayRow {
 }
 
 pub async fn resume(request: HttpRequest) -> Result<HttpResponse, Problem> {
-    let state = come_in_to_change(&request).await?;
-    let (shop, id) = owner(&state.core, id(&request)?).await?;
-    send::resume_gateway(&state.core, shop, id).await?;
-    state.core.wake.notify_one();
+    let visit = Visit::to_change(&request, Section::Gateways).await?;
+    let (shop, id) = named(&visit, &request).await?;
+    send::resume_gateway(visit.core(), shop, id).await?;
+    visit.core().wake.notify_one();
     Ok(back("/gateways", &request, "resumed"))
 }
 
 pub async fn pause(request: HttpRequest) -> Result<HttpResponse, Problem> {
-    let state = come_in_to_change(&request).await?;
-    let core = &state.core;
-    let (shop, id) = owner(core, id(&request)?).await?;
+    let visit = Visit::to_change(&request, Section::Gateways).await?;
+    let (shop, id) = named(&visit, &request).await?;
+    let core = visit.core();
     let now = core.now();
     transact!(core.db, |tx| {
         store::gateway::pause(tx, shop, id, "paused by hand", now).await?;
@@ -113,14 +115,20 @@ pub async fn pause(request: HttpRequest) -> Result<HttpResponse, Problem> {
     Ok(back("/gateways", &request, "paused"))
 }
 
-/// Whose gateway this is: a shop's own or the house's.
-async fn owner(core: &Core, id: GatewayId) -> Result<(ShopId, GatewayId), Problem> {
-    let mut read = core.db.read().await?;
-    let shops = store::gateway::shops_with_own(&mut read).await?;
-    for shop in std::iter::once(ShopId::HOUSE).chain(shops) {
+/// The gateway in the path, and whose it is: that of a shop within reach, or the house's, which is the owner's to touch.
+async fn named(visit: &Visit, request: &HttpRequest) -> Result<(ShopId, GatewayId), Problem> {
+    let id: GatewayId = id(request)?;
+    let core = visit.core();
+    let mut read = visit.read().await?;
+    for shop in visit.shops.iter().map(|shop| shop.id).chain([ShopId::HOUSE]) {
         let keys = core.vault.keys(&mut read, shop).await?;
-        if store::gateway::get(&mut read, &keys, id).await?.is_some() {
-            return Ok((shop, id));
+        if let Some(account) = store::gateway::get(&mut read, &keys, id).await? {
+            gate::of_shop(request, shop);
+            gate::detail(request, account.name);
+            return match shop {
+                ShopId::HOUSE if !visit.is_owner => Err(Problem::Forbidden),
+                shop => Ok((shop, id)),
+            };
         }
     }
     Err(Problem::NotFound)

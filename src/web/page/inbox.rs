@@ -2,7 +2,7 @@
 
 use actix_web::{HttpRequest, HttpResponse};
 
-use super::{ROWS, Visit, back, come_in_to_change, gateways, id, show};
+use super::{ROWS, Visit, back, gateways, id, show};
 use crate::{
     domain::{
         id::{DeliveryId, ShopId},
@@ -11,6 +11,7 @@ use crate::{
     pipeline::receive,
     store::{self, inbox::Filter as Which, inbox::Line},
     web::{
+        gate,
         problem::Problem,
         view::{
             Pager, Section,
@@ -38,7 +39,8 @@ pub async fn get(request: HttpRequest) -> Result<HttpResponse, Problem> {
         let (since, before) = (visit.page.now - DAY, after.unwrap_or(DeliveryId::new(i64::MAX)));
         let mut lines: Vec<Line> = Vec::new();
         // Callbacks of the house's gateways are the house's; ids rise with time in both.
-        for tenant in [shop.id, ShopId::HOUSE] {
+        let tenants = std::iter::once(shop.id).chain(visit.sees_house().then_some(ShopId::HOUSE));
+        for tenant in tenants {
             page.today += store::inbox::count(&mut read, tenant, which(filter), since).await?;
             page.unreadable_today += store::inbox::count(&mut read, tenant, Which::Unreadable, since).await?;
             page.is_new &=
@@ -89,13 +91,14 @@ fn row(line: &Line, from: &str) -> DeliveryRow {
 }
 
 pub async fn replay(request: HttpRequest) -> Result<HttpResponse, Problem> {
-    let state = come_in_to_change(&request).await?;
+    let visit = Visit::to_change(&request, Section::Inbox).await?;
     let id: DeliveryId = id(&request)?;
-    let mut read = state.core.db.read().await?;
-    let shops = store::shop::ids(&mut read).await?;
-    drop(read);
-    for tenant in shops.into_iter().chain([ShopId::HOUSE]) {
-        if receive::replay(&state.core, tenant, id).await? {
+    // What the house's gateways told is of every shop.
+    let house = visit.is_owner.then_some(ShopId::HOUSE);
+    for tenant in visit.shops.iter().map(|shop| shop.id).chain(house) {
+        if receive::replay(visit.core(), tenant, id).await? {
+            gate::of_shop(&request, tenant);
+            gate::detail(&request, id.to_string());
             return Ok(back("/inbox", &request, "replayed"));
         }
     }

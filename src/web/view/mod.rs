@@ -24,7 +24,12 @@
 //! | `/gateways` | [`gateway::Gateways`] | `POST /gateways/{gw_…}/pause`, `…/resume` |
 //! | `/risk` | [`risk::Risk`] | `POST /risk/{pause}/resume`, `/risk/halt`, `/risk/lift` |
 //! | `/inbox` | [`inbox::Inbox`] | `verdict` = an [`inbox::Filter`], `after`; `POST /inbox/{dlv_…}/replay` |
-//! | `/sign-in`, `/sign-in/{token}` | [`sign_in::SignIn`] | `POST /sign-in/{token}`, `POST /sign-out` |
+//! | `/sign-in`, `/sign-in/{token}` | [`sign_in::SignIn`] | `POST /sign-in` with `email`, `password`; `POST /sign-in/{token}`, `POST /sign-out` |
+//! | `/welcome` | [`welcome::Welcome`] | `POST` with `name`, `email`, `password` |
+//! | `/account` | [`account::Account`] | `POST` with `name`, `language`; `POST /account/password` with `old`, `new`; `POST /account/sessions/end` with `session` |
+//! | `/team` | [`team::Team`] | `POST` with `email`, `name`, `role`, `reach`, `shop` (repeated) invites |
+//! | `/team/{usr_…}` | [`team::Member`] | `POST` with `role`, `reach`, `shop`; `POST …/link`; [`team::Remove`] at `…/remove`, whose `POST` removes |
+//! | `/audit` | [`trail::Trail`] | `person` = a `usr_…`, `act`, `of` = a shop, `after`; `POST` with `days`; `/audit.csv` the same as CSV |
 //! | `/o/{token}` | [`public::OptOut`] | `POST` opts out |
 //! | `/r/{token}` | [`public::LinkGone`], when the link no longer leads anywhere | |
 //! | `/demo/phone` | [`demo::Phone`] | `phone`; `POST /demo/phone` with `phone`, `text` replies |
@@ -60,6 +65,10 @@ pub mod inbox;
 pub mod replies;
 pub mod ledger;
 pub mod sign_in;
+pub mod welcome;
+pub mod account;
+pub mod team;
+pub mod trail;
 pub mod public;
 pub mod demo;
 pub mod error;
@@ -115,6 +124,10 @@ pub enum Section {
     Inbox,
     /// Not in the navigation: the pages of shops lead there.
     Law,
+    Team,
+    Audit,
+    /// Not in the navigation: the visitor's name leads there.
+    Account,
 }
 
 impl Section {
@@ -146,6 +159,9 @@ impl Section {
             Section::Risk => "Risk",
             Section::Inbox => "Inbox",
             Section::Law => "Law",
+            Section::Team => "Team",
+            Section::Audit => "Audit log",
+            Section::Account => "You",
         }
     }
 
@@ -163,6 +179,9 @@ impl Section {
             Section::Risk => "/risk",
             Section::Inbox => "/inbox",
             Section::Law => "/law",
+            Section::Team => "/team",
+            Section::Audit => "/audit",
+            Section::Account => "/account",
         }
     }
 

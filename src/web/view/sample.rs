@@ -1,6 +1,9 @@
 //! Every page twice, rich and empty, for the tests and for looking at: with `CARTBACK_PREVIEW=1`,
 //! `cargo test --lib web::view::sample` writes them to `target/preview` beside their styles.
 
+#[cfg(test)]
+mod team;
+
 use std::{fs, path::PathBuf};
 
 use askama::Template;
@@ -810,7 +813,12 @@ fn editor() -> Editor {
 }
 
 fn pages() -> Vec<(&'static str, String)> {
-    let sign_in = |state| SignIn { state, link_command: "cartback user link maja@acme.example".into(), minutes: 15 };
+    let sign_in = |state, email: &str| SignIn {
+        state,
+        email: email.into(),
+        link_command: "cartback user link".into(),
+        minutes: 1440,
+    };
     let opt_out = |state| OptOut {
         shop: "Acme Outdoor".into(),
         home_url: "https://acme.example".into(),
@@ -960,11 +968,14 @@ fn pages() -> Vec<(&'static str, String)> {
         ),
         ("inbox", inbox().render()),
         ("inbox-empty", Inbox { is_new: true, rows: Vec::new(), ..inbox() }.render()),
-        ("sign-in", sign_in(State::Ask).render()),
-        ("sign-in-ready", sign_in(State::Ready { token: "t0k3n".into() }).render()),
-        ("sign-in-expired", sign_in(State::Expired).render()),
-        ("sign-in-used", sign_in(State::Used).render()),
-        ("sign-in-unknown", sign_in(State::Unknown).render()),
+        ("sign-in", sign_in(State::Ask { with_password: true }, "").render()),
+        ("sign-in-first", sign_in(State::Ask { with_password: false }, "").render()),
+        ("sign-in-wrong", sign_in(State::Wrong, HOSTILE).render()),
+        ("sign-in-shut", sign_in(State::Shut { minutes: 15 }, "maja@acme.example").render()),
+        ("sign-in-ready", sign_in(State::Ready { token: "t0k3n".into() }, "").render()),
+        ("sign-in-expired", sign_in(State::Expired, "").render()),
+        ("sign-in-used", sign_in(State::Used, "").render()),
+        ("sign-in-unknown", sign_in(State::Unknown, "").render()),
         ("error-404", error(Kind::NotFound).render()),
         ("error-500", error(Kind::Broken { id: "7kq2m9xv".into() }).render()),
         ("error-503", error(Kind::Busy { retry_seconds: 5 }).render()),
@@ -979,7 +990,7 @@ fn pages() -> Vec<(&'static str, String)> {
         ("checkout-placed", Checkout { order: Some(placed), ..checkout() }.render()),
         ("checkout-empty", Checkout { items: Vec::new(), discount: None, total: euro(0), ..checkout() }.render()),
     ];
-    pages.into_iter().map(|(name, html)| (name, html.unwrap())).collect()
+    pages.into_iter().chain(team::pages()).map(|(name, html)| (name, html.unwrap())).collect()
 }
 
 #[test]
