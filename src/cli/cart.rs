@@ -5,7 +5,7 @@ use std::{collections::BTreeSet, fmt::Write};
 use anyhow::bail;
 use serde_json::{Value, json};
 
-use super::{Form, Said, chosen_shop};
+use super::{Form, Missing, Said, chosen_shop};
 use crate::{
     domain::{
         attribution::Attribution,
@@ -96,7 +96,7 @@ async fn find(
             return Ok((show(&mut read, &keys, &cart, again).await?, form));
         }
     }
-    bail!("there is no cart {id}")
+    bail!(Missing(format!("there is no cart {id}")))
 }
 
 async fn show(read: &mut Read, keys: &ShopKeys, cart: &Cart, again: bool) -> anyhow::Result<Said> {

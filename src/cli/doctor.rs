@@ -13,7 +13,7 @@ use crate::{
         id::{DeliveryId, ShopId},
         time::{DAY, MINUTE, Time},
     },
-    pipeline::Core,
+    pipeline::{Core, self_test},
     store::{self, shop::Shop},
 };
 
@@ -187,7 +187,8 @@ async fn one_shop(core: &Core, shop: &Shop, now: Time, found: &mut Findings) -> 
     }
     let keys = core.vault.keys(&mut read, shop.id).await?;
     for alarm in store::alarm::standing(&mut read, &keys).await? {
-        found.add(Mark::Warn, what("alarm"), format!("{} (since {})", alarm.words, alarm.raised_at));
+        let mark = if alarm.kind == self_test::ALARM { Mark::Fail } else { Mark::Warn };
+        found.add(mark, what("alarm"), format!("{} (since {})", alarm.words, alarm.raised_at));
     }
     drop(read);
     gateways(core, Some(shop), found).await?;

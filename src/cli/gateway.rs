@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::{Form, Said, chosen_shop, pair, pairs, shop, table};
+use super::{Form, Missing, Said, chosen_shop, pair, pairs, shop, table};
 use crate::{
     domain::id::{GatewayId, ShopId},
     gateway,
@@ -132,7 +132,7 @@ async fn resume(core: &Core, shop: ShopId, id: GatewayId) -> anyhow::Result<Said
     let shop = chosen_shop(core, Some(shop)).await?;
     let known = all(core, Some(shop)).await?.iter().any(|found| found.id == id);
     if !known {
-        anyhow::bail!("shop {shop} has no gateway {id}; cartback gateway list shows whose it is");
+        anyhow::bail!(Missing(format!("shop {shop} has no gateway {id}; cartback gateway list shows whose it is")));
     }
     let resumed = send::resume_gateway(core, shop, id).await?;
     let words = if resumed { "It sends again." } else { "It was not paused." };

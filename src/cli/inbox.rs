@@ -6,7 +6,7 @@ use std::{collections::BTreeMap, fmt::Write};
 use anyhow::bail;
 use serde_json::{Value, json};
 
-use super::{Form, Said, Wrong, chosen_shop, table};
+use super::{Form, Missing, Said, chosen_shop, table};
 use crate::{
     domain::id::{DeliveryId, ShopId},
     pipeline::{Core, receive},
@@ -117,7 +117,7 @@ async fn show(core: &Core, shop: ShopId, id: DeliveryId) -> anyhow::Result<Said>
     let mut read = core.db.read().await?;
     let keys = core.vault.keys(&mut read, shop).await?;
     let Some(kept) = store::inbox::get(&mut read, &keys, id).await? else {
-        bail!("shop {shop} has no delivery {id}, or it was forgotten by now");
+        bail!(Missing(format!("shop {shop} has no delivery {id}, or it was forgotten by now")));
     };
     let delivery = &kept.delivery;
     let body = String::from_utf8_lossy(&delivery.body);
@@ -171,7 +171,7 @@ async fn replay(core: &Core, shop: ShopId, ids: &[DeliveryId]) -> anyhow::Result
         };
     }
     if !missing.is_empty() && due.is_empty() {
-        bail!(Wrong(format!("shop {shop} has no delivery {}", missing.join(", "))));
+        bail!(Missing(format!("shop {shop} has no delivery {}", missing.join(", "))));
     }
     let mut words = format!("{} due again; a running `cartback serve` reads them at once.", due.len());
     if !missing.is_empty() {

@@ -23,6 +23,11 @@ mod law;
 mod person;
 mod consent;
 mod token;
+mod webhook;
+mod message;
+mod order;
+mod text;
+mod shell;
 
 use std::{collections::BTreeMap, process::ExitCode, sync::Arc};
 
@@ -34,17 +39,27 @@ use crate::{
     app::{self, App},
     clock::{Clock, SystemClock},
     config::{self, Config, Flags, Problems},
-    domain::id::ShopId,
+    domain::{id::ShopId, time::Time},
     http::GuardedHttp,
     observe,
     pipeline::{Core, connect::NotConnected},
     store,
 };
 
+const AFTER: &str = "\
+Exit codes: 0 done, 1 it could not be done, 2 something typed or set is wrong, 3 what was named does not exist.
+With --json a command answers one JSON document on one line: an array for a list, an object for anything else. Times are
+RFC 3339 in UTC, money is in the currency's smallest unit (…_minor), ids are as the pages show them.
+Examples:
+  cartback report --days 7
+  cartback message list --state unknown --json
+  cartback webhook add https://example.com/hooks/cartback --events order.recovered
+  cartback completions bash > /etc/bash_completion.d/cartback";
+
 /// Brings abandoned carts back by SMS and proves what that earned.
 #[derive(Parser)]
 #[command(name = "cartback", version, propagate_version = true)]
-#[command(after_help = "Exit codes: 0 done, 1 it could not be done, 2 something typed or set is wrong.")]
+#[command(after_help = AFTER)]
 pub struct Cli {
     #[command(flatten)]
     pub flags: Flags,
@@ -100,6 +115,21 @@ pub enum Command {
     /// Opt-outs: one, or a list in or out
     #[command(subcommand)]
     OptOut(consent::OptOut),
+    /// Texts: which went out, what became of each
+    #[command(subcommand)]
+    Message(message::Command),
+    /// Orders, and why each was credited or not
+    #[command(subcommand)]
+    Order(order::Command),
+    /// Replies that wait to be read, and how they were read
+    #[command(subcommand)]
+    Reply(phone::Reply),
+    /// The words of every step: look at them, write them, try them out
+    #[command(subcommand)]
+    Text(text::Command),
+    /// Outbound webhooks: tell other systems what happens, signed; see what was told, tell it again
+    #[command(subcommand)]
+    Webhook(webhook::Command),
     /// Tokens of the API
     #[command(subcommand)]
     Token(token::Command),
@@ -109,6 +139,10 @@ pub enum Command {
     /// People who sign in
     #[command(subcommand)]
     User(user::Command),
+    /// Completions for a shell, to be sourced or saved where it looks for them
+    Completions(shell::Completions),
+    /// The manual page, as roff; or one for every command, into a folder
+    Man(shell::Man),
 }
 
 /// Whether a command answers in words or as JSON.
@@ -146,8 +180,14 @@ impl Said {
 #[error("{0}")]
 pub struct Wrong(pub String);
 
+/// What was named does not exist, or no longer does: exit code 3.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub struct Missing(pub String);
+
 const FAILED: u8 = 1;
 const WRONG: u8 = 2;
+const MISSING: u8 = 3;
 
 /// Reads the arguments, does what they say, and answers the exit code.
 pub fn main() -> ExitCode {
@@ -172,10 +212,21 @@ pub fn main() -> ExitCode {
 
 fn exit_code(error: &anyhow::Error) -> u8 {
     let typed = matches!(error.downcast_ref::<NotConnected>(), Some(NotConnected::Wrong(_)));
-    if typed || error.is::<Wrong>() || error.is::<Problems>() { WRONG } else { FAILED }
+    if typed || error.is::<Wrong>() || error.is::<Problems>() {
+        WRONG
+    } else if error.is::<Missing>() {
+        MISSING
+    } else {
+        FAILED
+    }
 }
 
 async fn run(cli: Cli, typed: &trail::Typed) -> anyhow::Result<bool> {
+    match &cli.command {
+        Command::Completions(args) => return shell::completions(args).map(|()| true),
+        Command::Man(args) => return shell::man(args).map(|()| true),
+        _ => {}
+    }
     if let Command::Key(command) = &cli.command {
         let (said, form) = key::run(command);
         said.print(form);
@@ -245,7 +296,17 @@ impl Command {
             Command::Consent(command) => consent::run(core, command).await,
             Command::OptOut(command) => consent::run_opt_out(core, command).await,
             Command::Token(command) => token::run(core, command).await,
-            Command::Serve | Command::Demo | Command::Doctor(_) | Command::Key(_) => {
+            Command::Message(command) => message::run(core, command).await,
+            Command::Order(command) => order::run(core, command).await,
+            Command::Reply(command) => phone::run_reply(core, command).await,
+            Command::Text(command) => text::run(core, command).await,
+            Command::Webhook(command) => webhook::run(core, command).await,
+            Command::Serve
+            | Command::Demo
+            | Command::Doctor(_)
+            | Command::Key(_)
+            | Command::Completions(_)
+            | Command::Man(_) => {
                 bail!("this command opens nothing here")
             }
         }
@@ -296,7 +357,14 @@ async fn chosen_shop(core: &Core, named: Option<ShopId>) -> anyhow::Result<ShopI
 }
 
 fn no_shop(id: ShopId) -> anyhow::Error {
-    anyhow!("there is no shop {id}")
+    anyhow!(Missing(format!("there is no shop {id}")))
+}
+
+/// Reads a moment, as RFC 3339 has it.
+fn moment(typed: &str) -> Result<Time, String> {
+    Time::parse(typed).or_else(|| Time::parse(&format!("{typed}T00:00:00Z"))).ok_or_else(|| {
+        "must be a moment as 2026-03-01T09:00:00Z, or a day as 2026-03-01 (it begins at midnight UTC)".to_owned()
+    })
 }
 
 /// A table without lines, as terminals and pipes like it.

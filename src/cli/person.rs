@@ -7,7 +7,7 @@ use anyhow::{Context, bail};
 use askama::Template;
 use serde_json::json;
 
-use super::{Form, Said, Wrong, chosen_shop, no_shop, table};
+use super::{Form, Missing, Said, Wrong, chosen_shop, no_shop, table};
 use crate::{
     domain::{
         event::{Identity, TypedPhone},
@@ -121,7 +121,7 @@ pub async fn run(core: &Core, command: &Command) -> anyhow::Result<(Said, Form)>
         Command::Answered { id, shop, form } => {
             let shop = chosen_shop(core, *shop).await?;
             if !people::answered(core, shop, *id).await? {
-                bail!(Wrong(format!("shop {shop} has no request for access {id}")));
+                bail!(Missing(format!("shop {shop} has no request for access {id}")));
             }
             Ok((
                 Said::new(format!("{id} is answered; whom it named is forgotten with it."), json!({ "answered": id })),
@@ -194,7 +194,7 @@ async fn proof(
         let text = if page { ProofPage::new(&found, core.now()).render()? } else { found.json };
         return handed_over(text, out, &format!("The proof of {id}"));
     }
-    bail!("there is no text {id}")
+    bail!(Missing(format!("there is no text {id}")))
 }
 
 /// Requests shown by one command.

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{Core, dirty, guard};
+use super::{Core, dirty, dirty_cart, forward, guard};
 use crate::{
     domain::{click::verdict, id::ClickId, seal::ShopKeys, time::Time},
     store::{
@@ -26,7 +26,7 @@ pub async fn judge(core: &Core, tx: &mut Tx, job: &Job) -> Result<(), Error> {
         && let Some(click) = store::click::get(tx, &keys, ClickId::new(job.subject)).await?
         && let Some(message) = store::message::get(tx, &keys, click.message).await?
     {
-        if !judge_all(tx, &shop, &keys, &message, now).await?.taps.is_empty() {
+        if !judge_all(core, tx, &shop, &keys, &message).await?.taps.is_empty() {
             guard::tapped(tx, &keys, &message).await?;
         }
         let Some(cart) = message.cart() else { return job::finish(tx, job).await.map(|_| ()) };
@@ -42,25 +42,37 @@ pub async fn judge(core: &Core, tx: &mut Tx, job: &Job) -> Result<(), Error> {
 /// Gives every opening of a message its verdict from all of them, and answers those by people. The verdict depends on the
 /// set of openings only, so it does not matter when or how often it is asked.
 pub(crate) async fn judge_all(
+    core: &Core,
     tx: &mut Tx,
     shop: &Shop,
     keys: &ShopKeys,
     message: &Message,
-    now: Time,
 ) -> Result<Judged, Error> {
+    let now = core.now();
     let clicks = store::click::of_message(tx, keys, message.id).await?;
     let mut judged = Judged::default();
+    let mut changed = false;
     for click in &clicks {
         let word = word(click, &clicks, message.moments.accepted_at.or(message.moments.sending_at));
         if word != click.verdict {
             store::click::judge(tx, keys, click.id, word).await?;
-            dirty(tx, shop, click.at, now).await?;
+            changed = true;
+            if word == HUMAN {
+                forward::clicked(core, tx, shop, click, message).await?;
+            }
         }
         if word == HUMAN {
             judged.taps.push(click.at);
         } else {
             judged.bots += 1;
         }
+    }
+    if changed {
+        // Which tap is the first may have changed with it, and that one counts on a day of its own.
+        for click in &clicks {
+            dirty(tx, shop, click.at, now).await?;
+        }
+        dirty_cart(tx, shop, keys, message, now).await?;
     }
     Ok(judged)
 }

@@ -5,9 +5,9 @@
 use std::time::Duration;
 
 use super::{
-    Core, decide, dirty, discount,
+    Core, decide, dirty, dirty_cart, discount,
     facts::{Asking, ask},
-    guard, notice,
+    forward, guard, notice,
     sequence::Plan,
     settle,
 };
@@ -226,6 +226,7 @@ async fn record(core: &Core, tx: &mut Tx, job: &Job, account: &Gateway, outcome:
     let Some(mut message) = store::message::get(tx, &keys, MessageId::new(job.subject)).await? else {
         return Ok(());
     };
+    let before = message.moments;
     match outcome {
         SendOutcome::Accepted { reference, segments, cost } => {
             let accepted_at = *message.moments.accepted_at.get_or_insert(now);
@@ -235,6 +236,7 @@ async fn record(core: &Core, tx: &mut Tx, job: &Job, account: &Gateway, outcome:
             message.reason.clear();
             guard::priced(tx, &shop, &keys, &message, now).await?;
             dirty(tx, &shop, accepted_at, now).await?;
+            dirty_cart(tx, &shop, &keys, &message, now).await?;
         }
         SendOutcome::Refused { class: RefusalClass::Account, code } => {
             pause_gateway(tx, account, code, now).await?;
@@ -255,7 +257,7 @@ async fn record(core: &Core, tx: &mut Tx, job: &Job, account: &Gateway, outcome:
                     ..OutProof::default()
                 };
                 let entry = OptOut { at: now, source: "gateway".into() };
-                settle::opt_out_with(tx, &keys, &index, entry, &proof, &shop, now).await?;
+                settle::opt_out_with(core, tx, &keys, &index, entry, &proof, &shop).await?;
             }
         }
         SendOutcome::Later { why, after } => {
@@ -266,6 +268,7 @@ async fn record(core: &Core, tx: &mut Tx, job: &Job, account: &Gateway, outcome:
         SendOutcome::Unknown { why } => become_unknown(core, tx, &keys, &mut message, why).await?,
     }
     store::message::save(tx, &keys, &message).await?;
+    forward::moved(core, tx, &shop, &before, &message).await?;
     job::finish(tx, job).await.map(|_| ())
 }
 

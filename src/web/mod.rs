@@ -11,8 +11,9 @@
 //! | everything else | people who are signed in | [`page`], [`session`] |
 //!
 //! Every answer passes [`shield`]: it adds the security headers, refuses changes asked for by other sites, turns
-//! problems into pages and a panic into an answer. Behind it [`gate`] holds people to what they may do, by the table of
-//! [`route`], and records what they changed.
+//! problems into pages and a panic into an answer. What goes out is compressed: no other site can make a signed-in
+//! browser ask (the session's cookie is `SameSite`), so nobody can learn a page's secrets from its size.
+//! Behind the shield [`gate`] holds people to what they may do, by the table of [`route`], and records what they changed.
 
 pub mod view;
 pub mod problem;
@@ -36,7 +37,7 @@ use std::{sync::Arc, time::Duration};
 use actix_web::{
     Route, guard,
     http::Method,
-    middleware::from_fn,
+    middleware::{Compress, from_fn},
     web::{self, Data, ServiceConfig},
 };
 use metrics_exporter_prometheus::PrometheusHandle;
@@ -57,7 +58,7 @@ pub struct State {
     pub bar: Option<Bar>,
     strangers: stranger::Strangers,
     attempts: attempt::Attempts,
-    pace: api::Pace,
+    pub pace: api::Pace,
     counted: metric::Counted,
 }
 
@@ -112,6 +113,7 @@ pub fn configure_with(
                 .wrap(from_fn(gate::gate))
                 // The last one is the outermost.
                 .wrap(from_fn(shield::shield))
+                .wrap(Compress::default())
                 .configure(more.clone())
                 .configure(routes)
                 .default_service(web::to(async || Problem::NotFound)),

@@ -10,7 +10,12 @@ use actix_web::{
     http::header,
 };
 
-use super::{State, problem::Problem, stranger};
+use super::{
+    State,
+    problem::Problem,
+    stranger,
+    view::words::{self, Language},
+};
 use crate::{
     domain::{
         id::UserId,
@@ -109,6 +114,10 @@ pub async fn visitor(state: &State, request: &HttpRequest) -> Result<Visitor, Pr
         let user = user(state, &hash).await?.ok_or(Problem::SignIn)?;
         Visitor::of(user, hash)
     };
+    // What they chose comes before what the browser asks for.
+    if let Some(language) = Language::parse(&visitor.language) {
+        words::speak(language);
+    }
     request.extensions_mut().insert(visitor.clone());
     Ok(visitor)
 }

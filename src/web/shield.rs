@@ -19,6 +19,7 @@ use futures_util::FutureExt;
 use super::{
     State,
     problem::{Problem, Wants},
+    view::words::{self, Language},
 };
 
 /// No inline code, nobody else's frame, no form that leads elsewhere.
@@ -38,12 +39,13 @@ pub async fn shield(
     request: ServiceRequest,
     next: Next<impl MessageBody + 'static>,
 ) -> Result<ServiceResponse<BoxBody>, Error> {
-    // A program reads JSON, whatever its library says that it accepts.
+    // A program reads problems as RFC 9457 has them, whatever its library says that it accepts.
     let is_api = request.path().starts_with("/api/");
-    let wants = if is_api { Wants::Json } else { Wants::of(request.headers()) };
+    let language = accepted_language(request.headers());
+    let wants = if is_api { Wants::Api } else { Wants::of(request.headers()) };
     let mut response = match refuse(&request) {
         Some(problem) => request.into_response(HttpResponse::from_error(problem)),
-        None => match AssertUnwindSafe(next.call(request)).catch_unwind().await {
+        None => match AssertUnwindSafe(words::read_in(language, next.call(request))).catch_unwind().await {
             Ok(called) => called?.map_into_boxed_body(),
             // Where it panicked is in the log already; what it says may quote what was being worked on.
             Err(_) => return Err(Panicked { problem: Problem::Broken("it panicked".to_owned()), wants }.into()),
@@ -56,6 +58,12 @@ pub async fn shield(
     put_headers(response.headers_mut());
     count(&response);
     Ok(response)
+}
+
+/// What the browser asks for, until somebody is known who chose.
+fn accepted_language(headers: &HeaderMap) -> Language {
+    let header = headers.get(header::ACCEPT_LANGUAGE).and_then(|value| value.to_str().ok());
+    Language::accepted(header.unwrap_or_default())
 }
 
 fn put_headers(headers: &mut HeaderMap) {

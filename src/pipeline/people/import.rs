@@ -219,7 +219,7 @@ async fn take_batch(core: &Core, id: ShopId, batch: &[Statement]) -> Result<Opti
                             if new {
                                 let entry = OptOut { at: at.unwrap_or(now), source: source.clone() };
                                 let proof = OutProof { applied_at: Some(now), ..OutProof::default() };
-                                settle::opt_out_with(tx, &keys, &index, entry, &proof, &shop, now).await?;
+                                settle::opt_out_with(core, tx, &keys, &index, entry, &proof, &shop).await?;
                             }
                             new
                         }

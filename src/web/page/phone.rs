@@ -34,6 +34,11 @@ use crate::{
 /// Replies shown.
 const REPLIES: u32 = 50;
 
+/// The page of a phone.
+pub fn href(phone: &[u8; 16]) -> String {
+    format!("/phones/{}", named(phone))
+}
+
 /// A phone's name in an address.
 pub fn named(phone: &[u8; 16]) -> String {
     HEXLOWER.encode(phone)
@@ -76,7 +81,13 @@ pub async fn get(request: HttpRequest) -> Result<HttpResponse, Problem> {
 }
 
 /// Which number it is, as far as anything on record still says so.
-async fn number(read: &mut Read, keys: &ShopKeys, phone: &[u8; 16], replies: &[Reply]) -> Result<Option<Phone>, Error> {
+/// The number behind a keyed hash, where a reply or a text still tells it.
+pub async fn number(
+    read: &mut Read,
+    keys: &ShopKeys,
+    phone: &[u8; 16],
+    replies: &[Reply],
+) -> Result<Option<Phone>, Error> {
     if let Some(reply) = replies.first() {
         return Ok(Some(Phone::restored(reply.words.from.clone())));
     }

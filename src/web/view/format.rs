@@ -5,6 +5,7 @@ use std::{borrow::Cow, time::Duration};
 
 use jiff::{civil::Date, tz::TimeZone};
 
+use super::words::{say, t};
 use crate::domain::{
     message::Cost,
     money::{Currency, Money},
@@ -130,12 +131,12 @@ pub fn count(number: u64) -> String {
     grouped
 }
 
-/// `1 order`, `96 orders`, `no orders`
+/// `1 order`, `96 orders`, `no orders`, in the reader's language.
 pub fn number_of(number: u64, one: &str, many: &str) -> String {
     match number {
-        0 => format!("no {many}"),
-        1 => format!("1 {one}"),
-        _ => format!("{} {many}", count(number)),
+        0 => say("no {things}", &[("things", &t(many))]),
+        1 => format!("1 {}", t(one)),
+        _ => format!("{} {}", count(number), t(many)),
     }
 }
 
