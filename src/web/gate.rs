@@ -37,7 +37,9 @@ pub async fn gate(
     let route = route::of(request.method(), &pattern);
     if let Err(problem) = admit(&request, &route).await {
         // Who was turned away though signed in has tried something.
-        let response = request.into_response(HttpResponse::from_error(problem));
+        // Not `into_response`, which loses the error the shield answers by.
+        let (request, _) = request.into_parts();
+        let response = ServiceResponse::new(request, HttpResponse::from_error(problem));
         leave_trail(&response, &route, &pattern).await;
         return Ok(response);
     }
