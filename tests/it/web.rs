@@ -7,6 +7,8 @@ mod hook;
 mod link;
 mod page;
 mod reply;
+mod roles;
 mod sequences;
 mod sign_in;
+mod team;
 mod texts;
