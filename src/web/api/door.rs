@@ -10,6 +10,8 @@ use actix_web::{
     web::{Data, Payload},
 };
 
+use serde_json::Value;
+
 use super::{
     Operation,
     answer::Answer,
@@ -86,6 +88,7 @@ async fn answer(
     let body = if reads { body::read(&request, payload, &state.limits).await.map_err(unread)? } else { Vec::new() };
     let call = Call { state, token, named, request, body };
     check_body(operation, &call)?;
+    no_nul(&call)?;
     let turn = if operation.once { once::begin(&call).await? } else { Turn::Free };
     match turn {
         Turn::Free => (operation.run)(&call).await,
@@ -153,6 +156,32 @@ fn check_body(operation: &Operation, call: &Call) -> Result<(), Problem> {
             Err(Problem::Unread(StatusCode::UNSUPPORTED_MEDIA_TYPE, "send application/json"))
         }
         _ => Ok(()),
+    }
+}
+
+/// PostgreSQL keeps no NUL in a text, and nothing of ours means one.
+fn no_nul(call: &Call) -> Result<(), Problem> {
+    let refused = |place: &str| Err(Problem::Wrong(vec![format!("{place}: a NUL character stands in it")]));
+    if call.request.query_string().contains("%00") {
+        return refused("the query");
+    }
+    if call.request.path().contains("%00") {
+        return Err(Problem::NotFound);
+    }
+    // Most bodies have nothing like it, and are read once.
+    let is_suspect = call.body.windows(ESCAPED_NUL.len()).any(|bytes| bytes == ESCAPED_NUL);
+    let read = is_suspect.then(|| serde_json::from_slice::<Value>(&call.body).ok()).flatten();
+    if read.is_some_and(|body| holds_nul(&body)) { refused("the body") } else { Ok(()) }
+}
+
+const ESCAPED_NUL: &[u8] = b"\\u0000";
+
+fn holds_nul(value: &Value) -> bool {
+    match value {
+        Value::String(text) => text.contains('\0'),
+        Value::Array(all) => all.iter().any(holds_nul),
+        Value::Object(fields) => fields.iter().any(|(name, value)| name.contains('\0') || holds_nul(value)),
+        _ => false,
     }
 }
 

@@ -222,6 +222,9 @@ async fn found(visit: &Visit, request: &HttpRequest) -> Result<Gateway, Problem>
         None => {
             drop(read);
             let (shop, id) = owner(visit.core(), id).await?;
+            if !visit.shops.iter().any(|known| known.id == shop) {
+                return Err(Problem::NotFound);
+            }
             let mut read = visit.read().await?;
             let keys = visit.core().vault.keys(&mut read, shop).await?;
             store::gateway::get(&mut read, &keys, id).await?.ok_or(Problem::NotFound)

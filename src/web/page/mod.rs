@@ -33,6 +33,8 @@ pub mod gateways;
 pub mod risk;
 pub mod inbox;
 pub mod webhooks;
+pub mod tokens;
+pub mod reference;
 pub mod sign_in;
 
 use actix_web::{
@@ -181,6 +183,9 @@ pub fn routes(config: &mut ServiceConfig) {
         .service(act("/webhooks/{id}/remove", web::post().to(webhooks::remove)))
         .service(act("/webhooks/{id}/test", web::post().to(webhooks::test)))
         .service(act("/webhooks/{id}/replay", web::post().to(webhooks::replay)))
+        .service(asked("/tokens", get().to(tokens::get), web::post().to(tokens::post)))
+        .service(act("/tokens/revoke", web::post().to(tokens::revoke)))
+        .service(page("/api", get().to(reference::get)))
         .service(page("/sign-in", get().to(sign_in::ask)))
         .service(
             web::resource("/sign-in/{token}")
@@ -349,6 +354,7 @@ fn notice(done: &str) -> Option<String> {
         "shop_disconnected" => "Disconnected: nobody is texted any more.",
         "self_test_asked" => "The self-test is under way; it takes a few seconds.",
         "replayed" => "The delivery is being read again; its verdict follows within seconds.",
+        "token_revoked" => "Revoked. It opens nothing any more.",
         "webhook_saved" => "Saved. Events from now on follow it.",
         "webhook_on" => "Switched on. What it missed can be replayed below.",
         "webhook_off" => "Switched off. What happens meanwhile is kept for a replay.",

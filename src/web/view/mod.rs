@@ -29,6 +29,8 @@
 //! | `/inbox` | [`inbox::Inbox`] | `verdict` = an [`inbox::Filter`], `after`; `POST /inbox/{dlv_…}/replay` |
 //! | `/webhooks` | [`webhook::Webhooks`], `/webhooks/schema.json` the shape of every event | `POST` adds an endpoint |
 //! | `/webhooks/{sink_…}` | [`webhook::Webhook`] | `state` = a [`webhook::Filter`], `after`; `POST` saves; `POST …/rotate`, `…/enable`, `…/disable`, `…/remove`, `…/test`, `…/replay` with `event` or `since` (hours) |
+//! | `/tokens` | [`tokens::Tokens`] | `POST` makes one, which stands in the answer and nowhere else; `POST /tokens/revoke` with `name` |
+//! | `/api` | [`reference::Reference`] | `about` = a noun of the API |
 //! | `/sign-in`, `/sign-in/{token}` | [`sign_in::SignIn`] | `POST /sign-in/{token}`, `POST /sign-out` |
 //! | `/o/{token}` | [`public::OptOut`] | `POST` opts out |
 //! | `/r/{token}` | [`public::LinkGone`], when the link no longer leads anywhere | |
@@ -45,6 +47,8 @@
 
 pub mod words;
 pub mod format;
+mod locale;
+mod hours;
 pub mod chart;
 pub mod takings;
 pub mod funnel;
@@ -73,6 +77,8 @@ pub mod gateway;
 pub mod risk;
 pub mod inbox;
 pub mod webhook;
+pub mod tokens;
+pub mod reference;
 pub mod replies;
 pub mod ledger;
 pub mod sign_in;
@@ -132,6 +138,8 @@ pub enum Section {
     Gateways,
     Inbox,
     Webhooks,
+    Tokens,
+    Api,
     Risk,
     Law,
 }
@@ -169,6 +177,7 @@ impl Section {
             name: noted("Connections"),
             sections: &[Section::Shops, Section::Gateways, Section::Inbox, Section::Webhooks],
         },
+        Group { name: noted("Programs"), sections: &[Section::Tokens, Section::Api] },
     ];
 
     pub fn label(&self) -> &'static str {
@@ -187,6 +196,8 @@ impl Section {
             Section::Risk => noted("Risk"),
             Section::Inbox => noted("Inbox"),
             Section::Webhooks => noted("Webhooks"),
+            Section::Tokens => noted("API tokens"),
+            Section::Api => noted("API"),
             Section::Law => noted("Law"),
         })
     }
@@ -207,6 +218,8 @@ impl Section {
             Section::Risk => "/risk",
             Section::Inbox => "/inbox",
             Section::Webhooks => "/webhooks",
+            Section::Tokens => "/tokens",
+            Section::Api => "/api",
             Section::Law => "/law",
         }
     }
@@ -355,7 +368,7 @@ impl Page {
     }
 
     fn tag(&self, at: Time, shown: String) -> TimeTag {
-        TimeTag { at, exact: format!("{}, shop time", format::moment(at, &self.zone)), shown }
+        TimeTag { at, exact: say("{moment}, shop time", &[("moment", &format::moment(at, &self.zone))]), shown }
     }
 }
 

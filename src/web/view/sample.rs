@@ -1,6 +1,7 @@
 //! Every page twice, rich and empty, for the tests and for looking at: with `CARTBACK_PREVIEW=1`,
 //! `cargo test --lib web::view::sample` writes them to `target/preview` beside their styles.
 
+mod api;
 mod connecting;
 mod lists;
 mod webhook;
@@ -883,6 +884,7 @@ fn pages() -> Vec<(&'static str, String)> {
     ];
     pages.extend(connecting::pages());
     pages.extend(lists::pages());
+    pages.extend(api::pages());
     pages.into_iter().map(|(name, html)| (name, html.unwrap())).collect()
 }
 

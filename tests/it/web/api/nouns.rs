@@ -55,6 +55,15 @@ async fn two_writers_of_a_sequence_do_not_overwrite_each_other() {
     )
     .await;
     assert_eq!(status, StatusCode::PRECONDITION_FAILED);
+    // No text of ours has a NUL: one of the two databases could not keep it.
+    for odd in [r#"{"name":"a\u0000b","steps":[{"after_minutes":1}]}"#, r#"{"name":"a","a\u0000":1}"#] {
+        let request = with(&token, TestRequest::put().uri(path).set_payload(odd));
+        assert_eq!(told(ask(&site, request).await).await.0, StatusCode::BAD_REQUEST);
+    }
+    for odd in ["/api/v1/carts?token=a%00b", "/api/v1/orders?number=%00"] {
+        assert_eq!(get(&site, &token, odd).await.0, StatusCode::BAD_REQUEST);
+    }
+    assert_eq!(get(&site, &token, "/api/v1/sequences/a%00").await.0, StatusCode::NOT_FOUND);
     // On, to the front, off, gone.
     let act = async |act: &str, body: Value| told(post(&site, &token, &format!("{path}/{act}"), &body).await).await;
     assert!(act("on", json!({})).await.1["on_since"].is_string());
