@@ -18,6 +18,7 @@ pub const ALL: &[(i64, &str, &str)] = &[
     (4, "risk", include_str!("../../migrations/0004_risk.sql")),
     (5, "discount", include_str!("../../migrations/0005_discount.sql")),
     (6, "people", include_str!("../../migrations/0006_people.sql")),
+    (12, "webhook out", include_str!("../../migrations/0012_webhook_out.sql")),
 ];
 
 /// Applies what is missing. Refuses a database whose applied migrations are not the ones we know.

@@ -9,3 +9,4 @@ mod reply;
 mod sequences;
 mod sign_in;
 mod texts;
+mod webhooks;
