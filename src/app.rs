@@ -159,6 +159,9 @@ impl App {
         let figures = web::metric::install();
         let mut state = web::State::new(self.core.clone(), self.inbox.clone());
         (state.open_door, state.metrics, state.bar) = (serve.open_door, figures.clone(), bar);
+        if let Some(requests) = serve.api_requests {
+            state.pace = web::api::Pace::of(requests);
+        }
         let routes = web::configure_with(state, more);
         let server = actix_web::HttpServer::new(move || actix_web::App::new().configure(routes.clone()))
             .workers(serve.workers)
@@ -189,6 +192,8 @@ pub struct Serve {
     pub listener: TcpListener,
     /// Threads that answer requests.
     pub workers: usize,
+    /// Requests of one API token in one minute; `None`: the usual.
+    pub api_requests: Option<u32>,
     /// Whether pages are shown without signing in: only for the demo on this machine.
     pub open_door: bool,
 }

@@ -59,6 +59,11 @@
 //! - **Money at risk is counted where the intent is noted** ([`domain::risk`]), in the same transaction, so that caps hold
 //!   with several processes at work.
 //!
+//! - **A self-test plays elsewhere** ([`pipeline::self_test`]): on a twin of the shop in a database of its own that is
+//!   gone afterwards, so that no list, report, export or gateway has to leave it out.
+//! - **What is set up step by step** ([`pipeline::connect`]) sends nothing before it goes live, and going live reaches no
+//!   cart from before it.
+//!
 //! # A text, step by step
 //! 1. [`pipeline::detect`] fires when the cart's timer does, looks again, and marks the cart abandoned as of the moment
 //!    that was true.

@@ -1,6 +1,8 @@
 //! The worker: the only loop, the only back-off. It finds the shops with due work, claims a handful of jobs of each, and
 //! gives them to the pipeline. A shop with much to do takes its turn like one with little.
 
+mod self_test;
+
 use std::{future::Future, panic::AssertUnwindSafe, sync::Arc, time::Duration};
 
 use futures_util::{FutureExt, StreamExt, stream};
@@ -16,7 +18,7 @@ use crate::{
     pipeline::{
         Core, attribute, decide, detect, discount, forward, ingest, judge, people,
         recurring::{Recurring, Timetable},
-        rollup, send, settle,
+        reread, rollup, send, settle,
     },
     store::{
         self, Error,
@@ -243,6 +245,8 @@ async fn attempt(core: &Arc<Core>, job: &Job) -> Result<(), Error> {
         Kind::LookUp => settle::look_up(core, job).await,
         Kind::Discount => discount::discount(core, job).await,
         Kind::Scrub => people::scrub(core, job).await,
+        Kind::SelfTest => self_test::begin(core, job).await,
+        Kind::Replay => transact!(core.db, |tx| reread::step(core, tx, job).await?),
         Kind::Forward => forward::forward(core, job).await,
     }
 }

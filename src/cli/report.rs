@@ -1,15 +1,23 @@
-//! `cartback report`: the figures of a span as a table, or `domain::report::Report` as JSON.
+//! `cartback report`: the figures of a span as a table, broken down (`--by`), as CSV, or `domain::report::Report` as JSON.
 
 use std::fmt::Write;
 
-use super::{Form, Said, chosen_shop, no_shop, table};
+use jiff::civil::Date;
+
+use super::{Form, Said, Wrong, chosen_shop, no_shop, table};
 use crate::{
     domain::{
+        breakdown::OTHER,
+        hours,
         id::ShopId,
         money::Money,
-        report::{Metric, Report, Slice},
+        report::{Metric, Report, Sheet, Slice, micros, sheets},
     },
-    pipeline::{self, Core, report::DAYS_MAX},
+    pipeline::{
+        Core,
+        report::{self, DAYS_MAX},
+        zone_of,
+    },
 };
 
 #[derive(clap::Args)]
@@ -20,14 +28,70 @@ pub struct Args {
     /// How many days up to and including the shop's today
     #[arg(long, default_value_t = 30, value_parser = clap::value_parser!(u32).range(1..=i64::from(DAYS_MAX)))]
     days: u32,
+    /// The first day, YYYY-MM-DD, instead of so many days back
+    #[arg(long, conflicts_with = "days")]
+    from: Option<Date>,
+    /// The last day, YYYY-MM-DD [default: the shop's today]
+    #[arg(long, requires = "from")]
+    to: Option<Date>,
+    /// Break it down: step, country, language, product, source, gateway, device, payment, way, delay, hours or days
+    #[arg(long)]
+    by: Option<String>,
+    /// The table of --by as CSV
+    #[arg(long, requires = "by", conflicts_with = "json")]
+    csv: bool,
     #[command(flatten)]
     pub form: Form,
 }
 
 pub async fn run(core: &Core, args: &Args) -> anyhow::Result<Said> {
-    let shop = chosen_shop(core, args.shop).await?;
-    let Some(report) = pipeline::report::report(core, shop, args.days, 0).await? else { return Err(no_shop(shop)) };
-    Ok(Said::new(words(&report), serde_json::to_value(&report)?))
+    let id = chosen_shop(core, args.shop).await?;
+    let mut read = core.db.read().await?;
+    let Some((shop, _)) = core.shop(&mut read, id).await? else { return Err(no_shop(id)) };
+    let today = hours::day_of(&zone_of(&shop), core.now());
+    let report = match args.from {
+        Some(from) => {
+            let to = args.to.unwrap_or(today);
+            if from > to {
+                return Err(Wrong(format!("--from {from} is after --to {to}")).into());
+            }
+            report::between(core, &mut read, &shop, from, to).await?
+        }
+        None => {
+            drop(read);
+            report::report(core, id, args.days, 0).await?.ok_or_else(|| no_shop(id))?
+        }
+    };
+    let json = serde_json::to_value(&report)?;
+    let Some(by) = &args.by else { return Ok(Said::new(words(&report), json)) };
+    let sheets = sheets(&report);
+    let Some(sheet) = sheets.iter().find(|sheet| sheet.name == *by) else {
+        let known: Vec<&str> = sheets.iter().map(|sheet| sheet.name.as_str()).collect();
+        return Err(Wrong(format!("--by {by}: it is one of {}", known.join(", "))).into());
+    };
+    Ok(Said::new(if args.csv { report::csv(sheet) } else { broken_down(&report, sheet) }, json))
+}
+
+/// A table without the columns that are empty or nothing throughout.
+fn broken_down(report: &Report, sheet: &Sheet) -> String {
+    let tells = |place: usize| {
+        let said = |row: &Vec<String>| row.get(place).is_some_and(|cell| cell.bytes().any(|c| c != b'0' && c != b'.'));
+        place == 0 || sheet.rows.iter().any(said)
+    };
+    let kept: Vec<usize> = (0..sheet.heading.len()).filter(|&place| tells(place)).collect();
+    let heading: Vec<&str> = kept.iter().filter_map(|&place| sheet.heading.get(place).copied()).collect();
+    let mut lines = table(&heading);
+    for row in &sheet.rows {
+        lines.add_row(kept.iter().map(|&place| match row.get(place).map(String::as_str) {
+            Some("") if place == 0 => "(not told)",
+            Some(OTHER) => "(others)",
+            cell => cell.unwrap_or_default(),
+        }));
+    }
+    format!(
+        "{} (shop {}), {} to {}, days of {}\n\n{lines}",
+        report.name, report.shop, report.from, report.to, report.zone
+    )
 }
 
 fn words(report: &Report) -> String {
@@ -109,13 +173,6 @@ fn money(total: &Slice) -> String {
     lines.to_string()
 }
 
-/// Millionths with four digits behind the point, as gateways price a text.
-fn micros(micros: i64) -> String {
-    let sign = if micros < 0 { "-" } else { "" };
-    let tenths_of_thousandths = micros.unsigned_abs() / 100;
-    format!("{sign}{}.{:04}", tenths_of_thousandths / 10_000, tenths_of_thousandths % 10_000)
-}
-
 fn steps(report: &Report) -> String {
     let mut lines = table(&["step", "texts", "delivered", "clicked", "recovered", "net recovered"]);
     for (step, slice) in &report.steps {
@@ -139,12 +196,9 @@ mod tests {
     use super::*;
 
     #[test]
-    fn shares_and_costs_are_exact() {
+    fn shares_are_exact() {
         for (part, whole, expected) in [(1, 3, "33.3 %"), (0, 5, "0.0 %"), (5, 5, "100.0 %"), (7, 0, "700.0 %")] {
             assert_eq!(percent(part, whole), expected);
-        }
-        for (given, expected) in [(0, "0.0000"), (79_500, "0.0795"), (12_000_000, "12.0000"), (-100, "-0.0001")] {
-            assert_eq!(micros(given), expected);
         }
     }
 }

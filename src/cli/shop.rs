@@ -89,9 +89,6 @@ pub struct Add {
     form: Form,
 }
 
-/// Secrets that we may choose as well as anybody: both sides only need the same one.
-const MADE_HERE: [(&str, &str); 2] = [("generic", "secret"), ("woocommerce", "plugin_secret")];
-
 pub async fn run(core: &Core, command: &Command) -> anyhow::Result<(Said, Form)> {
     match command {
         Command::Add(args) => Ok((add(core, args).await?, args.form)),
@@ -204,11 +201,12 @@ fn told(subscribed: &Subscribed) -> Value {
 
 fn make_secrets(kind: &str, settings: &mut BTreeMap<String, String>) -> BTreeMap<&'static str, String> {
     let mut made = BTreeMap::new();
-    for (_, key) in MADE_HERE.iter().filter(|(of, _)| *of == kind) {
-        if settings.get(*key).is_none_or(|given| given.trim().is_empty()) {
+    let fields = shop::by_kind(kind).map_or(&[][..], |kind| kind.spec().fields);
+    for field in fields.iter().filter(|field| field.drawn) {
+        if settings.get(field.key).is_none_or(|given| given.trim().is_empty()) {
             let secret = standard_webhooks::secret(clock::random());
-            settings.insert((*key).to_owned(), secret.clone());
-            made.insert(*key, secret);
+            settings.insert(field.key.to_owned(), secret.clone());
+            made.insert(field.key, secret);
         }
     }
     made

@@ -156,6 +156,9 @@ pub struct OrderUpdate {
     pub cancelled_at: Option<Time>,
     pub refunds: Vec<Refund>,
     pub channel: Channel,
+    /// How it was paid, in the shop's own word.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub payment: Option<String>,
     pub test: bool,
 }
 

@@ -2,6 +2,9 @@
 //!
 //! Sums are per currency, always. Each figure counts facts on the day they happened, in the shop's own day.
 
+mod parts;
+mod sheet;
+
 use std::collections::BTreeMap;
 
 use serde::Serialize;
@@ -10,6 +13,9 @@ use super::{
     money::{Currency, Money},
     time::Time,
 };
+
+pub use parts::{Breakdown, Delay, DelayGroup, Hour, Line, Parts, Stage, parts};
+pub use sheet::{Sheet, micros, sheets};
 
 /// What is counted, with its definition.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -176,7 +182,7 @@ pub struct Slice {
     pub money: BTreeMap<Currency, Sums>,
 }
 
-fn by_code<S: serde::Serializer>(money: &BTreeMap<Currency, Sums>, to: S) -> Result<S::Ok, S::Error> {
+fn by_code<T: Serialize, S: serde::Serializer>(money: &BTreeMap<Currency, T>, to: S) -> Result<S::Ok, S::Error> {
     to.collect_map(money.iter().map(|(currency, sums)| (currency.code(), sums)))
 }
 
@@ -194,6 +200,8 @@ pub struct Report {
     /// Every day of the span, also empty ones.
     pub days: Vec<Day>,
     pub steps: BTreeMap<u32, Slice>,
+    #[serde(flatten)]
+    pub parts: Parts,
     /// When it was read.
     pub at: Time,
 }

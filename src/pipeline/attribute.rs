@@ -1,9 +1,9 @@
 //! Attribute: an order is judged against every text that may have brought it, and the verdict replaces the one before.
 //! Nothing here decides; `domain::attribution` does.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-use super::{Core, dirty, discount, forward, judge};
+use super::{Core, dirty, dirty_cart, discount, forward, judge};
 use crate::{
     domain::{
         attribution::{Candidate, OrderFacts, Tie, attribute as verdict_on},
@@ -47,6 +47,13 @@ pub async fn attribute(core: &Core, tx: &mut Tx, job: &Job) -> Result<(), Error>
         let days = before.iter().map(|line| line.entry.at).chain(verdict.entries.iter().map(|entry| entry.at));
         for at in days {
             dirty(tx, &shop, at, now).await?;
+        }
+        let texts: BTreeSet<MessageId> =
+            before.iter().map(|line| line.message).chain(verdict.winner.map(|winner| winner.message)).collect();
+        for text in texts {
+            if let Some(message) = store::message::get(tx, &keys, text).await? {
+                dirty_cart(tx, &shop, &keys, &message, now).await?;
+            }
         }
     }
     job::finish(tx, job).await.map(|_| ())

@@ -42,7 +42,7 @@ pub async fn ingest(core: &Core, tx: &mut Tx, shop_id: ShopId, id: DeliveryId) -
     let now = core.now();
     store::shop::take_turn(tx, shop_id).await?;
     let Some((mut shop, keys)) = core.shop(tx, shop_id).await? else { return Ok(()) };
-    let Some(kept) = store::inbox::get(tx, &keys, id).await? else { return Ok(()) };
+    let Some(kept) = store::correction::as_read(tx, &keys, id).await? else { return Ok(()) };
     if shop.erased_at.is_some() {
         return store::inbox::forget(tx, shop_id, id).await;
     }
@@ -178,6 +178,10 @@ async fn take_cart(tx: &mut Tx, place: &Place<'_>, mut update: CartUpdate) -> Re
     identity::add(tx, keys, Subject::Cart(cart.id), &names).await?;
     let cart = close_if_over(tx, keys, cart).await?;
     write_cart(tx, place, &cart).await?;
+    if let Some(at) = cart.abandoned_at {
+        // What it is worth, where it is from and what is in it may be news.
+        dirty(tx, shop, at, place.now).await?;
+    }
     if !cart.is_open() {
         let why = if cart.bought_at.is_some() { "bought" } else { DELETED };
         return stop_cart(tx, place, cart.id, why).await;

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{Core, dirty, forward, guard};
+use super::{Core, dirty, dirty_cart, forward, guard};
 use crate::{
     domain::{click::verdict, id::ClickId, seal::ShopKeys, time::Time},
     store::{
@@ -51,11 +51,12 @@ pub(crate) async fn judge_all(
     let now = core.now();
     let clicks = store::click::of_message(tx, keys, message.id).await?;
     let mut judged = Judged::default();
+    let mut changed = false;
     for click in &clicks {
         let word = word(click, &clicks, message.moments.accepted_at.or(message.moments.sending_at));
         if word != click.verdict {
             store::click::judge(tx, keys, click.id, word).await?;
-            dirty(tx, shop, click.at, now).await?;
+            changed = true;
             if word == HUMAN {
                 forward::clicked(core, tx, shop, click, message).await?;
             }
@@ -65,6 +66,13 @@ pub(crate) async fn judge_all(
         } else {
             judged.bots += 1;
         }
+    }
+    if changed {
+        // Which tap is the first may have changed with it, and that one counts on a day of its own.
+        for click in &clicks {
+            dirty(tx, shop, click.at, now).await?;
+        }
+        dirty_cart(tx, shop, keys, message, now).await?;
     }
     Ok(judged)
 }

@@ -13,10 +13,12 @@ pub mod held;
 pub(crate) mod confirm;
 pub(crate) mod notice;
 pub mod decide;
+pub mod hand;
 pub mod replay;
 pub mod send;
 pub mod discount;
 pub mod settle;
+pub mod reread;
 pub mod ledger;
 pub mod reply;
 pub mod answer;
@@ -30,6 +32,7 @@ pub mod report;
 pub mod recurring;
 pub mod connect;
 pub mod trial;
+pub mod self_test;
 
 use std::sync::Arc;
 
@@ -39,7 +42,7 @@ use crate::{
     clock::{Clock, Ids},
     domain::{hours, id::ShopId, seal::ShopKeys, time::Time},
     http::Http,
-    store::{self, Db, Error, Read, Tx, job, shop::Shop, shop::Vault},
+    store::{self, Db, Error, Read, Tx, job, message::Message, shop::Shop, shop::Vault},
 };
 
 /// Everything the pipeline works with. One per process.
@@ -77,6 +80,21 @@ impl Core {
 /// A shop's zone; UTC where its name is not known any more.
 pub fn zone_of(shop: &Shop) -> TimeZone {
     hours::zone(&shop.zone).unwrap_or(TimeZone::UTC)
+}
+
+/// Marks the day a text's cart was abandoned on: how far the cart came is counted there.
+pub(crate) async fn dirty_cart(
+    tx: &mut Tx,
+    shop: &Shop,
+    keys: &ShopKeys,
+    message: &Message,
+    now: Time,
+) -> Result<(), Error> {
+    let Some(cart) = message.cart() else { return Ok(()) };
+    match store::cart::abandoned_at(tx, keys, cart).await? {
+        Some(at) => dirty(tx, shop, at, now).await,
+        None => Ok(()),
+    }
 }
 
 /// Marks the day of this moment for recomputing.

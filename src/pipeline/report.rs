@@ -1,15 +1,18 @@
 //! Report: the figures of a span, read from the daily roll-ups.
 
+use std::collections::BTreeMap;
+
 use jiff::{ToSpan, civil::Date};
 
-use super::{Core, rollup, zone_of};
+use super::{Core, people::sheet::cell, rollup, zone_of};
 use crate::{
     domain::{
+        breakdown::Dimension,
         hours,
         id::ShopId,
-        report::{Day, Report, Slice},
+        report::{Day, Report, Sheet, Slice, parts},
     },
-    store::{self, Error},
+    store::{self, Error, Read, shop::Shop},
 };
 
 /// The longest span of a report, in days.
@@ -20,24 +23,39 @@ pub const DAYS_MAX: u32 = 731;
 pub async fn report(core: &Core, shop: ShopId, days: u32, back: u32) -> Result<Option<Report>, Error> {
     let mut read = core.db.read().await?;
     let Some((shop, _)) = core.shop(&mut read, shop).await? else { return Ok(None) };
-    let zone = zone_of(&shop);
     let days = days.clamp(1, DAYS_MAX);
-    let minus = |from: Date, span: u32| from.checked_sub(i64::from(span).days()).unwrap_or(from);
-    let to = minus(hours::day_of(&zone, core.now()), back.min(DAYS_MAX * 2));
-    let from = minus(to, days - 1);
-    let (first, last) = (rollup::number_of(from), rollup::number_of(to));
-    let figures = store::rollup::figures(&mut read, shop.id, first, last).await?;
+    let to = minus(hours::day_of(&zone_of(&shop), core.now()), back.min(DAYS_MAX * 2));
+    between(core, &mut read, &shop, minus(to, days - 1), to).await.map(Some)
+}
+
+fn minus(from: Date, span: u32) -> Date {
+    from.checked_sub(i64::from(span).days()).unwrap_or(from)
+}
+
+/// The report of the shop's days from `from` to `to`, both counted; of the last `DAYS_MAX` of them when they are more.
+/// Days that end before they begin are the one day `to`.
+pub async fn between(core: &Core, read: &mut Read, shop: &Shop, from: Date, to: Date) -> Result<Report, Error> {
+    let last = rollup::number_of(to);
+    let first = rollup::number_of(from).clamp(last - i64::from(DAYS_MAX) + 1, last);
+    let figures = store::rollup::figures(read, shop.id, first, last).await?;
+    let detail = store::breakdown::of_days(read, shop.id, first, last).await?;
+    let gateways = gateways(core, read, shop.id).await?;
     let mut report = Report {
         shop: shop.id.get(),
-        name: shop.name,
-        zone: shop.zone,
-        from: from.to_string(),
+        name: shop.name.clone(),
+        zone: shop.zone.clone(),
+        from: rollup::date_of(first).to_string(),
         to: to.to_string(),
         total: Slice::default(),
         days: (first..=last)
             .map(|day| Day { day: rollup::date_of(day).to_string(), slice: Slice::default() })
             .collect(),
-        steps: std::collections::BTreeMap::new(),
+        steps: BTreeMap::new(),
+        parts: parts(&detail, |by, value| match by {
+            Dimension::Gateway => gateways.get(value).cloned(),
+            Dimension::Step => sequence_name(shop, value),
+            _ => None,
+        }),
         at: core.now(),
     };
     for figure in &figures {
@@ -50,5 +68,34 @@ pub async fn report(core: &Core, shop: ShopId, days: u32, back: u32) -> Result<O
             day.slice.add(figure);
         }
     }
-    Ok(Some(report))
+    Ok(report)
+}
+
+/// What the sequence of `{sequence} {step}` is called; `None` once it was removed.
+fn sequence_name(shop: &Shop, value: &str) -> Option<String> {
+    let (sequence, _) = value.rsplit_once(' ')?;
+    shop.rules.sequence(sequence).map(|sequence| sequence.name.clone()).filter(|name| !name.is_empty())
+}
+
+/// Names of the shop's own accounts and the house's, by id.
+async fn gateways(core: &Core, read: &mut Read, shop: ShopId) -> Result<BTreeMap<String, String>, Error> {
+    let mut names = BTreeMap::new();
+    for tenant in [ShopId::HOUSE, shop] {
+        let keys = core.vault.keys(read, tenant).await?;
+        for gateway in store::gateway::list(read, &keys).await? {
+            names.insert(gateway.id.get().to_string(), gateway.name);
+        }
+    }
+    Ok(names)
+}
+
+/// A table as CSV, its heading first. A cell that a spreadsheet would run as a formula is made text.
+pub fn csv(sheet: &Sheet) -> String {
+    let mut writer = csv::Writer::from_writer(Vec::new());
+    // Writing to memory cannot fail.
+    let _ = writer.write_record(&sheet.heading);
+    for row in &sheet.rows {
+        let _ = writer.write_record(row.iter().map(|text| cell(text)));
+    }
+    String::from_utf8(writer.into_inner().unwrap_or_default()).unwrap_or_default()
 }

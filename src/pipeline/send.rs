@@ -5,7 +5,7 @@
 use std::time::Duration;
 
 use super::{
-    Core, decide, dirty, discount,
+    Core, decide, dirty, dirty_cart, discount,
     facts::{Asking, ask},
     forward, guard, notice,
     sequence::Plan,
@@ -236,6 +236,7 @@ async fn record(core: &Core, tx: &mut Tx, job: &Job, account: &Gateway, outcome:
             message.reason.clear();
             guard::priced(tx, &shop, &keys, &message, now).await?;
             dirty(tx, &shop, accepted_at, now).await?;
+            dirty_cart(tx, &shop, &keys, &message, now).await?;
         }
         SendOutcome::Refused { class: RefusalClass::Account, code } => {
             pause_gateway(tx, account, code, now).await?;

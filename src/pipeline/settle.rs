@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::{
-    Core, answer, dirty, forward, guard, people,
+    Core, answer, dirty, dirty_cart, forward, guard, people,
     reply::{self, Heeding},
     send,
 };
@@ -31,7 +31,7 @@ pub async fn settle(core: &Core, tenant: ShopId, id: DeliveryId) -> Result<(), E
     let now = core.now();
     let mut read = core.db.read().await?;
     let keys = core.vault.keys(&mut read, tenant).await?;
-    let Some(kept) = store::inbox::get(&mut read, &keys, id).await? else { return Ok(()) };
+    let Some(kept) = store::correction::as_read(&mut read, &keys, id).await? else { return Ok(()) };
     let events = match kept.gateway {
         Some(gateway) => match store::gateway::get(&mut read, &keys, gateway).await? {
             Some(account) => gateway::by_kind(&account.kind)
@@ -136,6 +136,7 @@ async fn apply(
     for moment in [message.moments.accepted_at, message.moments.delivered_at].into_iter().flatten() {
         dirty(tx, shop, moment, now).await?;
     }
+    dirty_cart(tx, shop, keys, &message, now).await?;
     if receipt.class == Some(RefusalClass::OptedOut) && !message.words.phone.is_empty() {
         let index = store::consent::phone_index(keys, &message.phone());
         let proof = OutProof {

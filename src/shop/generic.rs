@@ -13,7 +13,7 @@
 //! | `checkout.updated` | token*, cart_token, person, first_name, country, region, time_zone, language, currency, total, items[], recovery_url, consent, browser_ip, started_at, updated_at, completed_at, channel, tags[], source, test |
 //! | `checkout.completed` | the same; completed_at defaults to updated_at |
 //! | `checkout.deleted` | token*, deleted_at |
-//! | `order.upserted` | id*, number, person, checkout_token, cart_token, recovery_tokens[], codes[], discounts[], currency*, total*, status, placed_at, paid_at, cancelled_at, refunds[] or refunded + refunded_at, updated_at, channel, test |
+//! | `order.upserted` | id*, number, person, checkout_token, cart_token, recovery_tokens[], codes[], discounts[], currency*, total*, status, placed_at, paid_at, cancelled_at, refunds[] or refunded + refunded_at, payment_method, updated_at, channel, test |
 //! | `consent.updated` | phone*, phone_country, customer_id, state*, updated_at, proof |
 //! | `customer.redacted`, `customer.data_requested` | person* (at least one of its fields) |
 //! | `shop.redacted`, `shop.uninstalled`, `test` | none |
@@ -33,6 +33,7 @@
 //!   newest amount counts.
 //! - recovery_tokens: what our links carry as `cartback=…`; codes: discount codes used.
 //! - discount: code*, amount* (what this code took off, with its tax); its code need not stand under `codes` too.
+//! - payment_method: how it was paid, in your own word; reports are broken down by it.
 //! - channel: `web` (the default), `pos`, `staff`.
 //! - tags: of the customer or the checkout; source: where it came from, in your own word. A sequence may ask for them.
 
@@ -40,15 +41,19 @@ use serde_json::Value;
 
 use super::{Shop, hosts, json, standard_webhooks};
 use crate::domain::{
-    connector::{Accepted, Delivery, Field, Refusal, Settings, Spec, Unreadable},
+    connector::{Accepted, Delivery, Field, Refusal, Settings, Spec, Topic, Unreadable},
     discount::TakenOff,
     event::{
         CartUpdate, Channel, ConsentGiven, ConsentProof, ConsentState, ConsentUpdate, Identity, Item, OrderUpdate,
         Refund, ShopEvent, ShopFacts, TAGS_MOST, TypedPhone,
     },
+    facet,
     money::{Currency, Money},
+    rehearsal::{Act, Visit},
     time::Time,
 };
+
+pub(super) mod rehearsal;
 
 pub struct Generic;
 
@@ -63,6 +68,7 @@ static SPEC: Spec = Spec {
                    one is being replaced.",
             secret: true,
             required: true,
+            drawn: true,
             check: standard_webhooks::check_secrets,
             ..Field::TEXT
         },
@@ -81,6 +87,18 @@ static SPEC: Spec = Spec {
          webhook-signature. Libraries for most languages are at https://www.standardwebhooks.com.",
         "The bodies are described by the schema in assets/connect/generic.schema.json, with an example of each.",
         "Send one of type test: it appears here as a test that arrived.",
+    ],
+    topics: &[
+        Topic {
+            name: "checkout.updated",
+            label: "checkout.updated",
+            purpose: "carts, phone and consent",
+            needed: true,
+        },
+        Topic { name: "checkout.deleted", label: "checkout.deleted", purpose: "carts that are gone", needed: false },
+        Topic { name: "order.upserted", label: "order.upserted", purpose: "orders and refunds", needed: true },
+        Topic { name: "consent.updated", label: "consent.updated", purpose: "consent", needed: false },
+        Topic { name: "test", label: "test", purpose: "trying the connection", needed: false },
     ],
 };
 
@@ -122,6 +140,10 @@ impl Shop for Generic {
 
     fn hosts(&self, settings: &Settings) -> Vec<String> {
         super::hosts::read(settings.get("site"))
+    }
+
+    fn rehearse(&self, settings: &Settings, visit: &Visit, act: Act, at: Time) -> Delivery {
+        rehearsal::delivery(settings, visit, act, at)
     }
 
     fn home(&self, settings: &Settings) -> Option<String> {
@@ -204,6 +226,7 @@ impl Event<'_> {
             cancelled_at,
             refunds: refunds(data, currency, updated_at)?,
             channel: channel(data)?,
+            payment: json::text(data, "payment_method").map(|word| facet::word(&word)),
             test: json::flag(data, "test") == Some(true),
         })
     }

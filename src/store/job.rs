@@ -33,12 +33,16 @@ pub enum Kind {
     Discount,
     /// Follow an erasure into the last corner: callbacks of shared gateways, the write-ahead log.
     Scrub,
+    /// Play the shop's self-test.
+    SelfTest,
+    /// Make the next deliveries of a replay of many due.
+    Replay,
     /// Tell a sink what is due.
     Forward,
 }
 
 impl Kind {
-    pub const ALL: [Kind; 11] = [
+    pub const ALL: [Kind; 13] = [
         Kind::Ingest,
         Kind::Detect,
         Kind::Decide,
@@ -49,6 +53,8 @@ impl Kind {
         Kind::Rollup,
         Kind::Discount,
         Kind::Scrub,
+        Kind::SelfTest,
+        Kind::Replay,
         Kind::Forward,
     ];
 
@@ -64,6 +70,8 @@ impl Kind {
             Kind::Rollup => "rollup",
             Kind::Discount => "discount",
             Kind::Scrub => "scrub",
+            Kind::SelfTest => "self_test",
+            Kind::Replay => "replay",
             Kind::Forward => "forward",
         }
     }

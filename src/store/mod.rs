@@ -16,6 +16,7 @@
 
 pub mod db;
 pub mod migration;
+pub mod listing;
 
 pub mod shop;
 pub mod rules;
@@ -27,9 +28,12 @@ pub mod outbox;
 pub mod node;
 pub mod user;
 pub mod inbox;
+pub mod correction;
+pub mod replay_run;
 pub mod job;
 pub mod identity;
 pub mod cart;
+pub mod act;
 pub mod consent;
 pub mod reply;
 pub mod decision;
@@ -39,15 +43,20 @@ pub mod order;
 pub mod credit;
 pub mod discount;
 pub mod rollup;
+pub mod breakdown;
+pub mod facet;
 pub mod alarm;
 pub mod guard;
 pub mod phone_use;
 pub mod halt;
 pub mod recurring;
+pub mod self_test;
+pub mod coverage;
 pub mod erase;
 pub mod retention;
 pub mod request;
 pub mod token;
+pub mod idempotency;
 pub mod health;
 pub mod sweep;
 

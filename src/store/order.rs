@@ -1,5 +1,7 @@
 //! Orders and their refunds. Refunds are kept by the shop's own order id, so that one may arrive before its order.
 
+pub mod list;
+
 use super::{
     Error, Read, Tx,
     db::{all, first, run},
@@ -15,7 +17,7 @@ use crate::domain::{
     time::Time,
 };
 
-fn place(id: OrderId) -> Place {
+pub(super) fn place(id: OrderId) -> Place {
     Place { table: "shop_order", column: "detail", row: id.get() }
 }
 
@@ -53,6 +55,20 @@ pub async fn get(read: &mut Read, keys: &ShopKeys, id: OrderId) -> Result<Option
         id.get()
     )?;
     row.map(|row| row.into_order(keys)).transpose()
+}
+
+/// Newest first, older than `before`.
+pub async fn list(read: &mut Read, keys: &ShopKeys, before: OrderId, most: u32) -> Result<Vec<Order>, Error> {
+    let rows = all!(
+        read,
+        Row,
+        "SELECT order_id, placed_at, updated_at, revision, cancelled_at, detail FROM shop_order
+         WHERE shop_id = $1 AND order_id < $2 ORDER BY order_id DESC LIMIT $3",
+        of(keys),
+        before.get(),
+        i64::from(most)
+    )?;
+    rows.into_iter().map(|row| row.into_order(keys)).collect()
 }
 
 /// Notes that whom the order belongs to was forgotten, so that a late body does not bring them back.
@@ -138,12 +154,12 @@ pub async fn put(tx: &mut Tx, keys: &ShopKeys, order: &Order) -> Result<(), Erro
     run!(
         tx,
         "INSERT INTO shop_order (shop_id, order_id, external_id, number, placed_at, updated_at, revision, cancelled_at,
-                                 currency, total_minor, detail)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)
+                                 currency, total_minor, detail, payment)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)
          ON CONFLICT (shop_id, order_id) DO UPDATE SET
              number = excluded.number, placed_at = excluded.placed_at, updated_at = excluded.updated_at,
              revision = excluded.revision, cancelled_at = excluded.cancelled_at, currency = excluded.currency,
-             total_minor = excluded.total_minor, detail = excluded.detail",
+             total_minor = excluded.total_minor, detail = excluded.detail, payment = excluded.payment",
         of(keys),
         order.id.get(),
         latest.external_id.as_str(),
@@ -154,7 +170,8 @@ pub async fn put(tx: &mut Tx, keys: &ShopKeys, order: &Order) -> Result<(), Erro
         millis(order.cancelled_at),
         latest.total.currency.code(),
         latest.total.minor,
-        keys.seal_json(place(order.id), latest)?
+        keys.seal_json(place(order.id), latest)?,
+        latest.payment.as_deref().unwrap_or("")
     )?;
     Ok(())
 }

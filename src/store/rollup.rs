@@ -8,7 +8,7 @@ use super::{
     db::{all, run},
 };
 use crate::domain::{
-    id::ShopId,
+    id::{GatewayId, ShopId},
     report::{Figure, Metric},
     time::Time,
 };
@@ -82,10 +82,12 @@ pub async fn recompute(tx: &mut Tx, shop: ShopId, day: i64, from: Time, to: Time
     count!(
         Metric::Clicked,
         "message.step, '', message.country, message.gateway_id, CAST(COUNT(*) AS BIGINT)
-         FROM (SELECT message_id, MIN(at) AS first_at FROM click WHERE shop_id = $1 AND verdict = 'human'
-               GROUP BY message_id) AS tapped
-         JOIN message ON message.shop_id = $1 AND message.message_id = tapped.message_id",
-        "tapped.first_at >= $4 AND tapped.first_at < $5 GROUP BY message.step, message.country, message.gateway_id"
+         FROM click AS tap JOIN message ON message.shop_id = $1 AND message.message_id = tap.message_id",
+        "tap.shop_id = $1 AND tap.at >= $4 AND tap.at < $5 AND tap.verdict = 'human'
+           AND NOT EXISTS (SELECT 1 FROM click AS earlier WHERE earlier.shop_id = $1
+               AND earlier.message_id = tap.message_id AND earlier.verdict = 'human'
+               AND (earlier.at < tap.at OR (earlier.at = tap.at AND earlier.click_id < tap.click_id)))
+         GROUP BY message.step, message.country, message.gateway_id"
     );
     count!(
         Metric::RecoveredOrders,
@@ -161,6 +163,37 @@ pub async fn figures(read: &mut Read, shop: ShopId, from_day: i64, to_day: i64) 
                 currency: crate::domain::money::Currency::parse(&currency).ok(),
                 value,
             })
+        })
+        .collect()
+}
+
+/// The figures of the days `[from_day, to_day]` by country and gateway, their days summed up. "" is no country.
+pub async fn figures_apart(
+    read: &mut Read,
+    shop: ShopId,
+    from_day: i64,
+    to_day: i64,
+) -> Result<Vec<(String, Option<GatewayId>, Figure)>, Error> {
+    let rows = all!(
+        read,
+        (String, i64, String, String, i64),
+        "SELECT country, gateway_id, metric, currency, CAST(SUM(value) AS BIGINT) FROM rollup
+         WHERE shop_id = $1 AND day >= $2 AND day <= $3 GROUP BY country, gateway_id, metric, currency
+         ORDER BY country, gateway_id, metric, currency",
+        shop.get(),
+        from_day,
+        to_day
+    )?;
+    rows.into_iter()
+        .map(|(country, gateway, metric, currency, value)| {
+            let figure = Figure {
+                day: from_day,
+                metric: super::word("metric", &Metric::ALL, Metric::name, &metric)?,
+                step: 0,
+                currency: crate::domain::money::Currency::parse(&currency).ok(),
+                value,
+            };
+            Ok((country, (gateway != 0).then(|| GatewayId::new(gateway)), figure))
         })
         .collect()
 }

@@ -11,7 +11,8 @@
 //! | everything else | people who are signed in | [`page`], [`session`] |
 //!
 //! Every answer passes [`shield`]: it adds the security headers, refuses changes asked for by other sites, turns
-//! problems into pages and a panic into an answer.
+//! problems into pages and a panic into an answer. What goes out is compressed: no other site can make a signed-in
+//! browser ask (the session's cookie is `SameSite`), so nobody can learn a page's secrets from its size.
 
 pub mod view;
 pub mod problem;
@@ -32,7 +33,7 @@ use std::{sync::Arc, time::Duration};
 use actix_web::{
     Route, guard,
     http::Method,
-    middleware::from_fn,
+    middleware::{Compress, from_fn},
     web::{self, Data, ServiceConfig},
 };
 use metrics_exporter_prometheus::PrometheusHandle;
@@ -52,7 +53,7 @@ pub struct State {
     /// What stands above every page of a demo.
     pub bar: Option<Bar>,
     strangers: stranger::Strangers,
-    pace: api::Pace,
+    pub pace: api::Pace,
     counted: metric::Counted,
 }
 
@@ -104,6 +105,7 @@ pub fn configure_with(
         config.app_data(state.clone()).service(
             web::scope("")
                 .wrap(from_fn(shield::shield))
+                .wrap(Compress::default())
                 .configure(more.clone())
                 .configure(routes)
                 .default_service(web::to(async || Problem::NotFound)),

@@ -4,6 +4,7 @@
 
 mod rust;
 mod sql;
+mod style;
 
 use std::{
     collections::HashSet,

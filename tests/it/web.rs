@@ -2,6 +2,7 @@
 
 mod house;
 mod api;
+mod connect;
 mod hook;
 mod link;
 mod page;

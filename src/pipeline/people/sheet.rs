@@ -142,8 +142,13 @@ pub fn opt_outs(bytes: &[u8]) -> Result<Sheet<TypedOptOut>, String> {
     Ok(Sheet { rows: sheet.rows.into_iter().map(typed).collect(), ignored: sheet.ignored })
 }
 
-/// A cell that no spreadsheet runs: what begins like a formula is told to be text by an apostrophe.
-fn cell(text: &str) -> String {
+/// A cell that no spreadsheet runs: what begins like a formula is told to be text by an apostrophe. A number below zero is
+/// no formula.
+pub(crate) fn cell(text: &str) -> String {
+    let number = text.strip_prefix('-').is_some_and(|rest| rest.bytes().all(|c| c.is_ascii_digit() || c == b'.'));
+    if number {
+        return text.to_owned();
+    }
     if text.starts_with(['=', '+', '-', '@', '\t', '\r']) { format!("'{text}") } else { text.to_owned() }
 }
 

@@ -7,6 +7,7 @@ use crate::domain::{
     connector::Unreadable,
     discount::TakenOff,
     event::{OrderUpdate, Refund, ShopEvent},
+    facet,
     money::{Currency, Money},
     time::Time,
 };
@@ -40,8 +41,16 @@ pub(super) fn read(it: &Event) -> Result<OrderUpdate, Unreadable> {
         updated_at,
         cancelled_at: json::time(body, "cancelled_at"),
         refunds: refunds.filter_map(|refund| read_refund(refund, total.currency, updated_at)).collect(),
+        payment: payment(body),
         test: it.is_test(),
     })
+}
+
+/// By which gateways it was paid, in the shop's own order; a gift card beside a card stands with it.
+fn payment(body: &Value) -> Option<String> {
+    let names: Vec<&str> = json::list(body, "payment_gateway_names").iter().filter_map(Value::as_str).collect();
+    let named = facet::word(&names.join(", "));
+    (!named.is_empty()).then_some(named)
 }
 
 /// What each code took off: Shopify works the amount out once the order is made, whatever kind of code it was (Shopify

@@ -8,9 +8,15 @@
 pub mod story;
 pub mod figures;
 pub mod overview;
+pub mod listing;
 pub mod carts;
 pub mod cart;
+pub mod cart_acts;
 pub mod messages;
+pub mod message;
+pub mod orders;
+pub mod people;
+pub mod delivery;
 pub mod replies;
 pub mod phone;
 pub mod person;
@@ -19,11 +25,16 @@ pub mod texts;
 pub mod order;
 pub mod report;
 pub mod shops;
+pub mod connect;
+pub mod settings;
+pub mod health;
 pub mod law;
 pub mod gateways;
 pub mod risk;
 pub mod inbox;
 pub mod webhooks;
+pub mod tokens;
+pub mod reference;
 pub mod sign_in;
 
 use actix_web::{
@@ -50,11 +61,34 @@ pub fn routes(config: &mut ServiceConfig) {
     let page =
         |path: &str, route: actix_web::Route| web::resource(path).route(route).default_service(only("GET, HEAD"));
     let act = |path: &str, route: actix_web::Route| web::resource(path).route(route).default_service(only("POST"));
+    let both = |path: &str, get: actix_web::Route, post: actix_web::Route| {
+        web::resource(path).route(get).route(post).default_service(only("GET, HEAD, POST"))
+    };
+    // A form that holds a list or a whole body.
+    let long = |path: &str, route: actix_web::Route| {
+        web::resource(path)
+            .app_data(web::FormConfig::default().limit(FORM_BYTES_MAX))
+            .route(route)
+            .default_service(only("POST"))
+    };
+    let asked = |path: &str, ask: actix_web::Route, act: actix_web::Route| {
+        web::resource(path).route(ask).route(act).default_service(only("GET, HEAD, POST"))
+    };
     config
         .service(page("/", get().to(overview::get)))
         .service(page("/carts", get().to(carts::get)))
+        .service(page("/carts.csv", get().to(carts::sheet)))
         .service(page("/carts/{id}", get().to(cart::get)))
+        .service(asked("/carts/{id}/send-now", get().to(cart_acts::ask_send_now), web::post().to(cart_acts::send_now)))
+        .service(asked("/carts/{id}/dismiss", get().to(cart_acts::ask_dismiss), web::post().to(cart_acts::dismiss)))
+        .service(act("/carts/{id}/hold", web::post().to(cart_acts::hold)))
+        .service(act("/carts/{id}/release", web::post().to(cart_acts::release)))
         .service(page("/messages", get().to(messages::get)))
+        .service(page("/messages.csv", get().to(messages::sheet)))
+        .service(page("/messages/{id}", get().to(message::get)))
+        .service(act("/messages/{id}/settle", web::post().to(message::settle)))
+        .service(page("/orders", get().to(orders::get)))
+        .service(page("/orders.csv", get().to(orders::sheet)))
         .service(page("/messages/{id}/proof", get().to(person::proof)))
         .service(page("/messages/{id}/proof.json", get().to(person::proof_json)))
         .service(page("/person", get().to(person::get)))
@@ -93,16 +127,42 @@ pub fn routes(config: &mut ServiceConfig) {
         .service(page("/report", get().to(report::get)))
         .service(page("/shops", get().to(shops::get_all)))
         .service(page("/shops/{id}", get().to(shops::get)))
+        .service(page("/connect", get().to(connect::get_all)))
+        .service(both("/connect/new", get().to(connect::get_new), web::post().to(connect::post_new)))
+        .service(both("/shops/{id}/set-up", get().to(connect::get), web::post().to(connect::post)))
+        .service(page("/shops/{id}/arrivals", get().to(connect::arrivals_only)))
+        .service(both("/shops/{id}/settings", get().to(settings::get), web::post().to(settings::post)))
+        .service(both("/shops/{id}/rules", get().to(settings::get_rules), web::post().to(settings::post_rules)))
+        .service(act("/shops/{id}/pause", web::post().to(settings::pause)))
+        .service(act("/shops/{id}/resume", web::post().to(settings::resume)))
+        .service(act("/shops/{id}/self-test", web::post().to(settings::self_test)))
+        .service(both(
+            "/shops/{id}/disconnect",
+            get().to(settings::ask_disconnect),
+            web::post().to(settings::disconnect),
+        ))
         .service(page("/law", get().to(law::get_all)))
         .service(page("/law/{id}", get().to(law::get)))
         .service(page("/gateways", get().to(gateways::get)))
+        .service(both("/gateways/add", get().to(gateways::ask_add), web::post().to(gateways::add)))
+        .service(both("/gateways/{id}", get().to(gateways::get_one), web::post().to(gateways::post)))
+        .service(act("/gateways/{id}/test", web::post().to(gateways::test)))
+        .service(both("/gateways/{id}/remove", get().to(gateways::ask_remove), web::post().to(gateways::remove)))
         .service(act("/gateways/{id}/pause", web::post().to(gateways::pause)))
         .service(act("/gateways/{id}/resume", web::post().to(gateways::resume)))
         .service(page("/risk", get().to(risk::get)))
         .service(act("/risk/halt", web::post().to(risk::halt)))
         .service(act("/risk/lift", web::post().to(risk::lift)))
         .service(act("/risk/{id}/resume", web::post().to(risk::resume)))
+        .service(page("/people", get().to(people::get)))
+        .service(page("/people.csv", get().to(people::sheet)))
+        .service(long("/people/load", web::post().to(people::load)))
         .service(page("/inbox", get().to(inbox::get)))
+        .service(page("/inbox.csv", get().to(inbox::sheet)))
+        .service(act("/inbox/replay", web::post().to(inbox::replay_all)))
+        .service(act("/inbox/replays/{id}/stop", web::post().to(inbox::stop)))
+        .service(page("/inbox/{id}", get().to(delivery::get)))
+        .service(long("/inbox/{id}/fix", web::post().to(delivery::fix)))
         .service(act("/inbox/{id}/replay", web::post().to(inbox::replay)))
         .service(
             web::resource("/webhooks")
@@ -123,6 +183,9 @@ pub fn routes(config: &mut ServiceConfig) {
         .service(act("/webhooks/{id}/remove", web::post().to(webhooks::remove)))
         .service(act("/webhooks/{id}/test", web::post().to(webhooks::test)))
         .service(act("/webhooks/{id}/replay", web::post().to(webhooks::replay)))
+        .service(asked("/tokens", get().to(tokens::get), web::post().to(tokens::post)))
+        .service(act("/tokens/revoke", web::post().to(tokens::revoke)))
+        .service(page("/api", get().to(reference::get)))
         .service(page("/sign-in", get().to(sign_in::ask)))
         .service(
             web::resource("/sign-in/{token}")
@@ -132,6 +195,9 @@ pub fn routes(config: &mut ServiceConfig) {
         )
         .service(act("/sign-out", web::post().to(sign_in::out)));
 }
+
+/// Of a form that holds a list or a whole body.
+const FORM_BYTES_MAX: usize = 4 << 20;
 
 /// Rows of a list.
 pub const ROWS: u32 = 50;
@@ -178,6 +244,20 @@ impl Visit {
             demo: state.bar.as_ref().map(|bar| bar()),
         };
         Ok(Visit { state, page, shops, shop, query, is_owner: visitor.is_owner })
+    }
+
+    /// As `begin`, at the shop the path names, whichever was chosen before.
+    pub async fn at_shop(request: &HttpRequest, section: Section) -> Result<Visit, Problem> {
+        let mut visit = Visit::begin(request, section).await?;
+        let id: ShopId = id(request)?;
+        let shop = visit.shops.iter().find(|shop| shop.id == id).cloned().ok_or(Problem::NotFound)?;
+        let mut read = visit.read().await?;
+        let keys = visit.state.core.vault.keys(&mut read, id).await?;
+        drop(read);
+        visit.page.shop = Some(ShopChoice { id: id.to_string(), name: shop.name.clone() });
+        visit.page.zone = zone_of(&shop);
+        visit.shop = Some((shop, keys));
+        Ok(visit)
     }
 
     pub fn core(&self) -> &Core {
@@ -234,6 +314,15 @@ fn choose<'s>(shops: &'s [Shop], asked: &str) -> Result<Option<&'s Shop>, Proble
 fn notice(done: &str) -> Option<String> {
     let said = match done {
         "resumed" => "The gateway sends again.",
+        "sending_now" => "Its next text is asked for now; what every gate says follows within seconds.",
+        "cart_held" => "Held. Nothing of this cart is sent until it is released.",
+        "cart_released" => "Released. What waited is asked again now.",
+        "cart_dismissed" => "Dismissed. No further text of this cart is sent.",
+        "list_taken" => "The list is taken. What was known before changed nothing.",
+        "settled" => "Settled, with your name beside it.",
+        "corrected" => "Your correction is being read; its verdict follows within seconds.",
+        "replaying" => "The deliveries are being read again, oldest first.",
+        "replay_stopped" => "Stopped. What was begun is still read.",
         "read" => "The reply is settled.",
         "opted_out" => "This phone gets no more texts.",
         "guard_resumed" => "Texted again from now on; what waited is asked again now.",
@@ -251,7 +340,21 @@ fn notice(done: &str) -> Option<String> {
         "text_saved" => "Saved. Carts left from now on get these words.",
         "text_ready" => "The ready-made words are back.",
         "test_queued" => "The test is on its way; it is in Messages too.",
+        "shop_added" => "Added. Paste its address into the shop, and see the first webhook arrive.",
+        "keys_saved" => "The keys are kept.",
+        "gateway_added" => "The gateway is connected.",
+        "gateway_saved" => "Saved.",
+        "gateway_removed" => "Removed. Receipts of what it sent are heard for another week.",
+        "plan_taken" => "This plan is on.",
+        "live" => "Live: carts left from now on are texted.",
+        "shop_saved" => "Saved.",
+        "rules_saved" => "Saved. Carts that wait are asked again now.",
+        "shop_paused" => "Paused: nobody is texted.",
+        "shop_resumed" => "It texts again.",
+        "shop_disconnected" => "Disconnected: nobody is texted any more.",
+        "self_test_asked" => "The self-test is under way; it takes a few seconds.",
         "replayed" => "The delivery is being read again; its verdict follows within seconds.",
+        "token_revoked" => "Revoked. It opens nothing any more.",
         "webhook_saved" => "Saved. Events from now on follow it.",
         "webhook_on" => "Switched on. What it missed can be replayed below.",
         "webhook_off" => "Switched off. What happens meanwhile is kept for a replay.",

@@ -12,6 +12,7 @@ use crate::{
         view::{
             Section,
             risk::{HoldRow, PauseRow, Risk, Switch},
+            words::{say, t},
         },
     },
 };
@@ -38,9 +39,9 @@ pub async fn get(request: HttpRequest) -> Result<HttpResponse, Problem> {
             .map(|pause| PauseRow {
                 id: pause.name(),
                 what: match pause.kind {
-                    Paused::Prefix => format!("Numbers {}", pause.label),
-                    Paused::Country => format!("Numbers of {}", pause.label),
-                    Paused::Breaker => "Every text of this shop".to_owned(),
+                    Paused::Prefix => say("Numbers {prefix}", &[("prefix", &pause.label)]),
+                    Paused::Country => say("Numbers of {country}", &[("country", &pause.label)]),
+                    Paused::Breaker => t("Every text of this shop").to_owned(),
                 },
                 why: pause.why.clone(),
                 at: pause.at,

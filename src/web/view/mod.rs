@@ -19,13 +19,18 @@
 //! | `/phones/{hash}` | [`ledger::Ledger`] | `POST …/opt-out` with `why` |
 //! | `/orders/{ord_…}` | [`order::Order`] | |
 //! | `/report` | [`report::Report`] | |
-//! | `/shops`, `/shops/{n}` | [`shop::Shops`], [`shop::Shop`] | |
+//! | `/shops`, `/shops/{n}` | [`shop::Shops`], [`shop::Shop`] | `look=subscriptions` asks the platform; `POST /shops/{n}/pause`, `…/resume`, `…/self-test` |
+//! | `/connect`, `/connect/new` | [`connect::Platforms`], [`connect::NewShop`] | `kind`, `country`; `POST /connect/new` adds a shop |
+//! | `/shops/{n}/set-up` | [`connect::SetUp`] | `step` = a [`connect::Step`]; `POST` with `act` = `keys`, `subscribe`, `gateway`, `preset`, `test`, `live` |
+//! | `/shops/{n}/settings`, `…/rules`, `…/disconnect` | [`rules::SettingsPage`], [`rules::RulesPage`], [`rules::Disconnect`] | `POST` saves, disconnects |
 //! | `/law`, `/law/{FR or US-FL}` | [`law::Laws`], [`law::Law`] | |
-//! | `/gateways` | [`gateway::Gateways`] | `POST /gateways/{gw_…}/pause`, `…/resume` |
+//! | `/gateways`, `/gateways/add`, `/gateways/{gw_…}`, `…/remove` | [`gateway::Gateways`], [`gateway::Add`], [`gateway::Gateway`], [`gateway::Remove`] | `POST` adds, saves, removes; `POST …/pause`, `…/resume`, `…/test` |
 //! | `/risk` | [`risk::Risk`] | `POST /risk/{pause}/resume`, `/risk/halt`, `/risk/lift` |
 //! | `/inbox` | [`inbox::Inbox`] | `verdict` = an [`inbox::Filter`], `after`; `POST /inbox/{dlv_…}/replay` |
 //! | `/webhooks` | [`webhook::Webhooks`], `/webhooks/schema.json` the shape of every event | `POST` adds an endpoint |
 //! | `/webhooks/{sink_…}` | [`webhook::Webhook`] | `state` = a [`webhook::Filter`], `after`; `POST` saves; `POST …/rotate`, `…/enable`, `…/disable`, `…/remove`, `…/test`, `…/replay` with `event` or `since` (hours) |
+//! | `/tokens` | [`tokens::Tokens`] | `POST` makes one, which stands in the answer and nowhere else; `POST /tokens/revoke` with `name` |
+//! | `/api` | [`reference::Reference`] | `about` = a noun of the API |
 //! | `/sign-in`, `/sign-in/{token}` | [`sign_in::SignIn`] | `POST /sign-in/{token}`, `POST /sign-out` |
 //! | `/o/{token}` | [`public::OptOut`] | `POST` opts out |
 //! | `/r/{token}` | [`public::LinkGone`], when the link no longer leads anywhere | |
@@ -40,26 +45,40 @@
 //! Write `view/x.rs` with the struct and its `answer()`, `templates/page/x.html` extending `layout.html`, rich and empty
 //! samples in `sample.rs`. The first line of a page answers its question in one sentence with a number.
 
+pub mod words;
 pub mod format;
+mod locale;
+mod hours;
 pub mod chart;
 pub mod takings;
 pub mod funnel;
 pub mod need;
 pub mod overview;
+pub mod listing;
 pub mod cart;
+pub mod hand;
 pub mod message;
 pub mod person;
 pub mod proof;
 pub mod sequences;
 pub mod texts;
 pub mod order;
+pub mod orders;
+pub mod people;
+pub mod delivery;
 pub mod report;
 pub mod law;
 pub mod shop;
+pub mod connect;
+pub mod form;
+pub mod health;
+pub mod rules;
 pub mod gateway;
 pub mod risk;
 pub mod inbox;
 pub mod webhook;
+pub mod tokens;
+pub mod reference;
 pub mod replies;
 pub mod ledger;
 pub mod sign_in;
@@ -75,6 +94,7 @@ use askama::filters::HtmlSafe;
 use jiff::tz::TimeZone;
 
 use crate::domain::time::Time;
+use words::{noted, say, t};
 
 /// What frames every signed-in page.
 #[derive(Clone, Debug)]
@@ -102,57 +122,84 @@ pub struct ShopChoice {
     pub name: String,
 }
 
-/// The places of the main navigation, in its order.
+/// The places of the navigation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Section {
     Overview,
     Carts,
     Messages,
+    Orders,
+    People,
     Replies,
     Sequences,
     Texts,
     Report,
     Shops,
     Gateways,
-    Risk,
     Inbox,
     Webhooks,
-    /// Not in the navigation: the pages of shops lead there.
+    Tokens,
+    Api,
+    Risk,
     Law,
 }
 
+/// Places that belong together in the menu behind the daily ones.
+#[derive(Clone, Copy, Debug)]
+pub struct Group {
+    name: &'static str,
+    pub sections: &'static [Section],
+}
+
+impl Group {
+    pub fn label(&self) -> &'static str {
+        t(self.name)
+    }
+}
+
 impl Section {
-    pub const ALL: [Section; 12] = [
+    /// The places of every day, always in sight.
+    pub const DAILY: &[Section] = &[
         Section::Overview,
         Section::Carts,
         Section::Messages,
         Section::Replies,
-        Section::Sequences,
+        Section::Orders,
+        Section::People,
         Section::Texts,
         Section::Report,
-        Section::Shops,
-        Section::Gateways,
-        Section::Risk,
-        Section::Inbox,
-        Section::Webhooks,
+    ];
+
+    /// What is set up once and looked at when something is wrong.
+    pub const GROUPS: &[Group] = &[
+        Group { name: noted("Rules"), sections: &[Section::Sequences, Section::Risk, Section::Law] },
+        Group {
+            name: noted("Connections"),
+            sections: &[Section::Shops, Section::Gateways, Section::Inbox, Section::Webhooks],
+        },
+        Group { name: noted("Programs"), sections: &[Section::Tokens, Section::Api] },
     ];
 
     pub fn label(&self) -> &'static str {
-        match self {
-            Section::Overview => "Overview",
-            Section::Carts => "Carts",
-            Section::Messages => "Messages",
-            Section::Replies => "Replies",
-            Section::Sequences => "Sequences",
-            Section::Texts => "Texts",
-            Section::Report => "Report",
-            Section::Shops => "Shops",
-            Section::Gateways => "Gateways",
-            Section::Risk => "Risk",
-            Section::Inbox => "Inbox",
-            Section::Webhooks => "Webhooks",
-            Section::Law => "Law",
-        }
+        t(match self {
+            Section::Overview => noted("Overview"),
+            Section::Carts => noted("Carts"),
+            Section::Messages => noted("Messages"),
+            Section::Orders => noted("Orders"),
+            Section::People => noted("People"),
+            Section::Replies => noted("Replies"),
+            Section::Sequences => noted("Sequences"),
+            Section::Texts => noted("Texts"),
+            Section::Report => noted("Report"),
+            Section::Shops => noted("Shops"),
+            Section::Gateways => noted("Gateways"),
+            Section::Risk => noted("Risk"),
+            Section::Inbox => noted("Inbox"),
+            Section::Webhooks => noted("Webhooks"),
+            Section::Tokens => noted("API tokens"),
+            Section::Api => noted("API"),
+            Section::Law => noted("Law"),
+        })
     }
 
     pub fn path(&self) -> &'static str {
@@ -160,6 +207,8 @@ impl Section {
             Section::Overview => "/",
             Section::Carts => "/carts",
             Section::Messages => "/messages",
+            Section::Orders => "/orders",
+            Section::People => "/people",
             Section::Replies => "/replies",
             Section::Sequences => "/sequences",
             Section::Texts => "/texts",
@@ -169,6 +218,8 @@ impl Section {
             Section::Risk => "/risk",
             Section::Inbox => "/inbox",
             Section::Webhooks => "/webhooks",
+            Section::Tokens => "/tokens",
+            Section::Api => "/api",
             Section::Law => "/law",
         }
     }
@@ -194,6 +245,10 @@ impl Days {
     /// Anything but 7, 30 and 90 is 30.
     pub fn parse(text: &str) -> Days {
         Days::ALL.into_iter().find(|days| days.number().to_string() == text).unwrap_or_default()
+    }
+
+    pub fn label(&self) -> String {
+        say("{count} days", &[("count", &self.number())])
     }
 
     pub fn number(&self) -> u16 {
@@ -246,8 +301,31 @@ impl Page {
         href
     }
 
-    pub fn sections(&self) -> &'static [Section] {
-        &Section::ALL
+    pub fn daily(&self) -> &'static [Section] {
+        Section::DAILY
+    }
+
+    pub fn groups(&self) -> &'static [Group] {
+        Section::GROUPS
+    }
+
+    /// Whether the place we are at is in the menu behind the daily ones.
+    pub fn is_in_menu(&self) -> bool {
+        !Section::DAILY.contains(&self.section)
+    }
+
+    /// Words of the frame, in the reader's language.
+    pub fn said(&self, text: &str) -> String {
+        t(text).to_owned()
+    }
+
+    pub fn signed_in(&self) -> String {
+        say("Signed in as {name}.", &[("name", &self.signed_in_as)])
+    }
+
+    /// The reader's language, for `lang`.
+    pub fn language(&self) -> &'static str {
+        words::language().tag()
     }
 
     pub fn periods(&self) -> &'static [Days] {
@@ -259,14 +337,16 @@ impl Page {
     }
 
     pub fn shop_name(&self) -> &str {
-        self.shop.as_ref().map_or("No shop yet", |shop| &shop.name)
+        self.shop.as_ref().map_or_else(|| t("No shop yet"), |shop| &shop.name)
     }
 
     /// Said once at the foot of a page, so that every time on it may stay short.
     pub fn zone_note(&self) -> String {
         match (&self.shop, self.zone.iana_name()) {
-            (Some(shop), Some(zone)) => format!("Times are {}’s own ({zone}).", shop.name),
-            _ => "Times are UTC.".to_owned(),
+            (Some(shop), Some(zone)) => {
+                say("Times are {shop}’s own ({zone}).", &[("shop", &shop.name), ("zone", &zone)])
+            }
+            _ => t("Times are UTC.").to_owned(),
         }
     }
 
@@ -288,7 +368,7 @@ impl Page {
     }
 
     fn tag(&self, at: Time, shown: String) -> TimeTag {
-        TimeTag { at, exact: format!("{}, shop time", format::moment(at, &self.zone)), shown }
+        TimeTag { at, exact: say("{moment}, shop time", &[("moment", &format::moment(at, &self.zone))]), shown }
     }
 }
 

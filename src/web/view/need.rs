@@ -45,6 +45,12 @@ pub enum Need {
     Paused {
         things: u64,
     },
+    /// A made-up shopper did not come through.
+    SelfTest {
+        id: String,
+        name: String,
+        since: Time,
+    },
     /// Another system is not told any more.
     WebhookOff {
         /// `sink_…`
@@ -93,6 +99,9 @@ impl Need {
                 "{} because it looks like fake checkouts or runaway spend",
                 format::number_of(*things, "thing is paused", "things are paused")
             ),
+            Need::SelfTest { name, since, .. } => {
+                format!("The self-test of {name} fails, for {}", format::span(now.since(*since)))
+            }
             Need::WebhookOff { what, .. } => what.trim_end_matches('.').to_owned(),
             Need::NoGateway { carts } => {
                 format!("No gateway is connected: {} cannot be texted", format::number_of(*carts, "cart", "carts"))
@@ -104,6 +113,7 @@ impl Need {
         match self {
             Need::UnknownOutcomes { .. } => "/messages?state=unknown".to_owned(),
             Need::GatewayPaused { .. } | Need::NoGateway { .. } => "/gateways".to_owned(),
+            Need::SelfTest { id, .. } => format!("/shops/{id}#self-test"),
             Need::ShopQuiet { id, .. } | Need::BadSignatures { id, .. } => format!("/shops/{id}"),
             Need::Unreadable { .. } => "/inbox?verdict=unreadable".to_owned(),
             Need::Replies { .. } => "/replies".to_owned(),
@@ -119,7 +129,7 @@ impl Need {
             Need::Replies { .. } => "Read them",
             Need::GatewayPaused { .. } => "See how to resume",
             Need::ShopQuiet { .. } | Need::BadSignatures { .. } => "Check the connection",
-            Need::Unreadable { .. } | Need::Paused { .. } => "See why",
+            Need::Unreadable { .. } | Need::Paused { .. } | Need::SelfTest { .. } => "See why",
             Need::DataRequests { .. } => "See who",
             Need::Halted { .. } => "See what waits",
             Need::WebhookOff { .. } => "See what was answered",
