@@ -28,6 +28,7 @@ mod message;
 mod order;
 mod text;
 mod shell;
+mod progress;
 
 use std::{collections::BTreeMap, process::ExitCode, sync::Arc};
 
@@ -74,7 +75,7 @@ pub enum Command {
     /// See it work: the real service with a simulated shop, on this machine only, in a folder of its own [default: ./data/demo]
     Demo,
     /// Bring the database's schema up to date and end (serve does it too)
-    Migrate,
+    Migrate(migrate::Args),
     /// What was abandoned, texted and recovered
     Report(report::Args),
     /// Check key, database, clock, shops and gateways; exit code 1 when something is broken
@@ -167,9 +168,13 @@ impl Said {
         Said { words: words.into(), json, well: true }
     }
 
+    fn printed(&self, form: Form) -> String {
+        if form.json { self.json.to_string() } else { self.words.trim_end().to_owned() }
+    }
+
     fn print(&self, form: Form) {
         use std::io::Write;
-        let text = if form.json { self.json.to_string() } else { self.words.trim_end().to_owned() };
+        let text = self.printed(form);
         // A closed pipe (`| head`) is the reader's choice, not a problem.
         let _ = writeln!(std::io::stdout(), "{text}");
     }
@@ -264,7 +269,10 @@ async fn run(cli: Cli, typed: &trail::Typed) -> anyhow::Result<bool> {
             Ok(said.well)
         }
         command => {
+            let opening =
+                matches!(command, Command::Migrate(_)).then(|| progress::spinner("Bringing the schema up to date"));
             let app = open(&config).await?;
+            drop(opening);
             let outcome = command.answer(&app.core, &config).await;
             trail::record(&app.core, typed, outcome.is_ok()).await;
             app.close().await;
@@ -279,7 +287,7 @@ impl Command {
     /// Does what a command that works on an open database is for.
     async fn answer(&self, core: &Core, config: &Config) -> anyhow::Result<(Said, Form)> {
         match self {
-            Command::Migrate => Ok((migrate::run(config), Form::default())),
+            Command::Migrate(args) => Ok((migrate::run(config), args.form)),
             Command::Report(args) => Ok((report::run(core, args).await?, args.form)),
             Command::Shop(command) => shop::run(core, command).await,
             Command::Sequence(command) => sequence::run(core, command).await,

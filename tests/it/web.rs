@@ -12,3 +12,4 @@ mod sequences;
 mod sign_in;
 mod team;
 mod texts;
+mod webhooks;
