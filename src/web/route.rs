@@ -8,6 +8,8 @@
 
 use actix_web::http::Method;
 
+use super::api::{Operation, operations};
+
 /// Who may ask.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum May {
@@ -167,6 +169,10 @@ pub const ROUTES: &[Route] = &[
     act("/webhooks/{id}/replay", Change, "Told events again", "/webhooks/{id}"),
     act("/webhooks/{id}/remove", Change, "Removed a webhook endpoint", "/webhooks"),
     act("/inbox/{id}/replay", Change, "Had a delivery read again", "/inbox"),
+    look("/tokens"),
+    act("/tokens", Change, "Made an API token", "/tokens"),
+    act("/tokens/revoke", Change, "Revoked an API token", "/tokens"),
+    look("/api"),
     look_as_owner("/team"),
     act("/team", House, "Invited somebody", "/team"),
     look_as_owner("/team/{id}"),
@@ -187,7 +193,8 @@ pub const ROUTES: &[Route] = &[
 
 /// Paths whose routes need nobody to be signed in even where the table does not know them: the demo's, and those that
 /// prove who asks by a token of their own.
-const OPEN: [&str; 2] = ["/api/", "/demo"];
+const OPEN: [&str; 2] = [API, "/demo"];
+const API: &str = "/api/";
 
 /// The line of a route. One that is not listed has the strictest sensible kind.
 pub fn of(method: &Method, pattern: &str) -> Route {
@@ -206,8 +213,17 @@ pub fn of(method: &Method, pattern: &str) -> Route {
 /// What an act is called, by the form in which the log keeps it (`POST /gateways/{id}/pause`).
 pub fn said(act: &str) -> Option<&'static str> {
     let (method, path) = act.split_once(' ')?;
+    if path.starts_with(API) {
+        return said_by_api(method, path);
+    }
     let route = ROUTES.iter().find(|route| route.method == method && route.path == path)?;
     (!route.said.is_empty()).then_some(route.said)
+}
+
+/// The API calls its operations by their summaries.
+fn said_by_api(method: &str, path: &str) -> Option<&'static str> {
+    let asked = |operation: &&Operation| operation.method.eq_ignore_ascii_case(method) && operation.path == path;
+    operations().iter().find(asked)?.described.summary.as_deref()
 }
 
 #[cfg(test)]

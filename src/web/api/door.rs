@@ -28,8 +28,8 @@ use crate::{
     },
     web::{
         State,
-        gate::{self, Actor},
         body::{self, LastWords, Unread},
+        gate::{self, Actor},
         problem::{Problem, Wants},
         stranger,
     },

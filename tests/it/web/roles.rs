@@ -88,6 +88,8 @@ fn rows(things: &Things) -> Vec<Row> {
         "/gateways/add",
         "/webhooks",
         "/webhooks/schema.json",
+        "/tokens",
+        "/api",
     ] {
         look(path, path.to_owned());
     }
@@ -155,6 +157,8 @@ fn rows(things: &Things) -> Vec<Row> {
     act("/gateways/{id}", format!("/gateways/{gateway}"), "name=Own", 303);
     act("/gateways/{id}/test", format!("/gateways/{gateway}/test"), "phone=", 200);
     act("/gateways/{id}/remove", format!("/gateways/{gateway}/remove"), "", 303);
+    act("/tokens", "/tokens".to_owned(), "name=till&scope=read&days=30", 200);
+    act("/tokens/revoke", "/tokens/revoke".to_owned(), "name=till", 303);
     act("/webhooks", "/webhooks".to_owned(), "url=http%3A%2F%2Flocalhost", 200);
     act("/webhooks/{id}", format!("/webhooks/{sink}"), "name=Till&url=https%3A%2F%2Ftill.example%2Fhook", 303);
     act("/webhooks/{id}/rotate", format!("/webhooks/{sink}/rotate"), "", 200);
