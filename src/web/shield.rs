@@ -41,6 +41,7 @@ pub async fn shield(
 ) -> Result<ServiceResponse<BoxBody>, Error> {
     // A program reads problems as RFC 9457 has them, whatever its library says that it accepts.
     let is_api = request.path().starts_with("/api/");
+    // Programs are answered in one language, whoever runs them.
     let mut language = if is_api { Language::English } else { accepted_language(request.headers()) };
     let wants = if is_api { Wants::Api } else { Wants::of(request.headers()) };
     let mut response = match refuse(&request) {

@@ -23,6 +23,7 @@ use crate::{
     },
     store::{self, Error, Read, cart::Filter, shop::Shop},
     web::{
+        gate,
         problem::Problem,
         view::{
             Section,
@@ -128,6 +129,8 @@ pub async fn post(request: HttpRequest, typed: Form<Typed>) -> Result<HttpRespon
     let typed = typed.into_inner();
     if matches!(typed.act.as_str(), "save" | "ready" | "test") {
         come_in_to_change(&request).await?;
+    } else {
+        gate::nothing(&request);
     }
     let source = typed.text.replace("\r\n", "\n");
     match typed.act.as_str() {
@@ -148,6 +151,8 @@ pub async fn post(request: HttpRequest, typed: Form<Typed>) -> Result<HttpRespon
         "test" => {
             let refused = Desk::of(&visit, &request, typed.clone())?.test(&source).await?;
             if refused.is_empty() {
+                gate::detail(&request, "sent a test of it");
+                gate::done(&request);
                 visit.page.notice = super::notice("test_queued");
             }
             Desk::of(&visit, &request, typed)?.page(&source, refused).await

@@ -1,8 +1,10 @@
 //! Every page twice, rich and empty, for the tests and for looking at: with `CARTBACK_PREVIEW=1`,
 //! `cargo test --lib web::view::sample` writes them to `target/preview` beside their styles.
 
+mod api;
 mod connecting;
 mod lists;
+mod team;
 mod webhook;
 
 use std::{fs, path::PathBuf};
@@ -74,6 +76,8 @@ pub fn page(section: Section) -> Page {
         signed_in_as: "maja@acme.example".to_owned(),
         notice: None,
         demo: None,
+        may_manage: true,
+        may_run_house: true,
     }
 }
 
@@ -720,7 +724,12 @@ fn editor() -> Editor {
 }
 
 pub fn pages() -> Vec<(&'static str, String)> {
-    let sign_in = |state| SignIn { state, link_command: "cartback user link maja@acme.example".into(), minutes: 15 };
+    let sign_in = |state, email: &str| SignIn {
+        state,
+        email: email.into(),
+        link_command: "cartback user link".into(),
+        minutes: 1440,
+    };
     let opt_out = |state| OptOut {
         shop: "Acme Outdoor".into(),
         home_url: "https://acme.example".into(),
@@ -861,11 +870,14 @@ pub fn pages() -> Vec<(&'static str, String)> {
         ("webhooks-empty", webhook::none(bare_page(Section::Webhooks)).render()),
         ("webhook", webhook::one().render()),
         ("webhook-new", webhook::fresh().render()),
-        ("sign-in", sign_in(State::Ask).render()),
-        ("sign-in-ready", sign_in(State::Ready { token: "t0k3n".into() }).render()),
-        ("sign-in-expired", sign_in(State::Expired).render()),
-        ("sign-in-used", sign_in(State::Used).render()),
-        ("sign-in-unknown", sign_in(State::Unknown).render()),
+        ("sign-in", sign_in(State::Ask { with_password: true }, "").render()),
+        ("sign-in-first", sign_in(State::Ask { with_password: false }, "").render()),
+        ("sign-in-wrong", sign_in(State::Wrong, HOSTILE).render()),
+        ("sign-in-shut", sign_in(State::Shut { minutes: 15 }, "maja@acme.example").render()),
+        ("sign-in-ready", sign_in(State::Ready { token: "t0k3n".into() }, "").render()),
+        ("sign-in-expired", sign_in(State::Expired, "").render()),
+        ("sign-in-used", sign_in(State::Used, "").render()),
+        ("sign-in-unknown", sign_in(State::Unknown, "").render()),
         ("error-404", error(Kind::NotFound).render()),
         ("error-500", error(Kind::Broken { id: "7kq2m9xv".into() }).render()),
         ("error-503", error(Kind::Busy { retry_seconds: 5 }).render()),
@@ -882,6 +894,8 @@ pub fn pages() -> Vec<(&'static str, String)> {
     ];
     pages.extend(connecting::pages());
     pages.extend(lists::pages());
+    pages.extend(api::pages());
+    pages.extend(team::pages());
     pages.into_iter().map(|(name, html)| (name, html.unwrap())).collect()
 }
 
