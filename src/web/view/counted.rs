@@ -92,11 +92,7 @@ mod tests {
             "were texted",
             ["1,204 carts were texted", "1.204 Warenkörbe wurden angeschrieben", "1.204 carritos recibieron un SMS"],
         );
-        check(
-            1,
-            "were texted",
-            ["1 cart was texted", "1 Warenkorb wurde angeschrieben", "1 carrito recibió un SMS"],
-        );
+        check(1, "were texted", ["1 cart was texted", "1 Warenkorb wurde angeschrieben", "1 carrito recibió un SMS"]);
         check(
             0,
             "could be texted",

@@ -239,8 +239,7 @@ pub fn agree(count: Count, one: &str, many: &str, phrase: &str) -> String {
 
 /// `2 carts match “ana”`
 pub fn matching(count: Count, one: &str, many: &str, query: &str) -> String {
-    let things =
-        if count.more { more_than(count.rows, many) } else { format::number_of(count.rows, one, many) };
+    let things = if count.more { more_than(count.rows, many) } else { format::number_of(count.rows, one, many) };
     let is_one = count.rows == 1 && !count.more;
     let sentence = if is_one { noted("{things} matches “{query}”") } else { noted("{things} match “{query}”") };
     of_looked_at(count, say(sentence, &[("things", &format::sentence_case(&things)), ("query", &query)]))

@@ -51,14 +51,12 @@ impl SignIn {
             State::Ask { with_password: true } => t("Sign in").to_owned(),
             State::Ask { with_password: false } => {
                 say("You sign in with a link that works once, for {span}.", &[("span", &long)])
-            },
-            State::Wrong => t("This e-mail address and password do not go together.").to_owned(),
-            State::Shut { minutes } => {
-                say(
-                    "Too many wrong passwords for this address: come back in {minutes} minutes.",
-                    &[("minutes", minutes)],
-                )
             }
+            State::Wrong => t("This e-mail address and password do not go together.").to_owned(),
+            State::Shut { minutes } => say(
+                "Too many wrong passwords for this address: come back in {minutes} minutes.",
+                &[("minutes", minutes)],
+            ),
             State::Ready { .. } => t("1 step left: sign in.").to_owned(),
             State::Expired => say("This link is older than {span} and no longer works.", &[("span", &long)]),
             State::Used => t("This link was used once already and works only once.").to_owned(),
