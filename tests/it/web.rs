@@ -13,3 +13,4 @@ mod sign_in;
 mod team;
 mod texts;
 mod webhooks;
+mod words;

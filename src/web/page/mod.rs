@@ -57,7 +57,7 @@ use super::{
     State, gate, get, only,
     problem::Problem,
     session::{self, Visitor},
-    view::{Days, Page, Section, ShopChoice},
+    view::{Days, Page, Section, ShopChoice, words::t},
 };
 use crate::{
     domain::{id::ShopId, seal::ShopKeys},
@@ -436,7 +436,7 @@ fn notice(done: &str) -> Option<String> {
         "webhook_replayed" => "Told again within seconds, under the same ids.",
         _ => return None,
     };
-    Some(said.to_owned())
+    Some(t(said).to_owned())
 }
 
 /// The id in a path; what is not one is not found.

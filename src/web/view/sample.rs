@@ -599,12 +599,11 @@ fn checkout() -> Checkout {
 }
 
 fn sequence_row(place: usize, stored: &crate::domain::sequence::Sequence) -> Row {
-    let when = stored.when.words();
     Row {
         id: stored.id.clone(),
         name: stored.name.clone(),
         on: stored.on_since,
-        for_whom: if when.is_empty() { "every cart".into() } else { format!("carts {}", when.join("; ")) },
+        for_whom: crate::web::view::sequences::whom(&stored.when),
         line: Line::of(stored, HOUR * 48),
         notes: sequences::notes(stored),
         clashes: stored.clashes(HOUR * 24, HOUR * 48),
@@ -724,7 +723,7 @@ fn editor() -> Editor {
     }
 }
 
-fn pages() -> Vec<(&'static str, String)> {
+pub fn pages() -> Vec<(&'static str, String)> {
     let sign_in = |state, email: &str| SignIn {
         state,
         email: email.into(),
