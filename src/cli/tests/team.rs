@@ -31,8 +31,7 @@ async fn somebody_is_invited_changed_and_removed() {
     let house = House::new();
     house.then(&SHOP).await.unwrap();
     house.then(&["user", "link"]).await.unwrap();
-    let invited =
-        house.then(&["user", "invite", "Ana@example.com", "--role", "analyst", "--shop", "1"]).await.unwrap();
+    let invited = house.then(&["user", "invite", "Ana@example.com", "--role", "analyst", "--shop", "1"]).await.unwrap();
     assert!(invited.words.starts_with("http://127.0.0.1:8080/sign-in/"), "{}", invited.words);
     let list = house.then(&["user", "list"]).await.unwrap();
     assert_eq!(list.json[1]["email"], "ana@example.com");

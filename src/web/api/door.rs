@@ -26,8 +26,8 @@ use crate::{
     },
     web::{
         State,
-        gate::{self, Actor},
         body::{self, LastWords, Unread},
+        gate::{self, Actor},
         problem::{Problem, Wants},
         stranger,
     },

@@ -123,13 +123,7 @@ fn tenants(house: bool, shop: &Shop, narrow: &Narrow) -> Vec<ShopId> {
 }
 
 /// One page of both tenants', merged in the order of their arrival.
-async fn leaf(
-    read: &mut Read,
-    house: bool,
-    shop: &Shop,
-    narrow: &Narrow,
-    open: Open,
-) -> Result<Leaf<Line>, Error> {
+async fn leaf(read: &mut Read, house: bool, shop: &Shop, narrow: &Narrow, open: Open) -> Result<Leaf<Line>, Error> {
     let mut merged = Leaf { rows: Vec::new(), on: None, back: None };
     for tenant in tenants(house, shop, narrow) {
         let own = store::inbox::leaf(read, tenant, narrow, open).await?;

@@ -5,9 +5,9 @@ use std::collections::BTreeMap;
 
 use actix_web::{HttpRequest, HttpResponse, http::header, web::Bytes};
 
-use super::{Visit, back, come_in_as_owner, come_in_to_change, connect::head_fields, id, show};
+use super::{Visit, back, come_in_as_owner, come_in_to_change, connect::head_fields, show};
 use crate::{
-    domain::{id::ShopId, message::MessageState, rules::Rules},
+    domain::{message::MessageState, rules::Rules},
     pipeline::{
         connect::{self, NotConnected, kept_secrets},
         self_test,
