@@ -342,8 +342,12 @@ async fn an_endpoint_is_added_changed_and_removed() {
     let path = format!("/api/v1/webhooks/{}", made["webhook"]["id"].as_str().unwrap());
     let (_, shown) = get(&site, &token, &path).await;
     assert!(!shown.to_string().contains(&secret) && shown == made["webhook"], "{shown}");
-    let (status, changed) = patch(&site, &token, &path, &json!({ "events": ["cart.abandoned", "link.clicked"], "personal": true })).await;
-    assert_eq!((status, &changed["personal"], changed["events"].as_array().unwrap().len()), (StatusCode::OK, &json!(true), 2));
+    let (status, changed) =
+        patch(&site, &token, &path, &json!({ "events": ["cart.abandoned", "link.clicked"], "personal": true })).await;
+    assert_eq!(
+        (status, &changed["personal"], changed["events"].as_array().unwrap().len()),
+        (StatusCode::OK, &json!(true), 2)
+    );
     for odd in [json!({ "events": ["cart.eaten"] }), json!({ "url": "http://127.0.0.1/" }), json!({ "colour": 1 })] {
         assert_eq!(patch(&site, &token, &path, &odd).await.0, StatusCode::BAD_REQUEST, "{odd}");
     }
