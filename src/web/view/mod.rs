@@ -52,6 +52,7 @@
 
 pub mod words;
 pub mod format;
+mod counted;
 mod locale;
 mod hours;
 pub mod chart;
