@@ -221,6 +221,11 @@ pub fn date(date: Date) -> String {
     date.strftime("%-d %b").to_string()
 }
 
+/// `18 Nov 2026`
+pub fn date_year(date: Date) -> String {
+    date.strftime("%-d %b %Y").to_string()
+}
+
 /// `21 h ago`, `in 3 h`, `just now`; two days and more in days.
 pub fn ago(at: Time, now: Time) -> String {
     if at > now {

@@ -17,6 +17,7 @@ const OPERATOR_TABLES: &[&str] = &[
     "law_pack",
     "api_token",
     "halt",
+    "mail_server",
 ];
 
 /// Words no migration uses, each with what is used instead.
