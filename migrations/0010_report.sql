@@ -14,9 +14,6 @@ CREATE INDEX message_unfiled ON message (shop_id, message_id) WHERE language IS 
 CREATE INDEX click_unfiled ON click (shop_id, click_id) WHERE device IS NULL;
 CREATE INDEX shop_order_unfiled ON shop_order (shop_id, order_id) WHERE payment IS NULL;
 
--- Days are found by when a text arrived too.
-CREATE INDEX message_delivered ON message (shop_id, delivered_at);
-
 -- One day of one shop, broken down; the totals stay in `rollup`. JSON, bounded: every breakdown keeps so many values a day.
 CREATE TABLE rollup_detail (
     shop_id BIGINT NOT NULL,

@@ -55,6 +55,9 @@ pub struct Flags {
     /// Threads that answer requests, 1 to 64 [variable: CARTBACK_WORKERS] [default: one per core, at most 4]
     #[arg(long, global = true, value_name = "COUNT")]
     pub workers: Option<String>,
+    /// Requests of one API token in one minute, 1 to 1000000 [variable: CARTBACK_API_REQUESTS] [default: 600]
+    #[arg(long, global = true, value_name = "COUNT")]
+    pub api_requests: Option<String>,
     /// When a recurring work runs, as a cron expression of six fields, seconds first: KIND=EXPRESSION; may be repeated
     /// [variable: CARTBACK_RECURRING_<KIND>] [file: table recurring]
     #[arg(long, global = true, value_name = "KIND=EXPRESSION")]
@@ -78,6 +81,8 @@ pub struct Config {
     pub recurring: BTreeMap<String, String>,
     /// Threads that answer requests: 1 to 64.
     pub workers: usize,
+    /// Requests of one API token in one minute; `None`: as many as the API itself allows.
+    pub api_requests: Option<u32>,
     /// Recovery links may be `http://`: only for a simulated shop on this machine; no setting turns it on.
     pub plain_links: bool,
     /// What is odd but no reason to stop; to be logged once.
@@ -111,10 +116,12 @@ const DEFAULT_DATA: &str = "data";
 /// For a server; a command that is over at once logs only what is wrong.
 pub const DEFAULT_LOG: &str = "info,sqlx=warn,actix_server=warn";
 const WORKERS_MAX: usize = 64;
+const API_REQUESTS_MAX: u32 = 1_000_000;
 const DEFAULT_WORKERS_MAX: usize = 4;
 
 /// Settings that are one value each, as the TOML file names them; the variable is `CARTBACK_` and the same in capitals.
-const NAMES: [&str; 8] = ["listen", "data", "database_url", "key", "public_url", "log", "log_format", "workers"];
+const NAMES: [&str; 9] =
+    ["listen", "data", "database_url", "key", "public_url", "log", "log_format", "workers", "api_requests"];
 const RECURRING: &str = "recurring";
 const PREFIX: &str = "CARTBACK_";
 const RECURRING_PREFIX: &str = "CARTBACK_RECURRING_";
@@ -151,6 +158,7 @@ impl Config {
             log_format: LogFormat::Text,
             recurring: BTreeMap::new(),
             workers: default_workers(),
+            api_requests: None,
             plain_links: false,
             warnings: Vec::new(),
         }
@@ -323,6 +331,7 @@ impl Found {
             ("log", &flags.log),
             ("log_format", &flags.log_format),
             ("workers", &flags.workers),
+            ("api_requests", &flags.api_requests),
         ] {
             if let Some(value) = value {
                 self.values.insert(name, (value.clone(), Source::Flag(format!("--{}", name.replace('_', "-")))));
@@ -377,6 +386,7 @@ impl Found {
         if let Some(workers) = self.read("workers", read_workers) {
             config.workers = workers;
         }
+        config.api_requests = self.read("api_requests", read_api_requests);
         for (kind, (schedule, source)) in std::mem::take(&mut self.recurring) {
             match check_recurring(&kind, &schedule) {
                 Ok(()) => {
@@ -452,6 +462,13 @@ fn read_workers(value: &str) -> Result<usize, String> {
     match value.parse() {
         Ok(workers @ 1..=WORKERS_MAX) => Ok(workers),
         _ => Err(format!("be 1 to {WORKERS_MAX}")),
+    }
+}
+
+fn read_api_requests(value: &str) -> Result<u32, String> {
+    match value.parse() {
+        Ok(requests @ 1..=API_REQUESTS_MAX) => Ok(requests),
+        _ => Err(format!("be 1 to {API_REQUESTS_MAX}")),
     }
 }
 

@@ -13,6 +13,7 @@
 //! shopper ──tap──▶ web::follow ─▶ click ─▶ 303 to the shop's own checkout
 //! gateway ─receipt, reply─▶ web::hook ─▶ inbox ─▶ settle, opt out
 //! shop ──order, refund──▶ inbox ─▶ ingest ─▶ attribute ─▶ credit + evidence ─▶ roll-up ─▶ report
+//! every fact above ─▶ outbox (same transaction) ─▶ worker ─▶ forward ─▶ sink ─▶ other systems
 //! ```
 //!
 //! # Map, in the direction of imports
@@ -22,7 +23,7 @@
 //! | [`clock`] | the only place that asks for time or randomness | `domain` |
 //! | [`http`] | the one door out, guarded | `domain` |
 //! | [`store`] | the only SQL; [`store::db`] is the seam between the two engines; one file per noun | `domain` |
-//! | [`shop`], [`gateway`] | connectors: one file each, pure, described by a `Spec` | `domain`, `http` |
+//! | [`shop`], [`gateway`], [`sink`] | connectors: one file each, pure, described by a `Spec` | `domain`, `http` |
 //! | [`pipeline`] | one verb per file: load facts, ask the domain, write in one transaction | all of the above |
 //! | [`worker`] | the only loop, the only back-off | `pipeline`, `store`, `clock`, `domain` |
 //! | [`web`] | actix only: hooks, links, pages | `pipeline`, `store`, `domain`, `clock`, the connectors' `Spec`s |
@@ -58,6 +59,11 @@
 //! - **Money at risk is counted where the intent is noted** ([`domain::risk`]), in the same transaction, so that caps hold
 //!   with several processes at work.
 //!
+//! - **A self-test plays elsewhere** ([`pipeline::self_test`]): on a twin of the shop in a database of its own that is
+//!   gone afterwards, so that no list, report, export or gateway has to leave it out.
+//! - **What is set up step by step** ([`pipeline::connect`]) sends nothing before it goes live, and going live reaches no
+//!   cart from before it.
+//!
 //! # A text, step by step
 //! 1. [`pipeline::detect`] fires when the cart's timer does, looks again, and marks the cart abandoned as of the moment
 //!    that was true.
@@ -77,6 +83,13 @@
 //!    the winner, or says why there is none. All candidates and reasons are kept as evidence.
 //! 3. Refunds and cancellations become negative entries of the same credit; the touched days are rolled up anew.
 //!
+//! # An event told to others, step by step
+//! 1. Whoever writes a fact that a sink of the shop hears ([`domain::outbox::Topic`]) writes its event in the same
+//!    transaction ([`pipeline::forward`]). A shop without a sink pays nothing: its own row says so.
+//! 2. [`pipeline::forward`] takes a sink's due events one after the other, with no transaction open across a call, and
+//!    records each attempt. One that failed waits for its next moment; those behind it go on.
+//! 3. It is told again until it was taken: at least once, always under the same id.
+//!
 //! # Deliberately absent
 //! A message broker, Redis, an ORM, a front-end build, a plug-in loader, floats for money, "exactly once" claims, any
 //! feature that needs a third-party cookie.
@@ -87,6 +100,7 @@ pub mod clock;
 pub mod http;
 pub mod shop;
 pub mod gateway;
+pub mod sink;
 pub mod store;
 pub mod pipeline;
 pub mod worker;

@@ -1,9 +1,12 @@
 //! The worker: the only loop, the only back-off. It finds the shops with due work, claims a handful of jobs of each, and
 //! gives them to the pipeline. A shop with much to do takes its turn like one with little.
 
+mod self_test;
+
 use std::{future::Future, panic::AssertUnwindSafe, sync::Arc, time::Duration};
 
 use futures_util::{FutureExt, StreamExt, stream};
+use tokio::{sync::Semaphore, task::JoinSet};
 use tokio_util::sync::CancellationToken;
 
 use crate::{
@@ -13,9 +16,9 @@ use crate::{
         time::Time,
     },
     pipeline::{
-        Core, attribute, decide, detect, discount, ingest, judge, people,
+        Core, attribute, decide, detect, discount, forward, ingest, judge, people,
         recurring::{Recurring, Timetable},
-        rollup, send, settle,
+        reread, rollup, send, settle,
     },
     store::{
         self, Error,
@@ -30,6 +33,8 @@ const CLAIM_MOST: u32 = 100;
 const LEASE: Duration = Duration::from_secs(45);
 /// Texts on their way at once, per shop.
 const SENDS_AT_ONCE: usize = 16;
+/// Endpoints told at once, over all shops: whoever answers slowly keeps nobody's texts waiting.
+const ERRANDS_AT_ONCE: usize = 64;
 /// Failures after which a job is given up and a person told.
 const TRIES_MAX: u32 = 5;
 /// Endings of the process in the middle of one and the same job after which the job is taken for their cause. That it was
@@ -45,18 +50,22 @@ const AWAY_MOST: Duration = Duration::from_secs(5);
 pub struct Worker {
     core: Arc<Core>,
     timetable: Timetable,
+    /// What is told to other systems at this moment, apart from everything else: a foreign server may take its time.
+    errands: JoinSet<()>,
+    places: Arc<Semaphore>,
 }
 
 impl Worker {
     pub fn new(core: Arc<Core>, recurring: Vec<Recurring>) -> Worker {
-        Worker { core, timetable: Timetable::new(recurring) }
+        let places = Arc::new(Semaphore::new(ERRANDS_AT_ONCE));
+        Worker { core, timetable: Timetable::new(recurring), errands: JoinSet::new(), places }
     }
 
     /// Works until told to stop; what it has claimed by then is finished first.
     pub async fn run(mut self, stop: CancellationToken) {
         let mut away = AWAY_FIRST;
         while !stop.is_cancelled() {
-            let pause = match self.tick().await {
+            let pause = match self.begin().await {
                 Ok(0) => {
                     away = AWAY_FIRST;
                     self.until_next().await
@@ -77,6 +86,7 @@ impl Worker {
                 () = tokio::time::sleep(pause) => {}
             }
         }
+        self.end_errands().await;
     }
 
     async fn until_next(&self) -> Duration {
@@ -88,8 +98,21 @@ impl Worker {
         wait.clamp(Duration::from_millis(5), IDLE_MOST)
     }
 
-    /// Does what is due now; answers how many jobs that were. Jobs that fall due by it are left for the next tick.
+    /// Does what is due now to its end; answers how many jobs that were. Jobs that fall due by it are left for the next
+    /// tick.
     pub async fn tick(&mut self) -> Result<usize, Error> {
+        let done = self.begin().await;
+        self.end_errands().await;
+        done
+    }
+
+    async fn end_errands(&mut self) {
+        while self.errands.join_next().await.is_some() {}
+    }
+
+    /// As `tick`, but what is told to other systems goes on by itself.
+    async fn begin(&mut self) -> Result<usize, Error> {
+        while self.errands.try_join_next().is_some() {}
         let mut done = self.timetable.run(&self.core).await?;
         let now = self.core.now();
         let mut read = self.core.db.read().await?;
@@ -106,9 +129,9 @@ impl Worker {
         Ok(done)
     }
 
-    async fn tick_shop(&self, shop: ShopId, now: Time) -> Result<usize, Error> {
+    async fn tick_shop(&mut self, shop: ShopId, now: Time) -> Result<usize, Error> {
         let claim = data_encoding::BASE64URL_NOPAD.encode(&clock::random::<12>());
-        let core = &self.core;
+        let core = self.core.clone();
         let jobs = transact!(core.db, |tx| job::claim(tx, shop, now, now + LEASE, &claim, CLAIM_MOST).await?)?;
         let count = jobs.len();
         let outcome = self.do_all(jobs).await;
@@ -123,7 +146,11 @@ impl Worker {
         outcome.map(|()| count)
     }
 
-    async fn do_all(&self, jobs: Vec<Job>) -> Result<(), Error> {
+    async fn do_all(&mut self, jobs: Vec<Job>) -> Result<(), Error> {
+        let (errands, jobs): (Vec<Job>, Vec<Job>) = jobs.into_iter().partition(|job| job.kind == Kind::Forward);
+        for job in errands {
+            self.errands.spawn(errand(self.core.clone(), self.places.clone(), job));
+        }
         let core = &self.core;
         let (deliveries, jobs): (Vec<Job>, Vec<Job>) = jobs.into_iter().partition(|job| job.kind == Kind::Ingest);
         take_in(core, deliveries).await?;
@@ -139,6 +166,14 @@ impl Worker {
             .collect()
             .await;
         failures.into_iter().next().map_or(Ok(()), Err)
+    }
+}
+
+/// A job that calls a stranger's server. Should the database be away meanwhile, its claim runs out and it is done again.
+async fn errand(core: Arc<Core>, places: Arc<Semaphore>, job: Job) {
+    let Ok(_place) = places.acquire().await else { return };
+    if let Err(error) = perform(&core, &job).await {
+        tracing::warn!(shop = %job.shop, %error, "an errand waits for the database");
     }
 }
 
@@ -210,6 +245,9 @@ async fn attempt(core: &Arc<Core>, job: &Job) -> Result<(), Error> {
         Kind::LookUp => settle::look_up(core, job).await,
         Kind::Discount => discount::discount(core, job).await,
         Kind::Scrub => people::scrub(core, job).await,
+        Kind::SelfTest => self_test::begin(core, job).await,
+        Kind::Replay => transact!(core.db, |tx| reread::step(core, tx, job).await?),
+        Kind::Forward => forward::forward(core, job).await,
     }
 }
 

@@ -18,32 +18,49 @@ mod phone;
 mod risk;
 mod key;
 mod user;
+mod trail;
 mod law;
 mod person;
 mod consent;
 mod token;
+mod webhook;
+mod message;
+mod order;
+mod text;
+mod shell;
+mod progress;
 
 use std::{collections::BTreeMap, process::ExitCode, sync::Arc};
 
 use anyhow::{anyhow, bail};
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 use serde_json::Value;
 
 use crate::{
     app::{self, App},
     clock::{Clock, SystemClock},
     config::{self, Config, Flags, Problems},
-    domain::id::ShopId,
+    domain::{id::ShopId, time::Time},
     http::GuardedHttp,
     observe,
     pipeline::{Core, connect::NotConnected},
     store,
 };
 
+const AFTER: &str = "\
+Exit codes: 0 done, 1 it could not be done, 2 something typed or set is wrong, 3 what was named does not exist.
+With --json a command answers one JSON document on one line: an array for a list, an object for anything else. Times are
+RFC 3339 in UTC, money is in the currency's smallest unit (…_minor), ids are as the pages show them.
+Examples:
+  cartback report --days 7
+  cartback message list --state unknown --json
+  cartback webhook add https://example.com/hooks/cartback --events order.recovered
+  cartback completions bash > /etc/bash_completion.d/cartback";
+
 /// Brings abandoned carts back by SMS and proves what that earned.
 #[derive(Parser)]
 #[command(name = "cartback", version, propagate_version = true)]
-#[command(after_help = "Exit codes: 0 done, 1 it could not be done, 2 something typed or set is wrong.")]
+#[command(after_help = AFTER)]
 pub struct Cli {
     #[command(flatten)]
     pub flags: Flags,
@@ -58,7 +75,7 @@ pub enum Command {
     /// See it work: the real service with a simulated shop, on this machine only, in a folder of its own [default: ./data/demo]
     Demo,
     /// Bring the database's schema up to date and end (serve does it too)
-    Migrate,
+    Migrate(migrate::Args),
     /// What was abandoned, texted and recovered
     Report(report::Args),
     /// Check key, database, clock, shops and gateways; exit code 1 when something is broken
@@ -99,6 +116,21 @@ pub enum Command {
     /// Opt-outs: one, or a list in or out
     #[command(subcommand)]
     OptOut(consent::OptOut),
+    /// Texts: which went out, what became of each
+    #[command(subcommand)]
+    Message(message::Command),
+    /// Orders, and why each was credited or not
+    #[command(subcommand)]
+    Order(order::Command),
+    /// Replies that wait to be read, and how they were read
+    #[command(subcommand)]
+    Reply(phone::Reply),
+    /// The words of every step: look at them, write them, try them out
+    #[command(subcommand)]
+    Text(text::Command),
+    /// Outbound webhooks: tell other systems what happens, signed; see what was told, tell it again
+    #[command(subcommand)]
+    Webhook(webhook::Command),
     /// Tokens of the API
     #[command(subcommand)]
     Token(token::Command),
@@ -108,6 +140,10 @@ pub enum Command {
     /// People who sign in
     #[command(subcommand)]
     User(user::Command),
+    /// Completions for a shell, to be sourced or saved where it looks for them
+    Completions(shell::Completions),
+    /// The manual page, as roff; or one for every command, into a folder
+    Man(shell::Man),
 }
 
 /// Whether a command answers in words or as JSON.
@@ -132,9 +168,13 @@ impl Said {
         Said { words: words.into(), json, well: true }
     }
 
+    fn printed(&self, form: Form) -> String {
+        if form.json { self.json.to_string() } else { self.words.trim_end().to_owned() }
+    }
+
     fn print(&self, form: Form) {
         use std::io::Write;
-        let text = if form.json { self.json.to_string() } else { self.words.trim_end().to_owned() };
+        let text = self.printed(form);
         // A closed pipe (`| head`) is the reader's choice, not a problem.
         let _ = writeln!(std::io::stdout(), "{text}");
     }
@@ -145,18 +185,26 @@ impl Said {
 #[error("{0}")]
 pub struct Wrong(pub String);
 
+/// What was named does not exist, or no longer does: exit code 3.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub struct Missing(pub String);
+
 const FAILED: u8 = 1;
 const WRONG: u8 = 2;
+const MISSING: u8 = 3;
 
 /// Reads the arguments, does what they say, and answers the exit code.
 pub fn main() -> ExitCode {
-    // `Parser::parse` prints help and usage itself, with exit code 2 for wrong usage.
-    let cli = Cli::parse();
+    // Prints help and usage itself, with exit code 2 for wrong usage.
+    let matches = Cli::command().get_matches();
+    let cli = Cli::from_arg_matches(&matches).unwrap_or_else(|problem| problem.exit());
+    let typed = trail::Typed::of(&matches);
     let outcome = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()
         .map_err(anyhow::Error::from)
-        .and_then(|runtime| runtime.block_on(run(cli)));
+        .and_then(|runtime| runtime.block_on(run(cli, &typed)));
     match outcome {
         Ok(true) => ExitCode::SUCCESS,
         Ok(false) => ExitCode::from(FAILED),
@@ -169,10 +217,21 @@ pub fn main() -> ExitCode {
 
 fn exit_code(error: &anyhow::Error) -> u8 {
     let typed = matches!(error.downcast_ref::<NotConnected>(), Some(NotConnected::Wrong(_)));
-    if typed || error.is::<Wrong>() || error.is::<Problems>() { WRONG } else { FAILED }
+    if typed || error.is::<Wrong>() || error.is::<Problems>() {
+        WRONG
+    } else if error.is::<Missing>() {
+        MISSING
+    } else {
+        FAILED
+    }
 }
 
-async fn run(cli: Cli) -> anyhow::Result<bool> {
+async fn run(cli: Cli, typed: &trail::Typed) -> anyhow::Result<bool> {
+    match &cli.command {
+        Command::Completions(args) => return shell::completions(args).map(|()| true),
+        Command::Man(args) => return shell::man(args).map(|()| true),
+        _ => {}
+    }
     if let Command::Key(command) = &cli.command {
         let (said, form) = key::run(command);
         said.print(form);
@@ -210,8 +269,12 @@ async fn run(cli: Cli) -> anyhow::Result<bool> {
             Ok(said.well)
         }
         command => {
+            let opening =
+                matches!(command, Command::Migrate(_)).then(|| progress::spinner("Bringing the schema up to date"));
             let app = open(&config).await?;
+            drop(opening);
             let outcome = command.answer(&app.core, &config).await;
+            trail::record(&app.core, typed, outcome.is_ok()).await;
             app.close().await;
             let (said, form) = outcome?;
             said.print(form);
@@ -224,7 +287,7 @@ impl Command {
     /// Does what a command that works on an open database is for.
     async fn answer(&self, core: &Core, config: &Config) -> anyhow::Result<(Said, Form)> {
         match self {
-            Command::Migrate => Ok((migrate::run(config), Form::default())),
+            Command::Migrate(args) => Ok((migrate::run(config), args.form)),
             Command::Report(args) => Ok((report::run(core, args).await?, args.form)),
             Command::Shop(command) => shop::run(core, command).await,
             Command::Sequence(command) => sequence::run(core, command).await,
@@ -241,7 +304,17 @@ impl Command {
             Command::Consent(command) => consent::run(core, command).await,
             Command::OptOut(command) => consent::run_opt_out(core, command).await,
             Command::Token(command) => token::run(core, command).await,
-            Command::Serve | Command::Demo | Command::Doctor(_) | Command::Key(_) => {
+            Command::Message(command) => message::run(core, command).await,
+            Command::Order(command) => order::run(core, command).await,
+            Command::Reply(command) => phone::run_reply(core, command).await,
+            Command::Text(command) => text::run(core, command).await,
+            Command::Webhook(command) => webhook::run(core, command).await,
+            Command::Serve
+            | Command::Demo
+            | Command::Doctor(_)
+            | Command::Key(_)
+            | Command::Completions(_)
+            | Command::Man(_) => {
                 bail!("this command opens nothing here")
             }
         }
@@ -292,7 +365,14 @@ async fn chosen_shop(core: &Core, named: Option<ShopId>) -> anyhow::Result<ShopI
 }
 
 fn no_shop(id: ShopId) -> anyhow::Error {
-    anyhow!("there is no shop {id}")
+    anyhow!(Missing(format!("there is no shop {id}")))
+}
+
+/// Reads a moment, as RFC 3339 has it.
+fn moment(typed: &str) -> Result<Time, String> {
+    Time::parse(typed).or_else(|| Time::parse(&format!("{typed}T00:00:00Z"))).ok_or_else(|| {
+        "must be a moment as 2026-03-01T09:00:00Z, or a day as 2026-03-01 (it begins at midnight UTC)".to_owned()
+    })
 }
 
 /// A table without lines, as terminals and pipes like it.

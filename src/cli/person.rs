@@ -7,7 +7,7 @@ use anyhow::{Context, bail};
 use askama::Template;
 use serde_json::json;
 
-use super::{Form, Said, Wrong, chosen_shop, no_shop, table};
+use super::{Form, Missing, Said, Wrong, chosen_shop, no_shop, progress, table};
 use crate::{
     domain::{
         event::{Identity, TypedPhone},
@@ -121,7 +121,7 @@ pub async fn run(core: &Core, command: &Command) -> anyhow::Result<(Said, Form)>
         Command::Answered { id, shop, form } => {
             let shop = chosen_shop(core, *shop).await?;
             if !people::answered(core, shop, *id).await? {
-                bail!(Wrong(format!("shop {shop} has no request for access {id}")));
+                bail!(Missing(format!("shop {shop} has no request for access {id}")));
             }
             Ok((
                 Said::new(format!("{id} is answered; whom it named is forgotten with it."), json!({ "answered": id })),
@@ -147,12 +147,14 @@ pub fn handed_over(text: String, out: Option<&Path>, what: &str) -> anyhow::Resu
 
 async fn export(core: &Core, who: &Who, out: Option<&Path>) -> anyhow::Result<Said> {
     let (shop, who) = who.read(core).await?;
+    let _looking = progress::spinner("Looking through everything");
     let Some(export) = export::export(core, shop, &who).await? else { return Err(no_shop(shop)) };
     handed_over(export.to_json()?, out, &format!("What is held ({})", export.words()))
 }
 
 async fn erase(core: &Core, who: &Who, dry_run: bool) -> anyhow::Result<Said> {
     let (shop, who) = who.read(core).await?;
+    let _looking = progress::spinner("Looking through everything");
     let outcome = match dry_run {
         true => people::count(core, shop, &who).await?,
         false => people::forget(core, shop, &who, "command line").await?,
@@ -194,7 +196,7 @@ async fn proof(
         let text = if page { ProofPage::new(&found, core.now()).render()? } else { found.json };
         return handed_over(text, out, &format!("The proof of {id}"));
     }
-    bail!("there is no text {id}")
+    bail!(Missing(format!("there is no text {id}")))
 }
 
 /// Requests shown by one command.

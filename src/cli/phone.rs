@@ -6,7 +6,7 @@ use std::fmt::Write;
 use anyhow::{anyhow, bail};
 use serde_json::{Value, json};
 
-use super::{Form, Said, Wrong, chosen_shop, no_shop, table};
+use super::{Form, Missing, Said, Wrong, chosen_shop, no_shop, table};
 use crate::{
     domain::{
         id::{ReplyId, ShopId},
@@ -36,7 +36,7 @@ pub enum Command {
         #[command(flatten)]
         form: Form,
     },
-    /// Replies that wait for a person to read them
+    /// Replies that wait for a person to read them: the same as reply list
     Replies {
         /// Whose; left out, the only shop's
         #[arg(long)]
@@ -44,19 +44,41 @@ pub enum Command {
         #[command(flatten)]
         form: Form,
     },
-    /// Say how a reply is to be read
-    Settle {
-        /// As phone replies shows it: rep_…
-        id: ReplyId,
-        /// opted_out (they want no texts), carry_on, or answered
-        #[arg(value_parser = how)]
-        how: How,
+    /// Say how a reply is to be read: the same as reply settle
+    Settle(Settle),
+}
+
+/// `cartback reply`.
+#[derive(clap::Subcommand)]
+pub enum Reply {
+    /// Replies that wait for a person to read them, or all of the last ones
+    List {
         /// Whose; left out, the only shop's
         #[arg(long)]
         shop: Option<ShopId>,
+        /// Those too that were understood or settled
+        #[arg(long)]
+        all: bool,
         #[command(flatten)]
         form: Form,
     },
+    /// Say how a reply is to be read
+    #[command(after_help = "Example: cartback reply settle rep_01… opted_out")]
+    Settle(Settle),
+}
+
+#[derive(clap::Args)]
+pub struct Settle {
+    /// As reply list shows it: rep_…
+    id: ReplyId,
+    /// opted_out (they want no texts), carry_on, or answered
+    #[arg(value_parser = how)]
+    how: How,
+    /// Whose; left out, the only shop's
+    #[arg(long)]
+    shop: Option<ShopId>,
+    #[command(flatten)]
+    form: Form,
 }
 
 #[derive(clap::Args)]
@@ -82,15 +104,24 @@ pub async fn run(core: &Core, command: &Command) -> anyhow::Result<(Said, Form)>
     match command {
         Command::Show { whose, form } => Ok((show(core, whose).await?, *form)),
         Command::OptOut { whose, why, form } => Ok((opt_out(core, whose, why).await?, *form)),
-        Command::Replies { shop, form } => Ok((replies(core, chosen_shop(core, *shop).await?).await?, *form)),
-        Command::Settle { id, how, shop, form } => {
-            let shop = chosen_shop(core, *shop).await?;
-            if !reply::settle(core, shop, *id, *how, BY).await? {
-                bail!(Wrong(format!("no reply {id} of shop {shop} waits to be read")));
-            }
-            Ok((Said::new(format!("{id} is settled: {}.", how.name()), json!({ "settled": id, "how": how })), *form))
-        }
+        Command::Replies { shop, form } => Ok((replies(core, chosen_shop(core, *shop).await?, false).await?, *form)),
+        Command::Settle(args) => settle(core, args).await,
     }
+}
+
+pub async fn run_reply(core: &Core, command: &Reply) -> anyhow::Result<(Said, Form)> {
+    match command {
+        Reply::List { shop, all, form } => Ok((replies(core, chosen_shop(core, *shop).await?, *all).await?, *form)),
+        Reply::Settle(args) => settle(core, args).await,
+    }
+}
+
+async fn settle(core: &Core, Settle { id, how, shop, form }: &Settle) -> anyhow::Result<(Said, Form)> {
+    let shop = chosen_shop(core, *shop).await?;
+    if !reply::settle(core, shop, *id, *how, BY).await? {
+        bail!(Missing(format!("no reply {id} of shop {shop} waits to be read")));
+    }
+    Ok((Said::new(format!("{id} is settled: {}.", how.name()), json!({ "settled": id, "how": how })), *form))
 }
 
 impl Whose {
@@ -160,10 +191,14 @@ async fn opt_out(core: &Core, whose: &Whose, why: &str) -> anyhow::Result<Said> 
     Ok(Said::new(words, json!({ "opted_out": phone.e164(), "shop": shop.id })))
 }
 
-async fn replies(core: &Core, shop: ShopId) -> anyhow::Result<Said> {
+async fn replies(core: &Core, shop: ShopId, all: bool) -> anyhow::Result<Said> {
     let mut read = core.db.read().await?;
     let keys = core.vault.keys(&mut read, shop).await?;
-    let waiting = store::reply::open(&mut read, &keys, REPLIES_MOST).await?;
+    let waiting = if all {
+        store::reply::list(&mut read, &keys, ReplyId::new(i64::MAX), REPLIES_MOST).await?
+    } else {
+        store::reply::open(&mut read, &keys, REPLIES_MOST).await?
+    };
     let mut lines = table(&["reply", "when", "from", "read as", "text"]);
     for reply in &waiting {
         let from = Phone::restored(reply.words.from.clone()).masked();

@@ -88,7 +88,10 @@ fn broken_down(report: &Report, sheet: &Sheet) -> String {
             cell => cell.unwrap_or_default(),
         }));
     }
-    format!("{} (shop {}), {} to {}, days of {}\n\n{lines}", report.name, report.shop, report.from, report.to, report.zone)
+    format!(
+        "{} (shop {}), {} to {}, days of {}\n\n{lines}",
+        report.name, report.shop, report.from, report.to, report.zone
+    )
 }
 
 fn words(report: &Report) -> String {

@@ -40,6 +40,20 @@ pub enum Command {
         #[command(flatten)]
         form: Form,
     },
+    /// Stop all texts of a shop; carts and orders go on being kept
+    Pause {
+        /// Its number
+        id: ShopId,
+        #[command(flatten)]
+        form: Form,
+    },
+    /// Let a paused shop, or one that removed Cartback, send again
+    Resume {
+        /// Its number
+        id: ShopId,
+        #[command(flatten)]
+        form: Form,
+    },
     /// Change rules, connector settings, name, country, currency, timezone, or paused=yes|no
     Set {
         /// Its number
@@ -75,15 +89,14 @@ pub struct Add {
     form: Form,
 }
 
-/// Secrets that we may choose as well as anybody: both sides only need the same one.
-const MADE_HERE: [(&str, &str); 2] = [("generic", "secret"), ("woocommerce", "plugin_secret")];
-
 pub async fn run(core: &Core, command: &Command) -> anyhow::Result<(Said, Form)> {
     match command {
         Command::Add(args) => Ok((add(core, args).await?, args.form)),
         Command::List { form } => Ok((list(core).await?, *form)),
         Command::Show { id, form } => Ok((show(core, *id).await?, *form)),
         Command::Subscribe { id, form } => Ok((subscribe(core, *id).await?, *form)),
+        Command::Pause { id, form } => Ok((paused(core, *id, "yes").await?, *form)),
+        Command::Resume { id, form } => Ok((paused(core, *id, "no").await?, *form)),
         Command::Set { id, changes, form } => {
             connect::change_shop(core, *id, &pairs(changes)?).await?;
             core.wake.notify_one();
@@ -141,6 +154,16 @@ async fn add(core: &Core, args: &Add) -> anyhow::Result<Said> {
     Ok(Said::new(words, json))
 }
 
+async fn paused(core: &Core, id: ShopId, word: &str) -> anyhow::Result<Said> {
+    if core.shop(&mut core.db.read().await?, id).await?.is_none() {
+        return Err(no_shop(id));
+    }
+    connect::change_shop(core, id, &[("paused".to_owned(), word.to_owned())].into()).await?;
+    core.wake.notify_one();
+    let words = if word == "yes" { "It sends nothing until it is resumed." } else { "It sends again." };
+    Ok(Said::new(words, json!({ "shop": id, "paused": word == "yes" })))
+}
+
 async fn subscribe(core: &Core, id: ShopId) -> anyhow::Result<Said> {
     let subscribed = connect::subscribe(core, id).await?;
     if subscribed.is_empty() {
@@ -178,11 +201,12 @@ fn told(subscribed: &Subscribed) -> Value {
 
 fn make_secrets(kind: &str, settings: &mut BTreeMap<String, String>) -> BTreeMap<&'static str, String> {
     let mut made = BTreeMap::new();
-    for (_, key) in MADE_HERE.iter().filter(|(of, _)| *of == kind) {
-        if settings.get(*key).is_none_or(|given| given.trim().is_empty()) {
+    let fields = shop::by_kind(kind).map_or(&[][..], |kind| kind.spec().fields);
+    for field in fields.iter().filter(|field| field.drawn) {
+        if settings.get(field.key).is_none_or(|given| given.trim().is_empty()) {
             let secret = standard_webhooks::secret(clock::random());
-            settings.insert((*key).to_owned(), secret.clone());
-            made.insert(*key, secret);
+            settings.insert(field.key.to_owned(), secret.clone());
+            made.insert(field.key, secret);
         }
     }
     made

@@ -3,14 +3,17 @@
 use anyhow::bail;
 use serde_json::json;
 
-use super::{Form, Said, Wrong, chosen_shop, table};
+use super::{Form, Missing, Said, Wrong, chosen_shop, table};
 use crate::{
     domain::id::ShopId,
     pipeline::{
         Core,
         people::token::{self, NotMade},
     },
-    store::{self, token::Scope},
+    store::{
+        self,
+        token::{Scope, Scopes},
+    },
 };
 
 #[derive(clap::Subcommand)]
@@ -23,9 +26,14 @@ pub enum Command {
         /// What it is for; given once per shop
         #[arg(long)]
         name: String,
-        /// people: consents, opt-outs, exports, erasures and proofs; read: exports and proofs only
-        #[arg(long, value_parser = scope)]
-        scope: Scope,
+        /// What it may do, as often as needed: read (look at everything), people (consents, opt-outs, exports, erasures;
+        /// includes reading), write (rules, gateways, sequences, texts, replies, replays), send (tests), house (every shop;
+        /// with --shop 0)
+        #[arg(long, value_parser = scope, required = true)]
+        scope: Vec<Scope>,
+        /// Days until it opens nothing any more; left out, until it is revoked
+        #[arg(long)]
+        days: Option<u32>,
         #[command(flatten)]
         form: Form,
     },
@@ -50,26 +58,29 @@ pub enum Command {
 }
 
 fn scope(typed: &str) -> Result<Scope, String> {
-    Scope::ALL.into_iter().find(|scope| scope.name() == typed).ok_or_else(|| "must be people or read".into())
+    Scope::by_name(typed).ok_or_else(|| "must be read, people, write, send or house".into())
 }
 
 pub async fn run(core: &Core, command: &Command) -> anyhow::Result<(Said, Form)> {
     match command {
-        Command::Create { shop, name, scope, form } => {
+        Command::Create { shop, name, scope, days, form } => {
             let shop = chosen_shop(core, *shop).await?;
-            let token = match token::create(core, shop, name, *scope).await {
+            let scopes = Scopes::new(scope.iter().copied());
+            let names = scopes.names();
+            let token = match token::create(core, shop, name, scopes, *days).await {
                 Ok(token) => token,
                 Err(NotMade::Store(error)) => return Err(error.into()),
                 Err(problem) => bail!(Wrong(problem.to_string())),
             };
-            let words = format!("{token}\nShown only now. It is for shop {shop}: Authorization: Bearer …");
-            Ok((Said::new(words, json!({ "token": token, "shop": shop, "scope": scope.name() })), *form))
+            let whose = if shop == ShopId::HOUSE { "every shop".to_owned() } else { format!("shop {shop}") };
+            let words = format!("{token}\nShown only now. It is for {whose}: Authorization: Bearer …");
+            Ok((Said::new(words, json!({ "token": token, "shop": shop, "scopes": names })), *form))
         }
         Command::List { shop, form } => Ok((list(core, chosen_shop(core, *shop).await?).await?, *form)),
         Command::Revoke { name, shop, form } => {
             let shop = chosen_shop(core, *shop).await?;
             if !token::revoke(core, shop, name).await? {
-                bail!(Wrong(format!("shop {shop} has no such token, or it was revoked before")));
+                bail!(Missing(format!("shop {shop} has no such token, or it was revoked before")));
             }
             Ok((Said::new("It opens nothing any more.", json!({ "revoked": name })), *form))
         }
@@ -78,13 +89,14 @@ pub async fn run(core: &Core, command: &Command) -> anyhow::Result<(Said, Form)>
 
 async fn list(core: &Core, shop: ShopId) -> anyhow::Result<Said> {
     let tokens = store::token::list(&mut core.db.read().await?, shop).await?;
-    let mut lines = table(&["name", "scope", "made", "last used", ""]);
+    let mut lines = table(&["name", "scopes", "made", "last used", "ends", ""]);
     for token in &tokens {
         lines.add_row([
             token.name.clone(),
-            token.scope.name().to_owned(),
+            token.scopes.names().join(" "),
             token.created_at.to_string(),
             token.used_at.map_or_else(|| "never".to_owned(), |at| at.to_string()),
+            token.expires_at.map_or_else(|| "never".to_owned(), |at| at.to_string()),
             token.revoked_at.map_or_else(String::new, |at| format!("revoked {at}")),
         ]);
     }
@@ -92,8 +104,9 @@ async fn list(core: &Core, shop: ShopId) -> anyhow::Result<Said> {
     let json = tokens.iter().map(|token| {
         json!({
             "name": token.name,
-            "scope": token.scope.name(),
+            "scopes": token.scopes.names(),
             "created_at": token.created_at.to_string(),
+            "expires_at": token.expires_at.map(|at| at.to_string()),
             "used_at": token.used_at.map(|at| at.to_string()),
             "revoked_at": token.revoked_at.map(|at| at.to_string()),
         })

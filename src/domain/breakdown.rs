@@ -70,9 +70,13 @@ impl Dimension {
     /// What counts under which value, in a sentence.
     pub fn definition(self) -> &'static str {
         match self {
-            Dimension::Step => "Which text of which sequence. Texts that are no reminders stand in a line of their own.",
+            Dimension::Step => {
+                "Which text of which sequence. Texts that are no reminders stand in a line of their own."
+            }
             Dimension::Language => "The language the text was written in.",
-            Dimension::Country => "Carts by the country of their address, texts and what they earned by that of the number.",
+            Dimension::Country => {
+                "Carts by the country of their address, texts and what they earned by that of the number."
+            }
             Dimension::Gateway => "The account a text went through.",
             Dimension::Product => {
                 "A cart counts under the most valuable thing in it, with its quantity; what it earned counts there too."
@@ -136,7 +140,9 @@ impl Reached {
 
     pub fn definition(self) -> &'static str {
         match self {
-            Reached::Abandoned => "Carts without activity for the shop’s waiting time, and without an order until then.",
+            Reached::Abandoned => {
+                "Carts without activity for the shop’s waiting time, and without an order until then."
+            }
             Reached::Phone => "Of those, carts with a number, of whatever kind.",
             Reached::Mobile => "Of those, carts with a number that can be texted.",
             Reached::Consent => "Of those, carts with consent to texts on record and no opt-out.",
@@ -297,7 +303,8 @@ impl Detail {
                 continue;
             }
             let weight = |figures: &BTreeMap<String, i64>| -> i64 {
-                let counted = |name: &String| WEIGHED.iter().any(|metric| name.split(' ').next() == Some(metric.name()));
+                let counted =
+                    |name: &String| WEIGHED.iter().any(|metric| name.split(' ').next() == Some(metric.name()));
                 figures.iter().filter(|(name, _)| counted(name)).map(|(_, count)| *count).sum()
             };
             let mut order: Vec<(i64, String)> =
@@ -327,7 +334,8 @@ impl Detail {
         let read = |figures: &BTreeMap<String, i64>| {
             let mut slice = Slice::default();
             for (name, &value) in figures {
-                let (metric, code) = name.split_once(' ').map_or((name.as_str(), None), |(name, code)| (name, Some(code)));
+                let (metric, code) =
+                    name.split_once(' ').map_or((name.as_str(), None), |(name, code)| (name, Some(code)));
                 let Some(metric) = Metric::ALL.into_iter().find(|known| known.name() == metric) else { continue };
                 let currency = code.and_then(|code| Currency::parse(code).ok());
                 slice.add(&Figure { day: 0, metric, step: 0, currency, value });
@@ -460,7 +468,8 @@ mod tests {
 
     #[test]
     fn days_add_up_and_survive_being_written_down() {
-        let day = Detail::of(&[fact(What::Credited, "SI", 1, 700), fact(What::Carts(Reached::Sent), "SI", 4, 90)], noon);
+        let day =
+            Detail::of(&[fact(What::Credited, "SI", 1, 700), fact(What::Carts(Reached::Sent), "SI", 4, 90)], noon);
         let mut both = day.clone();
         both.merge(serde_json::from_str(&serde_json::to_string(&day).unwrap()).unwrap());
         let si = &both.slices(Dimension::Country)["SI"];

@@ -17,6 +17,21 @@ pub struct Spec {
     pub fields: &'static [Field],
     /// Steps to connect, one per line, where `{url}` stands for the webhook URL to paste.
     pub connect: &'static [&'static str],
+    /// What it sends us, in the order in which it is set up there; none where that is nobody's to choose.
+    pub topics: &'static [Topic],
+}
+
+/// One kind of message that the other side sends.
+#[derive(Debug)]
+pub struct Topic {
+    /// As deliveries name it: `checkouts/create`.
+    pub name: &'static str,
+    /// As the other side's own pages call it, to be chosen there: `Checkout creation`.
+    pub label: &'static str,
+    /// What it tells of: `carts`.
+    pub purpose: &'static str,
+    /// Without it carts are not seen, or what was bought is not.
+    pub needed: bool,
 }
 
 /// One setting of a connector.
@@ -28,6 +43,8 @@ pub struct Field {
     /// Never shown again, never logged.
     pub secret: bool,
     pub required: bool,
+    /// A secret that we may choose as well as anybody: both sides only need the same one, as Standard Webhooks writes it.
+    pub drawn: bool,
     pub default: Option<&'static str>,
     /// Says what is wrong with a value, in a sentence that ends the phrase "… must ".
     pub check: fn(&str) -> Result<(), &'static str>,
@@ -35,8 +52,16 @@ pub struct Field {
 
 impl Field {
     /// An optional, visible text field; the rest by struct update.
-    pub const TEXT: Field =
-        Field { key: "", label: "", help: "", secret: false, required: false, default: None, check: |_| Ok(()) };
+    pub const TEXT: Field = Field {
+        key: "",
+        label: "",
+        help: "",
+        secret: false,
+        required: false,
+        drawn: false,
+        default: None,
+        check: |_| Ok(()),
+    };
 }
 
 impl Spec {
@@ -46,6 +71,22 @@ impl Spec {
 
     /// Settings from what a person typed, with every problem at once: unknown keys, missing ones, wrong values.
     pub fn settings(&self, given: BTreeMap<String, String>) -> Result<Settings, Vec<String>> {
+        self.checked(given, true)
+    }
+
+    /// The same while a connection is being set up: the other side tells its secrets only when it was given our address,
+    /// so they may follow.
+    pub fn settings_so_far(&self, given: BTreeMap<String, String>) -> Result<Settings, Vec<String>> {
+        self.checked(given, false)
+    }
+
+    /// The labels of what is required and not there yet.
+    pub fn missing(&self, settings: &Settings) -> Vec<&'static str> {
+        let open = self.fields.iter().filter(|field| field.required && settings.given(field.key).is_none());
+        open.map(|field| field.label).collect()
+    }
+
+    fn checked(&self, given: BTreeMap<String, String>, whole: bool) -> Result<Settings, Vec<String>> {
         let mut problems: Vec<String> = given
             .keys()
             .filter(|key| self.field(key).is_none())
@@ -64,7 +105,9 @@ impl Spec {
                     }
                     Err(problem) => problems.push(format!("{}: must {problem}", field.key)),
                 },
-                None if field.required => problems.push(format!("{}: is required ({})", field.key, field.help)),
+                None if field.required && (whole || !field.secret) => {
+                    problems.push(format!("{}: is required ({})", field.key, field.help))
+                }
                 None => {}
             }
         }

@@ -15,6 +15,7 @@ use serde::{Deserialize, Serialize};
 use super::{
     consent::ConsentFacts,
     content::ContentFacts,
+    hand::HandFacts,
     hours,
     law::{Binding, Pack, Whereabouts},
     risk::RiskFacts,
@@ -43,6 +44,9 @@ pub struct Facts {
     pub step: StepFacts,
     pub caps: CapFacts,
     pub risk: RiskFacts,
+    /// What people did to the cart by hand.
+    #[serde(default)]
+    pub hand: HandFacts,
     /// What the words are like; `None` while there is nobody to write to.
     pub content: Option<ContentFacts>,
     /// Asked in the transaction that notes the intent to send, not when the step was planned.

@@ -79,6 +79,15 @@ impl Phone {
         }
     }
 
+    /// A mobile number of this country (ISO 3166-1 alpha-2) as its numbering plan gives one for an example; `None` where
+    /// it gives none that could be texted.
+    pub fn example(country: &str) -> Option<Phone> {
+        let region = region(country)?;
+        let kind = PhoneNumberType::Mobile;
+        let known = PHONE_NUMBER_UTIL.get_example_number_for_type_and_region(region, kind).ok()?;
+        Phone::read(&e164(&known), &[country]).ok()
+    }
+
     /// From E.164 that `read` produced before.
     pub fn restored(e164: String) -> Phone {
         Phone(e164)

@@ -63,6 +63,7 @@ static SPEC: Spec = Spec {
         "For replies add a group sms-service with keyword = default, catch-all = true, max-messages = 0,",
         "omit-empty = true and get-url = \"{url}?id=%I&from=%p&to=%P&ts=%T&charset=%C&text=%b\".",
     ],
+    topics: &[],
 };
 
 /// All five moments of a text: delivered 1, failed 2, buffered 4, given to the centre 8, refused by it 16.

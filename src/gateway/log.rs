@@ -29,6 +29,7 @@ static SPEC: Spec = Spec {
         "Nothing to connect: texts are kept and shown, none is sent.",
         "To play the shopper, POST {\"type\":\"reply\",\"from\":\"+1…\",\"text\":\"STOP\",\"id\":\"1\"} to {url}.",
     ],
+    topics: &[],
 };
 
 impl Gateway for Log {

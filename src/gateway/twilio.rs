@@ -76,6 +76,7 @@ static SPEC: Spec = Spec {
         "For replies open the number or the messaging service in the Twilio console.",
         "Under \"A message comes in\" choose Webhook, HTTP POST, and paste {url}",
     ],
+    topics: &[],
 };
 
 /// Bounds of `ValidityPeriod` (docs, error 90007).

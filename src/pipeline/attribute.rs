@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{Core, dirty, dirty_cart, discount, judge};
+use super::{Core, dirty, dirty_cart, discount, forward, judge};
 use crate::{
     domain::{
         attribution::{Candidate, OrderFacts, Tie, attribute as verdict_on},
@@ -28,7 +28,7 @@ pub async fn attribute(core: &Core, tx: &mut Tx, job: &Job) -> Result<(), Error>
     if let Some((shop, keys)) = core.shop(tx, job.shop).await?
         && let Some(order) = store::order::get(tx, &keys, OrderId::new(job.subject)).await?
     {
-        let candidates = candidates(tx, &shop, &keys, &order, now).await?;
+        let candidates = candidates(core, tx, &shop, &keys, &order).await?;
         let latest = &order.latest;
         let facts = OrderFacts {
             placed_at: order.placed_at,
@@ -42,16 +42,14 @@ pub async fn attribute(core: &Core, tx: &mut Tx, job: &Job) -> Result<(), Error>
         let verdict = verdict_on(&facts, &candidates, &shop.rules);
         let before = store::credit::of_order(tx, &keys, order.id).await?;
         store::credit::replace(tx, &keys, order.id, facts.currency, &verdict).await?;
+        forward::credited(core, tx, &shop, &order, &before, &verdict).await?;
         discount::note_uses(tx, &shop, &keys, &order, verdict.winner.map(|winner| winner.message), now).await?;
         let days = before.iter().map(|line| line.entry.at).chain(verdict.entries.iter().map(|entry| entry.at));
         for at in days {
             dirty(tx, &shop, at, now).await?;
         }
-        let texts: BTreeSet<MessageId> = before
-            .iter()
-            .map(|line| line.message)
-            .chain(verdict.winner.map(|winner| winner.message))
-            .collect();
+        let texts: BTreeSet<MessageId> =
+            before.iter().map(|line| line.message).chain(verdict.winner.map(|winner| winner.message)).collect();
         for text in texts {
             if let Some(message) = store::message::get(tx, &keys, text).await? {
                 dirty_cart(tx, &shop, &keys, &message, now).await?;
@@ -64,11 +62,11 @@ pub async fn attribute(core: &Core, tx: &mut Tx, job: &Job) -> Result<(), Error>
 /// Every text of the carts that share a name with the order, or whose link or code the order carried back, each with its
 /// strongest tie.
 async fn candidates(
+    core: &Core,
     tx: &mut Tx,
     shop: &Shop,
     keys: &ShopKeys,
     order: &Order,
-    now: crate::domain::time::Time,
 ) -> Result<Vec<Candidate>, Error> {
     let latest = &order.latest;
     let mut ties: BTreeMap<MessageId, (Tie, Message)> = BTreeMap::new();
@@ -103,7 +101,7 @@ async fn candidates(
     }
     let mut candidates = Vec::with_capacity(ties.len());
     for (id, (tie, message)) in ties {
-        let judged = judge::judge_all(tx, shop, keys, &message, now).await?;
+        let judged = judge::judge_all(core, tx, shop, keys, &message).await?;
         candidates.push(Candidate {
             message: id,
             step: message.step,

@@ -61,8 +61,18 @@ pub struct ShopTyped {
 
 const NAME_CHARS_MAX: usize = 60;
 
+/// Connects a shop that is set up step by step in the dashboard: it sends nothing before it goes live, and the secrets that
+/// its platform shows only later may follow.
+pub async fn prepare_shop(core: &Core, typed: &ShopTyped) -> Result<Connected, NotConnected> {
+    new_shop(core, typed, true).await
+}
+
 /// Connects a shop: the typed `--set` values are settings of its connector or rules of the shop, by name.
 pub async fn add_shop(core: &Core, typed: &ShopTyped) -> Result<Connected, NotConnected> {
+    new_shop(core, typed, false).await
+}
+
+async fn new_shop(core: &Core, typed: &ShopTyped, step_by_step: bool) -> Result<Connected, NotConnected> {
     let mut problems = Vec::new();
     let kind = shop::by_kind(&typed.kind);
     let Some(kind) = kind else {
@@ -72,13 +82,12 @@ pub async fn add_shop(core: &Core, typed: &ShopTyped) -> Result<Connected, NotCo
     let (settings, mut rules) = sort_out(kind.spec(), &typed.settings);
     rules.extend(typed.rules.clone());
     let currency = checked_currency(&typed.currency, &mut problems);
-    let name = typed.name.trim().to_owned();
-    if name.is_empty() || name.chars().count() > NAME_CHARS_MAX {
-        problems.push(format!("name: must be 1 to {NAME_CHARS_MAX} characters; it stands at the head of every text"));
-    }
+    let name = checked_name(&typed.name, &mut problems);
     let country = checked_country(&typed.country, &mut problems);
     let zone = checked_zone(&typed.zone, &mut problems);
-    let settings = kind.spec().settings(settings).unwrap_or_else(|found| {
+    let spec = kind.spec();
+    let read = if step_by_step { spec.settings_so_far(settings) } else { spec.settings(settings) };
+    let settings = read.unwrap_or_else(|found| {
         problems.extend(found);
         Settings::default()
     });
@@ -90,6 +99,9 @@ pub async fn add_shop(core: &Core, typed: &ShopTyped) -> Result<Connected, NotCo
     let id = transact!(core.db, |tx| {
         let id = store::shop::create(tx, &core.vault, &new, now).await?;
         connection::create(tx, &public_id, id, None, now).await?;
+        if step_by_step {
+            store::shop::set_up(tx, id, now).await?;
+        }
         id
     })?;
     Ok(connected(core, kind.spec(), id, None, &public_id))
@@ -159,15 +171,17 @@ async fn change(
     };
     let mut problems = Vec::new();
     let now = core.now();
+    let mut goes_live = false;
     let mut rest = BTreeMap::new();
     for (key, value) in changes {
         match key.as_str() {
-            "name" => shop.name = value.trim().to_owned(),
+            "name" => shop.name = checked_name(value, &mut problems),
             "country" => shop.country = checked_country(value, &mut problems),
             "currency" => shop.currency = checked_currency(value, &mut problems).unwrap_or(shop.currency),
             "timezone" => shop.zone = checked_zone(value, &mut problems),
             "paused" => match value.as_str() {
                 "yes" => shop.paused_at = shop.paused_at.or(Some(now)),
+                "no" if shop.waits_to_go_live() => goes_live = true,
                 "no" => (shop.paused_at, shop.uninstalled_at) = (None, None),
                 _ => problems.push("paused: must be yes or no".into()),
             },
@@ -180,13 +194,23 @@ async fn change(
     let mut all: BTreeMap<String, String> =
         shop.settings.pairs().map(|(key, value)| (key.to_owned(), value.to_owned())).collect();
     all.extend(settings);
-    match kind.spec().settings(all) {
+    let spec = kind.spec();
+    // What is being set up may still lack what its platform shows only later.
+    let whole = goes_live || !shop.waits_to_go_live();
+    match if whole { spec.settings(all) } else { spec.settings_so_far(all) } {
         Ok(settings) => shop.settings = settings,
         Err(found) => problems.extend(found),
     }
     let mut rules = shop.rules.clone();
     if let Err(found) = rules.set_all(pairs(&changed)) {
         problems.extend(found);
+    }
+    if goes_live {
+        (shop.paused_at, shop.setting_up_since) = (None, None);
+        // What is switched on reaches nobody who left before: that is how going live texts no cart from before it.
+        for sequence in rules.sequences.iter_mut().filter(|sequence| sequence.on_since.is_some()) {
+            sequence.on_since = Some(now);
+        }
     }
     if !problems.is_empty() {
         return Ok(Err(problems));
@@ -227,6 +251,106 @@ pub async fn change_rules(
         }
     })?;
     done.map_err(NotConnected::Wrong)
+}
+
+/// Lets a shop that was set up in the dashboard send, from this moment on and for carts left from now on; one that was
+/// paused goes on as it was.
+pub async fn go_live(core: &Core, id: ShopId) -> Result<(), NotConnected> {
+    change_shop(core, id, &BTreeMap::from([("paused".to_owned(), "no".to_owned())])).await?;
+    core.wake.notify_one();
+    Ok(())
+}
+
+/// Ends the connection as the platform itself would by removing the app: nothing is sent any more, what waits is dropped,
+/// its webhooks are turned away. Its figures stay, and resuming connects it again.
+pub async fn disconnect_shop(core: &Core, id: ShopId) -> Result<(), NotConnected> {
+    let now = core.now();
+    let done: Result<(), Vec<String>> = transact!(core.db, |tx| {
+        store::shop::take_turn(tx, id).await?;
+        match core.shop(tx, id).await? {
+            None => Err(vec![format!("shop: there is no shop {id}")]),
+            Some((mut shop, keys)) => {
+                shop.uninstalled_at.get_or_insert(now);
+                store::shop::save(tx, &keys, &shop).await?;
+                job::hurry(tx, id, job::Kind::Send, now).await?;
+                Ok(())
+            }
+        }
+    })?;
+    core.wake.notify_one();
+    done.map_err(NotConnected::Wrong)
+}
+
+/// Changes what a gateway is called and how it is set; a secret that is left empty stays as it is.
+pub async fn change_gateway(
+    core: &Core,
+    tenant: ShopId,
+    id: GatewayId,
+    name: &str,
+    typed: &BTreeMap<String, String>,
+) -> Result<(), NotConnected> {
+    let done: Result<(), Vec<String>> = transact!(core.db, |tx| {
+        let keys = core.vault.keys(tx, tenant).await?;
+        match store::gateway::get(tx, &keys, id).await? {
+            None => Err(vec!["gateway: there is no such gateway".to_owned()]),
+            Some(account) => match resettled(&account, typed) {
+                Err(problems) => Err(problems),
+                Ok(settings) => {
+                    let name = Some(name.trim()).filter(|name| !name.is_empty()).unwrap_or(&account.name);
+                    store::gateway::save_settings(tx, &keys, id, &settings).await?;
+                    store::gateway::rename(tx, tenant, id, name).await?;
+                    Ok(())
+                }
+            },
+        }
+    })?;
+    done.map_err(NotConnected::Wrong)
+}
+
+fn resettled(account: &Gateway, typed: &BTreeMap<String, String>) -> Result<Settings, Vec<String>> {
+    let kind = gateway::by_kind(&account.kind).ok_or_else(|| vec![format!("kind: no connector {}", account.kind)])?;
+    kind.spec().settings(kept_secrets(kind.spec(), &account.settings, typed))
+}
+
+/// What was typed, with the secrets that stay: one that is left empty is not taken away.
+pub fn kept_secrets(spec: &Spec, settings: &Settings, typed: &BTreeMap<String, String>) -> BTreeMap<String, String> {
+    let mut all = typed.clone();
+    for field in spec.fields.iter().filter(|field| field.secret) {
+        let empty = all.get(field.key).is_none_or(|value| value.trim().is_empty());
+        if let Some(known) = settings.given(field.key).filter(|_| empty) {
+            all.insert(field.key.to_owned(), known.to_owned());
+        }
+    }
+    all
+}
+
+/// Takes a gateway out of use. Receipts of what it sent are still heard for a while; then its keys are forgotten
+/// ([`super::recurring`]).
+pub async fn remove_gateway(core: &Core, tenant: ShopId, id: GatewayId) -> Result<bool, Error> {
+    let now = core.now();
+    transact!(core.db, |tx| {
+        let removed = store::gateway::remove(tx, tenant, id, now).await?;
+        store::alarm::clear(tx, tenant, "gateway_paused", &id.to_string(), now).await?;
+        removed
+    })
+}
+
+/// Which of its webhooks the platform still sends to us; `None` where it cannot be asked. An error is words for the
+/// shopkeeper.
+pub async fn subscriptions(core: &Core, id: ShopId) -> Result<Option<Vec<(String, bool)>>, NotConnected> {
+    let mut read = core.db.read().await?;
+    let found = core.shop(&mut read, id).await?;
+    drop(read);
+    let wrong = |problem: String| NotConnected::Wrong(vec![problem]);
+    let Some((shop, _)) = found else { return Err(wrong(format!("shop: there is no shop {id}"))) };
+    let (Some(kind), Some(connected)) = (shop::by_kind(&shop.kind), shown(core, id, None).await?) else {
+        return Err(wrong(format!("kind: no connector {}", shop.kind)));
+    };
+    let Some(request) = kind.ask_subscriptions(&shop.settings).map_err(wrong)? else { return Ok(None) };
+    let answer = core.http.exchange(request).await.map_err(|error| wrong(error.to_string()))?;
+    let there = kind.subscriptions(&answer, &connected.webhook_url).map_err(wrong)?;
+    let wanted = kind.subscribe(&shop.settings, &connected.webhook_url).map_err(wrong)?;
+    Ok(Some(wanted.iter().map(|one| (one.topic.to_owned(), there.iter().any(|topic| topic == one.topic))).collect()))
 }
 
 /// A shop's or a gateway's webhook URL and steps, as they were when it was connected.
@@ -301,6 +425,14 @@ fn changed_rules(changes: &BTreeMap<String, String>, problems: &mut Vec<String>)
 
 fn pairs(typed: &BTreeMap<String, String>) -> impl Iterator<Item = (&str, &str)> {
     typed.iter().map(|(key, value)| (key.as_str(), value.as_str()))
+}
+
+fn checked_name(typed: &str, problems: &mut Vec<String>) -> String {
+    let name = typed.trim().to_owned();
+    if name.is_empty() || name.chars().count() > NAME_CHARS_MAX {
+        problems.push(format!("name: must be 1 to {NAME_CHARS_MAX} characters; it stands at the head of every text"));
+    }
+    name
 }
 
 fn checked_country(typed: &str, problems: &mut Vec<String>) -> String {

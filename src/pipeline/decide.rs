@@ -5,7 +5,7 @@ use super::{
     Core, confirm, dirty_cart,
     discount::{self, Giving},
     facts::{Asking, ask},
-    guard,
+    guard, hand,
     sequence::Plan,
 };
 use crate::{
@@ -43,7 +43,8 @@ pub async fn decide(core: &Core, tx: &mut Tx, job: &Job) -> Result<(), Error> {
     let decided = store::decision::of_cart(tx, &keys, id).await?;
     let step = next_step(&decided);
     let Some(due) = plan.due(abandoned_at, step) else { return done(tx, job).await };
-    if due > now {
+    // Only the waiting time of a step can be passed over by hand; every gate is asked all the same.
+    if due > now && hand::facts(tx, &keys, id, step).await?.sent_now_at.is_none() {
         return job::put_back(tx, job, due).await.map(|_| ());
     }
     let sender = sender(core, tx, &shop).await?;
@@ -97,7 +98,7 @@ async fn next(tx: &mut Tx, job: &Job, plan: &Plan, abandoned_at: Time, step: u32
 }
 
 /// The first step without a final verdict.
-fn next_step(decided: &[Kept]) -> u32 {
+pub(crate) fn next_step(decided: &[Kept]) -> u32 {
     let last_final =
         decided.iter().filter(|kept| !matches!(kept.decision.verdict, Verdict::Wait(_))).map(|kept| kept.step);
     last_final.max().unwrap_or(0) + 1

@@ -2,7 +2,7 @@
 //! cost nothing.
 
 use super::{
-    Core, dirty, guard,
+    Core, dirty, forward, guard,
     ingest::{carried_consent, textable},
     sequence::traits,
 };
@@ -62,6 +62,7 @@ pub async fn detect(core: &Core, tx: &mut Tx, job: &Job) -> Result<(), Error> {
             store::cart::mark_reachable(tx, &keys, id, at).await?;
         }
     }
+    forward::abandoned(core, tx, &shop, &cart, at).await?;
     dirty(tx, &shop, at, now).await?;
     job::schedule(tx, job.shop, job::Kind::Decide, id.get(), now).await?;
     done(tx, job).await

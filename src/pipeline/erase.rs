@@ -66,6 +66,7 @@ pub(crate) async fn person(tx: &mut Tx, place: &Place<'_>, who: &Identity, sourc
         consents += store::consent::of_phone(tx, place.keys, phone).await?.0.len();
         store::consent::erase(tx, place.keys, phone).await?;
     }
+    forget_events(tx, place, &found).await?;
     forget_requests(tx, place, trace).await?;
     if let Some(customer) = &who.customer {
         // As an earlier version worded it.
@@ -85,6 +86,20 @@ pub(crate) async fn person(tx: &mut Tx, place: &Place<'_>, who: &Identity, sourc
     };
     erased.request = people::record_erasure(tx, place, trace, source, erased.words()).await?;
     Ok(erased)
+}
+
+/// What was told of them to other systems, is on its way, or was answered.
+async fn forget_events(tx: &mut Tx, place: &Place<'_>, found: &Found) -> Result<(), Error> {
+    let carts = found.carts.iter().map(|id| id.get());
+    let orders = found.orders.iter().map(|id| id.get());
+    let messages = found.messages.iter().map(|id| id.get());
+    for about in carts.chain(orders).chain(messages) {
+        store::outbox::forget_about(tx, place.keys, about).await?;
+    }
+    for phone in found.trace.phones() {
+        store::outbox::forget_phone(tx, place.keys, phone).await?;
+    }
+    Ok(())
 }
 
 /// A request for access of somebody who is gone has nobody to answer to.
@@ -137,7 +152,7 @@ async fn blank_message(tx: &mut Tx, place: &Place<'_>, id: MessageId, trace: &Tr
     store::message::save(tx, place.keys, &message).await?;
     store::message::forget_phone(tx, place.keys, id).await?;
     // Judged while their browsers are known: the figures must not change.
-    judge::judge_all(tx, place.shop, place.keys, &message, place.now).await?;
+    judge::judge_all(place.core, tx, place.shop, place.keys, &message).await?;
     for click in store::click::of_message(tx, place.keys, id).await? {
         store::click::forget_agent(tx, place.keys, click.id).await?;
     }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::{
     Core,
     discount::{self, Giving},
-    guard,
+    guard, hand,
     ingest::{carried_consent, read_phone, textable},
     sequence::{self, Plan},
 };
@@ -145,6 +145,7 @@ pub(crate) async fn ask(read: &mut Read, core: &Core, asking: &Asking<'_>) -> Re
             ..caps(&to_phone, asking.sending.is_none(), now)
         },
         risk: guard::facts(read, core, asking).await?,
+        hand: hand::facts(read, keys, cart.id, step).await?,
         content,
         leaving: asking.sending.is_some(),
     };

@@ -145,7 +145,7 @@ pub async fn opt_out(core: &Core, token: &str) -> Result<Option<String>, Error> 
                 ..OutProof::default()
             };
             let entry = OptOut { at: now, source: "link".into() };
-            settle::opt_out_with(tx, &keys, &index, entry, &proof, &shop, now).await?;
+            settle::opt_out_with(core, tx, &keys, &index, entry, &proof, &shop).await?;
         })?;
     }
     Ok(Some(shop.name))

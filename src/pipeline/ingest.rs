@@ -42,7 +42,7 @@ pub async fn ingest(core: &Core, tx: &mut Tx, shop_id: ShopId, id: DeliveryId) -
     let now = core.now();
     store::shop::take_turn(tx, shop_id).await?;
     let Some((mut shop, keys)) = core.shop(tx, shop_id).await? else { return Ok(()) };
-    let Some(kept) = store::inbox::get(tx, &keys, id).await? else { return Ok(()) };
+    let Some(kept) = store::correction::as_read(tx, &keys, id).await? else { return Ok(()) };
     if shop.erased_at.is_some() {
         return store::inbox::forget(tx, shop_id, id).await;
     }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{Core, dirty, dirty_cart, guard};
+use super::{Core, dirty, dirty_cart, forward, guard};
 use crate::{
     domain::{click::verdict, id::ClickId, seal::ShopKeys, time::Time},
     store::{
@@ -26,7 +26,7 @@ pub async fn judge(core: &Core, tx: &mut Tx, job: &Job) -> Result<(), Error> {
         && let Some(click) = store::click::get(tx, &keys, ClickId::new(job.subject)).await?
         && let Some(message) = store::message::get(tx, &keys, click.message).await?
     {
-        if !judge_all(tx, &shop, &keys, &message, now).await?.taps.is_empty() {
+        if !judge_all(core, tx, &shop, &keys, &message).await?.taps.is_empty() {
             guard::tapped(tx, &keys, &message).await?;
         }
         let Some(cart) = message.cart() else { return job::finish(tx, job).await.map(|_| ()) };
@@ -42,12 +42,13 @@ pub async fn judge(core: &Core, tx: &mut Tx, job: &Job) -> Result<(), Error> {
 /// Gives every opening of a message its verdict from all of them, and answers those by people. The verdict depends on the
 /// set of openings only, so it does not matter when or how often it is asked.
 pub(crate) async fn judge_all(
+    core: &Core,
     tx: &mut Tx,
     shop: &Shop,
     keys: &ShopKeys,
     message: &Message,
-    now: Time,
 ) -> Result<Judged, Error> {
+    let now = core.now();
     let clicks = store::click::of_message(tx, keys, message.id).await?;
     let mut judged = Judged::default();
     let mut changed = false;
@@ -56,6 +57,9 @@ pub(crate) async fn judge_all(
         if word != click.verdict {
             store::click::judge(tx, keys, click.id, word).await?;
             changed = true;
+            if word == HUMAN {
+                forward::clicked(core, tx, shop, click, message).await?;
+            }
         }
         if word == HUMAN {
             judged.taps.push(click.at);

@@ -13,10 +13,12 @@ pub mod held;
 pub(crate) mod confirm;
 pub(crate) mod notice;
 pub mod decide;
+pub mod hand;
 pub mod replay;
 pub mod send;
 pub mod discount;
 pub mod settle;
+pub mod reread;
 pub mod ledger;
 pub mod reply;
 pub mod answer;
@@ -24,10 +26,15 @@ pub mod follow;
 pub mod judge;
 pub mod attribute;
 pub mod rollup;
+pub mod forward;
+pub mod sink;
 pub mod report;
 pub mod recurring;
 pub mod connect;
 pub mod trial;
+pub mod team;
+pub mod trail;
+pub mod self_test;
 
 use std::sync::Arc;
 

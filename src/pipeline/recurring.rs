@@ -6,7 +6,7 @@ use std::{collections::HashMap, str::FromStr, time::Duration};
 use chrono::{DateTime, MappedLocalTime, NaiveDate, NaiveDateTime, Offset};
 use jiff::{Timestamp, civil, tz::AmbiguousOffset, tz::TimeZone};
 
-use super::{Core, erase, guard, ingest::Place, people, rollup, zone_of};
+use super::{Core, erase, guard, ingest::Place, people, rollup, self_test, sink, trail, zone_of};
 use crate::{
     clock,
     domain::{
@@ -29,10 +29,12 @@ pub enum Kind {
     Retention,
     /// Gives each shop a fresh key now and then, and wraps keys anew after the operator's key changed.
     KeyRotation,
+    /// Plays each shop's self-test.
+    Canary,
 }
 
 impl Kind {
-    pub const ALL: [Kind; 4] = [Kind::Sweep, Kind::RepairRollups, Kind::Retention, Kind::KeyRotation];
+    pub const ALL: [Kind; 5] = [Kind::Sweep, Kind::RepairRollups, Kind::Retention, Kind::KeyRotation, Kind::Canary];
 
     pub fn name(self) -> &'static str {
         match self {
@@ -40,6 +42,7 @@ impl Kind {
             Kind::RepairRollups => "repair_rollups",
             Kind::Retention => "retention",
             Kind::KeyRotation => "key_rotation",
+            Kind::Canary => "canary",
         }
     }
 
@@ -50,6 +53,7 @@ impl Kind {
             Kind::RepairRollups => "0 20 4 * * *",
             Kind::Retention => "0 40 4 * * *",
             Kind::KeyRotation => "0 10 5 * * Mon",
+            Kind::Canary => "0 30 3 * * *",
         }
     }
 }
@@ -194,6 +198,7 @@ async fn run(core: &Core, shop: ShopId, kind: Kind) -> Result<(), Error> {
         Kind::RepairRollups => repair_rollups(core, shop).await,
         Kind::Retention => retain(core, shop).await,
         Kind::KeyRotation => rotate(core, shop).await,
+        Kind::Canary => sing(core, shop).await,
     }
 }
 
@@ -228,6 +233,17 @@ async fn waits_for_detection(core: &Core, tx: &mut store::Tx, keys: &ShopKeys, i
     Ok(cart.is_some_and(|cart| cart.is_recoverable() && guard::suspect(&shop, &cart).is_none()))
 }
 
+/// A shop that is gone has nothing to be tested.
+async fn sing(core: &Core, id: ShopId) -> Result<(), Error> {
+    let mut read = core.db.read().await?;
+    let shop = store::shop::get(&mut read, &core.vault, id).await?;
+    drop(read);
+    if shop.is_some_and(|shop| shop.uninstalled_at.is_none() && shop.erased_at.is_none()) {
+        self_test::ask(core, id, true).await?;
+    }
+    Ok(())
+}
+
 const REPAIR_DAYS: i64 = 3;
 
 async fn repair_rollups(core: &Core, shop_id: ShopId) -> Result<(), Error> {
@@ -242,17 +258,23 @@ async fn repair_rollups(core: &Core, shop_id: ShopId) -> Result<(), Error> {
     })
 }
 
+/// No receipt of a text comes later than this after its gateway was taken out of use.
+const REMOVED_KEPT_FOR: Duration = DAY.saturating_mul(7);
+
 /// Carts forgotten in one transaction.
 const FORGET_MOST: u32 = 200;
 
 async fn retain(core: &Core, shop_id: ShopId) -> Result<(), Error> {
     let now = core.now();
     if shop_id == ShopId::HOUSE {
+        trail::forget(core).await?;
         return transact!(core.db, |tx| {
             store::user::prune(tx, now - DAY).await?;
             store::recurring::prune(tx, now - DAY * 30).await?;
             store::inbox::prune(tx, ShopId::HOUSE, now - DAY * 30).await?;
             store::phone_use::prune(tx, now - guard::PHONES_KEPT_FOR).await?;
+            store::gateway::forget_removed(tx, ShopId::HOUSE, now - REMOVED_KEPT_FOR).await?;
+            store::idempotency::prune(tx, ShopId::HOUSE, now - DAY).await?;
         });
     }
     loop {
@@ -261,7 +283,12 @@ async fn retain(core: &Core, shop_id: ShopId) -> Result<(), Error> {
             match core.shop(tx, shop_id).await? {
                 Some((shop, keys)) => {
                     store::inbox::prune(tx, shop_id, now - DAY * shop.rules.inbox_days).await?;
+                    store::gateway::forget_removed(tx, shop_id, now - REMOVED_KEPT_FOR).await?;
                     store::guard::prune(tx, shop_id, now - guard::KEPT_FOR).await?;
+                    store::idempotency::prune(tx, shop_id, now - DAY).await?;
+                    // What was told to other systems is kept as long as what they told us.
+                    store::outbox::prune(tx, &keys, now - DAY * shop.rules.inbox_days).await?;
+                    sink::forget_old_secrets(tx, &keys, now).await?;
                     let before = now - DAY * shop.rules.cart_days;
                     let old = store::cart::forgettable(tx, &keys, before, FORGET_MOST).await?;
                     let place = Place { core, shop: &shop, keys: &keys, now, arrived_at: now };

@@ -191,7 +191,7 @@ async fn heed_in(
             heeding.send(tx, wanted).await?;
             let proof = stop_proof(&kept, reply, heeding.sent, now);
             let entry = OptOut { at: reply.at, source: "reply".into() };
-            settle::opt_out_with(tx, keys, &index, entry, &proof, shop, now).await?;
+            settle::opt_out_with(core, tx, keys, &index, entry, &proof, shop).await?;
         }
         Meaning::Start => {
             let proof = ConsentProof {
@@ -306,11 +306,10 @@ async fn say_that_some_wait(tx: &mut Tx, shop: ShopId, keys: &ShopKeys, now: Tim
 /// Notes how a person of the shop has read a reply, and does what follows: a wish to be left alone is an opt-out as of when
 /// it came; otherwise texts to this phone go on, unless the ledgers say no. `false` when there is nothing to settle.
 pub async fn settle(core: &Core, shop: ShopId, id: ReplyId, how: How, by: &str) -> Result<bool, Error> {
-    let now = core.now();
     let settled = transact!(core.db, |tx| {
         store::shop::take_turn(tx, shop).await?;
         match core.shop(tx, shop).await? {
-            Some((shop, keys)) => settle_in(tx, &shop, &keys, id, how, by, now).await?,
+            Some((shop, keys)) => settle_in(core, tx, (&shop, &keys), id, how, by).await?,
             None => false,
         }
     })?;
@@ -319,14 +318,14 @@ pub async fn settle(core: &Core, shop: ShopId, id: ReplyId, how: How, by: &str) 
 }
 
 async fn settle_in(
+    core: &Core,
     tx: &mut Tx,
-    shop: &Shop,
-    keys: &ShopKeys,
+    (shop, keys): (&Shop, &ShopKeys),
     id: ReplyId,
     how: How,
     by: &str,
-    now: Time,
 ) -> Result<bool, Error> {
+    let now = core.now();
     let Some(reply) = store::reply::get(tx, keys, id).await? else { return Ok(false) };
     if !store::reply::settle(tx, keys, id, &Settled { at: now, by: by.to_owned(), how }).await? {
         return Ok(false);
@@ -344,7 +343,7 @@ async fn settle_in(
             ..OutProof::default()
         };
         let entry = OptOut { at: reply.at, source: "reply".into() };
-        settle::opt_out_with(tx, keys, &reply.phone, entry, &proof, shop, now).await?;
+        settle::opt_out_with(core, tx, keys, &reply.phone, entry, &proof, shop).await?;
     } else {
         hurry(tx, shop.id, keys, &reply.phone, now).await?;
     }
@@ -377,7 +376,7 @@ pub async fn opt_out_known(core: &Core, shop: ShopId, phone: &[u8; 16], why: &st
                     ..OutProof::default()
                 };
                 let entry = OptOut { at: now, source: "operator".into() };
-                settle::opt_out_with(tx, &keys, phone, entry, &proof, &shop, now).await?;
+                settle::opt_out_with(core, tx, &keys, phone, entry, &proof, &shop).await?;
                 true
             }
             None => false,

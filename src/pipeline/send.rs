@@ -7,7 +7,7 @@ use std::time::Duration;
 use super::{
     Core, decide, dirty, dirty_cart, discount,
     facts::{Asking, ask},
-    guard, notice,
+    forward, guard, notice,
     sequence::Plan,
     settle,
 };
@@ -226,6 +226,7 @@ async fn record(core: &Core, tx: &mut Tx, job: &Job, account: &Gateway, outcome:
     let Some(mut message) = store::message::get(tx, &keys, MessageId::new(job.subject)).await? else {
         return Ok(());
     };
+    let before = message.moments;
     match outcome {
         SendOutcome::Accepted { reference, segments, cost } => {
             let accepted_at = *message.moments.accepted_at.get_or_insert(now);
@@ -256,7 +257,7 @@ async fn record(core: &Core, tx: &mut Tx, job: &Job, account: &Gateway, outcome:
                     ..OutProof::default()
                 };
                 let entry = OptOut { at: now, source: "gateway".into() };
-                settle::opt_out_with(tx, &keys, &index, entry, &proof, &shop, now).await?;
+                settle::opt_out_with(core, tx, &keys, &index, entry, &proof, &shop).await?;
             }
         }
         SendOutcome::Later { why, after } => {
@@ -267,6 +268,7 @@ async fn record(core: &Core, tx: &mut Tx, job: &Job, account: &Gateway, outcome:
         SendOutcome::Unknown { why } => become_unknown(core, tx, &keys, &mut message, why).await?,
     }
     store::message::save(tx, &keys, &message).await?;
+    forward::moved(core, tx, &shop, &before, &message).await?;
     job::finish(tx, job).await.map(|_| ())
 }
 

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::{
-    Core, answer, dirty, dirty_cart, guard, people,
+    Core, answer, dirty, dirty_cart, forward, guard, people,
     reply::{self, Heeding},
     send,
 };
@@ -31,7 +31,7 @@ pub async fn settle(core: &Core, tenant: ShopId, id: DeliveryId) -> Result<(), E
     let now = core.now();
     let mut read = core.db.read().await?;
     let keys = core.vault.keys(&mut read, tenant).await?;
-    let Some(kept) = store::inbox::get(&mut read, &keys, id).await? else { return Ok(()) };
+    let Some(kept) = store::correction::as_read(&mut read, &keys, id).await? else { return Ok(()) };
     let events = match kept.gateway {
         Some(gateway) => match store::gateway::get(&mut read, &keys, gateway).await? {
             Some(account) => gateway::by_kind(&account.kind)
@@ -96,20 +96,22 @@ async fn take_receipt(
                 && message.gateway_shop == tenant
                 && Some(message.gateway) == gateway
             {
-                apply(tx, &shop, &keys, message, receipt, (at, core.now())).await?;
+                apply(core, tx, &shop, &keys, message, receipt, at).await?;
             }
         }
     })
 }
 
 async fn apply(
+    core: &Core,
     tx: &mut Tx,
     shop: &Shop,
     keys: &ShopKeys,
     mut message: Message,
     receipt: &Receipt,
-    (at, now): (Time, Time),
+    at: Time,
 ) -> Result<(), Error> {
+    let now = core.now();
     let before = message.moments;
     message.moments.settle(receipt.status, at);
     if message.gateway_ref.is_none() {
@@ -126,6 +128,7 @@ async fn apply(
         };
     }
     store::message::save(tx, keys, &message).await?;
+    forward::moved(core, tx, shop, &before, &message).await?;
     if receipt.cost.is_some() {
         guard::priced(tx, shop, keys, &message, now).await?;
     }
@@ -144,22 +147,24 @@ async fn apply(
             ..OutProof::default()
         };
         let entry = OptOut { at, source: "gateway".into() };
-        opt_out_with(tx, keys, &index, entry, &proof, shop, now).await?;
+        opt_out_with(core, tx, keys, &index, entry, &proof, shop).await?;
     }
     Ok(())
 }
 
 /// Records an opt-out with what stands behind it, and silences the phone at once.
 pub(crate) async fn opt_out_with(
+    core: &Core,
     tx: &mut Tx,
     keys: &ShopKeys,
     phone: &[u8; 16],
     entry: OptOut,
     proof: &OutProof,
     shop: &Shop,
-    now: Time,
 ) -> Result<(), Error> {
+    let now = core.now();
     if store::consent::opt_out_with(tx, keys, phone, &entry, proof, now).await? {
+        forward::opted_out(core, tx, shop, phone, &entry).await?;
         dirty(tx, shop, entry.at, now).await?;
     }
     silence(tx, keys, phone, &format!("opted out by {}", entry.source), now).await
@@ -216,7 +221,7 @@ pub async fn look_up(core: &Core, job: &Job) -> Result<(), Error> {
                 if let (GatewayEvent::Receipt(receipt), Some((shop, keys))) = (&**event, core.shop(tx, job.shop).await?)
                     && let Some(message) = store::message::get(tx, &keys, message.id).await?
                 {
-                    apply(tx, &shop, &keys, message, receipt, (now, now)).await?;
+                    apply(core, tx, &shop, &keys, message, receipt, now).await?;
                 }
                 job::finish(tx, job).await.map(|_| ())?;
             }

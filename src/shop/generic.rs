@@ -41,7 +41,7 @@ use serde_json::Value;
 
 use super::{Shop, hosts, json, standard_webhooks};
 use crate::domain::{
-    connector::{Accepted, Delivery, Field, Refusal, Settings, Spec, Unreadable},
+    connector::{Accepted, Delivery, Field, Refusal, Settings, Spec, Topic, Unreadable},
     discount::TakenOff,
     event::{
         CartUpdate, Channel, ConsentGiven, ConsentProof, ConsentState, ConsentUpdate, Identity, Item, OrderUpdate,
@@ -49,8 +49,11 @@ use crate::domain::{
     },
     facet,
     money::{Currency, Money},
+    rehearsal::{Act, Visit},
     time::Time,
 };
+
+pub(super) mod rehearsal;
 
 pub struct Generic;
 
@@ -65,6 +68,7 @@ static SPEC: Spec = Spec {
                    one is being replaced.",
             secret: true,
             required: true,
+            drawn: true,
             check: standard_webhooks::check_secrets,
             ..Field::TEXT
         },
@@ -83,6 +87,18 @@ static SPEC: Spec = Spec {
          webhook-signature. Libraries for most languages are at https://www.standardwebhooks.com.",
         "The bodies are described by the schema in assets/connect/generic.schema.json, with an example of each.",
         "Send one of type test: it appears here as a test that arrived.",
+    ],
+    topics: &[
+        Topic {
+            name: "checkout.updated",
+            label: "checkout.updated",
+            purpose: "carts, phone and consent",
+            needed: true,
+        },
+        Topic { name: "checkout.deleted", label: "checkout.deleted", purpose: "carts that are gone", needed: false },
+        Topic { name: "order.upserted", label: "order.upserted", purpose: "orders and refunds", needed: true },
+        Topic { name: "consent.updated", label: "consent.updated", purpose: "consent", needed: false },
+        Topic { name: "test", label: "test", purpose: "trying the connection", needed: false },
     ],
 };
 
@@ -124,6 +140,10 @@ impl Shop for Generic {
 
     fn hosts(&self, settings: &Settings) -> Vec<String> {
         super::hosts::read(settings.get("site"))
+    }
+
+    fn rehearse(&self, settings: &Settings, visit: &Visit, act: Act, at: Time) -> Delivery {
+        rehearsal::delivery(settings, visit, act, at)
     }
 
     fn home(&self, settings: &Settings) -> Option<String> {

@@ -10,6 +10,8 @@ use crate::{
         connector::{Accepted, Delivery, Refusal, Settings, Spec, Unreadable},
         discount::NewCode,
         event::{ShopEvent, ShopFacts},
+        rehearsal::{Act, Visit},
+        time::Time,
     },
     http::{Request, Response},
 };
@@ -18,8 +20,9 @@ mod generic;
 pub mod hosts;
 pub mod json;
 mod shopify;
-pub mod standard_webhooks;
 mod woocommerce;
+
+pub use crate::domain::standard_webhooks;
 
 /// One topic of webhooks, to be asked for.
 #[derive(Debug)]
@@ -119,9 +122,24 @@ pub trait Shop: Send + Sync {
         Removed::Refused("this platform cannot remove codes for us".into())
     }
 
+    /// The self-test's visit as this platform would tell of it, signed with these settings: `verify` takes it, and `read`
+    /// makes of it a cart that can be texted, its order, a refund.
+    fn rehearse(&self, settings: &Settings, visit: &Visit, act: Act, at: Time) -> Delivery;
+
     /// Requests that make the platform send its webhooks to this URL; none where they are made by hand. An error is a
     /// setting that stands in the way, in words for the shopkeeper.
     fn subscribe(&self, _settings: &Settings, _webhook_url: &str) -> Result<Vec<Subscription>, String> {
+        Ok(Vec::new())
+    }
+
+    /// A request that tells which webhooks the platform sends; none where it cannot be asked. An error is words for the
+    /// shopkeeper.
+    fn ask_subscriptions(&self, _settings: &Settings) -> Result<Option<Request>, String> {
+        Ok(None)
+    }
+
+    /// The topics that go to this URL by the answer to that request.
+    fn subscriptions(&self, _answer: &Response, _webhook_url: &str) -> Result<Vec<String>, String> {
         Ok(Vec::new())
     }
 

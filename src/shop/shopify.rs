@@ -18,9 +18,10 @@ use subtle::ConstantTimeEq;
 use super::{Found, Made, Removed, Shop, Subscription, hosts, json};
 use crate::{
     domain::{
-        connector::{Accepted, Delivery, Field, Refusal, Settings, Spec, Unreadable},
+        connector::{Accepted, Delivery, Field, Refusal, Settings, Spec, Topic, Unreadable},
         discount::NewCode,
         event::{Channel, ConsentProof, ConsentState, ConsentUpdate, Identity, ShopEvent, ShopFacts},
+        rehearsal::{Act, Visit},
         time::Time,
     },
     http::{Request, Response},
@@ -29,6 +30,7 @@ use crate::{
 mod checkout;
 mod discount;
 mod order;
+mod rehearsal;
 mod subscribe;
 #[cfg(test)]
 mod captures;
@@ -81,12 +83,28 @@ static SPEC: Spec = Spec {
          marketing consent update.",
         "Choose the newest API version, the same for all of them.",
         "Send a test notification from the menu beside one of them: it appears here as a test that arrived.",
-        "With an app's Admin API token nothing of this is done by hand: cartback shop subscribe makes the webhooks, \
-         app/uninstalled among them, and the signing key is the app's client secret. Privacy requests \
-         (customers/redact, customers/data_request, shop/redact) are sent to {url} once the app's own configuration \
-         says so.",
+        "With an app's Admin API token nothing of this is done by hand: Cartback makes the webhooks itself, \
+         app/uninstalled among them (by a button while the shop is set up, or with cartback shop subscribe), and the \
+         signing key is the app's client secret. Privacy requests (customers/redact, customers/data_request, \
+         shop/redact) are sent to {url} once the app's own configuration says so.",
         "If names and phone numbers stay empty, Shopify is hiding them: an app needs access to protected customer \
          data, and on the Basic plan a custom app does not get it.",
+    ],
+    topics: &[
+        Topic { name: "checkouts/create", label: "Checkout creation", purpose: "carts", needed: true },
+        Topic { name: "checkouts/update", label: "Checkout update", purpose: "carts, phone and consent", needed: true },
+        Topic { name: "checkouts/delete", label: "Checkout deletion", purpose: "carts that are gone", needed: false },
+        Topic { name: "orders/create", label: "Order creation", purpose: "orders", needed: true },
+        Topic { name: "orders/paid", label: "Order payment", purpose: "orders", needed: false },
+        Topic { name: "orders/updated", label: "Order update", purpose: "orders", needed: false },
+        Topic { name: "orders/cancelled", label: "Order cancellation", purpose: "cancelled orders", needed: false },
+        Topic { name: "refunds/create", label: "Refund creation", purpose: "refunds", needed: true },
+        Topic {
+            name: "customers_marketing_consent/update",
+            label: "Customer marketing consent update",
+            purpose: "consent",
+            needed: false,
+        },
     ],
 };
 
@@ -198,8 +216,20 @@ impl Shop for Shopify {
         fronts.into_iter().flat_map(super::hosts::read).next()
     }
 
+    fn rehearse(&self, settings: &Settings, visit: &Visit, act: Act, at: Time) -> Delivery {
+        rehearsal::delivery(settings, visit, act, at)
+    }
+
     fn subscribe(&self, settings: &Settings, webhook_url: &str) -> Result<Vec<Subscription>, String> {
         subscribe::requests(settings, webhook_url)
+    }
+
+    fn ask_subscriptions(&self, settings: &Settings) -> Result<Option<Request>, String> {
+        subscribe::ask(settings)
+    }
+
+    fn subscriptions(&self, answer: &Response, webhook_url: &str) -> Result<Vec<String>, String> {
+        subscribe::told(answer, webhook_url)
     }
 
     fn subscribed(&self, answer: &Response) -> Result<(), String> {

@@ -10,16 +10,18 @@ use serde_json::Value;
 
 use super::{Found, Made, Removed, Shop, generic, hosts, json, standard_webhooks};
 use crate::domain::{
-    connector::{Accepted, Delivery, Field, Refusal, Settings, Spec, Unreadable},
+    connector::{Accepted, Delivery, Field, Refusal, Settings, Spec, Topic, Unreadable},
     discount::{NewCode, TakenOff},
     event::{CartUpdate, Channel, Identity, Item, OrderUpdate, Refund, ShopEvent, ShopFacts},
     facet,
     money::{Currency, Money},
+    rehearsal::{Act, Visit},
     time::Time,
 };
 use crate::http::{Request, Response};
 
 mod coupon;
+mod rehearsal;
 mod signature;
 
 pub struct WooCommerce;
@@ -51,6 +53,7 @@ static SPEC: Spec = Spec {
             label: "Plugin secret",
             help: "whsec_…, the same here and in the Cartback plugin. Without the plugin: leave empty.",
             secret: true,
+            drawn: true,
             check: standard_webhooks::check_secrets,
             ..Field::TEXT
         },
@@ -80,6 +83,18 @@ static SPEC: Spec = Spec {
         "For reminders of carts, install the plugin Cartback for WooCommerce, open WooCommerce > Cartback and paste \
          {url} and the plugin secret.",
         "Press \"Send a test to Cartback\" there: it appears here as a test that arrived.",
+    ],
+    topics: &[
+        Topic { name: "order.created", label: "Order created", purpose: "orders", needed: true },
+        Topic { name: "order.updated", label: "Order updated", purpose: "orders and refunds", needed: true },
+        Topic { name: "order.deleted", label: "Order deleted", purpose: "orders that are gone", needed: false },
+        Topic { name: "order.restored", label: "Order restored", purpose: "orders", needed: false },
+        Topic {
+            name: "checkout.updated",
+            label: "Plugin Cartback for WooCommerce",
+            purpose: "carts, phone and consent",
+            needed: true,
+        },
     ],
 };
 
@@ -153,6 +168,10 @@ impl Shop for WooCommerce {
 
     fn removed_code(&self, answer: &Response) -> Removed {
         coupon::removed(answer)
+    }
+
+    fn rehearse(&self, settings: &Settings, visit: &Visit, act: Act, at: Time) -> Delivery {
+        rehearsal::delivery(settings, visit, act, at)
     }
 
     fn hosts(&self, settings: &Settings) -> Vec<String> {

@@ -1,5 +1,7 @@
 //! Carts. What is personal lies sealed in `detail`; the columns hold what lists and reports need.
 
+mod list;
+
 use super::{
     Error, Read, Tx,
     db::{all, first, run},
@@ -7,7 +9,7 @@ use super::{
 };
 use crate::domain::{
     cart::{Cart, Revision},
-    event::CartUpdate,
+    event::{CartUpdate, ConsentState},
     facet,
     id::CartId,
     phone::Phone,
@@ -148,14 +150,16 @@ pub async fn put(tx: &mut Tx, keys: &ShopKeys, cart: &Cart, phone: Option<&Phone
         tx,
         "INSERT INTO cart (shop_id, cart_id, token, started_at, updated_at, revision, phone, country, currency,
                            total_minor, detail, abandoned_at, bought_at, deleted_at, erased_at, sequence,
-                           rules_version, product, source, reach)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20)
+                           rules_version, listed_at, language, consented_at, product, source, reach)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22,
+                 $23)
          ON CONFLICT (shop_id, cart_id) DO UPDATE SET
              started_at = excluded.started_at, updated_at = excluded.updated_at, revision = excluded.revision,
              phone = excluded.phone, country = excluded.country, currency = excluded.currency,
              total_minor = excluded.total_minor, detail = excluded.detail, abandoned_at = excluded.abandoned_at,
              bought_at = excluded.bought_at, deleted_at = excluded.deleted_at, erased_at = excluded.erased_at,
-             sequence = excluded.sequence, rules_version = excluded.rules_version,
+             sequence = excluded.sequence, rules_version = excluded.rules_version, listed_at = excluded.listed_at,
+             language = excluded.language, consented_at = excluded.consented_at,
              product = CASE WHEN excluded.erased_at IS NULL THEN excluded.product ELSE cart.product END,
              source = CASE WHEN excluded.erased_at IS NULL THEN excluded.source ELSE cart.source END,
              reach = CASE WHEN excluded.erased_at IS NULL THEN excluded.reach ELSE cart.reach END",
@@ -176,11 +180,20 @@ pub async fn put(tx: &mut Tx, keys: &ShopKeys, cart: &Cart, phone: Option<&Phone
         millis(cart.erased_at),
         cart.sequence.as_str(),
         i64::try_from(cart.rules_version).unwrap_or(i64::MAX),
+        cart.abandoned_at.unwrap_or(cart.started_at).millis(),
+        latest.language.as_deref().unwrap_or(""),
+        millis(consented_at(cart)),
         facet::product(&latest.items),
         facet::word(latest.source.as_deref().unwrap_or("")),
         reach(cart, phone.is_some())
     )?;
     Ok(())
+}
+
+/// Since when the cart itself carries a consent.
+fn consented_at(cart: &Cart) -> Option<Time> {
+    let given = cart.latest.consent.as_ref().filter(|given| given.state == ConsentState::Granted)?;
+    Some(given.proof.given_at.unwrap_or(cart.started_at))
 }
 
 /// Notes that the checkout of this name was deleted, whether or not we know it already; the earliest moment stays.
@@ -213,7 +226,8 @@ pub async fn prune_deletions(tx: &mut Tx, keys: &ShopKeys, before: Time) -> Resu
 pub async fn mark_reachable(tx: &mut Tx, keys: &ShopKeys, id: CartId, at: Time) -> Result<(), Error> {
     run!(
         tx,
-        "UPDATE cart SET reachable_at = $3 WHERE shop_id = $1 AND cart_id = $2 AND reachable_at IS NULL",
+        "UPDATE cart SET reachable_at = $3, stage = CASE WHEN stage < 1 THEN 1 ELSE stage END
+         WHERE shop_id = $1 AND cart_id = $2 AND reachable_at IS NULL",
         of(keys),
         id.get(),
         at.millis()
@@ -221,145 +235,7 @@ pub async fn mark_reachable(tx: &mut Tx, keys: &ShopKeys, id: CartId, at: Time) 
     Ok(())
 }
 
-/// Which carts a list shows. A cart that came further also counts for the stages before.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Filter {
-    #[default]
-    All,
-    /// Not bought, not yet abandoned.
-    Open,
-    Abandoned,
-    /// Abandoned without number or consent.
-    Unreachable,
-    Reachable,
-    /// Reachable, and no text was accepted for it.
-    Held,
-    Texted,
-    /// The carrier reported it, or a tap shows it.
-    Delivered,
-    /// A person opened its link.
-    Clicked,
-    /// Bought, credited to a text.
-    Recovered,
-    /// Bought without credit to a text.
-    Bought,
-    /// Of people who opted out.
-    OptedOut,
-}
-
-/// One statement per filter, so that each finds its own index. A span is `[$2, $3)` of when a cart was abandoned (begun,
-/// while it is not), and of the order for recovered ones.
-macro_rules! filtered {
-    ($filter:expr, $columns:literal, $rest:literal) => {
-        match $filter {
-            Filter::All => filtered!(@ $columns, "TRUE", $rest),
-            Filter::Open => filtered!(@ $columns, "abandoned_at IS NULL AND bought_at IS NULL", $rest),
-            Filter::Abandoned => filtered!(@ $columns, "abandoned_at IS NOT NULL", $rest),
-            Filter::Unreachable => filtered!(
-                @ $columns,
-                "abandoned_at IS NOT NULL AND reachable_at IS NULL AND NOT EXISTS (
-                     SELECT 1 FROM message WHERE message.shop_id = $1 AND message.cart_id = cart.cart_id AND message.purpose = 'reminder'
-                       AND message.accepted_at IS NOT NULL)",
-                $rest
-            ),
-            Filter::Reachable => filtered!(
-                @ $columns,
-                "(reachable_at IS NOT NULL OR EXISTS (
-                     SELECT 1 FROM message WHERE message.shop_id = $1 AND message.cart_id = cart.cart_id AND message.purpose = 'reminder'
-                       AND message.accepted_at IS NOT NULL))",
-                $rest
-            ),
-            Filter::Held => filtered!(
-                @ $columns,
-                "reachable_at IS NOT NULL AND NOT EXISTS (
-                     SELECT 1 FROM message WHERE message.shop_id = $1 AND message.cart_id = cart.cart_id AND message.purpose = 'reminder'
-                       AND message.accepted_at IS NOT NULL)",
-                $rest
-            ),
-            Filter::Texted => filtered!(
-                @ $columns,
-                "EXISTS (SELECT 1 FROM message WHERE message.shop_id = $1 AND message.cart_id = cart.cart_id AND message.purpose = 'reminder'
-                           AND message.accepted_at IS NOT NULL)",
-                $rest
-            ),
-            Filter::Delivered => filtered!(
-                @ $columns,
-                "EXISTS (SELECT 1 FROM message WHERE message.shop_id = $1 AND message.cart_id = cart.cart_id AND message.purpose = 'reminder'
-                           AND (message.delivered_at IS NOT NULL OR EXISTS (
-                               SELECT 1 FROM click WHERE click.shop_id = $1 AND click.message_id = message.message_id
-                                 AND click.verdict = 'human')))",
-                $rest
-            ),
-            Filter::Clicked => filtered!(
-                @ $columns,
-                "EXISTS (SELECT 1 FROM message JOIN click
-                           ON click.shop_id = $1 AND click.message_id = message.message_id AND click.verdict = 'human'
-                         WHERE message.shop_id = $1 AND message.cart_id = cart.cart_id AND message.purpose = 'reminder')",
-                $rest
-            ),
-            Filter::Recovered => concat!(
-                "SELECT ",
-                $columns,
-                " FROM cart WHERE shop_id = $1 AND EXISTS (
-                      SELECT 1 FROM message JOIN credit
-                        ON credit.shop_id = $1 AND credit.message_id = message.message_id AND credit.class = 'credited'
-                       AND credit.entry = 'order' AND credit.at >= $2 AND credit.at < $3
-                      WHERE message.shop_id = $1 AND message.cart_id = cart.cart_id AND message.purpose = 'reminder') ",
-                $rest
-            ),
-            Filter::Bought => filtered!(
-                @ $columns,
-                "bought_at IS NOT NULL AND NOT EXISTS (
-                     SELECT 1 FROM message JOIN credit
-                       ON credit.shop_id = $1 AND credit.message_id = message.message_id AND credit.class = 'credited'
-                     WHERE message.shop_id = $1 AND message.cart_id = cart.cart_id AND message.purpose = 'reminder')",
-                $rest
-            ),
-            Filter::OptedOut => filtered!(
-                @ $columns,
-                "EXISTS (SELECT 1 FROM opt_out WHERE opt_out.shop_id = $1 AND opt_out.phone = cart.phone)",
-                $rest
-            ),
-        }
-    };
-    (@ $columns:literal, $where:literal, $rest:literal) => {
-        concat!(
-            "SELECT ",
-            $columns,
-            " FROM cart WHERE shop_id = $1 AND COALESCE(abandoned_at, started_at) >= $2
-                AND COALESCE(abandoned_at, started_at) < $3 AND ",
-            $where,
-            " ",
-            $rest
-        )
-    };
-}
-
-/// Newest first, older than `before`, of the span `[from, to)`.
-pub async fn list(
-    read: &mut Read,
-    keys: &ShopKeys,
-    filter: Filter,
-    (from, to): (Time, Time),
-    before: CartId,
-    most: u32,
-) -> Result<Vec<Cart>, Error> {
-    let sql = filtered!(
-        filter,
-        "cart_id, started_at, updated_at, revision, detail, abandoned_at, bought_at, deleted_at, erased_at, sequence,
-         rules_version",
-        "AND cart_id < $4 ORDER BY cart_id DESC LIMIT $5"
-    );
-    let rows = all!(read, Row, sql, of(keys), from.millis(), to.millis(), before.get(), i64::from(most))?;
-    rows.into_iter().map(|row| row.into_cart(keys)).collect()
-}
-
-/// How many `list` would show in all.
-pub async fn count(read: &mut Read, keys: &ShopKeys, filter: Filter, (from, to): (Time, Time)) -> Result<u64, Error> {
-    let sql = filtered!(filter, "CAST(COUNT(*) AS BIGINT)", "");
-    let row = first!(read, (i64,), sql, of(keys), from.millis(), to.millis())?;
-    Ok(row.map_or(0, |(count,)| count.unsigned_abs()))
-}
+pub use list::{Filter, Narrow, Sort, count, counted, leaf, list};
 
 /// Carts of one stage and currency.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -377,21 +253,9 @@ pub async fn stages(read: &mut Read, keys: &ShopKeys, from: Time, to: Time) -> R
     let rows = all!(
         read,
         (i64, String, i64, i64),
-        "SELECT stage, currency, CAST(COUNT(*) AS BIGINT), CAST(SUM(total_minor) AS BIGINT) FROM (
-             SELECT currency, total_minor, CAST(CASE
-                 WHEN EXISTS (SELECT 1 FROM message JOIN credit ON credit.shop_id = $1
-                                AND credit.message_id = message.message_id AND credit.class = 'credited'
-                              WHERE message.shop_id = $1 AND message.cart_id = cart.cart_id AND message.purpose = 'reminder') THEN 5
-                 WHEN EXISTS (SELECT 1 FROM message JOIN click ON click.shop_id = $1
-                                AND click.message_id = message.message_id AND click.verdict = 'human'
-                              WHERE message.shop_id = $1 AND message.cart_id = cart.cart_id AND message.purpose = 'reminder') THEN 4
-                 WHEN EXISTS (SELECT 1 FROM message WHERE message.shop_id = $1 AND message.cart_id = cart.cart_id AND message.purpose = 'reminder'
-                                AND message.delivered_at IS NOT NULL) THEN 3
-                 WHEN EXISTS (SELECT 1 FROM message WHERE message.shop_id = $1 AND message.cart_id = cart.cart_id AND message.purpose = 'reminder'
-                                AND message.accepted_at IS NOT NULL) THEN 2
-                 WHEN reachable_at IS NOT NULL THEN 1 ELSE 0 END AS BIGINT) AS stage
-             FROM cart WHERE shop_id = $1 AND abandoned_at >= $2 AND abandoned_at < $3
-         ) AS each GROUP BY stage, currency ORDER BY stage, currency",
+        "SELECT stage, currency, CAST(COUNT(*) AS BIGINT), CAST(SUM(total_minor) AS BIGINT) FROM cart
+         WHERE shop_id = $1 AND listed_at >= $2 AND listed_at < $3 AND abandoned_at IS NOT NULL
+         GROUP BY stage, currency ORDER BY stage, currency",
         of(keys),
         from.millis(),
         to.millis()
@@ -405,6 +269,31 @@ pub async fn stages(read: &mut Read, keys: &ShopKeys, from: Time, to: Time) -> R
             total_minor,
         })
         .collect())
+}
+
+/// Looks again how far a cart came, after a text of it, a tap or a credit changed.
+pub(super) async fn restage(tx: &mut Tx, shop: i64, cart: i64) -> Result<(), Error> {
+    run!(
+        tx,
+        "UPDATE cart SET
+             stage = CASE
+                 WHEN EXISTS (SELECT 1 FROM message JOIN credit ON credit.shop_id = $1
+                                AND credit.message_id = message.message_id AND credit.class = 'credited'
+                              WHERE message.shop_id = $1 AND message.cart_id = $2 AND message.purpose = 'reminder') THEN 5
+                 WHEN EXISTS (SELECT 1 FROM message WHERE message.shop_id = $1 AND message.cart_id = $2
+                                AND message.purpose = 'reminder' AND message.tapped_at IS NOT NULL) THEN 4
+                 WHEN EXISTS (SELECT 1 FROM message WHERE message.shop_id = $1 AND message.cart_id = $2
+                                AND message.purpose = 'reminder' AND message.delivered_at IS NOT NULL) THEN 3
+                 WHEN EXISTS (SELECT 1 FROM message WHERE message.shop_id = $1 AND message.cart_id = $2
+                                AND message.purpose = 'reminder' AND message.accepted_at IS NOT NULL) THEN 2
+                 WHEN reachable_at IS NOT NULL THEN 1 ELSE 0 END,
+             step = COALESCE((SELECT MAX(message.step) FROM message WHERE message.shop_id = $1 AND message.cart_id = $2
+                                AND message.purpose = 'reminder' AND message.accepted_at IS NOT NULL), 0)
+         WHERE shop_id = $1 AND cart_id = $2",
+        shop,
+        cart
+    )?;
+    Ok(())
 }
 
 /// Carts that ended without an order before this moment and still hold personal data.

@@ -3,7 +3,9 @@
 use super::{
     Error, Read, Tx,
     db::{all, first, run},
-    from_json, json, of, time,
+    from_json, json,
+    listing::{Select, selected},
+    of, time,
 };
 use crate::domain::{
     click::Opened,
@@ -47,7 +49,29 @@ pub async fn record(tx: &mut Tx, keys: &ShopKeys, click: &Click) -> Result<(), E
 
 pub async fn judge(tx: &mut Tx, keys: &ShopKeys, id: ClickId, verdict: &str) -> Result<(), Error> {
     run!(tx, "UPDATE click SET verdict = $3 WHERE shop_id = $1 AND click_id = $2", of(keys), id.get(), verdict)?;
-    Ok(())
+    let Some(click) = get(tx, keys, id).await? else { return Ok(()) };
+    run!(
+        tx,
+        "UPDATE message SET tapped_at = (SELECT MIN(click.at) FROM click WHERE click.shop_id = $1
+                                           AND click.message_id = $2 AND click.verdict = 'human')
+         WHERE shop_id = $1 AND message_id = $2",
+        of(keys),
+        click.message.get()
+    )?;
+    super::message::restage_cart_of(tx, of(keys), click.message.get()).await
+}
+
+/// Every opening of the links of these texts, oldest first.
+pub async fn of_messages(read: &mut Read, keys: &ShopKeys, messages: &[i64]) -> Result<Vec<Click>, Error> {
+    if messages.is_empty() {
+        return Ok(Vec::new());
+    }
+    let mut select = Select::new(
+        of(keys),
+        "SELECT click_id, message_id, at, opened, verdict FROM click WHERE shop_id = $1 AND message_id",
+    );
+    select.any_of(messages, messages.len().next_power_of_two()).push(" ORDER BY click_id");
+    selected!(read, Row, select)?.into_iter().map(Row::into_click).collect()
 }
 
 #[derive(sqlx::FromRow)]

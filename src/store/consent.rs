@@ -1,5 +1,7 @@
 //! The consent and opt-out ledgers: append-only, by the phone's blind index. An opt-out survives the erasure of all else.
 
+pub mod list;
+
 use super::{
     Error, Read, Tx,
     db::{all, run},
@@ -182,6 +184,55 @@ pub async fn opt_outs(
         .map(|(phone, at, source, recorded_at)| {
             let entry = OptOut { at: time(at), source };
             Ok(Line { phone: super::digest("phone index", phone)?, entry, recorded_at: time(recorded_at) })
+        })
+        .collect()
+}
+
+/// A place in a ledger: the entry read last. The first one of all without anything in it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Mark {
+    pub at: Time,
+    pub phone: Vec<u8>,
+    /// What tells entries of one moment and phone apart.
+    pub rest: String,
+}
+
+/// An entry of the consent ledger with the keyed hash of its number and when we learnt of it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Recorded {
+    pub phone: [u8; 16],
+    pub entry: Consent,
+    pub recorded_at: Time,
+    /// As the statement orders entries of one moment and phone.
+    rest: String,
+}
+
+impl Recorded {
+    pub fn mark(&self) -> Mark {
+        Mark { at: self.recorded_at, phone: self.phone.to_vec(), rest: self.rest.clone() }
+    }
+}
+
+/// The whole consent ledger in the order it was recorded, from the entry after `after`; at most `most`.
+pub async fn consents(read: &mut Read, keys: &ShopKeys, after: &Mark, most: u32) -> Result<Vec<Recorded>, Error> {
+    let rows = all!(
+        read,
+        (Vec<u8>, i64, String, Vec<u8>),
+        "SELECT phone, recorded_at, CAST(at AS TEXT) || ' ' || state || ' ' || source, detail FROM consent
+         WHERE shop_id = $1 AND recorded_at >= $2 AND (recorded_at > $2 OR phone > $3
+             OR (phone = $3 AND CAST(at AS TEXT) || ' ' || state || ' ' || source > $4))
+         ORDER BY recorded_at, phone, 3 LIMIT $5",
+        of(keys),
+        after.at.millis(),
+        after.phone.clone(),
+        after.rest.as_str(),
+        i64::from(most)
+    )?;
+    rows.into_iter()
+        .map(|(phone, recorded_at, rest, detail)| {
+            let phone = super::digest("phone index", phone)?;
+            let entry = keys.open_json(place(&phone), &detail)?;
+            Ok(Recorded { phone, entry, recorded_at: time(recorded_at), rest })
         })
         .collect()
 }

@@ -3,7 +3,9 @@
 use super::{
     Error, Read, Tx,
     db::{all, first, run},
-    from_json, json, of, time,
+    from_json, json,
+    listing::{Select, selected},
+    of, time,
 };
 use crate::domain::{
     attribution::{Attribution, Entry},
@@ -21,6 +23,13 @@ pub async fn replace(
     currency: Currency,
     verdict: &Attribution,
 ) -> Result<(), Error> {
+    let before = all!(
+        tx,
+        (i64,),
+        "SELECT DISTINCT message_id FROM credit WHERE shop_id = $1 AND order_id = $2",
+        of(keys),
+        order.get()
+    )?;
     run!(tx, "DELETE FROM credit WHERE shop_id = $1 AND order_id = $2", of(keys), order.get())?;
     if let Some(winner) = verdict.winner {
         for entry in &verdict.entries {
@@ -50,6 +59,9 @@ pub async fn replace(
         verdict.winner.map(|winner| winner.message.get()),
         json(verdict)?
     )?;
+    for message in before.into_iter().map(|(id,)| id).chain(verdict.winner.map(|winner| winner.message.get())) {
+        super::message::restage_cart_of(tx, of(keys), message).await?;
+    }
     Ok(())
 }
 
@@ -122,6 +134,20 @@ pub async fn of_message(read: &mut Read, keys: &ShopKeys, message: MessageId) ->
         message.get()
     )?;
     rows.into_iter().map(Row::into_line).collect()
+}
+
+/// The orders credited to any of these messages.
+pub async fn of_messages(read: &mut Read, keys: &ShopKeys, messages: &[i64]) -> Result<Vec<Line>, Error> {
+    if messages.is_empty() {
+        return Ok(Vec::new());
+    }
+    let mut select = Select::new(
+        of(keys),
+        "SELECT order_id, message_id, class, entry, amount_minor, currency, at FROM credit
+         WHERE shop_id = $1 AND message_id",
+    );
+    select.any_of(messages, messages.len().next_power_of_two()).push(" ORDER BY at, entry");
+    selected!(read, Row, select)?.into_iter().map(Row::into_line).collect()
 }
 
 /// An order with what it earned, for the list behind a figure.

@@ -3,6 +3,8 @@
 //! One SQL text serves both. Three things differ, all here: how we connect, how a write transaction begins, and the
 //! row-lock clause of a claim. Queries run on a `Read`, commands on a `Tx`; a `Tx` is also a `Read`.
 
+pub mod beside;
+
 use std::{
     ops::{Deref, DerefMut},
     path::Path,

@@ -3,7 +3,9 @@
 use super::{
     Error, Read, Tx,
     db::{all, run},
-    from_json, json, of, time,
+    from_json, json,
+    listing::{Select, selected},
+    of, time,
 };
 use crate::domain::{
     decide::{Decision, Facts, Verdict},
@@ -55,6 +57,31 @@ pub async fn record(tx: &mut Tx, keys: &ShopKeys, id: DecisionId, kept: &Kept) -
         kept.made_of.law.as_str()
     )?;
     Ok(())
+}
+
+/// The newest of each of these carts, without what it was made of: for lists.
+pub async fn newest_of(read: &mut Read, keys: &ShopKeys, carts: &[i64]) -> Result<Vec<Kept>, Error> {
+    if carts.is_empty() {
+        return Ok(Vec::new());
+    }
+    let mut select = Select::new(
+        of(keys),
+        "SELECT cart_id, step, at, gates FROM decision WHERE shop_id = $1 AND decision_id IN (
+             SELECT MAX(decision_id) FROM decision WHERE shop_id = $1 AND cart_id",
+    );
+    select.any_of(carts, carts.len().next_power_of_two()).push(" GROUP BY cart_id)");
+    let rows = selected!(read, (i64, i64, i64, String), select)?;
+    rows.into_iter()
+        .map(|(cart, step, at, gates)| {
+            Ok(Kept {
+                cart: CartId::new(cart),
+                step: u32::try_from(step).unwrap_or(0),
+                at: time(at),
+                decision: from_json("decision", &gates)?,
+                made_of: MadeOf::default(),
+            })
+        })
+        .collect()
 }
 
 /// All of a cart, oldest first.

@@ -24,6 +24,10 @@ pub async fn phones(read: &mut Read, keys: &ShopKeys) -> Result<Vec<[u8; 16]>, E
 pub async fn shop(tx: &mut Tx, shop: ShopId) -> Result<(), Error> {
     let id = shop.get();
     run!(tx, "DELETE FROM inbox WHERE shop_id = $1", id)?;
+    run!(tx, "DELETE FROM correction WHERE shop_id = $1", id)?;
+    run!(tx, "DELETE FROM replay_run WHERE shop_id = $1", id)?;
+    run!(tx, "DELETE FROM cart_act WHERE shop_id = $1", id)?;
+    run!(tx, "DELETE FROM message_act WHERE shop_id = $1", id)?;
     run!(tx, "DELETE FROM job WHERE shop_id = $1", id)?;
     run!(tx, "DELETE FROM identity WHERE shop_id = $1", id)?;
     run!(tx, "DELETE FROM cart WHERE shop_id = $1", id)?;
@@ -47,5 +51,11 @@ pub async fn shop(tx: &mut Tx, shop: ShopId) -> Result<(), Error> {
     run!(tx, "DELETE FROM guard WHERE shop_id = $1", id)?;
     run!(tx, "DELETE FROM spend WHERE shop_id = $1", id)?;
     run!(tx, "DELETE FROM pause WHERE shop_id = $1", id)?;
+    run!(tx, "DELETE FROM idempotency WHERE shop_id = $1", id)?;
+    run!(tx, "DELETE FROM forward_attempt WHERE shop_id = $1", id)?;
+    run!(tx, "DELETE FROM forward WHERE shop_id = $1", id)?;
+    run!(tx, "DELETE FROM outbox WHERE shop_id = $1", id)?;
+    run!(tx, "DELETE FROM sink WHERE shop_id = $1", id)?;
+    run!(tx, "UPDATE shop SET forwards = '' WHERE shop_id = $1", id)?;
     Ok(())
 }

@@ -6,7 +6,14 @@ use super::{
     db::{all, run},
     from_json, of,
 };
-use crate::domain::{cart::Cart, click::Opened, event::OrderUpdate, facet, id::{CartId, MessageId, OrderId}, seal::ShopKeys};
+use crate::domain::{
+    cart::Cart,
+    click::Opened,
+    event::OrderUpdate,
+    facet,
+    id::{CartId, MessageId, OrderId},
+    seal::ShopKeys,
+};
 
 /// Files at most this many rows of each kind in one transaction.
 pub const FILED_MOST: u32 = 500;
@@ -52,10 +59,7 @@ pub async fn file(tx: &mut Tx, keys: &ShopKeys) -> Result<u64, Error> {
     Ok(filed)
 }
 
-async fn unfiled_orders(
-    read: &mut Read,
-    keys: &ShopKeys,
-) -> Result<Vec<(OrderId, Vec<u8>)>, Error> {
+async fn unfiled_orders(read: &mut Read, keys: &ShopKeys) -> Result<Vec<(OrderId, Vec<u8>)>, Error> {
     let rows = all!(
         read,
         (i64, Vec<u8>),
@@ -66,10 +70,7 @@ async fn unfiled_orders(
     Ok(rows.into_iter().map(|(id, detail)| (OrderId::new(id), detail)).collect())
 }
 
-async fn unfiled_texts(
-    read: &mut Read,
-    keys: &ShopKeys,
-) -> Result<Vec<(MessageId, Vec<u8>)>, Error> {
+async fn unfiled_texts(read: &mut Read, keys: &ShopKeys) -> Result<Vec<(MessageId, Vec<u8>)>, Error> {
     let rows = all!(
         read,
         (i64, Vec<u8>),
@@ -103,13 +104,7 @@ pub async fn unfiled_carts(read: &mut Read, keys: &ShopKeys) -> Result<Vec<CartI
 }
 
 /// Files one cart; `None` for one that cannot be opened. `textable`: its number can be texted.
-pub async fn cart(
-    tx: &mut Tx,
-    keys: &ShopKeys,
-    id: CartId,
-    cart: Option<&Cart>,
-    textable: bool,
-) -> Result<(), Error> {
+pub async fn cart(tx: &mut Tx, keys: &ShopKeys, id: CartId, cart: Option<&Cart>, textable: bool) -> Result<(), Error> {
     let product = cart.map(|cart| facet::product(&cart.latest.items)).unwrap_or_default();
     let source = cart.and_then(|cart| cart.latest.source.as_deref()).map(facet::word).unwrap_or_default();
     let reach = cart.map_or("", |cart| super::cart::reach(cart, textable));

@@ -93,7 +93,7 @@ pub async fn list(read: &mut Read, keys: &ShopKeys) -> Result<Vec<Gateway>, Erro
         read,
         Row,
         "SELECT gateway_id, kind, name, settings, created_at, private_at, paused_at, pause_reason FROM gateway
-         WHERE shop_id = $1 ORDER BY gateway_id DESC",
+         WHERE shop_id = $1 AND removed_at IS NULL ORDER BY gateway_id DESC",
         of(keys)
     )?;
     rows.into_iter().map(|row| row.into_gateway(keys)).collect()
@@ -101,7 +101,7 @@ pub async fn list(read: &mut Read, keys: &ShopKeys) -> Result<Vec<Gateway>, Erro
 
 /// The shops that have a gateway of their own. An operator read.
 pub async fn shops_with_own(read: &mut Read) -> Result<Vec<ShopId>, Error> {
-    let rows = all!(read, (i64,), "SELECT DISTINCT shop_id FROM gateway WHERE shop_id > 0")?;
+    let rows = all!(read, (i64,), "SELECT DISTINCT shop_id FROM gateway WHERE shop_id > 0 AND removed_at IS NULL")?;
     Ok(rows.into_iter().map(|(shop,)| ShopId::new(shop)).collect())
 }
 
@@ -128,6 +128,36 @@ pub async fn resume(tx: &mut Tx, shop: ShopId, id: GatewayId) -> Result<bool, Er
         id.get()
     )?;
     Ok(touched > 0)
+}
+
+pub async fn rename(tx: &mut Tx, shop: ShopId, id: GatewayId, name: &str) -> Result<(), Error> {
+    run!(tx, "UPDATE gateway SET name = $3 WHERE shop_id = $1 AND gateway_id = $2", shop.get(), id.get(), name)?;
+    Ok(())
+}
+
+/// Takes it out of use; answers whether it was in use until now. `get` goes on finding it: receipts of its texts come in
+/// later, and lists of texts name it.
+pub async fn remove(tx: &mut Tx, shop: ShopId, id: GatewayId, now: Time) -> Result<bool, Error> {
+    let touched = run!(
+        tx,
+        "UPDATE gateway SET removed_at = $3 WHERE shop_id = $1 AND gateway_id = $2 AND removed_at IS NULL",
+        shop.get(),
+        id.get(),
+        now.millis()
+    )?;
+    Ok(touched > 0)
+}
+
+/// Forgets those that were removed before this: their keys and the ways in for their receipts.
+pub async fn forget_removed(tx: &mut Tx, shop: ShopId, before: Time) -> Result<u64, Error> {
+    run!(
+        tx,
+        "DELETE FROM connection WHERE shop_id = $1 AND gateway_id IN
+             (SELECT gateway_id FROM gateway WHERE shop_id = $1 AND removed_at < $2)",
+        shop.get(),
+        before.millis()
+    )?;
+    run!(tx, "DELETE FROM gateway WHERE shop_id = $1 AND removed_at < $2", shop.get(), before.millis())
 }
 
 pub async fn save_settings(tx: &mut Tx, keys: &ShopKeys, id: GatewayId, settings: &Settings) -> Result<(), Error> {

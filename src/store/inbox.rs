@@ -1,5 +1,11 @@
 //! The inbox: every verified delivery as it came, sealed, until it is forgotten. Written before it is understood.
 
+mod list;
+
+pub use list::{Narrow, counted, leaf, next, topics as topics_of};
+
+use serde::{Deserialize, Serialize};
+
 use super::{
     Error, Read, Tx,
     db::{all, first, run},
@@ -152,8 +158,23 @@ struct LineRow {
     bytes: i64,
 }
 
+impl LineRow {
+    fn into_line(self) -> Line {
+        Line {
+            id: DeliveryId::new(self.delivery_id),
+            gateway: (self.gateway_id != 0).then(|| GatewayId::new(self.gateway_id)),
+            topic: self.topic,
+            received_at: time(self.received_at),
+            done_at: maybe(self.done_at),
+            events: self.events.unsigned_abs(),
+            problem: self.problem,
+            bytes: self.bytes.saturating_sub(SEAL_BYTES).max(0).unsigned_abs(),
+        }
+    }
+}
+
 /// Which deliveries a list shows.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Filter {
     #[default]
     All,
@@ -204,19 +225,21 @@ pub async fn list(
         filter.number(),
         i64::from(most)
     )?;
-    Ok(rows
-        .into_iter()
-        .map(|row| Line {
-            id: DeliveryId::new(row.delivery_id),
-            gateway: (row.gateway_id != 0).then(|| GatewayId::new(row.gateway_id)),
-            topic: row.topic,
-            received_at: time(row.received_at),
-            done_at: maybe(row.done_at),
-            events: row.events.unsigned_abs(),
-            problem: row.problem,
-            bytes: row.bytes.saturating_sub(SEAL_BYTES).max(0).unsigned_abs(),
-        })
-        .collect())
+    Ok(rows.into_iter().map(LineRow::into_line).collect())
+}
+
+/// One of them.
+pub async fn line(read: &mut Read, shop: ShopId, id: DeliveryId) -> Result<Option<Line>, Error> {
+    let row = first!(
+        read,
+        LineRow,
+        "SELECT delivery_id, gateway_id, topic, received_at, done_at, events, problem,
+                CAST(LENGTH(body) AS BIGINT) AS bytes
+         FROM inbox WHERE shop_id = $1 AND delivery_id = $2",
+        shop.get(),
+        id.get()
+    )?;
+    Ok(row.map(LineRow::into_line))
 }
 
 /// How many came since a moment, of those a filter leaves.
@@ -249,8 +272,15 @@ pub async fn topics(read: &mut Read, shop: ShopId, since: Time) -> Result<Vec<(S
     Ok(rows.into_iter().map(|(topic, last, count)| (topic, time(last), count.unsigned_abs())).collect())
 }
 
-/// Forgets deliveries that were dealt with and are older than this.
+/// Forgets deliveries that were dealt with and are older than this, with what was put in their place.
 pub async fn prune(tx: &mut Tx, shop: ShopId, before: Time) -> Result<u64, Error> {
+    run!(
+        tx,
+        "DELETE FROM correction WHERE shop_id = $1 AND delivery_id IN (
+             SELECT delivery_id FROM inbox WHERE shop_id = $1 AND received_at < $2 AND done_at IS NOT NULL)",
+        shop.get(),
+        before.millis()
+    )?;
     run!(
         tx,
         "DELETE FROM inbox WHERE shop_id = $1 AND received_at < $2 AND done_at IS NOT NULL",
@@ -259,8 +289,9 @@ pub async fn prune(tx: &mut Tx, shop: ShopId, before: Time) -> Result<u64, Error
     )
 }
 
-/// Forgets one delivery.
+/// Forgets one delivery, with what was put in its place.
 pub async fn forget(tx: &mut Tx, shop: ShopId, id: DeliveryId) -> Result<(), Error> {
+    run!(tx, "DELETE FROM correction WHERE shop_id = $1 AND delivery_id = $2", shop.get(), id.get())?;
     run!(tx, "DELETE FROM inbox WHERE shop_id = $1 AND delivery_id = $2", shop.get(), id.get())?;
     Ok(())
 }

@@ -33,10 +33,16 @@ pub enum Kind {
     Discount,
     /// Follow an erasure into the last corner: callbacks of shared gateways, the write-ahead log.
     Scrub,
+    /// Play the shop's self-test.
+    SelfTest,
+    /// Make the next deliveries of a replay of many due.
+    Replay,
+    /// Tell a sink what is due.
+    Forward,
 }
 
 impl Kind {
-    pub const ALL: [Kind; 10] = [
+    pub const ALL: [Kind; 13] = [
         Kind::Ingest,
         Kind::Detect,
         Kind::Decide,
@@ -47,6 +53,9 @@ impl Kind {
         Kind::Rollup,
         Kind::Discount,
         Kind::Scrub,
+        Kind::SelfTest,
+        Kind::Replay,
+        Kind::Forward,
     ];
 
     pub fn name(self) -> &'static str {
@@ -61,6 +70,9 @@ impl Kind {
             Kind::Rollup => "rollup",
             Kind::Discount => "discount",
             Kind::Scrub => "scrub",
+            Kind::SelfTest => "self_test",
+            Kind::Replay => "replay",
+            Kind::Forward => "forward",
         }
     }
 }
@@ -108,6 +120,22 @@ pub async fn ensure(tx: &mut Tx, shop: ShopId, kind: Kind, subject: i64, due_at:
              due_at = CASE WHEN job.claimed_by IS NULL AND job.due_at < excluded.due_at THEN job.due_at
                            ELSE excluded.due_at END,
              claimed_until = NULL, claimed_by = NULL",
+        shop.get(),
+        kind.name(),
+        subject,
+        due_at.millis()
+    )?;
+    Ok(())
+}
+
+/// Makes sure it is due by this moment, unless it is being done: whoever does it looks, in the shop's turn, for what came
+/// meanwhile before it ends. The caller holds that turn.
+pub async fn nudge(tx: &mut Tx, shop: ShopId, kind: Kind, subject: i64, due_at: Time) -> Result<(), Error> {
+    run!(
+        tx,
+        "INSERT INTO job (shop_id, kind, subject_id, due_at) VALUES ($1, $2, $3, $4)
+         ON CONFLICT (shop_id, kind, subject_id) DO UPDATE SET due_at = excluded.due_at
+         WHERE job.claimed_by IS NULL AND job.due_at > excluded.due_at",
         shop.get(),
         kind.name(),
         subject,

@@ -1,5 +1,7 @@
 //! Messages: one row per (purpose, cart or other occasion, step), ever. The words and the number lie sealed in `detail`.
 
+mod list;
+
 use serde::{Deserialize, Serialize};
 
 use super::{
@@ -167,13 +169,17 @@ macro_rules! select {
     };
 }
 
+use select;
+
+pub use list::{Narrow, Sort, State, cost, counted, leaf, list, of_carts};
+
 /// Writes a new message. `Error::Duplicate` when its (purpose, about, step) has one.
 pub async fn create(tx: &mut Tx, keys: &ShopKeys, message: &Message) -> Result<(), Error> {
     run!(
         tx,
         "INSERT INTO message (shop_id, message_id, purpose, cart_id, sequence, step, gateway_shop, gateway_id, phone,
-                              country, detail, segments, created_at, expires_at, language)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)",
+                              country, detail, segments, created_at, expires_at, listed_at, language)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $13, $15)",
         of(keys),
         message.id.get(),
         message.purpose.name(),
@@ -201,7 +207,7 @@ pub async fn save(tx: &mut Tx, keys: &ShopKeys, message: &Message) -> Result<(),
         "UPDATE message SET gateway_shop = $3, gateway_id = $4, detail = $5, segments = $6, expires_at = $7,
                 attempt = $8, sending_at = $9, sending_by = $10, accepted_at = $11, refused_at = $12, unknown_at = $13,
                 delivered_at = $14, undelivered_at = $15, cancelled_at = $16, expired_at = $17, reason = $18,
-                gateway_ref = $19, cost_micros = $20, cost_currency = $21
+                gateway_ref = $19, cost_micros = $20, cost_currency = $21, state = $22, listed_at = $23
          WHERE shop_id = $1 AND message_id = $2",
         of(keys),
         message.id.get(),
@@ -223,9 +229,29 @@ pub async fn save(tx: &mut Tx, keys: &ShopKeys, message: &Message) -> Result<(),
         message.reason.as_str(),
         message.gateway_ref.as_deref(),
         message.cost.map(|cost| cost.micros),
-        message.cost.map(|cost| cost.currency.to_string())
+        message.cost.map(|cost| cost.currency.to_string()),
+        moments.state().name(),
+        moments.accepted_at.unwrap_or(message.created_at).millis()
     )?;
+    if message.purpose == Purpose::Reminder && moments.accepted_at.is_some() {
+        super::cart::restage(tx, of(keys), message.about).await?;
+    }
     Ok(())
+}
+
+/// Looks again how far the cart of a reminder came.
+pub(super) async fn restage_cart_of(tx: &mut Tx, shop: i64, message: i64) -> Result<(), Error> {
+    let row = first!(
+        tx,
+        (i64,),
+        "SELECT cart_id FROM message WHERE shop_id = $1 AND message_id = $2 AND purpose = 'reminder'",
+        shop,
+        message
+    )?;
+    match row {
+        Some((cart,)) => super::cart::restage(tx, shop, cart).await,
+        None => Ok(()),
+    }
 }
 
 /// Takes the number's index from an erased message, so that nothing leads from a phone to it any more. Aside it stays, for
@@ -300,57 +326,10 @@ macro_rules! state_sql {
     };
 }
 
-/// Newest first, older than `before`; only those in one state where it is given.
-pub async fn list(
-    read: &mut Read,
-    keys: &ShopKeys,
-    state: Option<MessageState>,
-    before: MessageId,
-    most: u32,
-) -> Result<Vec<Message>, Error> {
-    let rows = all!(
-        read,
-        Row,
-        select!("message_id < $2 AND ($3 = '' OR $3 = ", state_sql!(), ") ORDER BY message_id DESC LIMIT $4"),
-        of(keys),
-        before.get(),
-        state.map_or("", MessageState::name),
-        i64::from(most)
-    )?;
-    rows.into_iter().map(|row| row.into_message(keys)).collect()
-}
-
-/// Texts of one shop in one state, with what they cost in one currency.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Tally {
-    pub state: MessageState,
-    pub messages: u64,
-    /// Of those whose gateway told a price in this currency; `None` for those without one.
-    pub cost: Option<Cost>,
-}
-
-pub async fn tally(read: &mut Read, keys: &ShopKeys) -> Result<Vec<Tally>, Error> {
-    let rows = all!(
-        read,
-        (String, Option<String>, i64, Option<i64>),
-        concat!(
-            "SELECT ",
-            state_sql!(),
-            ", cost_currency, CAST(COUNT(*) AS BIGINT), CAST(SUM(cost_micros) AS BIGINT) FROM message
-             WHERE shop_id = $1 GROUP BY 1, 2 ORDER BY 1, 2"
-        ),
-        of(keys)
-    )?;
-    rows.into_iter()
-        .map(|(state, code, messages, micros)| {
-            let currency = code.as_deref().and_then(|code| Currency::parse(code).ok());
-            Ok(Tally {
-                state: super::word("message state", &MessageState::ALL, MessageState::name, &state)?,
-                messages: messages.unsigned_abs(),
-                cost: micros.zip(currency).map(|(micros, currency)| Cost { micros, currency }),
-            })
-        })
-        .collect()
+/// Texts of unknown outcome, up to what lists are counted to.
+pub async fn count_unknown(read: &mut Read, keys: &ShopKeys) -> Result<u64, Error> {
+    let wanted = Narrow { state: Some(State::Of(MessageState::Unknown)), ..Narrow::default() };
+    Ok(counted(read, keys, &wanted).await?.rows)
 }
 
 /// What went through one gateway for one shop, in one currency.

@@ -16,18 +16,27 @@
 
 pub mod db;
 pub mod migration;
+pub mod listing;
 
 pub mod shop;
 pub mod rules;
 pub mod law;
 pub mod connection;
 pub mod gateway;
+pub mod sink;
+pub mod outbox;
 pub mod node;
 pub mod user;
+pub mod team;
+pub mod trail;
+pub mod house;
 pub mod inbox;
+pub mod correction;
+pub mod replay_run;
 pub mod job;
 pub mod identity;
 pub mod cart;
+pub mod act;
 pub mod consent;
 pub mod reply;
 pub mod decision;
@@ -44,10 +53,13 @@ pub mod guard;
 pub mod phone_use;
 pub mod halt;
 pub mod recurring;
+pub mod self_test;
+pub mod coverage;
 pub mod erase;
 pub mod retention;
 pub mod request;
 pub mod token;
+pub mod idempotency;
 pub mod health;
 pub mod sweep;
 

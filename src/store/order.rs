@@ -1,5 +1,7 @@
 //! Orders and their refunds. Refunds are kept by the shop's own order id, so that one may arrive before its order.
 
+pub mod list;
+
 use super::{
     Error, Read, Tx,
     db::{all, first, run},
@@ -53,6 +55,20 @@ pub async fn get(read: &mut Read, keys: &ShopKeys, id: OrderId) -> Result<Option
         id.get()
     )?;
     row.map(|row| row.into_order(keys)).transpose()
+}
+
+/// Newest first, older than `before`.
+pub async fn list(read: &mut Read, keys: &ShopKeys, before: OrderId, most: u32) -> Result<Vec<Order>, Error> {
+    let rows = all!(
+        read,
+        Row,
+        "SELECT order_id, placed_at, updated_at, revision, cancelled_at, detail FROM shop_order
+         WHERE shop_id = $1 AND order_id < $2 ORDER BY order_id DESC LIMIT $3",
+        of(keys),
+        before.get(),
+        i64::from(most)
+    )?;
+    rows.into_iter().map(|row| row.into_order(keys)).collect()
 }
 
 /// Notes that whom the order belongs to was forgotten, so that a late body does not bring them back.

@@ -8,7 +8,7 @@ use super::{
     db::{all, run},
 };
 use crate::domain::{
-    id::ShopId,
+    id::{GatewayId, ShopId},
     report::{Figure, Metric},
     time::Time,
 };
@@ -163,6 +163,37 @@ pub async fn figures(read: &mut Read, shop: ShopId, from_day: i64, to_day: i64) 
                 currency: crate::domain::money::Currency::parse(&currency).ok(),
                 value,
             })
+        })
+        .collect()
+}
+
+/// The figures of the days `[from_day, to_day]` by country and gateway, their days summed up. "" is no country.
+pub async fn figures_apart(
+    read: &mut Read,
+    shop: ShopId,
+    from_day: i64,
+    to_day: i64,
+) -> Result<Vec<(String, Option<GatewayId>, Figure)>, Error> {
+    let rows = all!(
+        read,
+        (String, i64, String, String, i64),
+        "SELECT country, gateway_id, metric, currency, CAST(SUM(value) AS BIGINT) FROM rollup
+         WHERE shop_id = $1 AND day >= $2 AND day <= $3 GROUP BY country, gateway_id, metric, currency
+         ORDER BY country, gateway_id, metric, currency",
+        shop.get(),
+        from_day,
+        to_day
+    )?;
+    rows.into_iter()
+        .map(|(country, gateway, metric, currency, value)| {
+            let figure = Figure {
+                day: from_day,
+                metric: super::word("metric", &Metric::ALL, Metric::name, &metric)?,
+                step: 0,
+                currency: crate::domain::money::Currency::parse(&currency).ok(),
+                value,
+            };
+            Ok((country, (gateway != 0).then(|| GatewayId::new(gateway)), figure))
         })
         .collect()
 }

@@ -14,6 +14,7 @@ use crate::domain::{
     connector::Settings,
     id::ShopId,
     money::Currency,
+    outbox::Topics,
     rules::Rules,
     seal::{OperatorKeys, Place, ShopKeys},
     time::Time,
@@ -36,8 +37,12 @@ pub struct Shop {
     pub rules_version: u64,
     pub created_at: Time,
     pub paused_at: Option<Time>,
+    /// Paused since it was connected, because it is still being set up.
+    pub setting_up_since: Option<Time>,
     pub uninstalled_at: Option<Time>,
     pub erased_at: Option<Time>,
+    /// What any of its sinks hears; `store::sink` keeps it.
+    pub forwards: Topics,
 }
 
 impl Shop {
@@ -47,11 +52,20 @@ impl Shop {
             Some("the shop was erased")
         } else if self.uninstalled_at.is_some() {
             Some("the shop removed Cartback")
+        } else if self.waits_to_go_live() {
+            Some("the shop is not live yet")
         } else if self.paused_at.is_some() {
             Some("the shop is paused")
         } else {
             None
         }
+    }
+}
+
+impl Shop {
+    /// It is being set up in the dashboard and has never been live.
+    pub fn waits_to_go_live(&self) -> bool {
+        self.setting_up_since.is_some()
     }
 }
 
@@ -230,8 +244,10 @@ struct Row {
     rules_version: i64,
     created_at: i64,
     paused_at: Option<i64>,
+    setting_up_since: Option<i64>,
     uninstalled_at: Option<i64>,
     erased_at: Option<i64>,
+    forwards: String,
 }
 
 impl Row {
@@ -249,8 +265,10 @@ impl Row {
             zone: self.zone,
             created_at: time(self.created_at),
             paused_at: maybe(self.paused_at),
+            setting_up_since: maybe(self.setting_up_since),
             uninstalled_at: maybe(self.uninstalled_at),
             erased_at: maybe(self.erased_at),
+            forwards: Topics::restored(&self.forwards),
         })
     }
 }
@@ -265,7 +283,7 @@ pub async fn open(read: &mut Read, vault: &Vault, id: ShopId) -> Result<Option<(
         read,
         Row,
         "SELECT shop_id, kind, name, country, currency, zone, settings, rules, rules_version, created_at, paused_at,
-                uninstalled_at, erased_at
+                setting_up_since, uninstalled_at, erased_at, forwards
          FROM shop WHERE shop_id = $1",
         id.get()
     )?;
@@ -284,7 +302,7 @@ pub async fn list(read: &mut Read, vault: &Vault) -> Result<Vec<Shop>, Error> {
         read,
         Row,
         "SELECT shop_id, kind, name, country, currency, zone, settings, rules, rules_version, created_at, paused_at,
-                uninstalled_at, erased_at
+                setting_up_since, uninstalled_at, erased_at, forwards
          FROM shop ORDER BY shop_id"
     )?;
     let mut shops = Vec::new();
@@ -301,12 +319,18 @@ pub async fn ids(read: &mut Read) -> Result<Vec<ShopId>, Error> {
     Ok(rows.into_iter().map(|(id,)| ShopId::new(id)).collect())
 }
 
+/// Pauses a shop that was just connected, until it is set up.
+pub async fn set_up(tx: &mut Tx, id: ShopId, now: Time) -> Result<(), Error> {
+    run!(tx, "UPDATE shop SET paused_at = $2, setting_up_since = $2 WHERE shop_id = $1", id.get(), now.millis())?;
+    Ok(())
+}
+
 /// Saves what can be changed of a shop besides its rules, which have versions (`store::rules`).
 pub async fn save(tx: &mut Tx, keys: &ShopKeys, shop: &Shop) -> Result<(), Error> {
     run!(
         tx,
         "UPDATE shop SET name = $2, country = $3, currency = $4, zone = $5, settings = $6, paused_at = $7,
-                uninstalled_at = $8, erased_at = $9
+                uninstalled_at = $8, erased_at = $9, setting_up_since = $10
          WHERE shop_id = $1",
         shop.id.get(),
         shop.name.as_str(),
@@ -316,7 +340,8 @@ pub async fn save(tx: &mut Tx, keys: &ShopKeys, shop: &Shop) -> Result<(), Error
         keys.seal_json(place(shop.id), &shop.settings)?,
         super::millis(shop.paused_at),
         super::millis(shop.uninstalled_at),
-        super::millis(shop.erased_at)
+        super::millis(shop.erased_at),
+        super::millis(shop.setting_up_since)
     )?;
     Ok(())
 }

@@ -12,7 +12,7 @@ pub fn first_id(at: Time) -> i64 {
     at.millis().checked_shl(ID_TIME_SHIFT).unwrap_or(i64::MAX)
 }
 
-/// Deliveries, carts, messages and discounts made in `[from, to)` that wait for something no job will do.
+/// Deliveries, carts, messages and discounts made in `[from, to)`, and sinks, that wait for something no job will do.
 pub async fn orphans(read: &mut Read, shop: ShopId, from: Time, to: Time) -> Result<Vec<(Kind, i64)>, Error> {
     let (shop, from, to) = (shop.get(), first_id(from), first_id(to));
     let deliveries = all!(
@@ -60,6 +60,15 @@ pub async fn orphans(read: &mut Read, shop: ShopId, from: Time, to: Time) -> Res
         from,
         to
     )?;
+    // However old: an endpoint may be told after days.
+    let sinks = all!(
+        read,
+        (i64,),
+        "SELECT DISTINCT sink_id FROM forward WHERE shop_id = $1 AND due_at IS NOT NULL
+           AND NOT EXISTS (SELECT 1 FROM job WHERE job.shop_id = $1 AND job.kind = 'forward'
+                             AND job.subject_id = forward.sink_id)",
+        shop
+    )?;
     let tagged = |kind: Kind| move |(id,): (i64,)| (kind, id);
     Ok(deliveries
         .into_iter()
@@ -67,5 +76,6 @@ pub async fn orphans(read: &mut Read, shop: ShopId, from: Time, to: Time) -> Res
         .chain(carts.into_iter().map(tagged(Kind::Detect)))
         .chain(messages.into_iter().map(tagged(Kind::Send)))
         .chain(discounts.into_iter().map(tagged(Kind::Discount)))
+        .chain(sinks.into_iter().map(tagged(Kind::Forward)))
         .collect())
 }

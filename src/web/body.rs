@@ -60,8 +60,8 @@ pub struct LastWords {
 }
 
 impl LastWords {
-    pub fn new(said: &'static str, unread: Payload) -> LastWords {
-        LastWords { said: Bytes::from_static(said.as_bytes()), _unread: unread }
+    pub fn new(said: impl Into<Bytes>, unread: Payload) -> LastWords {
+        LastWords { said: said.into(), _unread: unread }
     }
 }
 

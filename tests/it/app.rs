@@ -148,7 +148,7 @@ pub struct Text {
 impl Text {
     /// The token behind the first link of this kind (`r` leads back to the cart, `o` opts out).
     pub fn token(&self, kind: char) -> String {
-        let start = format!("https://cb.example/{kind}/");
+        let start = format!("/{kind}/");
         let from = self.words.find(&start).unwrap_or_else(|| panic!("no /{kind}/ link in {:?}", self.words));
         self.words[from + start.len()..].split_whitespace().next().unwrap().to_owned()
     }
@@ -173,6 +173,11 @@ impl App {
 
     /// With another way out than the scripted one, for stories on real servers.
     pub async fn start_with(engine: Engine, outside: Arc<Outside>, http: Arc<dyn Http>) -> Option<App> {
+        App::start_at(engine, "https://cb.example", outside, http).await
+    }
+
+    /// Reached at another address, for stories that a browser plays.
+    pub async fn start_at(engine: Engine, public_url: &str, outside: Arc<Outside>, http: Arc<dyn Http>) -> Option<App> {
         let (db, home) = database(engine).await?;
         let clock = Arc::new(ManualClock::at(Time::parse(START).unwrap()));
         let core = Arc::new(Core {
@@ -181,9 +186,10 @@ impl App {
             clock: clock.clone(),
             ids: Ids::new(1),
             http,
-            public_url: "https://cb.example".into(),
+            public_url: public_url.into(),
             holder: "story".into(),
-            plain_links: false,
+            // As the settings say it for this machine's own address.
+            plain_links: public_url.starts_with("http:"),
             wake: tokio::sync::Notify::new(),
         });
         let now = clock.now();
@@ -217,7 +223,8 @@ impl App {
         self.careless = true;
     }
 
-    async fn end(self) {
+    /// Makes sure that no due work is left, and closes the database.
+    pub async fn end(self) {
         let mut read = self.core.db.read().await.unwrap();
         let due = job::next_due(&mut read).await.unwrap().filter(|due| *due <= self.now());
         let shops = job::shops_due(&mut read, self.now()).await.unwrap();

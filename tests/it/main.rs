@@ -2,9 +2,11 @@
 //!
 //! `server` starts the real neighbours (PostgreSQL, Kannel), `tidy` holds the source text to the design, `app` is the
 //! stage on which the stories of `story` are played, `web` asks as shops, gateways, shoppers, browsers and strangers do,
-//! `real_gateway` goes the whole way through a real Kannel, and `crash` kills the process while it works.
+//! `browser` looks at the pages with a real one, `real_gateway` goes the whole way through a real Kannel, and `crash`
+//! kills the process while it works.
 
 mod app;
+mod browser;
 mod captures;
 mod crash;
 mod fault;

@@ -1,7 +1,10 @@
 //! The world behind `Http`, as scripted by a story: it takes texts as Twilio and Kannel do, refuses, throttles, times out
 //! after it has taken them, or hangs up. Every request is recorded.
 
-use std::{collections::VecDeque, sync::Mutex};
+use std::{
+    collections::{HashMap, VecDeque},
+    sync::Mutex,
+};
 
 use cartback::http::{Exchange, Http, HttpError, Method, Request, Response};
 use tokio::sync::{Notify, watch};
@@ -27,6 +30,8 @@ pub enum Ends {
 
 pub struct Outside {
     script: Mutex<VecDeque<Ends>>,
+    /// How the next posts to this host end, apart from all others; then it answers 200.
+    receivers: Mutex<HashMap<String, VecDeque<Ends>>>,
     requests: Mutex<Vec<Request>>,
     arrived: Notify,
     open: watch::Sender<bool>,
@@ -36,6 +41,7 @@ impl Default for Outside {
     fn default() -> Outside {
         Outside {
             script: Mutex::default(),
+            receivers: Mutex::default(),
             requests: Mutex::default(),
             arrived: Notify::new(),
             open: watch::Sender::new(true),
@@ -47,6 +53,16 @@ impl Outside {
     /// The next requests end so, in this order; all others are accepted.
     pub fn next(&self, ends: impl IntoIterator<Item = Ends>) {
         self.script.lock().unwrap().extend(ends);
+    }
+
+    /// The next posts to this host, which receives webhooks, end so; all others are taken.
+    pub fn receiver(&self, host: &str, ends: impl IntoIterator<Item = Ends>) {
+        self.receivers.lock().unwrap().entry(host.to_owned()).or_default().extend(ends);
+    }
+
+    /// This host takes everything from now on.
+    pub fn forgive(&self, host: &str) {
+        self.receivers.lock().unwrap().entry(host.to_owned()).or_default().clear();
     }
 
     /// From now on requests arrive, but are not answered until `let_go`.
@@ -81,6 +97,23 @@ impl Outside {
         self.arrived.notify_one();
         let mut open = self.open.subscribe();
         open.wait_for(|open| *open).await.unwrap();
+        let host = request.url.split('/').nth(2).unwrap_or_default().to_owned();
+        if let Some(receiver) = self.receivers.lock().unwrap().get_mut(&host) {
+            let ends = receiver.pop_front();
+            return match ends {
+                None => Ok(Response { status: 200, headers: Vec::new(), body: b"thank you".to_vec() }),
+                Some(Ends::Throttled(after)) => {
+                    let headers = after.map(|seconds| ("retry-after".to_owned(), seconds.to_string()));
+                    Ok(Response { status: 429, headers: headers.into_iter().collect(), body: Vec::new() })
+                }
+                Some(Ends::Broken(status)) => {
+                    Ok(Response { status, headers: Vec::new(), body: b"<html>no</html>".to_vec() })
+                }
+                Some(Ends::Answers(body)) => Ok(Response { status: 500, headers: Vec::new(), body: body.into_bytes() }),
+                Some(Ends::NotConnected) => Err(HttpError::NotSent("no connection".into())),
+                Some(_) => Err(HttpError::Unknown("no answer in time".into())),
+            };
+        }
         let scripted = self.script.lock().unwrap().pop_front();
         let twilio = request.url.contains("/Messages.json");
         let answer = |status: u16, body: String| Ok(Response { status, headers: Vec::new(), body: body.into_bytes() });
@@ -115,7 +148,8 @@ impl Outside {
 }
 
 fn is_text(request: &Request) -> bool {
-    request.method == Method::Post || request.url.contains("/sendsms")
+    let webhook = request.headers.iter().any(|(name, _)| name == "webhook-id");
+    (request.method == Method::Post && !webhook) || request.url.contains("/sendsms")
 }
 
 impl Http for Outside {

@@ -2,10 +2,14 @@
 
 mod house;
 mod api;
+mod connect;
 mod hook;
 mod link;
 mod page;
 mod reply;
+mod roles;
 mod sequences;
 mod sign_in;
+mod team;
 mod texts;
+mod webhooks;

@@ -67,7 +67,7 @@ async fn a_token_is_shown_once_listed_and_revoked() {
     let house = with_shop().await;
     let made = house.types(&["token", "create", "--name", "till", "--scope", "people"]).await.unwrap();
     let token = made.json["token"].as_str().unwrap().to_owned();
-    assert!(token.starts_with("cbt_") && token.len() == 47 && made.words.contains(&token), "{}", made.words);
+    assert!(token.starts_with("cb_") && token.len() == 62 && made.words.contains(&token), "{}", made.words);
     assert!(house.types(&["token", "create", "--name", "till", "--scope", "read"]).await.is_err());
     let listed = house.types(&["token", "list"]).await.unwrap();
     assert!(!listed.words.contains(&token) && !listed.json.to_string().contains(&token));

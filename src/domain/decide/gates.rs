@@ -182,7 +182,7 @@ impl Asked<'_> {
     }
 
     pub(super) fn cart(&self) -> Gate {
-        let (cart, step) = (&self.facts.cart, &self.facts.step);
+        let (cart, step, hand) = (&self.facts.cart, &self.facts.step, &self.facts.hand);
         let stop = |why: String| gate(GateName::Cart, Verdict::Stop, why);
         let quiet_at = cart.active_at + self.rules.abandoned_after().max(self.binding.first_after);
         let asked = if let Some(at) = cart.bought_at {
@@ -193,6 +193,8 @@ impl Asked<'_> {
             stop("a test, or made by staff or at a till".into()).with(OVER, "not a shopper's")
         } else if !cart.has_link {
             stop("the shop sent no link to finish it by".into()).with(OVER, "no link")
+        } else if let Some(at) = hand.dismissed_at {
+            stop(format!("dismissed on {} by a person of the shop", self.told(at))).with(OVER, "dismissed")
         } else if cart.abandoned_at.is_none() {
             stop("not abandoned".into())
         } else if let Some(state) = &step.made {
@@ -201,14 +203,28 @@ impl Asked<'_> {
             stop(why.clone())
         } else if cart.pieces == Some(0) {
             stop("the cart was emptied".into())
+        } else if let Some(since) = hand.held_since {
+            let why = format!("held since {} by a person of the shop, until it is released", self.told(since));
+            gate(GateName::Cart, Verdict::Wait(self.last_look()), why)
         } else if quiet_at > self.now {
             gate(GateName::Cart, Verdict::Wait(quiet_at), "the shopper is active again")
         } else {
             gate(GateName::Cart, Verdict::Pass, "no order by this checkout, phone, e-mail or customer")
         };
         let pieces = cart.pieces.map_or_else(|| "not told".to_owned(), |pieces| pieces.to_string());
-        let asked = asked.with("last active", self.told(cart.active_at)).with("pieces", pieces);
+        let mut asked = asked.with("last active", self.told(cart.active_at)).with("pieces", pieces);
+        if let Some(at) = hand.sent_now_at {
+            asked = asked.with("asked for at once", self.told(at));
+        }
         self.guarded(asked)
+    }
+
+    /// When what only a person can release is asked again: now and then, and once more before its time is up, since a wait
+    /// that would end after it is a stop.
+    fn last_look(&self) -> Time {
+        let again = self.now + HELD_AGAIN;
+        let last = self.deadline().map(|at| at - LAST_LOOK).filter(|&at| at > self.now);
+        last.map_or(again, |last| last.min(again))
     }
 
     /// When the step's time is up: the cart's, the law's and its own, whichever is first.

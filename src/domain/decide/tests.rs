@@ -145,6 +145,7 @@ fn some(dice: &mut Dice) -> Scene {
     };
     let due_at = abandoned_at + dice.minutes(50 * 60);
     let facts = Facts {
+        hand: Default::default(),
         zone: "Europe/Ljubljana".into(),
         shop_country: "SI".into(),
         service: ServiceFacts {

@@ -207,11 +207,8 @@ mod tests {
 
     #[test]
     fn who_came_far_came_to_every_stage_before() {
-        let found = of(&[
-            cart(Reached::Abandoned, 4, 400),
-            cart(Reached::Consent, 2, 200),
-            cart(Reached::Clicked, 1, 100),
-        ]);
+        let found =
+            of(&[cart(Reached::Abandoned, 4, 400), cart(Reached::Consent, 2, 200), cart(Reached::Clicked, 1, 100)]);
         let carts: Vec<i64> = found.way.iter().map(|stage| stage.carts).collect();
         assert_eq!(carts, [7, 3, 3, 3, 1, 1, 1, 1, 0]);
         let euro = Currency::parse("EUR").unwrap();

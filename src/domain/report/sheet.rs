@@ -12,8 +12,7 @@ pub struct Sheet {
     pub rows: Vec<Vec<String>>,
 }
 
-const COUNTS: [&str; 7] =
-    ["carts_abandoned", "texts", "parts", "delivered", "tapped", "all_orders", "opted_out"];
+const COUNTS: [&str; 7] = ["carts_abandoned", "texts", "parts", "delivered", "tapped", "all_orders", "opted_out"];
 const MONEY: [&str; 10] = [
     "currency",
     "orders",
@@ -155,8 +154,7 @@ mod tests {
         let mut slice = Slice::default();
         slice.counts.texts = 7;
         let sums = |net_minor| Sums { net_minor, ..Sums::default() };
-        slice.money =
-            BTreeMap::from([("CHF".parse().unwrap(), sums(1_250)), ("JPY".parse().unwrap(), sums(1_250))]);
+        slice.money = BTreeMap::from([("CHF".parse().unwrap(), sums(1_250)), ("JPY".parse().unwrap(), sums(1_250))]);
         let rows = rows(&["SI".to_owned()], &slice);
         let at = |row: usize, name: &str| {
             let place = heading(&["country"]).iter().position(|known| *known == name).unwrap();

@@ -234,9 +234,17 @@ impl Trace {
             let Some(last) = page.last() else { return Ok(found) };
             before = last.id;
             for line in &page {
-                let Some(kept) = store::inbox::get(read, tenant, line.id).await? else { continue };
+                let Some(mut kept) = store::inbox::get(read, tenant, line.id).await? else { continue };
                 if self.is_in(shop, keys, &accounts, &kept) {
                     found.push(kept);
+                    continue;
+                }
+                // What was put in a body's place may name whom the body does not.
+                if let Some(body) = store::correction::newest(read, tenant, line.id).await? {
+                    kept.delivery.body = body;
+                    if self.is_in(shop, keys, &accounts, &kept) {
+                        found.push(kept);
+                    }
                 }
             }
         }

@@ -41,6 +41,39 @@ pub(super) fn requests(settings: &Settings, webhook_url: &str) -> Result<Vec<Sub
     Ok(TOPICS.map(|(name, topic)| Subscription { topic, request: request(name) }).into())
 }
 
+const QUERY: &str = "query {\n  webhookSubscriptions(first: 100) { nodes { topic uri } }\n}";
+
+/// Asks which webhooks this app has at the shop.
+pub(super) fn ask(settings: &Settings) -> Result<Option<Request>, String> {
+    Ok(Api::of(settings)?.map(|api| api.call(QUERY, &json!({}))))
+}
+
+/// The topics, by the names their deliveries have, that go to this URL.
+pub(super) fn told(answer: &Response, webhook_url: &str) -> Result<Vec<String>, String> {
+    let body = body_of(answer)?;
+    if let Some(problem) = json::list(&body, "errors").iter().find_map(|problem| json::text(problem, "message")) {
+        return Err(cause(&problem).to_owned());
+    }
+    let nodes = json::list(&body, "data.webhookSubscriptions.nodes").iter();
+    let ours = nodes.filter(|node| json::text(node, "uri").as_deref() == Some(webhook_url));
+    let topics = ours.filter_map(|node| {
+        let name = json::text(node, "topic")?;
+        TOPICS.iter().find(|(known, _)| *known == name).map(|(_, topic)| (*topic).to_owned())
+    });
+    Ok(topics.collect())
+}
+
+/// What Shopify answered, when it answered at all.
+fn body_of(answer: &Response) -> Result<Value, String> {
+    match answer.status {
+        200..300 => Ok(serde_json::from_slice(&answer.body).unwrap_or_default()),
+        status => {
+            let words = refusal(status).map(str::to_owned);
+            Err(words.unwrap_or_else(|| format!("Shopify answered {status}; try again later")))
+        }
+    }
+}
+
 /// Where and with what a shop's Admin API is called.
 pub(super) struct Api<'s> {
     url: String,
@@ -68,15 +101,7 @@ impl<'s> Api<'s> {
 
 /// Done when Shopify made the subscription, or has it already.
 pub(super) fn answer(answer: &Response) -> Result<(), String> {
-    let body: Value = serde_json::from_slice(&answer.body).unwrap_or_default();
-    match answer.status {
-        200..300 => {}
-        status => {
-            return Err(
-                refusal(status).map_or_else(|| format!("Shopify answered {status}; try again later"), str::to_owned)
-            );
-        }
-    }
+    let body = body_of(answer)?;
     let made = json::at(&body, "data.webhookSubscriptionCreate");
     let problems = json::list(&body, "errors").iter().chain(json::list(made, "userErrors"));
     let problems: Vec<String> = problems.filter_map(|problem| json::text(problem, "message")).collect();

@@ -1,145 +1,247 @@
-//! The API about people, `/api/v1`: consents and opt-outs in, exports and proofs out, erasure. Each request names its
-//! token; a token is bound to one shop and to a scope. What is another shop's does not exist here.
+//! The API, `/api/v1`: what the pages can do, for programs. Each request names its token; a token is bound to one shop (or
+//! to the house) and to scopes. What is another shop's does not exist here.
 //!
-//! # How to add a route
-//! Write its handler, beginning with `come_in`; add its line to `ROUTES` and to `routes`, and describe it in
-//! `assets/api/openapi.json`. A test holds the three together.
+//! One table ([`operations`]) says which operations there are. Their routes, their description ([`describe`]), who may ask
+//! for them ([`door`]) and what the same request again means ([`once`]) all follow from it.
+//!
+//! # How to add an operation
+//! Write its handler in the file of its noun: `pub async fn x(call: &Call) -> Result<Answer, Problem>` under
+//! `#[utoipa::path(…)]`, with structs of its own for what comes in (`deny_unknown_fields`) and goes out; add its line to
+//! `operations!` with the scope it needs. The description is made from both, the reader page and the tests from that.
 
 mod pace;
+mod answer;
+mod call;
+mod door;
+mod once;
+pub mod describe;
+pub mod form;
+mod shop;
+mod rules;
+mod gateways;
+mod carts;
+mod messages;
+mod acts;
+mod orders;
+mod sequences;
+mod sequence_form;
+mod texts;
+mod replies;
 mod people;
+mod ledgers;
+mod reports;
+mod inbox;
+mod webhooks;
+mod risk;
+mod law;
 
-pub use pace::Pace;
+pub use pace::{Pace, REQUESTS_A_MINUTE};
+
+use std::{collections::BTreeMap, pin::Pin, sync::LazyLock};
 
 use actix_web::{
-    HttpRequest, HttpResponse,
-    http::{
-        StatusCode,
-        header::{self, HeaderName},
-    },
-    web::{self, Data, Payload, ServiceConfig},
+    Route,
+    web::{self, ServiceConfig},
 };
-use serde::de::DeserializeOwned;
-
-use super::{
-    State,
-    body::{self, LastWords, Unread},
-    get, only,
-    problem::Problem,
-    stranger,
-};
-use crate::{
-    domain::id::ShopId,
-    pipeline::people::token,
-    store::token::{Scope, Token},
+use utoipa::openapi::{
+    HttpMethod, RefOr,
+    path::{Operation as Described, Parameter, ParameterIn},
 };
 
-/// Every route: method and path, as the description names them.
-pub const ROUTES: &[(&str, &str)] = &[
-    ("get", "/api/v1/openapi.json"),
-    ("post", "/api/v1/consents"),
-    ("post", "/api/v1/opt-outs"),
-    ("get", "/api/v1/people"),
-    ("post", "/api/v1/people/export"),
-    ("post", "/api/v1/people/erase"),
-    ("get", "/api/v1/messages/{id}/proof"),
-];
+use super::{get, only, problem::Problem};
+use crate::store::token::Scope;
+use answer::Answer;
+use call::Call;
 
+type Running<'c> = Pin<Box<dyn Future<Output = Result<Answer, Problem>> + 'c>>;
+
+/// One method of one path.
+pub struct Operation {
+    pub method: &'static str,
+    pub path: String,
+    /// The file it is in, and its name there.
+    pub noun: &'static str,
+    pub name: &'static str,
+    /// `None`: anybody may ask.
+    pub needs: Option<Scope>,
+    /// Whether the same request again with the same Idempotency-Key is done once.
+    pub once: bool,
+    pub described: Described,
+    run: for<'c> fn(&'c Call) -> Running<'c>,
+}
+
+impl Operation {
+    pub fn takes_body(&self) -> bool {
+        self.described.request_body.is_some()
+    }
+
+    fn takes_query(&self) -> bool {
+        let of_query = |parameter: &RefOr<Parameter>| {
+            matches!(parameter, RefOr::T(Parameter { parameter_in: ParameterIn::Query, .. }))
+        };
+        self.described.parameters.iter().flatten().any(of_query)
+    }
+}
+
+/// `noun { handler its-description scope [once], … }`. `Nobody` for what anybody may ask.
+macro_rules! operations {
+    ($($noun:ident { $($name:ident $described:ident $needs:ident $($once:ident)?),+ $(,)? })+) => {
+        fn list() -> Vec<Operation> {
+            vec![$($(Operation {
+                method: method(<$noun::$described as utoipa::Path>::methods().first()),
+                path: <$noun::$described as utoipa::Path>::path(),
+                noun: stringify!($noun),
+                name: stringify!($name),
+                needs: operations!(@needs $needs),
+                once: operations!(@once $($once)?),
+                described: <$noun::$described as utoipa::Path>::operation(),
+                run: |call| Box::pin($noun::$name(call)),
+            }),+),+]
+        }
+
+        #[derive(utoipa::OpenApi)]
+        #[openapi(paths($($($noun::$name),+),+), components(schemas(form::Problem)))]
+        struct Everything;
+    };
+    (@needs Nobody) => { None };
+    (@needs $scope:ident) => { Some(Scope::$scope) };
+    (@once) => { false };
+    (@once once) => { true };
+}
+
+operations! {
+    describe { describe __path_describe Nobody }
+    shop {
+        list __path_list Read,
+        get __path_get Read,
+        change __path_change Write,
+        pause __path_pause Write once,
+        resume __path_resume Write once,
+    }
+    rules { get __path_get Read, change __path_change Write }
+    gateways {
+        list __path_list Read,
+        add __path_add Write once,
+        get __path_get Read,
+        change __path_change Write,
+        pause __path_pause Write once,
+        resume __path_resume Write once,
+    }
+    carts { list __path_list Read, get __path_get Read, explain __path_explain Read }
+    messages { list __path_list Read, get __path_get Read, proof __path_proof Read }
+    acts {
+        send_now __path_send_now Send once,
+        hold __path_hold Write,
+        release __path_release Write,
+        dismiss __path_dismiss Write,
+        settle __path_settle Write,
+    }
+    orders { list __path_list Read, get __path_get Read }
+    sequences {
+        list __path_list Read,
+        presets __path_presets Read,
+        add __path_add Write once,
+        get __path_get Read,
+        put __path_put Write,
+        remove __path_remove Write,
+        on __path_on Write once,
+        off __path_off Write once,
+        shift __path_shift Write once,
+    }
+    texts {
+        list __path_list Read,
+        get __path_get Read,
+        put __path_put Write,
+        remove __path_remove Write,
+        preview __path_preview Read,
+        test __path_test Send once,
+    }
+    replies { list __path_list Read, settle __path_settle Write }
+    people {
+        export __path_export Read,
+        export_by_body __path_export_by_body Read,
+        exists __path_exists Read,
+        erase __path_erase People once,
+    }
+    ledgers {
+        consents __path_consents Read,
+        record_consents __path_record_consents People once,
+        opt_outs __path_opt_outs Read,
+        record_opt_outs __path_record_opt_outs People once,
+    }
+    reports { get __path_get Read, funnel __path_funnel Read, credited __path_credited Read }
+    inbox { list __path_list Read, get __path_get Read, replay __path_replay Write }
+    webhooks {
+        list __path_list Read,
+        add __path_add Write once,
+        get __path_get Read,
+        change __path_change Write,
+        remove __path_remove Write,
+        enable __path_enable Write,
+        disable __path_disable Write,
+        rotate __path_rotate Write once,
+        test __path_test Send once,
+    }
+    risk {
+        get __path_get Read,
+        resume __path_resume Write once,
+        halted __path_halted House,
+        halt __path_halt House once,
+        lift __path_lift House once,
+    }
+    law { list __path_list Read, get __path_get Read }
+}
+
+fn method(of: Option<&HttpMethod>) -> &'static str {
+    match of {
+        Some(HttpMethod::Post) => "post",
+        Some(HttpMethod::Put) => "put",
+        Some(HttpMethod::Patch) => "patch",
+        Some(HttpMethod::Delete) => "delete",
+        _ => "get",
+    }
+}
+
+static OPERATIONS: LazyLock<Vec<Operation>> = LazyLock::new(list);
+
+/// Every operation, in the order of the table.
+pub fn operations() -> &'static [Operation] {
+    &OPERATIONS
+}
+
+/// What each path answers to, with the value of `Allow`.
+static PATHS: LazyLock<BTreeMap<&'static str, (Vec<&'static Operation>, String)>> = LazyLock::new(|| {
+    let mut paths: BTreeMap<&str, (Vec<&Operation>, String)> = BTreeMap::new();
+    for operation in operations() {
+        let (known, allowed) = paths.entry(operation.path.as_str()).or_default();
+        known.push(operation);
+        if !allowed.is_empty() {
+            allowed.push_str(", ");
+        }
+        allowed.push_str(if operation.method == "get" { "GET, HEAD" } else { "" });
+        if operation.method != "get" {
+            allowed.push_str(&operation.method.to_ascii_uppercase());
+        }
+    }
+    paths
+});
+
+/// A `{` sorts after every letter, so that `/sequences/presets` is asked before `/sequences/{id}`.
 pub fn routes(config: &mut ServiceConfig) {
-    let ask = |path: &str, route: actix_web::Route| web::resource(path).route(route).default_service(only("GET, HEAD"));
-    let act = |path: &str, route: actix_web::Route| web::resource(path).route(route).default_service(only("POST"));
-    config
-        .service(ask("/api/v1/openapi.json", get().to(describe)))
-        .service(act("/api/v1/consents", web::post().to(people::consents)))
-        .service(act("/api/v1/opt-outs", web::post().to(people::opt_outs)))
-        .service(ask("/api/v1/people", get().to(people::export)))
-        .service(act("/api/v1/people/export", web::post().to(people::export_by_body)))
-        .service(act("/api/v1/people/erase", web::post().to(people::erase)))
-        .service(ask("/api/v1/messages/{id}/proof", get().to(people::proof)));
-}
-
-const DESCRIPTION: &str = include_str!("../../../assets/api/openapi.json");
-
-async fn describe() -> HttpResponse {
-    HttpResponse::Ok()
-        .content_type("application/json")
-        .insert_header((header::CACHE_CONTROL, "no-cache"))
-        .body(DESCRIPTION)
-}
-
-/// Whose token opened the door.
-pub struct Caller {
-    pub state: Data<State>,
-    pub shop: ShopId,
-}
-
-/// Lets whoever names a good token in, when its scope is enough. Who tries tokens that are none is sent away like whoever
-/// tries links that are none; who has one may still not ask without end.
-async fn come_in(request: &HttpRequest, needs: Scope) -> Result<Caller, Problem> {
-    let state = request.app_data::<Data<State>>().ok_or_else(|| Problem::Broken("no state".to_owned()))?.clone();
-    let (who, now) = (stranger::who(request), state.core.now());
-    if state.strangers.is_tired(who, now) {
-        return Err(Problem::TooMany);
+    for (path, (operations, allowed)) in PATHS.iter() {
+        let resource = operations.iter().fold(web::resource(*path), |resource, operation| {
+            resource.route(route(operation.method).to(|request, payload| door::serve(operation, request, payload)))
+        });
+        config.service(resource.default_service(only(allowed)));
     }
-    let named = bearer(request).ok_or(Problem::Unauthorized)?;
-    let Some((token, hash)) = token::open(&state.core, named).await? else {
-        state.strangers.note(who, now);
-        return Err(Problem::Unauthorized);
-    };
-    if !state.pace.allows(&hash, now) {
-        return Err(Problem::TooMany);
+}
+
+fn route(method: &str) -> Route {
+    match method {
+        "post" => web::post(),
+        "put" => web::put(),
+        "patch" => web::patch(),
+        "delete" => web::delete(),
+        _ => get(),
     }
-    if !is_enough(&token, needs) {
-        return Err(Problem::Forbidden);
-    }
-    Ok(Caller { shop: token.shop, state })
-}
-
-fn is_enough(token: &Token, needs: Scope) -> bool {
-    token.scope == Scope::People || needs == Scope::Read
-}
-
-/// A header sent twice is no header: two readers would differ on it.
-fn bearer(request: &HttpRequest) -> Option<&str> {
-    let mut sent = request.headers().get_all(header::AUTHORIZATION);
-    let (value, None) = (sent.next()?, sent.next()) else { return None };
-    let (scheme, token) = value.to_str().ok()?.split_once(' ')?;
-    scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())
-}
-
-/// A body as JSON of this form. The inner answer is for a client whose body was not read: its connection is closed.
-async fn read<T: DeserializeOwned>(
-    state: &State,
-    request: &HttpRequest,
-    mut payload: Payload,
-) -> Result<Result<T, HttpResponse>, Problem> {
-    let bytes = match body::read(request, &mut payload, &state.limits).await {
-        Ok(bytes) => bytes,
-        Err(unread) => return Ok(Err(not_read(unread, payload))),
-    };
-    // The parser's own words may quote what it read.
-    let place = |error: serde_json::Error| {
-        let kind =
-            if error.is_data() { "has a field that is missing, unknown or of the wrong kind" } else { "is no JSON" };
-        Problem::Wrong(vec![format!("the body {kind}, at line {} column {}", error.line(), error.column())])
-    };
-    serde_json::from_slice(&bytes).map(Ok).map_err(place)
-}
-
-fn not_read(unread: Unread, rest: Payload) -> HttpResponse {
-    let (status, said) = match unread {
-        Unread::TooLarge => (StatusCode::PAYLOAD_TOO_LARGE, "{\"error\":\"at most 1 MiB\"}"),
-        Unread::TooSlow => (StatusCode::REQUEST_TIMEOUT, "{\"error\":\"too slow\"}"),
-        Unread::Encoded => (StatusCode::UNSUPPORTED_MEDIA_TYPE, "{\"error\":\"send it uncompressed\"}"),
-        Unread::Broken => (StatusCode::BAD_REQUEST, "{\"error\":\"not a whole request\"}"),
-    };
-    HttpResponse::build(status).force_close().content_type("application/json").body(LastWords::new(said, rest))
-}
-
-/// An answer that names somebody: nobody in between may keep it.
-fn private(body: String) -> HttpResponse {
-    HttpResponse::Ok()
-        .content_type("application/json")
-        .insert_header((header::CACHE_CONTROL, "no-store"))
-        .insert_header((HeaderName::from_static("x-robots-tag"), "noindex"))
-        .body(body)
 }

@@ -1,51 +1,98 @@
-//! The API's handlers: each reads its request, asks the pipeline, and answers in JSON.
+//! People: what is held about one, handing it over, forgetting it. These answers name people; the paths do not, unless a
+//! program puts the name in the query, which ends up in other people's logs: the `POST` does the same.
 
-use actix_web::{HttpRequest, HttpResponse, web::Payload};
-use askama::Template;
-use serde::Deserialize;
-use serde_json::json;
+use serde::{Deserialize, Serialize};
+use utoipa::{IntoParams, ToSchema};
 
-use super::{Caller, come_in, private, read};
+use super::{answer::Answer, call::Call};
 use crate::{
-    domain::{
-        event::{Identity, TypedPhone},
-        id::MessageId,
-    },
-    pipeline::people::{
-        self, export as held,
-        import::{self, Statement, TypedConsent, TypedOptOut},
-        proof as proofs,
-    },
-    store::{shop::Shop, token::Scope},
-    web::{page, problem::Problem, view::proof::ProofPage},
+    domain::event::{Identity, TypedPhone},
+    pipeline::people::{self, export as held},
+    web::problem::Problem,
 };
 
-/// Entries of one list.
-const ENTRIES_MAX: usize = 500;
-/// Problems told of one list.
-const PROBLEMS_MAX: usize = 100;
 const SOURCE: &str = "api";
 
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Consents {
-    consents: Vec<TypedConsent>,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct OptOuts {
-    opt_outs: Vec<TypedOptOut>,
-}
-
 /// A person by any of their names.
-#[derive(Default, Deserialize)]
+#[derive(Default, Deserialize, ToSchema, IntoParams)]
 #[serde(default, deny_unknown_fields)]
-struct Person {
+#[into_params(parameter_in = Query)]
+pub struct Person {
+    /// With `+`, or as dialled in `country`, else in the shop's country.
+    #[schema(example = "+38640555123")]
+    #[param(example = "+38640555123")]
     phone: Option<String>,
+    /// ISO 3166-1 alpha-2, for a number without its `+`.
     country: Option<String>,
     email: Option<String>,
+    /// The customer's id in the shop.
     customer: Option<String>,
+}
+
+/// Whom to forget.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Erasure {
+    /// Count only; change nothing.
+    #[serde(default)]
+    dry_run: bool,
+    #[serde(default)]
+    phone: Option<String>,
+    /// ISO 3166-1 alpha-2, for a number without its `+`.
+    #[serde(default)]
+    country: Option<String>,
+    #[serde(default)]
+    #[schema(example = "ana@example.com")]
+    email: Option<String>,
+    #[serde(default)]
+    customer: Option<String>,
+}
+
+/// What was forgotten, in numbers; of a dry run, what would be.
+#[derive(Serialize, ToSchema)]
+pub struct Erased {
+    /// The record that it was asked for; `null` of a dry run.
+    #[schema(required)]
+    request: Option<String>,
+    dry_run: bool,
+    carts: usize,
+    orders: usize,
+    messages: usize,
+    consents: usize,
+    deliveries: usize,
+}
+
+/// Whether anything is held, without what.
+#[derive(Serialize, ToSchema)]
+pub struct Exists {
+    exists: bool,
+    carts: usize,
+    orders: usize,
+    messages: usize,
+    consents: usize,
+    opt_outs: usize,
+    replies: usize,
+}
+
+/// Everything held about one person.
+#[derive(Serialize, ToSchema)]
+#[allow(dead_code, reason = "the form of what the pipeline writes, for the description")]
+pub struct Export {
+    /// `cartback.person`
+    format: String,
+    version: u32,
+    made_at: String,
+    shop: serde_json::Value,
+    /// By which names it was asked for.
+    asked: serde_json::Value,
+    carts: Vec<serde_json::Value>,
+    orders: Vec<serde_json::Value>,
+    messages: Vec<serde_json::Value>,
+    consents: Vec<serde_json::Value>,
+    opt_outs: Vec<serde_json::Value>,
+    replies: Vec<serde_json::Value>,
+    deliveries: Vec<serde_json::Value>,
+    requests: Vec<serde_json::Value>,
 }
 
 impl Person {
@@ -56,140 +103,80 @@ impl Person {
     }
 }
 
-#[derive(Deserialize)]
-struct Erasure {
-    #[serde(default)]
-    dry_run: bool,
-    phone: Option<String>,
-    country: Option<String>,
-    email: Option<String>,
-    customer: Option<String>,
-}
-
-pub async fn consents(request: HttpRequest, payload: Payload) -> Result<HttpResponse, Problem> {
-    let caller = come_in(&request, Scope::People).await?;
-    let typed: Consents = match read(&caller.state, &request, payload).await? {
-        Ok(typed) => typed,
-        Err(answer) => return Ok(answer),
-    };
-    let now = caller.state.core.now();
-    take(&caller, &typed.consents, |shop, typed| typed.read(shop, SOURCE, now)).await
-}
-
-pub async fn opt_outs(request: HttpRequest, payload: Payload) -> Result<HttpResponse, Problem> {
-    let caller = come_in(&request, Scope::People).await?;
-    let typed: OptOuts = match read(&caller.state, &request, payload).await? {
-        Ok(typed) => typed,
-        Err(answer) => return Ok(answer),
-    };
-    let now = caller.state.core.now();
-    take(&caller, &typed.opt_outs, |shop, typed| typed.read(shop, SOURCE, now)).await
-}
-
-/// All entries or none.
-async fn take<T>(
-    caller: &Caller,
-    entries: &[T],
-    read: impl Fn(&Shop, &T) -> Result<Statement, String>,
-) -> Result<HttpResponse, Problem> {
-    if entries.is_empty() || entries.len() > ENTRIES_MAX {
-        return Err(Problem::Wrong(vec![format!("a list has 1 to {ENTRIES_MAX} entries")]));
-    }
-    let core = &caller.state.core;
-    let shop = core.shop(&mut core.db.read().await?, caller.shop).await?;
-    let (shop, _) = shop.ok_or(Problem::NotFound)?;
-    let (mut good, mut problems) = (Vec::new(), Vec::new());
-    for (place, entry) in entries.iter().enumerate() {
-        match read(&shop, entry) {
-            Ok(statement) => good.push(statement),
-            Err(problem) => problems.push(format!("entry {place}: {problem}")),
-        }
-    }
-    if !problems.is_empty() {
-        problems.truncate(PROBLEMS_MAX);
-        return Err(Problem::Wrong(problems));
-    }
-    let taken = import::take(core, caller.shop, &good).await?.ok_or(Problem::NotFound)?;
-    Ok(private(json!({ "recorded": taken.recorded, "known": taken.known }).to_string()))
-}
-
-pub async fn export(request: HttpRequest) -> Result<HttpResponse, Problem> {
-    let caller = come_in(&request, Scope::Read).await?;
-    let mut person = Person::default();
-    for (name, value) in url::form_urlencoded::parse(request.query_string().as_bytes()).into_owned() {
-        match name.as_str() {
-            "phone" => person.phone = Some(value),
-            "country" => person.country = Some(value),
-            "email" => person.email = Some(value),
-            "customer" => person.customer = Some(value),
-            _ => return Err(Problem::Wrong(vec!["ask by phone (with country), email or customer".to_owned()])),
-        }
-    }
-    tell(&caller, &person.identity()).await
-}
-
-/// The same with the names in the body: addresses end up in other people's logs.
-pub async fn export_by_body(request: HttpRequest, payload: Payload) -> Result<HttpResponse, Problem> {
-    let caller = come_in(&request, Scope::Read).await?;
-    let person: Person = match read(&caller.state, &request, payload).await? {
-        Ok(person) => person,
-        Err(answer) => return Ok(answer),
-    };
-    tell(&caller, &person.identity()).await
-}
-
 /// Names that find nobody because they are none are refused.
-async fn searchable(caller: &Caller, who: &Identity) -> Result<(), Problem> {
-    match people::names_nobody(&caller.state.core, caller.shop, who).await? {
+async fn searchable(call: &Call, who: &Identity) -> Result<(), Problem> {
+    call.open().await?;
+    match people::names_nobody(call.core(), call.shop()?, who).await? {
         None => Err(Problem::NotFound),
         Some(Some(problem)) => Err(Problem::Wrong(vec![problem])),
         Some(None) => Ok(()),
     }
 }
 
-async fn tell(caller: &Caller, who: &Identity) -> Result<HttpResponse, Problem> {
-    searchable(caller, who).await?;
-    let export = held::export(&caller.state.core, caller.shop, who).await?.ok_or(Problem::NotFound)?;
-    Ok(private(export.to_json()?))
+async fn found(call: &Call, who: &Identity) -> Result<held::Export, Problem> {
+    searchable(call, who).await?;
+    held::export(call.core(), call.shop()?, who).await?.ok_or(Problem::NotFound)
 }
 
-pub async fn erase(request: HttpRequest, payload: Payload) -> Result<HttpResponse, Problem> {
-    let caller = come_in(&request, Scope::People).await?;
-    let asked: Erasure = match read(&caller.state, &request, payload).await? {
-        Ok(asked) => asked,
-        Err(answer) => return Ok(answer),
-    };
-    let Erasure { dry_run, phone, country, email, customer } = asked;
+/// Everything held about a person
+///
+/// By phone, email or customer id.
+#[utoipa::path(get, path = "/api/v1/people", params(Person), responses((status = 200, description = "The export.", body = Export)))]
+pub async fn export(call: &Call) -> Result<Answer, Problem> {
+    let person: Person = call.query()?;
+    Ok(Answer::json(found(call, &person.identity()).await?.to_json()?))
+}
+
+/// Everything held about a person, asked for in the body
+///
+/// As above; addresses end up in other people's logs.
+#[utoipa::path(post, path = "/api/v1/people/export", request_body = Person, responses((status = 200, description = "The export.", body = Export)))]
+pub async fn export_by_body(call: &Call) -> Result<Answer, Problem> {
+    let person: Person = call.body()?;
+    Ok(Answer::json(found(call, &person.identity()).await?.to_json()?))
+}
+
+/// Whether anything is held about a person
+#[utoipa::path(post, path = "/api/v1/people/exists", request_body = Person, responses((status = 200, description = "How much.", body = Exists)))]
+pub async fn exists(call: &Call) -> Result<Answer, Problem> {
+    let person: Person = call.body()?;
+    let export = found(call, &person.identity()).await?;
+    Answer::ok(&Exists {
+        exists: !export.is_empty(),
+        carts: export.carts.len(),
+        orders: export.orders.len(),
+        messages: export.messages.len(),
+        consents: export.consents.len(),
+        opt_outs: export.opt_outs.len(),
+        replies: export.replies.len(),
+    })
+}
+
+/// Forget a person
+///
+/// What named them is gone at once, the figures stay; an opt-out stays as a keyed hash.
+#[utoipa::path(post, path = "/api/v1/people/erase", request_body = Erasure, responses((status = 200, description = "What was forgotten.", body = Erased)))]
+pub async fn erase(call: &Call) -> Result<Answer, Problem> {
+    let Erasure { dry_run, phone, country, email, customer } = call.body()?;
     let who = Person { phone, country, email, customer }.identity();
-    searchable(&caller, &who).await?;
-    let core = &caller.state.core;
+    searchable(call, &who).await?;
+    if dry_run {
+        call.changes_nothing();
+    }
+    let (core, shop) = (call.core(), call.shop()?);
     let erased = match dry_run {
-        true => people::count(core, caller.shop, &who).await?,
-        false => people::forget(core, caller.shop, &who, SOURCE).await?,
+        true => people::count(core, shop, &who).await?,
+        false => people::forget(core, shop, &who, SOURCE).await?,
     };
     let erased = erased.ok_or(Problem::NotFound)?;
     core.wake.notify_one();
-    let told = json!({
-        "request": (!dry_run).then_some(erased.request),
-        "dry_run": dry_run,
-        "carts": erased.carts,
-        "orders": erased.orders,
-        "messages": erased.messages,
-        "consents": erased.consents,
-        "deliveries": erased.deliveries,
-    });
-    Ok(private(told.to_string()))
-}
-
-pub async fn proof(request: HttpRequest) -> Result<HttpResponse, Problem> {
-    let caller = come_in(&request, Scope::Read).await?;
-    let id: MessageId = page::id(&request)?;
-    let core = &caller.state.core;
-    let proof = proofs::proof(core, caller.shop, id).await?.ok_or(Problem::NotFound)?;
-    let accept = request.headers().get(actix_web::http::header::ACCEPT).and_then(|value| value.to_str().ok());
-    if accept.is_some_and(|accept| accept.contains("text/html")) {
-        let shown = ProofPage::new(&proof, core.now());
-        return Ok(page::person::printable(&shown.render()?, &shown));
-    }
-    Ok(private(proof.json))
+    Answer::ok(&Erased {
+        request: (!dry_run).then(|| erased.request.to_string()),
+        dry_run,
+        carts: erased.carts,
+        orders: erased.orders,
+        messages: erased.messages,
+        consents: erased.consents,
+        deliveries: erased.deliveries,
+    })
 }

@@ -9,6 +9,7 @@ use crate::{
         cart::Cart,
         decide::{Gate as Asked, Verdict},
         event::ConsentState,
+        hand::{Act, HandFacts},
         id::CartId,
         message::{MessageState, Purpose},
         money::Money,
@@ -18,6 +19,7 @@ use crate::{
     pipeline::ingest,
     store::{
         self, Error, Read,
+        act::OnCart,
         decision::Kept,
         identity::{self, Subject},
         message::Message,
@@ -25,9 +27,10 @@ use crate::{
     },
     web::{
         problem::Problem,
+        session,
         view::{
             Page, Section, Tone,
-            cart::{Cart as View, CartState, Entry, Gate, Item, Verdict as Mark},
+            cart::{Acts, Cart as View, CartState, Entry, Gate, Item, Verdict as Mark},
             format::{self, Shown as _},
         },
     },
@@ -54,8 +57,11 @@ pub async fn get(request: HttpRequest) -> Result<HttpResponse, Problem> {
     }
     timeline.extend(permissions(&mut read, shop, keys, &story.cart).await?);
     timeline.extend(orders(&mut read, keys, &story.cart).await?);
+    let done = store::act::of_cart(&mut read, keys, story.cart.id).await?;
+    timeline.extend(done.iter().map(by_hand));
     timeline.sort_by_key(|entry| entry.at);
     let state = story.state(shop, visit.page.now);
+    let may_change = session::visitor(&visit.state, &request).await?.may_change;
     show(&View {
         id: id.to_string(),
         value: story::value(shop, &story.cart),
@@ -64,11 +70,47 @@ pub async fn get(request: HttpRequest) -> Result<HttpResponse, Problem> {
         state,
         items: items(&story.cart),
         abandoned_at: story.cart.abandoned_at,
-        next: next(state, &story.why(shop, &visit.page)),
+        next: stopped_by_hand(&done).unwrap_or_else(|| next(state, &story.why(shop, &visit.page))),
         timeline,
         erased: story.cart.erased_at.is_some(),
+        acts: if may_change { acts(&story.cart, &done) } else { Acts::default() },
         page: visit.page.clone(),
     })
+}
+
+/// What a person did, where that is why nothing is sent.
+fn stopped_by_hand(done: &[OnCart]) -> Option<String> {
+    let hand = HandFacts::of(done.iter().map(|done| (done.act, done.step, done.at)), 0);
+    match (hand.dismissed_at, hand.held_since) {
+        (Some(_), _) => Some("Dismissed by hand. Nothing more will be sent.".to_owned()),
+        (None, Some(_)) => Some("Held by hand. Nothing is sent until it is released.".to_owned()),
+        (None, None) => None,
+    }
+}
+
+/// What may be done to it now.
+fn acts(cart: &Cart, done: &[OnCart]) -> Acts {
+    let hand = HandFacts::of(done.iter().map(|done| (done.act, done.step, done.at)), 0);
+    if !cart.is_open() || hand.dismissed_at.is_some() {
+        return Acts::default();
+    }
+    let held = hand.held_since.is_some();
+    Acts { send_now: cart.abandoned_at.is_some() && !held, hold: !held, release: held, dismiss: true }
+}
+
+fn by_hand(done: &OnCart) -> Entry {
+    let (tone, what) = match done.act {
+        Act::Hold => (Tone::Live, "held: nothing is sent until it is released".to_owned()),
+        Act::Release => (Tone::Live, "released".to_owned()),
+        Act::Dismiss => (Tone::Quiet, "dismissed: no further text of this cart".to_owned()),
+        Act::SendNow => (Tone::Live, format!("text {} asked for at once", done.step)),
+    };
+    Entry::new(done.at, tone, what).detail(by(&done.by))
+}
+
+/// Who did it.
+pub fn by(name: &str) -> String {
+    if name.is_empty() { "By hand".to_owned() } else { format!("By {name}") }
 }
 
 fn next(state: CartState, why: &str) -> String {
@@ -141,7 +183,7 @@ fn decision(kept: &Kept, page: &Page) -> Entry {
     Entry::new(kept.at, tone, what).detail(why).gates(gates).made_of(made_of)
 }
 
-fn gate(asked: &Asked) -> Gate {
+pub fn gate(asked: &Asked) -> Gate {
     Gate {
         name: asked.gate.words().to_owned(),
         verdict: match asked.verdict {

@@ -1,31 +1,36 @@
-//! Carts: the list by state and day, and the search. What is personal lies sealed, so a search finds whole phone numbers,
-//! e-mail addresses, customer ids and tokens through the blind index, and orders by what people call them.
+//! Carts: the list, and the search. What is personal lies sealed, so a search finds whole phone numbers, e-mail addresses,
+//! customer ids and tokens through the blind index, and orders by what people call them.
 
 use actix_web::{HttpRequest, HttpResponse};
-use jiff::civil::Date;
 
-use super::{ROWS, Visit, show, story, story::Story};
+use super::{
+    ROWS, Visit,
+    listing::{self, amount, cursor, given, span, yes_or_no},
+    show, story,
+    story::Story,
+};
 use crate::{
     domain::{
         cart::Cart,
         event::{Identity, TypedPhone},
-        hours,
         id::{CartId, OrderId},
+        rules::Rules,
         seal::ShopKeys,
-        time::Time,
     },
-    pipeline::{ingest, zone_of},
+    pipeline::ingest,
     store::{
         self, Error, Read,
-        cart::Filter as Which,
+        cart::{Filter as Which, Narrow, Sort as Order},
         identity::{self, Kind, Subject},
+        listing::Leaf,
         shop::Shop,
     },
     web::{
         problem::Problem,
         view::{
-            Pager, Section,
+            Page, Section,
             cart::{CartRow, Carts, Filter},
+            listing::{Control, Count, Field, Listing, Sort},
         },
     },
 };
@@ -33,61 +38,157 @@ use crate::{
 pub async fn get(request: HttpRequest) -> Result<HttpResponse, Problem> {
     let visit = Visit::begin(&request, Section::Carts).await?;
     let (filter, q) = (Filter::parse(visit.asked("state")), visit.asked("q").trim().to_owned());
-    let day = visit.asked("day").parse::<Date>().ok();
     let mut page = Carts {
         filter,
-        day: day.map(|day| day.to_string()),
-        total: 0,
-        all: 0,
+        is_new: true,
         rows: Vec::new(),
-        pager: Pager::default(),
+        list: Listing { path: "/carts".to_owned(), ..Listing::default() },
         q,
         page: visit.page.clone(),
     };
     if let Some((shop, keys)) = visit.shop() {
         let mut read = visit.read().await?;
-        page.all = store::cart::count(&mut read, keys, Which::All, EVER).await?;
-        let carts = if page.q.is_empty() {
-            let span = day.map_or(EVER, |day| span(shop, day));
-            let after = visit.asked("after").parse::<CartId>().ok();
-            page.pager.has_first = after.is_some();
-            page.total = store::cart::count(&mut read, keys, which(filter), span).await?;
-            let before = after.unwrap_or(CartId::new(i64::MAX));
-            store::cart::list(&mut read, keys, which(filter), span, before, ROWS).await?
+        let (narrow, order) = asked(&visit, shop);
+        page.list.fields = fields(&visit, &shop.rules, &page.q);
+        page.list.sorts = sorts(order, shop);
+        page.list.sheet = true;
+        let leaf = if page.q.is_empty() {
+            page.list.count = store::cart::counted(&mut read, keys, &narrow).await?.into();
+            store::cart::leaf(&mut read, keys, &narrow, order, listing::open(&visit)).await?
         } else {
-            let found = search(&mut read, shop, keys, &page.q).await?;
-            page.total = found.len() as u64;
-            found
+            let rows = search(&mut read, shop, keys, &page.q).await?;
+            page.list.count = Count::from(rows.len() as u64);
+            Leaf { rows, on: None, back: None }
         };
-        if page.q.is_empty() && carts.len() == ROWS as usize {
-            page.pager.next = carts.last().map(|cart| cart.id.to_string());
-        }
-        for cart in carts {
-            let story = Story::of(&mut read, keys, cart).await?;
-            page.rows.push(row(shop, &story, &visit));
-        }
+        page.list.on = leaf.on.map(cursor);
+        page.list.back = leaf.back.map(cursor);
+        page.is_new =
+            leaf.rows.is_empty() && store::cart::counted(&mut read, keys, &Narrow::default()).await?.rows == 0;
+        let stories = Story::of_all(&mut read, keys, leaf.rows).await?;
+        page.rows = stories.iter().map(|story| row(shop, story, &visit.page)).collect();
     }
     show(&page)
 }
 
-/// From the first moment we can name to the last.
-const EVER: (Time, Time) = (Time::FIRST, Time::LAST);
-
-fn span(shop: &Shop, day: Date) -> (Time, Time) {
-    let zone = zone_of(shop);
-    let next = day.tomorrow().unwrap_or(day);
-    (hours::start_of_day(&zone, day), hours::start_of_day(&zone, next))
+/// The same list as a sheet.
+pub async fn sheet(request: HttpRequest) -> Result<HttpResponse, Problem> {
+    const HEADING: &[&str] = &[
+        "cart",
+        "begun",
+        "abandoned",
+        "last_activity",
+        "shopper",
+        "country",
+        "language",
+        "value",
+        "currency",
+        "state",
+        "why",
+    ];
+    let visit = Visit::begin(&request, Section::Carts).await?;
+    let (shop, keys) = visit.shop().ok_or(Problem::NotFound)?;
+    let (narrow, order) = asked(&visit, shop);
+    let (state, page) = (visit.state.clone(), visit.page.clone());
+    let (own, keys) = (shop.clone(), keys.clone());
+    Ok(listing::sheet(&visit, shop, "carts", HEADING, move |open| {
+        let (state, page, shop, keys, narrow) =
+            (state.clone(), page.clone(), own.clone(), keys.clone(), narrow.clone());
+        Box::pin(async move {
+            let mut read = state.core.db.read().await?;
+            let leaf = store::cart::leaf(&mut read, &keys, &narrow, order, open).await?;
+            let stories = Story::of_all(&mut read, &keys, leaf.rows).await?;
+            Ok((stories.iter().map(|story| line(&shop, story, &page)).collect(), leaf.on))
+        })
+    }))
 }
 
-fn row(shop: &Shop, story: &Story, visit: &Visit) -> CartRow {
+fn line(shop: &Shop, story: &Story, page: &Page) -> Vec<String> {
+    let cart = &story.cart;
+    let [value, currency] = listing::money(cart.latest.total);
+    vec![
+        cart.id.to_string(),
+        listing::moment(shop, Some(cart.started_at)),
+        listing::moment(shop, cart.abandoned_at),
+        listing::moment(shop, Some(cart.active_at())),
+        story::who(shop, cart),
+        story::country(cart).unwrap_or_default(),
+        cart.latest.language.clone().unwrap_or_default(),
+        value,
+        currency,
+        story.state(shop, page.now).label().to_owned(),
+        story.why(shop, page),
+    ]
+}
+
+/// What the address narrows the list to, and its order.
+fn asked(visit: &Visit, shop: &Shop) -> (Narrow, Order) {
+    let order = if visit.asked("sort") == "worth" { Order::Worth } else { Order::Time };
+    let currency = listing::currency(visit, shop);
+    let worth = (amount(visit, "worth_from", currency), amount(visit, "worth_to", currency));
+    let (from, to) = span(visit, shop);
+    let in_money = order == Order::Worth || worth != (None, None) || given(visit, "currency").is_some();
+    let narrow = Narrow {
+        state: which(Filter::parse(visit.asked("state"))),
+        from,
+        to,
+        country: given(visit, "country").map(|country| country.to_ascii_uppercase()),
+        language: given(visit, "language"),
+        currency: in_money.then(|| currency.code().to_owned()),
+        worth,
+        sequence: given(visit, "sequence"),
+        step: visit.asked("step").parse().ok(),
+        phone: yes_or_no(visit, "phone"),
+        consent: yes_or_no(visit, "consent"),
+    };
+    (narrow, order)
+}
+
+fn fields(visit: &Visit, rules: &Rules, q: &str) -> Vec<Field> {
+    let field = |name, label: &str, control| Field::new(name, label, visit.asked(name).trim(), control);
+    let (from, to) = listing::days(visit);
+    let day = |name, label: &str, day: Option<jiff::civil::Date>| {
+        Field::new(name, label, day.map_or(String::new(), |day| day.to_string()), Control::Day)
+    };
+    let yes_no = || Control::Choice(vec![("yes".into(), "yes".into()), ("no".into(), "no".into())]);
+    let steps = (0..=5).map(|step| (step.to_string(), if step == 0 { "none".into() } else { format!("text {step}") }));
+    let sequences = rules.sequences.iter().map(|sequence| (sequence.id.clone(), sequence.name.clone())).collect();
+    vec![
+        Field::new("state", "State", Filter::parse(visit.asked("state")).name(), Control::Tab),
+        Field::new("q", "Search", q, Control::Tab),
+        day("from", "From", from),
+        day("to", "To", to),
+        field("country", "Country", Control::Text),
+        field("language", "Language", Control::Text),
+        field("worth_from", "Worth at least", Control::Amount),
+        field("worth_to", "Worth at most", Control::Amount),
+        field("currency", "Currency", Control::Text),
+        field("sequence", "Sequence", Control::Choice(sequences)),
+        field("step", "Last text", Control::Choice(steps.collect())),
+        field("phone", "Has a phone", yes_no()),
+        field("consent", "Has a consent", yes_no()),
+    ]
+}
+
+fn sorts(order: Order, shop: &Shop) -> Vec<Sort> {
+    vec![
+        Sort { name: "", label: "Newest first".to_owned(), current: order == Order::Time },
+        Sort {
+            name: "worth",
+            label: format!("Most valuable first ({})", shop.currency.code()),
+            current: order == Order::Worth,
+        },
+    ]
+}
+
+fn row(shop: &Shop, story: &Story, page: &Page) -> CartRow {
     let cart = &story.cart;
     CartRow {
         id: cart.id.to_string(),
         value: story::value(shop, cart),
         who: story::who(shop, cart),
         country: story::country(cart),
-        state: story.state(shop, visit.page.now),
-        why: story.why(shop, &visit.page),
+        state: story.state(shop, page.now),
+        why: story.why(shop, page),
         last_activity_at: cart.active_at(),
     }
 }
@@ -101,8 +202,11 @@ fn which(filter: Filter) -> Which {
         Filter::Reachable => Which::Reachable,
         Filter::Held => Which::Held,
         Filter::Texted => Which::Texted,
+        Filter::Undelivered => Which::Undelivered,
         Filter::Delivered => Which::Delivered,
+        Filter::Untapped => Which::Untapped,
         Filter::Clicked => Which::Clicked,
+        Filter::Unbought => Which::Unbought,
         Filter::Recovered => Which::Recovered,
         Filter::Bought => Which::Bought,
         Filter::OptedOut => Which::OptedOut,

@@ -4,21 +4,28 @@ use std::collections::BTreeMap;
 
 use actix_web::{HttpRequest, HttpResponse};
 
-use super::{ROWS, Visit, gateways, show};
+use super::{
+    ROWS, Visit, gateways,
+    listing::{self, cursor, given, span},
+    show,
+};
 use crate::{
     domain::{
-        id::{GatewayId, MessageId},
-        message::{Cost, MessageState, Purpose},
+        id::GatewayId,
+        message::{MessageState, Purpose},
     },
     store::{
         self,
-        message::{Message, Tally},
+        listing::Open,
+        message::{Message, Narrow, Sort as Order, State},
+        shop::Shop,
     },
     web::{
         problem::Problem,
         view::{
-            Pager, Section,
-            message::{MessageRow, Messages, parse_state},
+            Section,
+            listing::{Control, Field, Listing, Sort},
+            message::{Filter, MessageRow, Messages, parse_state, state_label},
         },
     },
 };
@@ -28,67 +35,189 @@ pub async fn get(request: HttpRequest) -> Result<HttpResponse, Problem> {
     let filter = parse_state(visit.asked("state"));
     let mut page = Messages {
         filter,
-        total: 0,
-        all: 0,
+        is_new: true,
         unknown: Vec::new(),
         unknown_total: 0,
         rows: Vec::new(),
         cost: Vec::new(),
-        pager: Pager::default(),
+        list: Listing { path: "/messages".to_owned(), sheet: true, ..Listing::default() },
         page: visit.page.clone(),
     };
-    if let Some((_, keys)) = visit.shop() {
+    if let Some((shop, keys)) = visit.shop() {
         let mut read = visit.read().await?;
-        let tally = store::message::tally(&mut read, keys).await?;
-        page.all = count(&tally, |_| true);
-        page.total = count(&tally, |state| filter.is_none_or(|wanted| wanted == state));
-        page.unknown_total = count(&tally, |state| state == MessageState::Unknown);
-        page.cost = cost(&tally, filter);
         let names = gateways::names(&mut read, visit.core(), keys).await?;
-        let after = visit.asked("after").parse::<MessageId>().ok();
-        if filter.is_none() && after.is_none() && page.unknown_total > 0 {
-            let unknown = Some(MessageState::Unknown);
-            let unknown = store::message::list(&mut read, keys, unknown, MessageId::new(i64::MAX), ROWS).await?;
-            page.unknown = unknown.iter().map(|message| row(message, &names)).collect();
+        let (narrow, order) = asked(&visit, shop);
+        page.list.fields = fields(&visit, &names);
+        page.list.sorts = sorts(order, &narrow);
+        page.list.count = store::message::counted(&mut read, keys, &narrow).await?.into();
+        page.unknown_total = store::message::count_unknown(&mut read, keys).await?;
+        if page.list.exact().is_some_and(|rows| rows > 0) {
+            page.cost = store::message::cost(&mut read, keys, &narrow).await?;
         }
-        let before = after.unwrap_or(MessageId::new(i64::MAX));
-        let messages = store::message::list(&mut read, keys, filter, before, ROWS).await?;
-        page.pager.has_first = after.is_some();
-        if messages.len() == ROWS as usize {
-            page.pager.next = messages.last().map(|message| message.id.to_string());
+        let open = listing::open(&visit);
+        let first = open.from.is_none() && !page.list.is_narrowed();
+        if first && page.unknown_total > 0 {
+            let unknown = Narrow { state: Some(State::Of(MessageState::Unknown)), ..Narrow::default() };
+            let unknown = store::message::leaf(&mut read, keys, &unknown, Order::Time, Open::first(ROWS)).await?;
+            page.unknown = unknown.rows.iter().map(|message| row(message, &names)).collect();
         }
-        page.rows = messages.iter().map(|message| row(message, &names)).collect();
+        let leaf = store::message::leaf(&mut read, keys, &narrow, order, open).await?;
+        page.is_new =
+            leaf.rows.is_empty() && store::message::counted(&mut read, keys, &Narrow::default()).await?.rows == 0;
+        page.list.on = leaf.on.map(cursor);
+        page.list.back = leaf.back.map(cursor);
+        page.rows = leaf.rows.iter().map(|message| row(message, &names)).collect();
     }
     show(&page)
 }
 
-fn count(tally: &[Tally], counts: impl Fn(MessageState) -> bool) -> u64 {
-    tally.iter().filter(|each| counts(each.state)).map(|each| each.messages).sum()
+/// The same list as a sheet.
+pub async fn sheet(request: HttpRequest) -> Result<HttpResponse, Problem> {
+    const HEADING: &[&str] = &[
+        "message",
+        "cart",
+        "purpose",
+        "sequence",
+        "step",
+        "to",
+        "country",
+        "gateway",
+        "state",
+        "why",
+        "made",
+        "sent",
+        "delivered",
+        "not_delivered",
+        "parts",
+        "cost",
+        "currency",
+    ];
+    let visit = Visit::begin(&request, Section::Messages).await?;
+    let (shop, keys) = visit.shop().ok_or(Problem::NotFound)?;
+    let (narrow, order) = asked(&visit, shop);
+    let names = gateways::names(&mut visit.read().await?, visit.core(), keys).await?;
+    let (state, own, keys) = (visit.state.clone(), shop.clone(), keys.clone());
+    Ok(listing::sheet(&visit, shop, "messages", HEADING, move |open| {
+        let (state, shop, keys) = (state.clone(), own.clone(), keys.clone());
+        let (narrow, names) = (narrow.clone(), names.clone());
+        Box::pin(async move {
+            let mut read = state.core.db.read().await?;
+            let leaf = store::message::leaf(&mut read, &keys, &narrow, order, open).await?;
+            Ok((leaf.rows.iter().map(|message| line(&shop, message, &names)).collect(), leaf.on))
+        })
+    }))
 }
 
-fn cost(tally: &[Tally], filter: Option<MessageState>) -> Vec<Cost> {
-    let mut sums = BTreeMap::new();
-    for cost in
-        tally.iter().filter(|each| filter.is_none_or(|wanted| wanted == each.state)).filter_map(|each| each.cost)
-    {
-        *sums.entry(cost.currency).or_insert(0) += cost.micros;
-    }
-    sums.into_iter().map(|(currency, micros)| Cost { micros, currency }).collect()
+fn line(shop: &Shop, message: &Message, names: &BTreeMap<GatewayId, String>) -> Vec<String> {
+    let moments = &message.moments;
+    let (cost, currency) = message.cost.map_or_else(Default::default, |cost| {
+        let sign = if cost.micros < 0 { "-" } else { "" };
+        let micros = cost.micros.unsigned_abs();
+        (format!("{sign}{}.{:06}", micros / 1_000_000, micros % 1_000_000), cost.currency.code().to_owned())
+    });
+    vec![
+        message.id.to_string(),
+        message.cart().map_or(String::new(), |cart| cart.to_string()),
+        message.purpose.name().to_owned(),
+        message.sequence.clone(),
+        message.step.to_string(),
+        masked(message),
+        message.country.clone(),
+        names.get(&message.gateway).cloned().unwrap_or_default(),
+        state_label(moments.state()).to_owned(),
+        message.reason.clone(),
+        listing::moment(shop, Some(message.created_at)),
+        listing::moment(shop, moments.accepted_at),
+        listing::moment(shop, moments.delivered_at),
+        listing::moment(shop, moments.undelivered_at),
+        message.segments.to_string(),
+        cost,
+        currency,
+    ]
 }
 
-fn row(message: &Message, names: &BTreeMap<GatewayId, String>) -> MessageRow {
-    let masked = if message.words.phone.is_empty() { "erased".to_owned() } else { message.phone().masked() };
+/// What the address narrows the list to, and its order.
+fn asked(visit: &Visit, shop: &Shop) -> (Narrow, Order) {
+    let order = if visit.asked("sort") == "cost" { Order::Cost } else { Order::Time };
+    let (from, to) = span(visit, shop);
+    let currency = given(visit, "currency").map(|code| code.to_ascii_uppercase());
+    let narrow = Narrow {
+        state: parse_state(visit.asked("state")).map(|filter| match filter {
+            Filter::State(state) => State::Of(state),
+            Filter::Sent => State::Sent,
+            Filter::Tapped => State::Tapped,
+        }),
+        from,
+        to,
+        purpose: Purpose::ALL.into_iter().find(|purpose| purpose.name() == visit.asked("purpose")),
+        step: visit.asked("step").parse().ok(),
+        gateway: visit.asked("gateway").parse().ok(),
+        country: given(visit, "country").map(|country| country.to_ascii_uppercase()),
+        currency: currency.or_else(|| (order == Order::Cost).then(|| shop.currency.code().to_owned())),
+    };
+    (narrow, order)
+}
+
+fn fields(visit: &Visit, names: &BTreeMap<GatewayId, String>) -> Vec<Field> {
+    let field = |name, label: &str, control| Field::new(name, label, visit.asked(name).trim(), control);
+    let (from, to) = listing::days(visit);
+    let day = |name, label: &str, day: Option<jiff::civil::Date>| {
+        Field::new(name, label, day.map_or(String::new(), |day| day.to_string()), Control::Day)
+    };
+    let purposes =
+        Purpose::ALL.into_iter().map(|purpose| (purpose.name().to_owned(), purpose_label(purpose).to_owned()));
+    let steps = (1..=5).map(|step| (step.to_string(), format!("text {step}")));
+    let gateways = names.iter().map(|(id, name)| (id.to_string(), name.clone())).collect();
+    let state = parse_state(visit.asked("state")).map_or("", Filter::name);
+    vec![
+        Field::new("state", "State", state, Control::Tab),
+        day("from", "From", from),
+        day("to", "To", to),
+        field("purpose", "For", Control::Choice(purposes.collect())),
+        field("step", "Text", Control::Choice(steps.collect())),
+        field("gateway", "Gateway", Control::Choice(gateways)),
+        field("country", "Country", Control::Text),
+        field("currency", "Currency of its cost", Control::Text),
+    ]
+}
+
+fn sorts(order: Order, narrow: &Narrow) -> Vec<Sort> {
+    let code = narrow.currency.as_deref().map_or(String::new(), |code| format!(" ({code})"));
+    vec![
+        Sort { name: "", label: "Newest first".to_owned(), current: order == Order::Time },
+        Sort { name: "cost", label: format!("Dearest first{code}"), current: order == Order::Cost },
+    ]
+}
+
+fn masked(message: &Message) -> String {
+    if message.words.phone.is_empty() { "erased".to_owned() } else { message.phone().masked() }
+}
+
+pub fn row(message: &Message, names: &BTreeMap<GatewayId, String>) -> MessageRow {
+    let masked = masked(message);
+    let moments = &message.moments;
     MessageRow {
         id: message.id.to_string(),
         cart_id: message.cart().map(|cart| cart.to_string()),
         to: if message.country.is_empty() { masked } else { format!("{masked}, {}", message.country) },
         step: step(message),
         gateway: names.get(&message.gateway).cloned().unwrap_or_default(),
-        state: message.moments.state(),
+        state: moments.state(),
         why: message.reason.clone(),
         parts: (message.segments > 0).then_some(u64::from(message.segments)),
         cost: message.cost,
         at: message.created_at,
+        receipt: moments.delivered_at.or(moments.undelivered_at),
+    }
+}
+
+fn purpose_label(purpose: Purpose) -> &'static str {
+    match purpose {
+        Purpose::Reminder => "Reminder",
+        Purpose::Confirmation => "Request to confirm",
+        Purpose::ConfirmationAgain => "Request, again",
+        Purpose::Answer => "Answer",
+        Purpose::Test => "Test",
     }
 }
 
@@ -96,9 +225,6 @@ fn row(message: &Message, names: &BTreeMap<GatewayId, String>) -> MessageRow {
 fn step(message: &Message) -> String {
     match message.purpose {
         Purpose::Reminder => format!("Text {}", message.step),
-        Purpose::Confirmation => "Request to confirm".to_owned(),
-        Purpose::ConfirmationAgain => "Request, again".to_owned(),
-        Purpose::Answer => "Answer".to_owned(),
-        Purpose::Test => "Test".to_owned(),
+        purpose => purpose_label(purpose).to_owned(),
     }
 }

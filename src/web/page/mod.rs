@@ -1,16 +1,26 @@
 //! Pages: each file fills one view from the store and nothing else. All of them begin with a `Visit`: who looks, at which
 //! shop, over which period. What is not the chosen shop's is not found, exactly as what does not exist.
 //!
+//! A handler takes its shop from its `Visit` and from nowhere else: a `Visit` knows only the shops within its visitor's
+//! reach. `tests/it/tidy.rs` looks for handlers that ask the store for other shops.
+//!
 //! # How to add a page
 //! Write `page/x.rs` with `pub async fn get(request: HttpRequest) -> Result<HttpResponse, Problem>`, begin with
-//! `Visit::begin`, fill the view of the same name, end with `show`, and add its line to `routes`.
+//! `Visit::begin` (`Visit::to_change` where it changes something), fill the view of the same name, end with `show`, add
+//! its line to `routes` here and say in `web::route` who may ask for it.
 
 pub mod story;
 pub mod figures;
 pub mod overview;
+pub mod listing;
 pub mod carts;
 pub mod cart;
+pub mod cart_acts;
 pub mod messages;
+pub mod message;
+pub mod orders;
+pub mod people;
+pub mod delivery;
 pub mod replies;
 pub mod phone;
 pub mod person;
@@ -20,11 +30,21 @@ pub mod order;
 pub mod report;
 pub mod statement;
 pub mod shops;
+pub mod connect;
+pub mod settings;
+pub mod health;
 pub mod law;
 pub mod gateways;
 pub mod risk;
 pub mod inbox;
+pub mod webhooks;
+pub mod tokens;
+pub mod reference;
 pub mod sign_in;
+pub mod welcome;
+pub mod account;
+pub mod team;
+pub mod trail;
 
 use actix_web::{
     HttpRequest, HttpResponse,
@@ -35,7 +55,7 @@ use askama::Template;
 use jiff::tz::TimeZone;
 
 use super::{
-    State, get, only,
+    State, gate, get, only,
     problem::Problem,
     session::{self, Visitor},
     view::{Days, Page, Section, ShopChoice},
@@ -50,11 +70,34 @@ pub fn routes(config: &mut ServiceConfig) {
     let page =
         |path: &str, route: actix_web::Route| web::resource(path).route(route).default_service(only("GET, HEAD"));
     let act = |path: &str, route: actix_web::Route| web::resource(path).route(route).default_service(only("POST"));
+    let both = |path: &str, get: actix_web::Route, post: actix_web::Route| {
+        web::resource(path).route(get).route(post).default_service(only("GET, HEAD, POST"))
+    };
+    // A form that holds a list or a whole body.
+    let long = |path: &str, route: actix_web::Route| {
+        web::resource(path)
+            .app_data(web::FormConfig::default().limit(FORM_BYTES_MAX))
+            .route(route)
+            .default_service(only("POST"))
+    };
+    let asked = |path: &str, ask: actix_web::Route, act: actix_web::Route| {
+        web::resource(path).route(ask).route(act).default_service(only("GET, HEAD, POST"))
+    };
     config
         .service(page("/", get().to(overview::get)))
         .service(page("/carts", get().to(carts::get)))
+        .service(page("/carts.csv", get().to(carts::sheet)))
         .service(page("/carts/{id}", get().to(cart::get)))
+        .service(asked("/carts/{id}/send-now", get().to(cart_acts::ask_send_now), web::post().to(cart_acts::send_now)))
+        .service(asked("/carts/{id}/dismiss", get().to(cart_acts::ask_dismiss), web::post().to(cart_acts::dismiss)))
+        .service(act("/carts/{id}/hold", web::post().to(cart_acts::hold)))
+        .service(act("/carts/{id}/release", web::post().to(cart_acts::release)))
         .service(page("/messages", get().to(messages::get)))
+        .service(page("/messages.csv", get().to(messages::sheet)))
+        .service(page("/messages/{id}", get().to(message::get)))
+        .service(act("/messages/{id}/settle", web::post().to(message::settle)))
+        .service(page("/orders", get().to(orders::get)))
+        .service(page("/orders.csv", get().to(orders::sheet)))
         .service(page("/messages/{id}/proof", get().to(person::proof)))
         .service(page("/messages/{id}/proof.json", get().to(person::proof_json)))
         .service(page("/person", get().to(person::get)))
@@ -95,26 +138,117 @@ pub fn routes(config: &mut ServiceConfig) {
         .service(page("/statement", get().to(statement::get)))
         .service(page("/shops", get().to(shops::get_all)))
         .service(page("/shops/{id}", get().to(shops::get)))
+        .service(page("/connect", get().to(connect::get_all)))
+        .service(both("/connect/new", get().to(connect::get_new), web::post().to(connect::post_new)))
+        .service(both("/shops/{id}/set-up", get().to(connect::get), web::post().to(connect::post)))
+        .service(page("/shops/{id}/arrivals", get().to(connect::arrivals_only)))
+        .service(both("/shops/{id}/settings", get().to(settings::get), web::post().to(settings::post)))
+        .service(both("/shops/{id}/rules", get().to(settings::get_rules), web::post().to(settings::post_rules)))
+        .service(act("/shops/{id}/pause", web::post().to(settings::pause)))
+        .service(act("/shops/{id}/resume", web::post().to(settings::resume)))
+        .service(act("/shops/{id}/self-test", web::post().to(settings::self_test)))
+        .service(both(
+            "/shops/{id}/disconnect",
+            get().to(settings::ask_disconnect),
+            web::post().to(settings::disconnect),
+        ))
         .service(page("/law", get().to(law::get_all)))
         .service(page("/law/{id}", get().to(law::get)))
         .service(page("/gateways", get().to(gateways::get)))
+        .service(both("/gateways/add", get().to(gateways::ask_add), web::post().to(gateways::add)))
+        .service(both("/gateways/{id}", get().to(gateways::get_one), web::post().to(gateways::post)))
+        .service(act("/gateways/{id}/test", web::post().to(gateways::test)))
+        .service(both("/gateways/{id}/remove", get().to(gateways::ask_remove), web::post().to(gateways::remove)))
         .service(act("/gateways/{id}/pause", web::post().to(gateways::pause)))
         .service(act("/gateways/{id}/resume", web::post().to(gateways::resume)))
         .service(page("/risk", get().to(risk::get)))
         .service(act("/risk/halt", web::post().to(risk::halt)))
         .service(act("/risk/lift", web::post().to(risk::lift)))
         .service(act("/risk/{id}/resume", web::post().to(risk::resume)))
+        .service(page("/people", get().to(people::get)))
+        .service(page("/people.csv", get().to(people::sheet)))
+        .service(long("/people/load", web::post().to(people::load)))
         .service(page("/inbox", get().to(inbox::get)))
+        .service(page("/inbox.csv", get().to(inbox::sheet)))
+        .service(act("/inbox/replay", web::post().to(inbox::replay_all)))
+        .service(act("/inbox/replays/{id}/stop", web::post().to(inbox::stop)))
+        .service(page("/inbox/{id}", get().to(delivery::get)))
+        .service(long("/inbox/{id}/fix", web::post().to(delivery::fix)))
         .service(act("/inbox/{id}/replay", web::post().to(inbox::replay)))
-        .service(page("/sign-in", get().to(sign_in::ask)))
+        .service(
+            web::resource("/webhooks")
+                .route(get().to(webhooks::get_all))
+                .route(web::post().to(webhooks::add))
+                .default_service(only("GET, HEAD, POST")),
+        )
+        .service(page("/webhooks/schema.json", get().to(webhooks::schema)))
+        .service(
+            web::resource("/webhooks/{id}")
+                .route(get().to(webhooks::get))
+                .route(web::post().to(webhooks::post))
+                .default_service(only("GET, HEAD, POST")),
+        )
+        .service(act("/webhooks/{id}/rotate", web::post().to(webhooks::rotate)))
+        .service(act("/webhooks/{id}/enable", web::post().to(webhooks::enable)))
+        .service(act("/webhooks/{id}/disable", web::post().to(webhooks::disable)))
+        .service(act("/webhooks/{id}/remove", web::post().to(webhooks::remove)))
+        .service(act("/webhooks/{id}/test", web::post().to(webhooks::test)))
+        .service(act("/webhooks/{id}/replay", web::post().to(webhooks::replay)))
+        .service(asked("/tokens", get().to(tokens::get), web::post().to(tokens::post)))
+        .service(act("/tokens/revoke", web::post().to(tokens::revoke)))
+        .service(page("/api", get().to(reference::get)))
+        .service(both("/sign-in", get().to(sign_in::ask), web::post().to(sign_in::enter)))
         .service(
             web::resource("/sign-in/{token}")
                 .route(get().to(sign_in::get))
                 .route(web::post().to(sign_in::post))
                 .default_service(only("GET, HEAD, POST")),
         )
-        .service(act("/sign-out", web::post().to(sign_in::out)));
+        .service(act("/sign-out", web::post().to(sign_in::out)))
+        .service(
+            web::resource("/welcome")
+                .route(get().to(welcome::get))
+                .route(web::post().to(welcome::post))
+                .default_service(only("GET, HEAD, POST")),
+        )
+        .service(
+            web::resource("/account")
+                .route(get().to(account::get))
+                .route(web::post().to(account::post))
+                .default_service(only("GET, HEAD, POST")),
+        )
+        .service(act("/account/password", web::post().to(account::password)))
+        .service(act("/account/sessions/end", web::post().to(account::end_sessions)))
+        .service(
+            web::resource("/team")
+                .route(get().to(team::get_all))
+                .route(web::post().to(team::invite))
+                .default_service(only("GET, HEAD, POST")),
+        )
+        .service(
+            web::resource("/team/{id}")
+                .route(get().to(team::get))
+                .route(web::post().to(team::change))
+                .default_service(only("GET, HEAD, POST")),
+        )
+        .service(act("/team/{id}/link", web::post().to(team::link)))
+        .service(
+            web::resource("/team/{id}/remove")
+                .route(get().to(team::ask_remove))
+                .route(web::post().to(team::remove))
+                .default_service(only("GET, HEAD, POST")),
+        )
+        .service(
+            web::resource("/audit")
+                .route(get().to(trail::get))
+                .route(web::post().to(trail::keep))
+                .default_service(only("GET, HEAD, POST")),
+        )
+        .service(page("/audit.csv", get().to(trail::csv)));
 }
+
+/// Of a form that holds a list or a whole body.
+const FORM_BYTES_MAX: usize = 4 << 20;
 
 /// Rows of a list.
 pub const ROWS: u32 = 50;
@@ -123,11 +257,12 @@ pub const ROWS: u32 = 50;
 pub struct Visit {
     pub state: Data<State>,
     pub page: Page,
-    /// Every shop that was not erased.
+    /// Every shop within the visitor's reach that was not erased.
     pub shops: Vec<Shop>,
     /// The chosen one.
     shop: Option<(Shop, ShopKeys)>,
     query: Vec<(String, String)>,
+    pub visitor: Visitor,
     pub is_owner: bool,
 }
 
@@ -139,13 +274,16 @@ impl Visit {
         let query = url::form_urlencoded::parse(request.query_string().as_bytes()).into_owned().collect::<Vec<_>>();
         let mut read = core.db.read().await?;
         let mut shops = store::shop::list(&mut read, &core.vault).await?;
-        shops.retain(|shop| shop.erased_at.is_none());
+        shops.retain(|shop| shop.erased_at.is_none() && visitor.reach.has(shop.id));
         let chosen = choose(&shops, value(&query, "shop"))?;
         let shop = match chosen {
             Some(shop) => Some((shop.clone(), core.vault.keys(&mut read, shop.id).await?)),
             None => None,
         };
         drop(read);
+        if let Some((shop, _)) = &shop {
+            gate::of_shop(request, shop.id);
+        }
         let choice = |shop: &Shop| ShopChoice { id: shop.id.to_string(), name: shop.name.clone() };
         let page = Page {
             section,
@@ -160,8 +298,36 @@ impl Visit {
             signed_in_as: visitor.name.clone(),
             notice: notice(value(&query, "done")),
             demo: state.bar.as_ref().map(|bar| bar()),
+            may_manage: visitor.may_change,
+            may_run_house: visitor.is_owner,
         };
-        Ok(Visit { state, page, shops, shop, query, is_owner: visitor.is_owner })
+        Ok(Visit { state, page, shops, shop, query, is_owner: visitor.is_owner, visitor })
+    }
+
+    /// As `begin`, for what changes something: `Problem::Forbidden` for who may only look.
+    pub async fn to_change(request: &HttpRequest, section: Section) -> Result<Visit, Problem> {
+        let visit = Visit::begin(request, section).await?;
+        if visit.visitor.may_change { Ok(visit) } else { Err(Problem::Forbidden) }
+    }
+
+    /// Whether what belongs to the house and serves every shop may be looked at: not by who is bound to some.
+    pub fn sees_house(&self) -> bool {
+        self.visitor.reach.has(ShopId::HOUSE)
+    }
+
+    /// As `begin`, at the shop the path names, whichever was chosen before.
+    pub async fn at_shop(request: &HttpRequest, section: Section) -> Result<Visit, Problem> {
+        let mut visit = Visit::begin(request, section).await?;
+        let id: ShopId = id(request)?;
+        let shop = visit.shops.iter().find(|shop| shop.id == id).cloned().ok_or(Problem::NotFound)?;
+        let mut read = visit.read().await?;
+        let keys = visit.state.core.vault.keys(&mut read, id).await?;
+        drop(read);
+        visit.page.shop = Some(ShopChoice { id: id.to_string(), name: shop.name.clone() });
+        visit.page.zone = zone_of(&shop);
+        gate::of_shop(request, id);
+        visit.shop = Some((shop, keys));
+        Ok(visit)
     }
 
     pub fn core(&self) -> &Core {
@@ -190,7 +356,7 @@ async fn come_in(request: &HttpRequest) -> Result<(Data<State>, Visitor), Proble
     Ok((state, visitor))
 }
 
-/// As `come_in`, for what changes something.
+/// As `come_in`, for what changes something. It answers no shop: that is the `Visit`'s to say.
 pub async fn come_in_to_change(request: &HttpRequest) -> Result<Data<State>, Problem> {
     let (state, visitor) = come_in(request).await?;
     if visitor.may_change { Ok(state) } else { Err(Problem::Forbidden) }
@@ -218,6 +384,15 @@ fn choose<'s>(shops: &'s [Shop], asked: &str) -> Result<Option<&'s Shop>, Proble
 fn notice(done: &str) -> Option<String> {
     let said = match done {
         "resumed" => "The gateway sends again.",
+        "sending_now" => "Its next text is asked for now; what every gate says follows within seconds.",
+        "cart_held" => "Held. Nothing of this cart is sent until it is released.",
+        "cart_released" => "Released. What waited is asked again now.",
+        "cart_dismissed" => "Dismissed. No further text of this cart is sent.",
+        "list_taken" => "The list is taken. What was known before changed nothing.",
+        "settled" => "Settled, with your name beside it.",
+        "corrected" => "Your correction is being read; its verdict follows within seconds.",
+        "replaying" => "The deliveries are being read again, oldest first.",
+        "replay_stopped" => "Stopped. What was begun is still read.",
         "read" => "The reply is settled.",
         "opted_out" => "This phone gets no more texts.",
         "guard_resumed" => "Texted again from now on; what waited is asked again now.",
@@ -235,7 +410,34 @@ fn notice(done: &str) -> Option<String> {
         "text_saved" => "Saved. Carts left from now on get these words.",
         "text_ready" => "The ready-made words are back.",
         "test_queued" => "The test is on its way; it is in Messages too.",
+        "invited" => "Invited.",
+        "member_changed" => "Saved. It holds from now on, in every browser they use.",
+        "member_removed" => "Removed. Every session of theirs has ended.",
+        "introduced" => "Saved.",
+        "password_changed" => "Your password is changed, and every other session of yours has ended.",
+        "sessions_ended" => "Ended.",
+        "welcome" => "Welcome. From now on you sign in with your e-mail address and password.",
+        "trail_kept" => "Saved.",
+        "shop_added" => "Added. Paste its address into the shop, and see the first webhook arrive.",
+        "keys_saved" => "The keys are kept.",
+        "gateway_added" => "The gateway is connected.",
+        "gateway_saved" => "Saved.",
+        "gateway_removed" => "Removed. Receipts of what it sent are heard for another week.",
+        "plan_taken" => "This plan is on.",
+        "live" => "Live: carts left from now on are texted.",
+        "shop_saved" => "Saved.",
+        "rules_saved" => "Saved. Carts that wait are asked again now.",
+        "shop_paused" => "Paused: nobody is texted.",
+        "shop_resumed" => "It texts again.",
+        "shop_disconnected" => "Disconnected: nobody is texted any more.",
+        "self_test_asked" => "The self-test is under way; it takes a few seconds.",
         "replayed" => "The delivery is being read again; its verdict follows within seconds.",
+        "token_revoked" => "Revoked. It opens nothing any more.",
+        "webhook_saved" => "Saved. Events from now on follow it.",
+        "webhook_on" => "Switched on. What it missed can be replayed below.",
+        "webhook_off" => "Switched off. What happens meanwhile is kept for a replay.",
+        "webhook_removed" => "Removed, with its log.",
+        "webhook_replayed" => "Told again within seconds, under the same ids.",
         _ => return None,
     };
     Some(said.to_owned())

@@ -9,11 +9,10 @@ use super::{
 };
 use crate::{
     domain::{
-        message::MessageState,
         seal::ShopKeys,
         time::{DAY, Time},
     },
-    pipeline::people::ACCESS_ALARM,
+    pipeline::{people::ACCESS_ALARM, self_test, sink::ALARM as WEBHOOK_ALARM},
     store::{self, Read, cart::Filter, inbox, shop::Shop},
     web::{
         problem::Problem,
@@ -81,8 +80,7 @@ async fn needs(read: &mut Read, visit: &Visit, shop: &Shop, keys: &ShopKeys) -> 
     if paused > 0 {
         needs.push(Need::Paused { things: paused });
     }
-    let tally = store::message::tally(read, keys).await?;
-    let unknown = tally.iter().filter(|each| each.state == MessageState::Unknown).map(|each| each.messages).sum();
+    let unknown = store::message::count_unknown(read, keys).await?;
     if unknown > 0 {
         needs.push(Need::UnknownOutcomes { messages: unknown });
     }
@@ -109,12 +107,24 @@ async fn needs(read: &mut Read, visit: &Visit, shop: &Shop, keys: &ShopKeys) -> 
         needs.push(Need::ShopQuiet { id, name, since, usual_per_hour });
     }
     let alarms = store::alarm::standing(read, keys).await?;
+    needs.extend(alarms.iter().filter(|alarm| alarm.kind == self_test::ALARM).map(|alarm| Need::SelfTest {
+        id: shop.id.to_string(),
+        name: shop.name.clone(),
+        since: alarm.raised_at,
+    }));
     let asked: Vec<Time> =
         alarms.iter().filter(|alarm| alarm.kind == ACCESS_ALARM).map(|alarm| alarm.raised_at).collect();
     if let Some(&since) = asked.first() {
         needs.push(Need::DataRequests { people: asked.len() as u64, since });
     }
-    let deliveries = store::inbox::count(read, shop.id, inbox::Filter::Unreadable, Time::FIRST).await?;
+    let unreadable = inbox::Narrow { verdict: inbox::Filter::Unreadable, ..inbox::Narrow::default() };
+    let deliveries = store::inbox::counted(read, shop.id, &unreadable).await?.rows;
+    needs.extend(
+        alarms
+            .iter()
+            .filter(|alarm| alarm.kind == WEBHOOK_ALARM)
+            .map(|alarm| Need::WebhookOff { id: alarm.subject.clone(), what: alarm.words.clone() }),
+    );
     if deliveries > 0 {
         needs.push(Need::Unreadable { deliveries });
     }

@@ -19,7 +19,7 @@ use crate::{
     pipeline::people::{self, export, proof},
     store::{self, request as requests},
     web::{
-        State,
+        State, gate,
         problem::Problem,
         session,
         view::{
@@ -174,6 +174,7 @@ pub async fn export(request: HttpRequest, typed: Form<Typed>) -> Result<HttpResp
     let (state, shop) = chosen(&request).await?;
     let who = searchable(&state, shop, &typed).await?;
     let export = export::export(&state.core, shop, &who).await?.ok_or(Problem::NotFound)?;
+    gate::done(&request);
     Ok(file(export.to_json()?, "application/json", "person.json"))
 }
 

@@ -3,11 +3,10 @@
 use actix_web::{HttpRequest, HttpResponse};
 use url::{Host, Url};
 
-use super::{Visit, id, show};
+use super::{Visit, health, show};
 use crate::{
     domain::{
         hours,
-        id::ShopId,
         time::{DAY, Time},
     },
     pipeline::{connect, zone_of},
@@ -17,7 +16,8 @@ use crate::{
         problem::Problem,
         view::{
             Section,
-            shop::{Connection, Failure, Setting, Shop, ShopRow, Shops, Topic},
+            shop::{Connection, Failure, Sending, Setting, Shop, ShopRow, Shops},
+            words::{noted, say, t},
         },
     },
 };
@@ -31,40 +31,52 @@ pub async fn get_all(request: HttpRequest) -> Result<HttpResponse, Problem> {
             id: shop.id.to_string(),
             name: shop.name.clone(),
             kind: kind_name(shop),
+            sending: sending(shop),
             connection: connection(&mut read, shop, visit.page.now).await?,
         });
     }
-    show(&Shops {
-        rows,
-        kinds: shop::ALL.iter().map(|kind| kind.spec().name.to_owned()).collect(),
-        add_command: "cartback shop add shopify --name \"My shop\"".to_owned(),
-        page: visit.page.clone(),
-    })
+    let kinds = shop::ALL.iter().map(|kind| t(kind.spec().name).to_owned()).collect();
+    show(&Shops { rows, kinds, page: visit.page.clone() })
 }
 
 pub async fn get(request: HttpRequest) -> Result<HttpResponse, Problem> {
-    let visit = Visit::begin(&request, Section::Shops).await?;
-    let id: ShopId = id(&request)?;
-    let shop = visit.shops.iter().find(|shop| shop.id == id).ok_or(Problem::NotFound)?;
-    let connected = connect::shown(visit.core(), id, None).await?.ok_or(Problem::NotFound)?;
+    let visit = Visit::at_shop(&request, Section::Shops).await?;
+    let (shop, _) = visit.shop().ok_or(Problem::NotFound)?;
+    let connected = connect::shown(visit.core(), shop.id, None).await?.ok_or(Problem::NotFound)?;
+    let arrivals = super::connect::arrivals(&visit, shop).await?;
     let mut read = visit.read().await?;
+    let connection = connection(&mut read, shop, visit.page.now).await?;
+    let self_test = health::newest_run(&mut read, shop, visit.page.now).await?;
+    drop(read);
     show(&Shop {
-        id: id.to_string(),
+        id: shop.id.to_string(),
         name: shop.name.clone(),
         kind: kind_name(shop),
-        connection: connection(&mut read, shop, visit.page.now).await?,
-        reachable: visit.core().plain_links || is_reachable(&visit.core().public_url),
+        sending: sending(shop),
+        health: health::of(&visit, shop, &connection, &arrivals, self_test.as_ref()).await?,
+        connection,
         webhook_url: connected.webhook_url,
-        steps: connected.steps,
-        topics: topics(&mut read, shop, visit.page.now).await?,
+        arrivals,
         settings: settings(shop),
-        set_command: format!("cartback shop set {id} key=value"),
+        self_test,
         page: visit.page.clone(),
     })
 }
 
+fn sending(shop: &Stored) -> Sending {
+    if shop.uninstalled_at.is_some() {
+        Sending::Disconnected
+    } else if shop.waits_to_go_live() {
+        Sending::SettingUp
+    } else if shop.paused_at.is_some() {
+        Sending::Paused
+    } else {
+        Sending::Live
+    }
+}
+
 fn kind_name(shop: &Stored) -> String {
-    shop::by_kind(&shop.kind).map_or(shop.kind.as_str(), |kind| kind.spec().name).to_owned()
+    t(shop::by_kind(&shop.kind).map_or(shop.kind.as_str(), |kind| kind.spec().name)).to_owned()
 }
 
 /// Over which past a shop's usual pace is taken.
@@ -94,65 +106,51 @@ fn start_of_today(shop: &Stored, now: Time) -> Time {
     hours::start_of_day(&zone, hours::day_of(&zone, now))
 }
 
-async fn topics(read: &mut Read, shop: &Stored, now: Time) -> Result<Vec<Topic>, Error> {
-    let today = store::inbox::topics(read, shop.id, start_of_today(shop, now)).await?;
-    let all = store::inbox::topics(read, shop.id, Time::FIRST).await?;
-    Ok(all
-        .into_iter()
-        .map(|(name, at, _)| Topic {
-            today: today.iter().find(|(known, ..)| *known == name).map_or(0, |&(.., count)| count),
-            purpose: purpose(&name).to_owned(),
-            last_at: Some(at),
-            name,
-        })
-        .collect())
-}
-
 /// What a topic is for, as far as its name tells.
-fn purpose(topic: &str) -> &'static str {
+pub fn purpose(topic: &str) -> &'static str {
     const KNOWN: [(&str, &str); 8] = [
-        ("redact", "erasing a person"),
-        ("data_request", "a person’s questions"),
-        ("consent", "consent"),
-        ("refund", "refunds"),
-        ("order", "orders"),
-        ("checkout", "carts"),
-        ("cart", "carts"),
-        ("uninstalled", "the end of the connection"),
+        ("redact", noted("erasing a person")),
+        ("data_request", noted("a person’s questions")),
+        ("consent", noted("consent")),
+        ("refund", noted("refunds")),
+        ("order", noted("orders")),
+        ("checkout", noted("carts")),
+        ("cart", noted("carts")),
+        ("uninstalled", noted("the end of the connection")),
     ];
-    KNOWN.iter().find(|(word, _)| topic.contains(word)).map_or("nothing we use", |(_, purpose)| purpose)
+    KNOWN.iter().find(|(word, _)| topic.contains(word)).map_or(noted("nothing we use"), |(_, purpose)| purpose)
 }
 
 /// Secrets as `set` only.
 fn settings(shop: &Stored) -> Vec<Setting> {
     let own = [
-        ("Name in texts", shop.name.as_str()),
-        ("Country", shop.country.as_str()),
-        ("Currency", shop.currency.code()),
-        ("Time zone", shop.zone.as_str()),
+        (t("Name in texts"), shop.name.as_str()),
+        (t("Country"), shop.country.as_str()),
+        (t("Currency"), shop.currency.code()),
+        (t("Time zone"), shop.zone.as_str()),
     ];
     let own = own.map(|(label, value)| Setting { label: label.to_owned(), value: value.to_owned(), missing: false });
     let state = shop.stopped().map(|why| Setting {
-        label: "Texts".to_owned(),
-        value: format!("none are sent: {why}"),
+        label: t("Texts").to_owned(),
+        value: say("none are sent: {why}", &[("why", &why)]),
         missing: false,
     });
     let fields = shop::by_kind(&shop.kind).map_or(&[][..], |kind| kind.spec().fields);
     let fields = fields.iter().map(|field| {
         let given = shop.settings.given(field.key);
         let shown = match given {
-            Some(_) if field.secret => "set",
+            Some(_) if field.secret => t("set"),
             Some(value) => value,
-            None => "not set",
+            None => t("not set"),
         };
-        let label = field.label.to_owned();
+        let label = t(field.label).to_owned();
         Setting { label, value: shown.to_owned(), missing: given.is_none() && field.required }
     });
     own.into_iter().chain(state).chain(fields).collect()
 }
 
 /// Whether a shop on the internet can call this address: HTTPS and not obviously of this machine or network.
-fn is_reachable(public_url: &str) -> bool {
+pub fn is_reachable(public_url: &str) -> bool {
     let Ok(url) = Url::parse(public_url) else { return false };
     let public = match url.host() {
         Some(Host::Domain(name)) => name.contains('.') && !name.ends_with(".local") && !name.ends_with(".localhost"),

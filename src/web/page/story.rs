@@ -63,6 +63,41 @@ impl Story {
         Ok(Story { cart, texts, decisions })
     }
 
+    /// Those of a page of a list, read together. Of the decisions only the newest of each cart is there, without what it
+    /// was made of: a list asks no more.
+    pub async fn of_all(read: &mut Read, keys: &ShopKeys, carts: Vec<Cart>) -> Result<Vec<Story>, Error> {
+        let ids: Vec<i64> = carts.iter().filter(|cart| cart.abandoned_at.is_some()).map(|cart| cart.id.get()).collect();
+        let most = u32::try_from(carts.len()).unwrap_or(u32::MAX);
+        let mut decisions = store::decision::newest_of(read, keys, &ids).await?;
+        let messages = store::message::of_carts(read, keys, &ids, most).await?;
+        let sent: Vec<i64> = messages.iter().map(|message| message.id.get()).collect();
+        let clicks = store::click::of_messages(read, keys, &sent).await?;
+        let credits = store::credit::of_messages(read, keys, &sent).await?;
+        let mut texts: Vec<Text> =
+            messages.into_iter().map(|message| Text { message, clicks: Vec::new(), credits: Vec::new() }).collect();
+        for click in clicks {
+            texts
+                .iter_mut()
+                .filter(|text| text.message.id == click.message)
+                .for_each(|text| text.clicks.push(click.clone()));
+        }
+        for line in credits {
+            texts
+                .iter_mut()
+                .filter(|text| text.message.id == line.message)
+                .for_each(|text| text.credits.push(line.clone()));
+        }
+        let mut stories = Vec::with_capacity(carts.len());
+        for cart in carts {
+            let (own, others) = texts.into_iter().partition(|text| text.message.about == cart.id.get());
+            texts = others;
+            let (newest, rest) = decisions.into_iter().partition(|kept| kept.cart == cart.id);
+            decisions = rest;
+            stories.push(Story { cart, texts: own, decisions: newest });
+        }
+        Ok(stories)
+    }
+
     pub fn state(&self, shop: &Shop, now: Time) -> CartState {
         if self.texts.iter().any(Text::is_credited) {
             return CartState::Recovered;

@@ -23,6 +23,7 @@ use crate::{
     },
     store::{self, Error, Read, cart::Filter, shop::Shop},
     web::{
+        gate,
         problem::Problem,
         view::{
             Section,
@@ -124,6 +125,8 @@ pub async fn post(request: HttpRequest, typed: Form<Typed>) -> Result<HttpRespon
     let typed = typed.into_inner();
     if matches!(typed.act.as_str(), "save" | "ready" | "test") {
         come_in_to_change(&request).await?;
+    } else {
+        gate::nothing(&request);
     }
     let source = typed.text.replace("\r\n", "\n");
     match typed.act.as_str() {
@@ -144,6 +147,8 @@ pub async fn post(request: HttpRequest, typed: Form<Typed>) -> Result<HttpRespon
         "test" => {
             let refused = Desk::of(&visit, &request, typed.clone())?.test(&source).await?;
             if refused.is_empty() {
+                gate::detail(&request, "sent a test of it");
+                gate::done(&request);
                 visit.page.notice = super::notice("test_queued");
             }
             Desk::of(&visit, &request, typed)?.page(&source, refused).await
@@ -358,7 +363,7 @@ fn whose(cart: &Cart) -> String {
 }
 
 /// What a text of so many parts costs, going by the last ones that cost anything.
-async fn price(read: &mut Read, keys: &ShopKeys, parts: u32) -> Result<Option<Cost>, Error> {
+pub async fn price(read: &mut Read, keys: &ShopKeys, parts: u32) -> Result<Option<Cost>, Error> {
     let last = store::message::list(read, keys, None, MessageId::new(i64::MAX), PRICED).await?;
     let priced = || last.iter().filter_map(|message| Some((message.cost?, i64::from(message.segments))));
     let Some((newest, _)) = priced().next() else { return Ok(None) };
@@ -375,12 +380,12 @@ fn main_language(shop: &Shop) -> String {
     wording::choose(None, None, &shop.country).to_lowercase()
 }
 
-fn spoken(shop: &Shop, tag: &str) -> String {
+pub fn spoken(shop: &Shop, tag: &str) -> String {
     if tag.is_empty() { main_language(shop) } else { tag.to_owned() }
 }
 
 /// The ready-made words for a step.
-fn ready(shop: &Shop, step: &Step, number: u32, tag: &str) -> String {
+pub fn ready(shop: &Shop, step: &Step, number: u32, tag: &str) -> String {
     let language = spoken(shop, tag);
     let text = if step.discount.is_some() { wording::discounted } else { wording::text };
     text(Some(&language), number).to_owned()

@@ -5,9 +5,9 @@ use std::borrow::Cow;
 use askama::Template;
 
 use super::{
-    Choice, Page, Pager, Tone,
+    Choice, Page, Tone,
     format::{self, Shown as _},
-    query,
+    listing::{self, Listing},
 };
 use crate::domain::{money::Money, time::Time};
 
@@ -18,14 +18,10 @@ pub struct Carts {
     pub filter: Filter,
     /// What was typed into the search box.
     pub q: String,
-    /// `2026-11-18`, when a chart or a table led here.
-    pub day: Option<String>,
-    /// How many the filter and the search leave.
-    pub total: u64,
-    /// How many carts the shop has at all.
-    pub all: u64,
+    /// Whether no cart has come at all.
+    pub is_new: bool,
     pub rows: Vec<CartRow>,
-    pub pager: Pager,
+    pub list: Listing,
 }
 
 #[derive(Clone, Debug)]
@@ -96,8 +92,14 @@ pub enum Filter {
     /// Reachable, but not texted: outside hours, capped, holdout, still waiting.
     Held,
     Texted,
+    /// Texted; neither the carrier nor a tap tells that it arrived.
+    Undelivered,
     Delivered,
+    /// Delivered, and nobody opened its link.
+    Untapped,
     Clicked,
+    /// Tapped, and no order is credited to it.
+    Unbought,
     Recovered,
     /// Bought without credit to a text.
     Bought,
@@ -106,7 +108,7 @@ pub enum Filter {
 }
 
 impl Filter {
-    pub const ALL: [Filter; 12] = [
+    pub const ALL: [Filter; 15] = [
         Filter::All,
         Filter::Open,
         Filter::Abandoned,
@@ -114,8 +116,11 @@ impl Filter {
         Filter::Reachable,
         Filter::Held,
         Filter::Texted,
+        Filter::Undelivered,
         Filter::Delivered,
+        Filter::Untapped,
         Filter::Clicked,
+        Filter::Unbought,
         Filter::Recovered,
         Filter::Bought,
         Filter::OptedOut,
@@ -140,7 +145,10 @@ impl Filter {
             Filter::Reachable => "reachable",
             Filter::Held => "held",
             Filter::Texted => "texted",
+            Filter::Undelivered => "undelivered",
             Filter::Delivered => "delivered",
+            Filter::Untapped => "untapped",
+            Filter::Unbought => "unbought",
             Filter::Clicked => "clicked",
             Filter::Recovered => "recovered",
             Filter::Bought => "bought",
@@ -157,7 +165,10 @@ impl Filter {
             Filter::Reachable => "Reachable",
             Filter::Held => "Held back",
             Filter::Texted => "Texted",
+            Filter::Undelivered => "Not delivered",
             Filter::Delivered => "Delivered",
+            Filter::Untapped => "Not tapped",
+            Filter::Unbought => "Tapped, not bought",
             Filter::Clicked => "Tapped",
             Filter::Recovered => "Recovered",
             Filter::Bought => "Bought by itself",
@@ -175,7 +186,10 @@ impl Filter {
             Filter::Reachable => "could be texted",
             Filter::Held => "could be texted and were not",
             Filter::Texted => "were texted",
+            Filter::Undelivered => "were texted, with no word that it arrived",
             Filter::Delivered => "got a text delivered",
+            Filter::Untapped => "got a text and did not tap",
+            Filter::Unbought => "had their link tapped and were not recovered",
             Filter::Clicked => "had their link tapped",
             Filter::Recovered => "were recovered",
             Filter::Bought => "were bought without our help",
@@ -186,15 +200,14 @@ impl Filter {
 
 impl Carts {
     pub fn answer(&self) -> String {
-        if self.all == 0 {
+        if self.is_new {
             return "No cart has arrived yet.".to_owned();
         }
         let phrase = match self.q.as_str() {
             "" => self.filter.phrase().to_owned(),
             typed => format!("match “{typed}”"),
         };
-        let day = self.day.as_ref().map_or(String::new(), |day| format!(" on {day}"));
-        format!("{}{day}.", format::agree(self.total, "cart", "carts", &phrase))
+        format!("{}.", listing::agree(self.list.count, "cart", "carts", &phrase))
     }
 
     pub fn choices(&self) -> Vec<Choice> {
@@ -204,25 +217,11 @@ impl Carts {
             .chain(led_here)
             .map(|filter| Choice {
                 label: filter.label(),
-                href: self.page.href(&query("/carts", &[("state", filter.name()), ("q", &self.q)])),
+                href: self.list.with(&self.page, "state", filter.name()),
                 current: filter == self.filter,
                 count: None,
             })
             .collect()
-    }
-
-    pub fn first_href(&self) -> String {
-        self.list_href("")
-    }
-
-    pub fn next_href(&self) -> Option<String> {
-        self.pager.next.as_deref().map(|after| self.list_href(after))
-    }
-
-    fn list_href(&self, after: &str) -> String {
-        let day = self.day.as_deref().unwrap_or_default();
-        let pairs = [("state", self.filter.name()), ("q", &self.q), ("day", day), ("after", after)];
-        self.page.href(&query("/carts", &pairs))
     }
 }
 
@@ -243,6 +242,22 @@ pub struct Cart {
     /// Oldest first.
     pub timeline: Vec<Entry>,
     pub erased: bool,
+    pub acts: Acts,
+}
+
+/// What whoever looks may do to a cart.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Acts {
+    pub send_now: bool,
+    pub hold: bool,
+    pub release: bool,
+    pub dismiss: bool,
+}
+
+impl Acts {
+    pub fn any(&self) -> bool {
+        *self != Acts::default()
+    }
 }
 
 #[derive(Clone, Debug)]
@@ -423,11 +438,14 @@ mod tests {
 
     #[test]
     fn the_first_line_counts() {
-        let carts = |filter, q: &str, total| Carts { filter, q: q.to_owned(), total, ..sample::carts() };
+        let carts = |filter, q: &str, total: u64| {
+            let list = Listing { count: total.into(), ..sample::carts().list };
+            Carts { filter, q: q.to_owned(), list, ..sample::carts() }
+        };
         assert_eq!(carts(Filter::Texted, "", 412).answer(), "412 carts were texted.");
         assert_eq!(carts(Filter::All, "ana", 1).answer(), "1 cart matches “ana”.");
         assert_eq!(carts(Filter::Held, "", 0).answer(), "No carts could be texted and were not.");
-        assert_eq!(Carts { all: 0, ..sample::carts() }.answer(), "No cart has arrived yet.");
+        assert_eq!(Carts { is_new: true, ..sample::carts() }.answer(), "No cart has arrived yet.");
     }
 
     #[test]

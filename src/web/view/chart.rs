@@ -141,8 +141,7 @@ fn round_up(minor: i64, step: i64) -> i64 {
 
 /// `€1,200`: a line of the grid is always whole.
 fn whole(money: Money, unit: i64) -> String {
-    let shown = money.shown();
-    if unit == 1 { shown } else { shown.split_once('.').map_or(shown.clone(), |(whole, _)| whole.to_owned()) }
+    if unit == 1 { money.shown() } else { format::whole(money) }
 }
 
 fn px(value: f64) -> String {

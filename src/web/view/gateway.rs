@@ -4,7 +4,10 @@ use askama::Template;
 
 use super::{
     Page, Tone,
+    form::Field,
     format::{self, Shown as _},
+    health::Check,
+    words::{filters, noted, say, t},
 };
 use crate::domain::{message::Cost, time::Time};
 
@@ -14,8 +17,104 @@ pub struct Gateways {
     pub page: Page,
     pub rows: Vec<GatewayRow>,
     pub kinds: Vec<String>,
-    /// How to add one: `cartback gateway add twilio --name …`.
-    pub add_command: String,
+}
+
+/// The form that connects one.
+#[derive(Clone, Debug, Template)]
+#[template(path = "page/gateway_add.html")]
+pub struct Add {
+    pub page: Page,
+    /// Kind and name of what can be connected.
+    pub kinds: Vec<(String, String)>,
+    pub kind: String,
+    pub fields: Vec<Field>,
+    pub problems: Vec<String>,
+}
+
+impl Add {
+    pub fn answer(&self) -> String {
+        let count = format::number_of(self.kinds.len() as u64, "kind of gateway", "kinds of gateway");
+        say("{count} can be connected.", &[("count", &format::sentence_case(&count))])
+    }
+
+    pub fn provider(&self, kind: &str) -> String {
+        self.page.href(&format!("/gateways/add?kind={kind}"))
+    }
+}
+
+/// One gateway's own page: whether it is well, how it is set, and a test.
+#[derive(Clone, Debug, Template)]
+#[template(path = "page/gateway.html")]
+pub struct Gateway {
+    pub page: Page,
+    pub row: GatewayRow,
+    pub health: Vec<Check>,
+    pub fields: Vec<Field>,
+    pub problems: Vec<String>,
+    /// Where the provider reports to, and what to do with it.
+    pub callback_url: String,
+    pub steps: Vec<String>,
+    /// It is the one that sends for the chosen shop.
+    pub sends: bool,
+    pub phone: String,
+}
+
+impl Gateway {
+    pub fn answer(&self) -> String {
+        let (name, delivered) = (&self.row.name, self.row.delivered());
+        match &self.row.paused {
+            Some(_) => say(
+                "{name} is paused; {texts} for it.",
+                &[("name", name), ("texts", &format::number_of(self.row.waiting, "text waits", "texts wait"))],
+            ),
+            None => say(
+                "{name} is ready; {delivered} texts were delivered today.",
+                &[("name", name), ("delivered", &delivered)],
+            ),
+        }
+    }
+
+    pub fn at(&self, place: &str) -> String {
+        self.page.href(&format!("/gateways/{}{place}", self.row.id))
+    }
+}
+
+/// Asked before one is removed.
+#[derive(Clone, Debug, Template)]
+#[template(path = "page/gateway_remove.html")]
+pub struct Remove {
+    pub page: Page,
+    pub id: String,
+    pub name: String,
+    pub waiting: u64,
+    /// Who sends then; `None` when nobody does.
+    pub then: Option<String>,
+}
+
+impl Remove {
+    pub fn answer(&self) -> String {
+        match &self.then {
+            Some(then) => say(
+                "{texts} for {name}; {then} sends them then.",
+                &[
+                    ("texts", &format::sentence_case(&format::number_of(self.waiting, "text waits", "texts wait"))),
+                    ("name", &self.name),
+                    ("then", then),
+                ],
+            ),
+            None => say(
+                "{texts} for {name}, and no other gateway can send them.",
+                &[
+                    ("texts", &format::sentence_case(&format::number_of(self.waiting, "text waits", "texts wait"))),
+                    ("name", &self.name),
+                ],
+            ),
+        }
+    }
+
+    pub fn action(&self) -> String {
+        self.page.href(&format!("/gateways/{}/remove", self.id))
+    }
 }
 
 #[derive(Clone, Debug)]
@@ -47,7 +146,7 @@ pub struct Paused {
 
 impl GatewayRow {
     pub fn label(&self) -> &'static str {
-        if self.paused.is_some() { "Paused" } else { "Ready" }
+        t(if self.paused.is_some() { noted("Paused") } else { noted("Ready") })
     }
 
     pub fn tone(&self) -> Tone {
@@ -65,18 +164,28 @@ impl Gateways {
         let waiting: u64 = self.rows.iter().filter(|row| row.paused.is_some()).map(|row| row.waiting).sum();
         let texts: u64 = self.rows.iter().map(|row| row.texts_today).sum();
         match (self.rows.len() as u64, paused) {
-            (0, _) => "No gateway is connected yet, so no text can leave.".to_owned(),
-            (_, 0) => format!(
-                "{} ready; {} went out today.",
-                format::sentence_case(&format::number_of(self.rows.len() as u64, "gateway is", "gateways are")),
-                format::number_of(texts, "text", "texts")
+            (0, _) => t("No gateway is connected yet, so no text can leave.").to_owned(),
+            (all, 0) => say(
+                "{gateways}; {texts} went out today.",
+                &[
+                    (
+                        "gateways",
+                        &format::sentence_case(&format::number_of(all, "gateway is ready", "gateways are ready")),
+                    ),
+                    ("texts", &format::number_of(texts, "text", "texts")),
+                ],
             ),
-            (all, _) => format!(
-                "{} {} paused; {} for it.",
-                format::out_of(paused, all),
-                if all == 1 { "gateway is" } else { "gateways are" },
-                format::number_of(waiting, "text waits", "texts wait")
+            (all, _) => say(
+                "{part} gateways are paused; {texts} for them.",
+                &[
+                    ("part", &format::out_of(paused, all)),
+                    ("texts", &format::number_of(waiting, "text waits", "texts wait")),
+                ],
             ),
         }
+    }
+
+    pub fn providers(&self) -> String {
+        format::list(self.kinds.iter().cloned())
     }
 }

@@ -3,9 +3,9 @@
 use askama::Template;
 
 use super::{
-    Choice, Page, Pager, Tone,
+    Choice, Page, Tone,
     format::{self, Shown as _},
-    query,
+    listing::Listing,
 };
 use crate::domain::time::Time;
 
@@ -20,7 +20,42 @@ pub struct Inbox {
     /// Whether anything arrived ever.
     pub is_new: bool,
     pub rows: Vec<DeliveryRow>,
-    pub pager: Pager,
+    pub list: Listing,
+    /// Replays of many, the newest first.
+    pub runs: Vec<Run>,
+    pub may_change: bool,
+}
+
+/// A replay of many deliveries.
+#[derive(Clone, Debug)]
+pub struct Run {
+    pub id: String,
+    pub begun_at: Time,
+    pub by: String,
+    pub done: u64,
+    pub state: RunState,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RunState {
+    Running,
+    Done,
+    Stopped,
+}
+
+impl Run {
+    pub fn is_running(&self) -> bool {
+        self.state == RunState::Running
+    }
+
+    pub fn words(&self) -> String {
+        let deliveries = format::number_of(self.done, "delivery", "deliveries");
+        match self.state {
+            RunState::Running => format!("{deliveries} so far"),
+            RunState::Done => format!("{deliveries}, done"),
+            RunState::Stopped => format!("{deliveries}, then stopped"),
+        }
+    }
 }
 
 #[derive(Clone, Debug)]
@@ -122,7 +157,7 @@ impl Filter {
         }
     }
 
-    fn label(self) -> &'static str {
+    pub fn label(self) -> &'static str {
         match self {
             Filter::All => "All",
             Filter::Unreadable => "Unreadable",
@@ -150,22 +185,10 @@ impl Inbox {
             .into_iter()
             .map(|filter| Choice {
                 label: filter.label(),
-                href: self.page.href(&query("/inbox", &[("verdict", filter.name())])),
+                href: self.list.with(&self.page, "verdict", filter.name()),
                 current: filter == self.filter,
                 count: (filter == Filter::Unreadable && self.unreadable_today > 0).then_some(self.unreadable_today),
             })
             .collect()
-    }
-
-    pub fn first_href(&self) -> String {
-        self.list_href("")
-    }
-
-    pub fn next_href(&self) -> Option<String> {
-        self.pager.next.as_deref().map(|after| self.list_href(after))
-    }
-
-    fn list_href(&self, after: &str) -> String {
-        self.page.href(&query("/inbox", &[("verdict", self.filter.name()), ("after", after)]))
     }
 }

@@ -3,9 +3,9 @@
 use askama::Template;
 
 use super::{
-    Choice, Page, Pager, Tone,
+    Choice, Page, Tone,
     format::{self, Shown as _},
-    query,
+    listing::{self, Listing},
 };
 use crate::domain::{
     message::{Cost, MessageState},
@@ -16,18 +16,54 @@ use crate::domain::{
 #[template(path = "page/messages.html")]
 pub struct Messages {
     pub page: Page,
-    pub filter: Option<MessageState>,
-    /// How many the filter leaves.
-    pub total: u64,
-    /// How many texts the shop has at all.
-    pub all: u64,
+    pub filter: Option<Filter>,
+    /// Whether there is no text at all.
+    pub is_new: bool,
     /// Texts with unknown outcome, newest first; shown above the rest on the first page.
     pub unknown: Vec<MessageRow>,
     pub unknown_total: u64,
     pub rows: Vec<MessageRow>,
-    /// Of all that the filter leaves, per currency.
+    /// Of all that the filter leaves, per currency; empty where they are too many to be added up here.
     pub cost: Vec<Cost>,
-    pub pager: Pager,
+    pub list: Listing,
+}
+
+/// What `/messages?state=` understands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Filter {
+    State(MessageState),
+    /// The gateway took it, whatever came after.
+    Sent,
+    /// A person opened its link.
+    Tapped,
+}
+
+impl Filter {
+    pub fn name(self) -> &'static str {
+        match self {
+            Filter::State(state) => state.name(),
+            Filter::Sent => "sent",
+            Filter::Tapped => "tapped",
+        }
+    }
+
+    pub fn label(self) -> &'static str {
+        match self {
+            // Beside every text that was sent, whatever became of it.
+            Filter::State(MessageState::Accepted) => "No receipt yet",
+            Filter::State(state) => state_label(state),
+            Filter::Sent => "Sent",
+            Filter::Tapped => "Tapped",
+        }
+    }
+
+    fn phrase(self) -> &'static str {
+        match self {
+            Filter::State(state) => phrase(state),
+            Filter::Sent => "were sent",
+            Filter::Tapped => "had their link tapped",
+        }
+    }
 }
 
 #[derive(Clone, Debug)]
@@ -46,6 +82,8 @@ pub struct MessageRow {
     pub parts: Option<u64>,
     pub cost: Option<Cost>,
     pub at: Time,
+    /// When the carrier reported on it.
+    pub receipt: Option<Time>,
 }
 
 impl MessageRow {
@@ -64,11 +102,9 @@ impl MessageRow {
         }
     }
 
-    /// Its place in its cart's story.
+    /// Its own page.
     pub fn href(&self) -> String {
-        self.cart_id
-            .as_ref()
-            .map_or_else(|| format!("/messages#{}", self.id), |cart| format!("/carts/{cart}#{}", self.id))
+        format!("/messages/{}", self.id)
     }
 
     /// What never left costs nothing, however many parts it would have had.
@@ -87,14 +123,15 @@ impl MessageRow {
 }
 
 /// Those always offered as a filter; the others show up when a link led to them.
-const OFFERED: [MessageState; 7] = [
-    MessageState::Unknown,
-    MessageState::Queued,
-    MessageState::Accepted,
-    MessageState::Delivered,
-    MessageState::Undelivered,
-    MessageState::Refused,
-    MessageState::Cancelled,
+const OFFERED: [Filter; 8] = [
+    Filter::State(MessageState::Unknown),
+    Filter::State(MessageState::Queued),
+    Filter::Sent,
+    Filter::State(MessageState::Delivered),
+    Filter::Tapped,
+    Filter::State(MessageState::Undelivered),
+    Filter::State(MessageState::Refused),
+    Filter::State(MessageState::Cancelled),
 ];
 
 pub fn state_label(state: MessageState) -> &'static str {
@@ -127,17 +164,25 @@ fn phrase(state: MessageState) -> &'static str {
 }
 
 /// What `/messages?state=` understands; anything else is every text.
-pub fn parse_state(text: &str) -> Option<MessageState> {
-    MessageState::ALL.into_iter().find(|state| state.name() == text)
+pub fn parse_state(text: &str) -> Option<Filter> {
+    let state = MessageState::ALL.into_iter().map(Filter::State);
+    state.chain([Filter::Sent, Filter::Tapped]).find(|filter| filter.name() == text)
 }
 
 impl Messages {
     pub fn answer(&self) -> String {
-        let texts = format::sentence_case(&format::number_of(self.total, "text", "texts"));
         let cost = if self.cost.is_empty() { String::new() } else { format!(", for {}", self.cost.shown()) };
+        let texts = match self.list.count {
+            listing::Count { rows, more: false, looked_at: None } => {
+                format::sentence_case(&format::number_of(rows, "text", "texts"))
+            }
+            count => format::sentence_case(&format!("{} texts", count.words())),
+        };
         match self.filter {
-            _ if self.all == 0 => "No text has been sent yet.".to_owned(),
-            Some(state) => format!("{}{cost}.", format::agree(self.total, "text", "texts", phrase(state))),
+            _ if self.is_new => "No text has been sent yet.".to_owned(),
+            Some(filter) => {
+                format!("{}{cost}.", listing::agree(self.list.count, "text", "texts", filter.phrase()))
+            }
             None if self.unknown_total > 0 => {
                 format!("{texts}{cost}; the outcome of {} is unknown.", format::count(self.unknown_total))
             }
@@ -146,33 +191,21 @@ impl Messages {
     }
 
     pub fn choices(&self) -> Vec<Choice> {
+        let unknown = Some(Filter::State(MessageState::Unknown));
         std::iter::once(None)
             .chain(OFFERED.map(Some))
             .chain(self.filter.filter(|state| !OFFERED.contains(state)).map(Some))
             .map(|state| Choice {
-                label: state.map_or("All", state_label),
-                href: self.page.href(&query("/messages", &[("state", state.map_or("", |state| state.name()))])),
+                label: state.map_or("All", Filter::label),
+                href: self.list.with(&self.page, "state", state.map_or("", Filter::name)),
                 current: state == self.filter,
-                count: (state == Some(MessageState::Unknown) && self.unknown_total > 0).then_some(self.unknown_total),
+                count: (state == unknown && self.unknown_total > 0).then_some(self.unknown_total),
             })
             .collect()
     }
 
     pub fn heading(&self) -> &'static str {
-        self.filter.map_or("Every text", state_label)
-    }
-
-    pub fn first_href(&self) -> String {
-        self.list_href("")
-    }
-
-    pub fn next_href(&self) -> Option<String> {
-        self.pager.next.as_deref().map(|after| self.list_href(after))
-    }
-
-    fn list_href(&self, after: &str) -> String {
-        let state = self.filter.map_or("", |state| state.name());
-        self.page.href(&query("/messages", &[("state", state), ("after", after)]))
+        self.filter.map_or("Every text", Filter::label)
     }
 }
 
@@ -187,16 +220,17 @@ mod tests {
         fn check(messages: Messages, expected: &str) {
             assert_eq!(messages.answer(), expected);
         }
+        let list = |rows: u64| Listing { count: rows.into(), ..sample::messages().list };
         check(
-            Messages { total: 1_204, unknown_total: 2, ..sample::messages() },
+            Messages { list: list(1_204), unknown_total: 2, ..sample::messages() },
             "1,204 texts, for €61.20; the outcome of 2 is unknown.",
         );
         check(
-            Messages { total: 3, unknown_total: 0, cost: Vec::new(), ..sample::messages() },
+            Messages { list: list(3), unknown_total: 0, cost: Vec::new(), ..sample::messages() },
             "3 texts; the outcome of every one is known.",
         );
-        check(Messages { all: 0, ..sample::messages() }, "No text has been sent yet.");
-        let refused = Messages { total: 4, filter: parse_state("refused"), cost: Vec::new(), ..sample::messages() };
-        check(refused, "4 texts were refused.");
+        check(Messages { is_new: true, ..sample::messages() }, "No text has been sent yet.");
+        let filter = parse_state("refused");
+        check(Messages { list: list(4), filter, cost: Vec::new(), ..sample::messages() }, "4 texts were refused.");
     }
 }

@@ -20,12 +20,24 @@
 //! | `/orders/{ord_…}` | [`order::Order`] | |
 //! | `/report` | [`report::Report`] | `days` = 1, 7, 30, 90 or `from` and `to`; `compare=no`; `heat` = taps, texts, orders; `/report/{table}.csv` the same as CSV |
 //! | `/statement` | [`statement::Statement`] | `month` = `2026-10`, the one before this without |
-//! | `/shops`, `/shops/{n}` | [`shop::Shops`], [`shop::Shop`] | |
+//! | `/shops`, `/shops/{n}` | [`shop::Shops`], [`shop::Shop`] | `look=subscriptions` asks the platform; `POST /shops/{n}/pause`, `…/resume`, `…/self-test` |
+//! | `/connect`, `/connect/new` | [`connect::Platforms`], [`connect::NewShop`] | `kind`, `country`; `POST /connect/new` adds a shop |
+//! | `/shops/{n}/set-up` | [`connect::SetUp`] | `step` = a [`connect::Step`]; `POST` with `act` = `keys`, `subscribe`, `gateway`, `preset`, `test`, `live` |
+//! | `/shops/{n}/settings`, `…/rules`, `…/disconnect` | [`rules::SettingsPage`], [`rules::RulesPage`], [`rules::Disconnect`] | `POST` saves, disconnects |
 //! | `/law`, `/law/{FR or US-FL}` | [`law::Laws`], [`law::Law`] | |
-//! | `/gateways` | [`gateway::Gateways`] | `POST /gateways/{gw_…}/pause`, `…/resume` |
+//! | `/gateways`, `/gateways/add`, `/gateways/{gw_…}`, `…/remove` | [`gateway::Gateways`], [`gateway::Add`], [`gateway::Gateway`], [`gateway::Remove`] | `POST` adds, saves, removes; `POST …/pause`, `…/resume`, `…/test` |
 //! | `/risk` | [`risk::Risk`] | `POST /risk/{pause}/resume`, `/risk/halt`, `/risk/lift` |
 //! | `/inbox` | [`inbox::Inbox`] | `verdict` = an [`inbox::Filter`], `after`; `POST /inbox/{dlv_…}/replay` |
-//! | `/sign-in`, `/sign-in/{token}` | [`sign_in::SignIn`] | `POST /sign-in/{token}`, `POST /sign-out` |
+//! | `/webhooks` | [`webhook::Webhooks`], `/webhooks/schema.json` the shape of every event | `POST` adds an endpoint |
+//! | `/webhooks/{sink_…}` | [`webhook::Webhook`] | `state` = a [`webhook::Filter`], `after`; `POST` saves; `POST …/rotate`, `…/enable`, `…/disable`, `…/remove`, `…/test`, `…/replay` with `event` or `since` (hours) |
+//! | `/tokens` | [`tokens::Tokens`] | `POST` makes one, which stands in the answer and nowhere else; `POST /tokens/revoke` with `name` |
+//! | `/api` | [`reference::Reference`] | `about` = a noun of the API |
+//! | `/sign-in`, `/sign-in/{token}` | [`sign_in::SignIn`] | `POST /sign-in` with `email`, `password`; `POST /sign-in/{token}`, `POST /sign-out` |
+//! | `/welcome` | [`welcome::Welcome`] | `POST` with `name`, `email`, `password` |
+//! | `/account` | [`account::Account`] | `POST` with `name`, `language`; `POST /account/password` with `old`, `new`; `POST /account/sessions/end` with `session` |
+//! | `/team` | [`team::Team`] | `POST` with `email`, `name`, `role`, `reach`, `shop` (repeated) invites |
+//! | `/team/{usr_…}` | [`team::Member`] | `POST` with `role`, `reach`, `shop`; `POST …/link`; [`team::Remove`] at `…/remove`, whose `POST` removes |
+//! | `/audit` | [`trail::Trail`] | `person` = a `usr_…`, `act`, `of` = a shop, `after`; `POST` with `days`; `/audit.csv` the same as CSV |
 //! | `/o/{token}` | [`public::OptOut`] | `POST` opts out |
 //! | `/r/{token}` | [`public::LinkGone`], when the link no longer leads anywhere | |
 //! | `/demo/phone` | [`demo::Phone`] | `phone`; `POST /demo/phone` with `phone`, `text` replies |
@@ -39,29 +51,48 @@
 //! Write `view/x.rs` with the struct and its `answer()`, `templates/page/x.html` extending `layout.html`, rich and empty
 //! samples in `sample.rs`. The first line of a page answers its question in one sentence with a number.
 
+pub mod words;
 pub mod format;
+mod locale;
+mod hours;
 pub mod chart;
 pub mod takings;
 pub mod funnel;
 pub mod need;
 pub mod overview;
+pub mod listing;
 pub mod cart;
+pub mod hand;
 pub mod message;
 pub mod person;
 pub mod proof;
 pub mod sequences;
 pub mod texts;
 pub mod order;
+pub mod orders;
+pub mod people;
+pub mod delivery;
 pub mod report;
 pub mod statement;
 pub mod law;
 pub mod shop;
+pub mod connect;
+pub mod form;
+pub mod health;
+pub mod rules;
 pub mod gateway;
 pub mod risk;
 pub mod inbox;
+pub mod webhook;
+pub mod tokens;
+pub mod reference;
 pub mod replies;
 pub mod ledger;
 pub mod sign_in;
+pub mod welcome;
+pub mod account;
+pub mod team;
+pub mod trail;
 pub mod public;
 pub mod demo;
 pub mod error;
@@ -74,6 +105,7 @@ use askama::filters::HtmlSafe;
 use jiff::{civil::Date, tz::TimeZone};
 
 use crate::domain::time::Time;
+use words::{noted, say, t};
 
 /// What frames every signed-in page.
 #[derive(Clone, Debug)]
@@ -95,6 +127,10 @@ pub struct Page {
     /// What the last `POST` did, in a sentence, shown once.
     pub notice: Option<String>,
     pub demo: Option<demo::Bar>,
+    /// Whether the visitor may change what is their shops'.
+    pub may_manage: bool,
+    /// Whether the house is theirs to run.
+    pub may_run_house: bool,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -103,54 +139,92 @@ pub struct ShopChoice {
     pub name: String,
 }
 
-/// The places of the main navigation, in its order.
+/// The places of the navigation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Section {
     Overview,
     Carts,
     Messages,
+    Orders,
+    People,
     Replies,
     Sequences,
     Texts,
     Report,
     Shops,
     Gateways,
-    Risk,
     Inbox,
-    /// Not in the navigation: the pages of shops lead there.
+    Webhooks,
+    Tokens,
+    Api,
+    Risk,
     Law,
+    Team,
+    Audit,
+    /// Not in the navigation: the visitor's name leads there.
+    Account,
+}
+
+/// Places that belong together in the menu behind the daily ones.
+#[derive(Clone, Copy, Debug)]
+pub struct Group {
+    name: &'static str,
+    pub sections: &'static [Section],
+}
+
+impl Group {
+    pub fn label(&self) -> &'static str {
+        t(self.name)
+    }
 }
 
 impl Section {
-    pub const ALL: [Section; 11] = [
+    /// The places of every day, always in sight.
+    pub const DAILY: &[Section] = &[
         Section::Overview,
         Section::Carts,
         Section::Messages,
         Section::Replies,
-        Section::Sequences,
+        Section::Orders,
+        Section::People,
         Section::Texts,
         Section::Report,
-        Section::Shops,
-        Section::Gateways,
-        Section::Risk,
-        Section::Inbox,
+    ];
+
+    /// What is set up once and looked at when something is wrong.
+    pub const GROUPS: &[Group] = &[
+        Group { name: noted("Rules"), sections: &[Section::Sequences, Section::Risk, Section::Law] },
+        Group {
+            name: noted("Connections"),
+            sections: &[Section::Shops, Section::Gateways, Section::Inbox, Section::Webhooks],
+        },
+        Group { name: noted("Programs"), sections: &[Section::Tokens, Section::Api] },
+        Group { name: noted("House"), sections: &[Section::Team, Section::Audit, Section::Account] },
     ];
 
     pub fn label(&self) -> &'static str {
-        match self {
-            Section::Overview => "Overview",
-            Section::Carts => "Carts",
-            Section::Messages => "Messages",
-            Section::Replies => "Replies",
-            Section::Sequences => "Sequences",
-            Section::Texts => "Texts",
-            Section::Report => "Report",
-            Section::Shops => "Shops",
-            Section::Gateways => "Gateways",
-            Section::Risk => "Risk",
-            Section::Inbox => "Inbox",
-            Section::Law => "Law",
-        }
+        t(match self {
+            Section::Overview => noted("Overview"),
+            Section::Carts => noted("Carts"),
+            Section::Messages => noted("Messages"),
+            Section::Orders => noted("Orders"),
+            Section::People => noted("People"),
+            Section::Replies => noted("Replies"),
+            Section::Sequences => noted("Sequences"),
+            Section::Texts => noted("Texts"),
+            Section::Report => noted("Report"),
+            Section::Shops => noted("Shops"),
+            Section::Gateways => noted("Gateways"),
+            Section::Risk => noted("Risk"),
+            Section::Inbox => noted("Inbox"),
+            Section::Webhooks => noted("Webhooks"),
+            Section::Tokens => noted("API tokens"),
+            Section::Api => noted("API"),
+            Section::Law => noted("Law"),
+            Section::Team => noted("Team"),
+            Section::Audit => noted("Audit log"),
+            Section::Account => noted("You"),
+        })
     }
 
     pub fn path(&self) -> &'static str {
@@ -158,6 +232,8 @@ impl Section {
             Section::Overview => "/",
             Section::Carts => "/carts",
             Section::Messages => "/messages",
+            Section::Orders => "/orders",
+            Section::People => "/people",
             Section::Replies => "/replies",
             Section::Sequences => "/sequences",
             Section::Texts => "/texts",
@@ -166,7 +242,13 @@ impl Section {
             Section::Gateways => "/gateways",
             Section::Risk => "/risk",
             Section::Inbox => "/inbox",
+            Section::Webhooks => "/webhooks",
+            Section::Tokens => "/tokens",
+            Section::Api => "/api",
             Section::Law => "/law",
+            Section::Team => "/team",
+            Section::Audit => "/audit",
+            Section::Account => "/account",
         }
     }
 
@@ -223,18 +305,20 @@ impl Days {
     /// As a choice: `30 days`.
     pub fn label(&self) -> String {
         match self {
-            Days::Today => "Today".to_owned(),
-            days => format!("{} days", days.number()),
+            Days::Today => t("Today").to_owned(),
+            days => say("{count} days", &[("count", &days.number())]),
         }
     }
 
     /// As the end of a sentence: `in the last 30 days`.
     pub fn phrase(&self) -> String {
         match self {
-            Days::Today => "today".to_owned(),
-            Days::Between(from, to) if from == to => format!("on {}", format::date_year(*from)),
-            Days::Between(from, to) => format!("from {} to {}", format::date_year(*from), format::date_year(*to)),
-            days => format!("in the last {} days", days.number()),
+            Days::Today => t("today").to_owned(),
+            Days::Between(from, to) if from == to => say("on {day}", &[("day", &format::date_year(*from))]),
+            Days::Between(from, to) => {
+                say("from {from} to {to}", &[("from", &format::date_year(*from)), ("to", &format::date_year(*to))])
+            },
+            days => say("in the last {count} days", &[("count", &days.number())]),
         }
     }
 }
@@ -329,8 +413,40 @@ impl Page {
         matches!(self.days, Days::Between(..))
     }
 
-    pub fn sections(&self) -> &'static [Section] {
-        &Section::ALL
+    pub fn daily(&self) -> &'static [Section] {
+        Section::DAILY
+    }
+
+    /// Whether a place of the menu is this visitor's to see.
+    pub fn leads_to(&self, section: &Section) -> bool {
+        match section {
+            Section::Team => self.may_run_house,
+            Section::Audit => self.may_manage,
+            _ => true,
+        }
+    }
+
+    pub fn groups(&self) -> &'static [Group] {
+        Section::GROUPS
+    }
+
+    /// Whether the place we are at is in the menu behind the daily ones.
+    pub fn is_in_menu(&self) -> bool {
+        !Section::DAILY.contains(&self.section)
+    }
+
+    /// Words of the frame, in the reader's language.
+    pub fn said(&self, text: &str) -> String {
+        t(text).to_owned()
+    }
+
+    pub fn signed_in(&self) -> String {
+        say("Signed in as {name}.", &[("name", &self.signed_in_as)])
+    }
+
+    /// The reader's language, for `lang`.
+    pub fn language(&self) -> &'static str {
+        words::language().tag()
     }
 
     pub fn periods(&self) -> &'static [Days] {
@@ -342,14 +458,16 @@ impl Page {
     }
 
     pub fn shop_name(&self) -> &str {
-        self.shop.as_ref().map_or("No shop yet", |shop| &shop.name)
+        self.shop.as_ref().map_or_else(|| t("No shop yet"), |shop| &shop.name)
     }
 
     /// Said once at the foot of a page, so that every time on it may stay short.
     pub fn zone_note(&self) -> String {
         match (&self.shop, self.zone.iana_name()) {
-            (Some(shop), Some(zone)) => format!("Times are {}’s own ({zone}).", shop.name),
-            _ => "Times are UTC.".to_owned(),
+            (Some(shop), Some(zone)) => {
+                say("Times are {shop}’s own ({zone}).", &[("shop", &shop.name), ("zone", &zone)])
+            }
+            _ => t("Times are UTC.").to_owned(),
         }
     }
 
@@ -371,7 +489,7 @@ impl Page {
     }
 
     fn tag(&self, at: Time, shown: String) -> TimeTag {
-        TimeTag { at, exact: format!("{}, shop time", format::moment(at, &self.zone)), shown }
+        TimeTag { at, exact: say("{moment}, shop time", &[("moment", &format::moment(at, &self.zone))]), shown }
     }
 }
 

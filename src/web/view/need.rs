@@ -45,6 +45,19 @@ pub enum Need {
     Paused {
         things: u64,
     },
+    /// A made-up shopper did not come through.
+    SelfTest {
+        id: String,
+        name: String,
+        since: Time,
+    },
+    /// Another system is not told any more.
+    WebhookOff {
+        /// `sink_…`
+        id: String,
+        /// The alarm's own sentence.
+        what: String,
+    },
     /// Carts wait, and nothing can text them.
     NoGateway {
         carts: u64,
@@ -86,6 +99,10 @@ impl Need {
                 "{} because it looks like fake checkouts or runaway spend",
                 format::number_of(*things, "thing is paused", "things are paused")
             ),
+            Need::SelfTest { name, since, .. } => {
+                format!("The self-test of {name} fails, for {}", format::span(now.since(*since)))
+            }
+            Need::WebhookOff { what, .. } => what.trim_end_matches('.').to_owned(),
             Need::NoGateway { carts } => {
                 format!("No gateway is connected: {} cannot be texted", format::number_of(*carts, "cart", "carts"))
             }
@@ -96,9 +113,11 @@ impl Need {
         match self {
             Need::UnknownOutcomes { .. } => "/messages?state=unknown".to_owned(),
             Need::GatewayPaused { .. } | Need::NoGateway { .. } => "/gateways".to_owned(),
+            Need::SelfTest { id, .. } => format!("/shops/{id}#self-test"),
             Need::ShopQuiet { id, .. } | Need::BadSignatures { id, .. } => format!("/shops/{id}"),
             Need::Unreadable { .. } => "/inbox?verdict=unreadable".to_owned(),
             Need::Replies { .. } => "/replies".to_owned(),
+            Need::WebhookOff { id, .. } => format!("/webhooks/{id}"),
             Need::DataRequests { .. } => "/person".to_owned(),
             Need::Halted { .. } | Need::Paused { .. } => "/risk".to_owned(),
         }
@@ -110,9 +129,10 @@ impl Need {
             Need::Replies { .. } => "Read them",
             Need::GatewayPaused { .. } => "See how to resume",
             Need::ShopQuiet { .. } | Need::BadSignatures { .. } => "Check the connection",
-            Need::Unreadable { .. } | Need::Paused { .. } => "See why",
+            Need::Unreadable { .. } | Need::Paused { .. } | Need::SelfTest { .. } => "See why",
             Need::DataRequests { .. } => "See who",
             Need::Halted { .. } => "See what waits",
+            Need::WebhookOff { .. } => "See what was answered",
             Need::NoGateway { .. } => "Connect one",
         }
     }

@@ -64,14 +64,14 @@ impl SetUp {
                 self.shop,
                 "Connect a shop",
                 "Shopify, WooCommerce or any shop that can send a webhook.",
-                "/shops",
+                "/connect",
                 "Connect a shop",
             ),
             step(
                 self.gateway,
                 "Connect a gateway",
                 "The account that sends the texts. The demo gateway only writes them down.",
-                "/gateways",
+                "/gateways/add",
                 "Connect a gateway",
             ),
             step(

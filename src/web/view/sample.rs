@@ -1,8 +1,12 @@
 //! Every page twice, rich and empty, for the tests and for looking at: with `CARTBACK_PREVIEW=1`,
 //! `cargo test --lib web::view::sample` writes them to `target/preview` beside their styles.
 
-#[cfg(test)]
+mod api;
+mod connecting;
+mod lists;
 mod reports;
+mod team;
+mod webhook;
 
 use std::{fs, path::PathBuf};
 
@@ -14,7 +18,6 @@ use super::{
     demo::{Bar, Checkout, Discount, OtherPhone, Phone, PhoneText, Placed},
     error::{ErrorPage, Kind},
     funnel::{Funnel, Stage, Step},
-    gateway::{GatewayRow, Gateways, Paused},
     inbox::{self, DeliveryRow, Inbox},
     law::{Law, LawRow, Laws, RowShown},
     ledger::{self, Ledger},
@@ -26,7 +29,6 @@ use super::{
     replies::{Replies, ReplyRow},
     risk::{HoldRow, PauseRow, Risk, Switch},
     sequences::{self, Line, Preset, Row, Sequence, Sequences},
-    shop::{Connection, Failure, Setting, Shop, ShopRow, Shops, Topic},
     sign_in::{SignIn, State},
     takings::{Before, Day, Takings},
     texts::{Editor, Language, Preview, SequenceTexts, StepTexts, Texts, Variant},
@@ -59,6 +61,8 @@ fn cost(micros: i64) -> Cost {
     Cost { micros, currency: "EUR".parse().unwrap() }
 }
 
+pub use lists::list;
+
 pub fn page(section: Section) -> Page {
     let shop = |id: &str, name: &str| ShopChoice { id: id.to_owned(), name: name.to_owned() };
     Page {
@@ -73,6 +77,8 @@ pub fn page(section: Section) -> Page {
         signed_in_as: "maja@acme.example".to_owned(),
         notice: None,
         demo: None,
+        may_manage: true,
+        may_run_house: true,
     }
 }
 
@@ -184,9 +190,8 @@ pub fn carts() -> Carts {
         page: page(Section::Carts),
         filter: Filter::All,
         q: String::new(),
-        day: None,
-        total: 4_310,
-        all: 4_310,
+        is_new: false,
+        list: list("/carts", 4_310, "state"),
         rows: vec![
             row("01hx1", "Ana, …4455", 12_800, "SI", CartState::Recovered, "Order #1093, credited to text 1", 3),
             row("01hx2", "Jonas, …0192", 8_450, "DE", CartState::Waiting, "Text 1 leaves at 09:00 in Europe/Berlin", 5),
@@ -212,7 +217,6 @@ pub fn carts() -> Carts {
             ),
             row("01hx7", HOSTILE, 3_100, "HR", CartState::Lost, "Two texts delivered, no order in 14 days", 360),
         ],
-        pager: Pager { has_first: false, next: Some("01hx7".to_owned()) },
     }
 }
 
@@ -271,6 +275,7 @@ fn cart() -> Cart {
             new(at("2026-11-20T08:10:00Z"), Tone::Quiet, "refund, €20.00").detail("Credit is now €95.20").link("why", order),
         ],
         erased: false,
+        acts: super::cart::Acts { send_now: true, hold: true, release: false, dismiss: true },
     }
 }
 
@@ -286,13 +291,14 @@ pub fn messages() -> Messages {
         parts: Some(1),
         cost: micros.map(cost),
         at: now() - HOUR * hours,
+        receipt: (state == MessageState::Delivered).then(now),
     };
     let (one, two) = ("Text 1 of “EU gentle”", "Text 2 of “EU gentle”");
     Messages {
         page: page(Section::Messages),
         filter: None,
-        total: 1_204,
-        all: 1_204,
+        is_new: false,
+        list: list("/messages", 1_204, "state"),
         unknown: vec![
             row("01u1", "…8841, AT", one, MessageState::Unknown, "No answer within 10 s; asked Twilio twice", None, 1),
             row("01u2", "…0734, SI", two, MessageState::Unknown, "The process stopped while sending", None, 7),
@@ -315,7 +321,6 @@ pub fn messages() -> Messages {
             row("01m6", "…2276, SI", one, MessageState::Cancelled, "The cart was bought first", None, 55),
         ],
         cost: vec![cost(61_200_000)],
-        pager: Pager { has_first: true, next: Some("01m6".to_owned()) },
     }
 }
 
@@ -358,73 +363,6 @@ fn order() -> Order {
             rule("Delivered within 24 h", "assisted"),
         ],
         evidence: cart().timeline.into_iter().skip(7).collect(),
-    }
-}
-
-fn connection() -> Connection {
-    Connection {
-        last_webhook_at: Some(now() - MINUTE * 4),
-        webhooks_today: 512,
-        usual_per_hour: Some(40),
-        signature_failures: 0,
-        last_failure: None,
-    }
-}
-
-fn shops() -> Shops {
-    let row = |id: &str, name: &str, kind: &str, connection| ShopRow {
-        id: id.into(),
-        name: name.into(),
-        kind: kind.into(),
-        connection,
-    };
-    let failing = Connection {
-        last_webhook_at: Some(now() - DAY),
-        signature_failures: 14,
-        last_failure: Some(Failure { at: now() - MINUTE * 9, why: "the signature does not match".into() }),
-        ..connection()
-    };
-    Shops {
-        page: Page { notice: Some("The signing key of Acme Outdoor was saved.".into()), ..page(Section::Shops) },
-        rows: vec![
-            row("1", "Acme Outdoor", "Shopify", connection()),
-            row("2", "Tea & Tide", "WooCommerce", failing),
-            row("3", "Lantern Books", "Any shop", Connection::default()),
-        ],
-        kinds: vec!["Shopify".into(), "WooCommerce".into(), "any shop that can send a webhook".into()],
-        add_command: "cartback shop add shopify --name \"My shop\"".into(),
-    }
-}
-
-fn shop() -> Shop {
-    let topic = |name: &str, purpose: &str, minutes: Option<u32>, today| Topic {
-        name: name.into(),
-        purpose: purpose.into(),
-        last_at: minutes.map(|minutes| now() - MINUTE * minutes),
-        today,
-    };
-    let setting = |label: &str, value: &str, missing| Setting { label: label.into(), value: value.into(), missing };
-    Shop {
-        page: page(Section::Shops),
-        id: "1".into(),
-        name: "Acme Outdoor".into(),
-        kind: "Shopify".into(),
-        connection: connection(),
-        webhook_url: "https://sms.acme.example/hook/shop/4fJq0s8WmX2c7LrT".into(),
-        reachable: true,
-        steps: vec![
-            "Open Settings → Notifications → Webhooks in Shopify and press “Create webhook”.".into(),
-            "Choose the event “Checkout creation”, format JSON, and paste the URL above. Repeat for “Checkout update”, “Order creation” and “Refund create”.".into(),
-            "Copy the signing key shown beneath the list and set it here as signing_key.".into(),
-        ],
-        topics: vec![
-            topic("checkouts/create", "carts", Some(4), 210),
-            topic("checkouts/update", "carts, phone and consent", Some(5), 268),
-            topic("orders/create", "orders", Some(31), 34),
-            topic("refunds/create", "refunds", None, 0),
-        ],
-        settings: vec![setting("Shop address", "acme-outdoor.myshopify.com", false), setting("Signing key", "set", false), setting("Access token", "", true)],
-        set_command: "cartback shop set 1 signing_key".into(),
     }
 }
 
@@ -489,33 +427,6 @@ fn risk() -> Risk {
         ],
         spent_micros: 12_480_000,
         most_micros: 100_000_000,
-    }
-}
-
-fn gateways() -> Gateways {
-    let row = |id: &str, name: &str, kind: &str, paused| GatewayRow {
-        id: id.into(),
-        name: name.into(),
-        kind: kind.into(),
-        serves: "every shop".into(),
-        paused,
-        texts_today: 48,
-        delivered_today: 45,
-        unknown: 2,
-        cost_today: vec![cost(2_214_000)],
-        last_receipt_at: Some(now() - MINUTE * 3),
-        waiting: 6,
-    };
-    let paused = Paused {
-        at: now() - HOUR * 2,
-        why: "authentication failed (20003)".into(),
-        remedy: "Set the new auth token, then resume.".into(),
-    };
-    Gateways {
-        page: page(Section::Gateways),
-        rows: vec![row("gw_1", "Twilio EU", "Twilio", Some(paused)), row("gw_2", "House modem", "Kannel", None)],
-        kinds: vec!["Twilio".into(), "Kannel".into(), "a log that only writes them down".into()],
-        add_command: "cartback gateway add twilio --name \"Twilio EU\"".into(),
     }
 }
 
@@ -591,6 +502,9 @@ fn inbox() -> Inbox {
         today: 512,
         unreadable_today: 1,
         is_new: false,
+        may_change: true,
+        runs: lists::runs(),
+        list: list("/inbox", 512, "verdict"),
         rows: vec![
             row("01", "checkouts/update", inbox::Verdict::Waiting, 0),
             row("02", "checkouts/create", inbox::Verdict::Applied { events: 1 }, 4),
@@ -598,7 +512,6 @@ fn inbox() -> Inbox {
             row("04", "themes/publish", inbox::Verdict::Ignored, 64),
             DeliveryRow { from: "Twilio EU".into(), ..row("05", "", inbox::Verdict::Applied { events: 1 }, 1_500) },
         ],
-        pager: Pager { has_first: false, next: Some("05".into()) },
     }
 }
 
@@ -779,7 +692,12 @@ fn editor() -> Editor {
 }
 
 fn pages() -> Vec<(&'static str, String)> {
-    let sign_in = |state| SignIn { state, link_command: "cartback user link maja@acme.example".into(), minutes: 15 };
+    let sign_in = |state, email: &str| SignIn {
+        state,
+        email: email.into(),
+        link_command: "cartback user link".into(),
+        minutes: 1440,
+    };
     let opt_out = |state| OptOut {
         shop: "Acme Outdoor".into(),
         home_url: "https://acme.example".into(),
@@ -789,7 +707,7 @@ fn pages() -> Vec<(&'static str, String)> {
     let gone = |shop: &str, home: &str| LinkGone { shop: shop.into(), home_url: home.into() };
     let error = |kind| ErrorPage { kind };
     let placed = Placed { number: "#1093".into(), at: now(), href: "/orders/ord_01hx9".into() };
-    let pages: Vec<(&'static str, askama::Result<String>)> = vec![
+    let mut pages: Vec<(&'static str, askama::Result<String>)> = vec![
         ("overview", overview().render()),
         (
             "overview-quiet",
@@ -820,12 +738,9 @@ fn pages() -> Vec<(&'static str, String)> {
         ("carts", carts().render()),
         (
             "carts-nothing-found",
-            Carts { rows: Vec::new(), total: 0, q: HOSTILE.into(), pager: Pager::default(), ..carts() }.render(),
+            Carts { rows: Vec::new(), q: HOSTILE.into(), list: list("/carts", 0, "state"), ..carts() }.render(),
         ),
-        (
-            "carts-empty",
-            Carts { page: bare_page(Section::Carts), rows: Vec::new(), total: 0, all: 0, ..carts() }.render(),
-        ),
+        ("carts-empty", Carts { page: bare_page(Section::Carts), rows: Vec::new(), is_new: true, ..carts() }.render()),
         ("cart", cart().render()),
         (
             "cart-erased",
@@ -857,8 +772,7 @@ fn pages() -> Vec<(&'static str, String)> {
             "messages-empty",
             Messages {
                 page: bare_page(Section::Messages),
-                all: 0,
-                total: 0,
+                is_new: true,
                 unknown: Vec::new(),
                 rows: Vec::new(),
                 ..messages()
@@ -885,13 +799,6 @@ fn pages() -> Vec<(&'static str, String)> {
             "report-empty",
             reports::quiet().render(),
         ),
-        ("shops", shops().render()),
-        ("shops-empty", Shops { page: bare_page(Section::Shops), rows: Vec::new(), ..shops() }.render()),
-        ("shop", shop().render()),
-        (
-            "shop-waiting",
-            Shop { connection: Connection::default(), reachable: false, topics: Vec::new(), ..shop() }.render(),
-        ),
         ("sequences", sequences().render()),
         (
             "sequences-empty",
@@ -907,8 +814,6 @@ fn pages() -> Vec<(&'static str, String)> {
         ("law-country", law("US", "US").render()),
         ("law-held", law("IN", "SI").render()),
         ("law-unlisted", law("CH", "CH").render()),
-        ("gateways", gateways().render()),
-        ("gateways-empty", Gateways { rows: Vec::new(), ..gateways() }.render()),
         ("replies", replies().render()),
         (
             "replies-empty",
@@ -931,11 +836,18 @@ fn pages() -> Vec<(&'static str, String)> {
         ),
         ("inbox", inbox().render()),
         ("inbox-empty", Inbox { is_new: true, rows: Vec::new(), ..inbox() }.render()),
-        ("sign-in", sign_in(State::Ask).render()),
-        ("sign-in-ready", sign_in(State::Ready { token: "t0k3n".into() }).render()),
-        ("sign-in-expired", sign_in(State::Expired).render()),
-        ("sign-in-used", sign_in(State::Used).render()),
-        ("sign-in-unknown", sign_in(State::Unknown).render()),
+        ("webhooks", webhook::all().render()),
+        ("webhooks-empty", webhook::none(bare_page(Section::Webhooks)).render()),
+        ("webhook", webhook::one().render()),
+        ("webhook-new", webhook::fresh().render()),
+        ("sign-in", sign_in(State::Ask { with_password: true }, "").render()),
+        ("sign-in-first", sign_in(State::Ask { with_password: false }, "").render()),
+        ("sign-in-wrong", sign_in(State::Wrong, HOSTILE).render()),
+        ("sign-in-shut", sign_in(State::Shut { minutes: 15 }, "maja@acme.example").render()),
+        ("sign-in-ready", sign_in(State::Ready { token: "t0k3n".into() }, "").render()),
+        ("sign-in-expired", sign_in(State::Expired, "").render()),
+        ("sign-in-used", sign_in(State::Used, "").render()),
+        ("sign-in-unknown", sign_in(State::Unknown, "").render()),
         ("error-404", error(Kind::NotFound).render()),
         ("error-500", error(Kind::Broken { id: "7kq2m9xv".into() }).render()),
         ("error-503", error(Kind::Busy { retry_seconds: 5 }).render()),
@@ -950,6 +862,10 @@ fn pages() -> Vec<(&'static str, String)> {
         ("checkout-placed", Checkout { order: Some(placed), ..checkout() }.render()),
         ("checkout-empty", Checkout { items: Vec::new(), discount: None, total: euro(0), ..checkout() }.render()),
     ];
+    pages.extend(connecting::pages());
+    pages.extend(lists::pages());
+    pages.extend(api::pages());
+    pages.extend(team::pages());
     pages.into_iter().map(|(name, html)| (name, html.unwrap())).collect()
 }
 

@@ -4,7 +4,10 @@ use askama::Template;
 
 use super::{
     Page, Tone,
+    connect::Arrivals,
     format::{self, Shown as _},
+    health::{self, Check, Run},
+    words::{filters, noted, say, t},
 };
 use crate::domain::time::{HOUR, Time};
 
@@ -18,8 +21,6 @@ pub struct Shops {
     pub rows: Vec<ShopRow>,
     /// What can be connected, by name.
     pub kinds: Vec<String>,
-    /// How to add one: `cartback shop add shopify --name Acme`.
-    pub add_command: String,
 }
 
 #[derive(Clone, Debug)]
@@ -28,7 +29,31 @@ pub struct ShopRow {
     pub name: String,
     /// `Shopify`
     pub kind: String,
+    pub sending: Sending,
     pub connection: Connection,
+}
+
+impl ShopRow {
+    pub fn label(&self, now: &Time) -> String {
+        match self.sending {
+            Sending::Live => self.connection.label(now),
+            Sending::SettingUp => t("Being set up").to_owned(),
+            Sending::Paused => t("Paused").to_owned(),
+            Sending::Disconnected => t("Disconnected").to_owned(),
+        }
+    }
+
+    pub fn tone(&self, now: &Time) -> Tone {
+        match self.sending {
+            Sending::Live => self.connection.tone(now),
+            Sending::SettingUp => Tone::Live,
+            Sending::Paused | Sending::Disconnected => Tone::Quiet,
+        }
+    }
+
+    fn is_well(&self, now: &Time) -> bool {
+        self.tone(now) == Tone::Good
+    }
 }
 
 /// What the inbox knows of a shop.
@@ -57,17 +82,18 @@ impl Connection {
             && self.usual_per_hour.is_some_and(|usual| usual > 0)
     }
 
-    fn is_failing(&self) -> bool {
+    pub fn is_failing(&self) -> bool {
         self.last_failure.as_ref().is_some_and(|failure| self.last_webhook_at.is_none_or(|good| failure.at >= good))
     }
 
     pub fn label(&self, now: &Time) -> String {
-        match self.last_webhook_at {
-            _ if self.is_failing() => "Signatures fail".to_owned(),
-            None => "Waiting for the first webhook".to_owned(),
-            Some(_) if self.is_quiet(now) => "Quiet".to_owned(),
-            Some(_) => "Connected".to_owned(),
-        }
+        let words = match self.last_webhook_at {
+            _ if self.is_failing() => noted("Signatures fail"),
+            None => noted("Waiting for the first webhook"),
+            Some(_) if self.is_quiet(now) => noted("Quiet"),
+            Some(_) => noted("Connected"),
+        };
+        t(words).to_owned()
     }
 
     pub fn tone(&self, now: &Time) -> Tone {
@@ -78,28 +104,24 @@ impl Connection {
             Some(_) => Tone::Good,
         }
     }
-
-    fn is_well(&self, now: &Time) -> bool {
-        self.tone(now) == Tone::Good
-    }
 }
 
 impl Shops {
     pub fn answer(&self) -> String {
-        let well = self.rows.iter().filter(|row| row.connection.is_well(&self.page.now)).count() as u64;
+        let well = self.rows.iter().filter(|row| row.is_well(&self.page.now)).count() as u64;
         match self.rows.len() as u64 {
-            0 => "No shop is connected yet.".to_owned(),
-            1 if well == 1 => "1 shop is connected and well.".to_owned(),
-            all if well == all => format!("All {} shops are connected and well.", format::count(all)),
-            all => format!(
-                "{} are connected and well.",
-                format::out_of(well, all) + if all == 1 { " shop" } else { " shops" }
-            ),
+            0 => t("No shop is connected yet.").to_owned(),
+            1 if well == 1 => t("1 shop is connected and well.").to_owned(),
+            all => say("{part} shops are connected and well.", &[("part", &format::out_of(well, all))]),
         }
+    }
+
+    pub fn platforms(&self) -> String {
+        format::list(self.kinds.iter().cloned())
     }
 }
 
-/// One shop's page: what to paste where, and whether it works.
+/// One shop's page: whether its connection is well, what mends it, and how it is set.
 #[derive(Clone, Debug, Template)]
 #[template(path = "page/shop.html")]
 pub struct Shop {
@@ -108,26 +130,25 @@ pub struct Shop {
     pub name: String,
     pub kind: String,
     pub connection: Connection,
+    /// Whether it may text, and why not.
+    pub sending: Sending,
+    pub health: Vec<Check>,
     pub webhook_url: String,
-    /// False while our public address is not one the shop can reach.
-    pub reachable: bool,
-    /// `Spec::connect`, with `{url}` filled in.
-    pub steps: Vec<String>,
-    pub topics: Vec<Topic>,
+    pub arrivals: Arrivals,
     /// What was set, secrets as `set` or `missing`.
     pub settings: Vec<Setting>,
-    /// How to change one: `cartback shop set 1 key=value`.
-    pub set_command: String,
+    pub self_test: Option<Run>,
 }
 
-#[derive(Clone, Debug)]
-pub struct Topic {
-    /// In the shop's words: `checkouts/create`.
-    pub name: String,
-    /// What it is for: `carts`.
-    pub purpose: String,
-    pub last_at: Option<Time>,
-    pub today: u64,
+/// Whether a shop sends.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Sending {
+    #[default]
+    Live,
+    /// It is being set up and has never been live.
+    SettingUp,
+    Paused,
+    Disconnected,
 }
 
 #[derive(Clone, Debug)]
@@ -141,20 +162,37 @@ impl Shop {
     pub fn answer(&self) -> String {
         let (name, now) = (&self.name, &self.page.now);
         let today = format::number_of(self.connection.webhooks_today, "webhook", "webhooks");
-        match self.connection.last_webhook_at {
-            _ if self.connection.is_failing() => format!(
-                "{} from {name} failed the signature check in the last 24 h.",
-                format::sentence_case(&format::number_of(self.connection.signature_failures, "webhook", "webhooks"))
+        let trouble = health::bad(&self.health);
+        match (self.sending, self.connection.last_webhook_at) {
+            (Sending::Disconnected, _) => say("{name} is disconnected: 0 texts are sent.", &[("name", name)]),
+            (Sending::SettingUp, _) => say("{name} is being set up: 0 texts are sent yet.", &[("name", name)]),
+            (Sending::Paused, _) => say("{name} is paused: 0 texts are sent.", &[("name", name)]),
+            (Sending::Live, None) => say("{name} has sent 0 webhooks so far.", &[("name", name)]),
+            (Sending::Live, Some(_)) if trouble > 0 => say(
+                "{name}: {checks} to look at; {today} today.",
+                &[("name", name), ("checks", &format::number_of(trouble, "thing", "things")), ("today", &today)],
             ),
-            None => format!(
-                "{name} has sent 0 webhooks so far: {} to go.",
-                format::number_of(self.steps.len() as u64, "step", "steps")
+            (Sending::Live, Some(at)) => say(
+                "{name} is connected and well: {today} today, the last {ago}.",
+                &[("name", name), ("today", &today), ("ago", &format::ago(at, *now))],
             ),
-            Some(at) if self.connection.is_quiet(now) => {
-                format!("{name} has been quiet for {}, {today} today.", format::span(now.since(at)))
-            }
-            Some(at) => format!("{name} is connected: {today} today, the last {}.", format::ago(at, *now)),
         }
+    }
+
+    pub fn at(&self, place: &str) -> String {
+        self.page.href(&format!("/shops/{}/{place}", self.id))
+    }
+
+    pub fn is_live(&self) -> bool {
+        self.sending == Sending::Live
+    }
+
+    pub fn is_setting_up(&self) -> bool {
+        self.sending == Sending::SettingUp
+    }
+
+    pub fn is_gone(&self) -> bool {
+        self.sending == Sending::Disconnected
     }
 }
 

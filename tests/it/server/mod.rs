@@ -116,6 +116,8 @@ pub struct Answer {
     pub status: u16,
     pub head: String,
     pub body: String,
+    /// Of the body as it came over the wire.
+    pub bytes: usize,
 }
 
 impl Answer {
@@ -143,11 +145,13 @@ pub fn call(method: &str, url: &str, headers: &[(&str, &str)], body: &[u8]) -> i
     stream.write_all(body)?;
     let mut answer = Vec::new();
     stream.read_to_end(&mut answer)?;
-    let answer = String::from_utf8_lossy(&answer).into_owned();
-    let (head, body) = answer.split_once("\r\n\r\n").ok_or_else(|| io::Error::other("an answer without an end"))?;
+    let end = answer.windows(4).position(|four| four == b"\r\n\r\n");
+    let end = end.ok_or_else(|| io::Error::other("an answer without an end"))?;
+    let head = String::from_utf8_lossy(&answer[..end]).into_owned();
+    let body = &answer[end + 4..];
     let status = head.split(' ').nth(1).and_then(|status| status.parse().ok());
     let status = status.ok_or_else(|| io::Error::other("an answer without a status"))?;
-    Ok(Answer { status, head: head.to_owned(), body: body.to_owned() })
+    Ok(Answer { status, head, body: String::from_utf8_lossy(body).into_owned(), bytes: body.len() })
 }
 
 /// Asks a foreign process again and again, a few milliseconds apart, until it has something to say; panics after 10 s.

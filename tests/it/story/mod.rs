@@ -2,7 +2,7 @@
 //!
 //! `bodies` writes what shops send. Every story plays on `crate::app::App` and says in plain strings what it expects.
 
-mod bodies;
+pub mod bodies;
 
 mod journey;
 mod closing;
@@ -23,4 +23,7 @@ mod inbox;
 mod recurring;
 mod report;
 mod risk;
+mod self_test;
+mod connect;
+mod webhook_out;
 mod shuffle;

@@ -42,7 +42,8 @@ fn adds_up(report: &Report) {
         assert_eq!(sum(|counts| counts.clicked), total.counts.clicked, "{by:?}");
         assert_eq!(sum(|counts| counts.recovered_orders), total.counts.recovered_orders, "{by:?}");
         for (currency, sums) in &total.money {
-            let of = |line: &cartback::domain::report::Line| line.slice.money.get(currency).cloned().unwrap_or_default();
+            let of =
+                |line: &cartback::domain::report::Line| line.slice.money.get(currency).cloned().unwrap_or_default();
             let net: i64 = lines.iter().map(|line| of(line).net_minor).sum();
             let cost: i64 = lines.iter().map(|line| of(line).cost_micros).sum();
             assert_eq!((net, cost), (sums.net_minor, sums.cost_micros), "{by:?}");
@@ -77,12 +78,21 @@ async fn a_report_breaks_the_whole_down() {
         holds(app, &shop).await;
         let report = app.report(&shop).await;
         adds_up(&report);
-        let way: Vec<(&str, i64)> =
-            report.parts.way.iter().map(|stage| (stage.reached.name(), stage.carts)).collect();
-        assert_eq!(way, [
-            ("abandoned", 3), ("phone", 2), ("mobile", 2), ("consent", 2), ("allowed", 2), ("sent", 2),
-            ("delivered", 1), ("clicked", 1), ("bought", 1),
-        ]);
+        let way: Vec<(&str, i64)> = report.parts.way.iter().map(|stage| (stage.reached.name(), stage.carts)).collect();
+        assert_eq!(
+            way,
+            [
+                ("abandoned", 3),
+                ("phone", 2),
+                ("mobile", 2),
+                ("consent", 2),
+                ("allowed", 2),
+                ("sent", 2),
+                ("delivered", 1),
+                ("clicked", 1),
+                ("bought", 1),
+            ]
+        );
         let names = |by| report.parts.by(by).iter().map(|line| line.value.clone()).collect::<Vec<_>>();
         assert_eq!(names(Dimension::Product)[0], "Oak lamp");
         assert_eq!(names(Dimension::Source)[0], "newsletter");
@@ -109,17 +119,27 @@ async fn a_refund_moves_exactly_its_day() {
         let before = app.report(&shop).await;
         app.pass(hours(50)).await;
         app.settle().await;
-        app.generic(&shop, "order.upserted", app.order("1093", "won", json!({
-            "placed_at": app.ago(hours(50)), "refunds": [{ "id": "r1", "amount": "20.00", "at": app.iso() }],
-        }))).await;
+        app.generic(
+            &shop,
+            "order.upserted",
+            app.order(
+                "1093",
+                "won",
+                json!({
+                    "placed_at": app.ago(hours(50)), "refunds": [{ "id": "r1", "amount": "20.00", "at": app.iso() }],
+                }),
+            ),
+        )
+        .await;
         holds(app, &shop).await;
         let after = app.report(&shop).await;
         let moved: Vec<&str> = after
             .days
             .iter()
-            .filter(|day| before.days.iter().find(|old| old.day == day.day).is_some_and(|old| {
-                old.slice.money != day.slice.money
-            }) || !before.days.iter().any(|old| old.day == day.day) && !day.slice.money.is_empty())
+            .filter(|day| {
+                before.days.iter().find(|old| old.day == day.day).is_some_and(|old| old.slice.money != day.slice.money)
+                    || !before.days.iter().any(|old| old.day == day.day) && !day.slice.money.is_empty()
+            })
             .map(|day| day.day.as_str())
             .collect();
         assert_eq!(moved, ["2026-03-05"]);

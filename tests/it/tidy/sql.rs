@@ -18,6 +18,7 @@ const OPERATOR_TABLES: &[&str] = &[
     "api_token",
     "halt",
     "mail_server",
+    "house_setting",
 ];
 
 /// Words no migration uses, each with what is used instead.

@@ -104,6 +104,11 @@ impl House {
         &self.app.core
     }
 
+    /// Where the operator's key lies.
+    pub fn key_file(&self) -> std::path::PathBuf {
+        self._folder.path().join("key")
+    }
+
     pub fn state(&self) -> State {
         State::new(self.app.core.clone(), self.app.inbox.clone())
     }

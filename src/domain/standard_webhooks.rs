@@ -9,7 +9,7 @@ use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
 use subtle::ConstantTimeEq;
 
-use crate::domain::connector::{Delivery, Refusal};
+use super::connector::{Delivery, Refusal};
 
 const PREFIX: &str = "whsec_";
 const KEY_BYTES_MIN: usize = 24;
@@ -91,8 +91,8 @@ fn mac(key: &[u8], id: &str, timestamp: &str, body: &[u8]) -> Option<[u8; 32]> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::time::Time;
     use super::*;
-    use crate::domain::time::Time;
 
     const NOW: i64 = 1_772_359_200;
     const BODY: &[u8] = br#"{"type":"test"}"#;

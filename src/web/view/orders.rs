@@ -1,0 +1,125 @@
+//! Orders: what each was worth and which text it is credited to, if any.
+
+use askama::Template;
+
+use super::{
+    Choice, Page, Tone,
+    format::Shown as _,
+    listing::{self, Listing},
+};
+use crate::domain::{money::Money, time::Time};
+
+#[derive(Clone, Debug, Template)]
+#[template(path = "page/orders.html")]
+pub struct Orders {
+    pub page: Page,
+    pub filter: Filter,
+    /// Whether no order has come at all.
+    pub is_new: bool,
+    pub rows: Vec<OrderRow>,
+    pub list: Listing,
+}
+
+#[derive(Clone, Debug)]
+pub struct OrderRow {
+    pub id: String,
+    /// As people call it: `#1093`.
+    pub number: String,
+    pub placed_at: Time,
+    pub value: Money,
+    pub cancelled: bool,
+    pub credit: Option<Credit>,
+}
+
+#[derive(Clone, Debug)]
+pub struct Credit {
+    /// Assisted otherwise, which is shown apart.
+    pub recovered: bool,
+    pub step: u32,
+    pub message_id: String,
+    /// After what went back.
+    pub net: Money,
+}
+
+impl OrderRow {
+    pub fn label(&self) -> &'static str {
+        match &self.credit {
+            Some(credit) if credit.recovered => "Recovered",
+            Some(_) => "Assisted",
+            None => "By itself",
+        }
+    }
+
+    pub fn tone(&self) -> Tone {
+        match &self.credit {
+            Some(credit) if credit.recovered => Tone::Good,
+            Some(_) => Tone::Live,
+            None => Tone::Quiet,
+        }
+    }
+}
+
+/// What `/orders?state=` understands.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Filter {
+    #[default]
+    All,
+    Recovered,
+    Assisted,
+    Other,
+}
+
+impl Filter {
+    pub const ALL: [Filter; 4] = [Filter::All, Filter::Recovered, Filter::Assisted, Filter::Other];
+
+    /// Anything unknown is every order.
+    pub fn parse(text: &str) -> Filter {
+        Filter::ALL.into_iter().find(|filter| filter.name() == text).unwrap_or_default()
+    }
+
+    pub fn name(&self) -> &'static str {
+        match self {
+            Filter::All => "",
+            Filter::Recovered => "recovered",
+            Filter::Assisted => "assisted",
+            Filter::Other => "other",
+        }
+    }
+
+    fn label(self) -> &'static str {
+        match self {
+            Filter::All => "All",
+            Filter::Recovered => "Recovered",
+            Filter::Assisted => "Assisted",
+            Filter::Other => "By itself",
+        }
+    }
+
+    fn phrase(self) -> &'static str {
+        match self {
+            Filter::All => "in all",
+            Filter::Recovered => "were recovered",
+            Filter::Assisted => "came after a text that nobody tapped",
+            Filter::Other => "came without our help",
+        }
+    }
+}
+
+impl Orders {
+    pub fn answer(&self) -> String {
+        if self.is_new {
+            return "No order has arrived yet.".to_owned();
+        }
+        format!("{}.", listing::agree(self.list.count, "order", "orders", self.filter.phrase()))
+    }
+
+    pub fn choices(&self) -> Vec<Choice> {
+        let choice = |filter: Filter| Choice {
+            label: filter.label(),
+            href: self.list.with(&self.page, "state", filter.name()),
+            current: filter == self.filter,
+            count: None,
+        };
+        Filter::ALL.into_iter().map(choice).collect()
+    }
+}

@@ -1,0 +1,183 @@
+//! Every word of the source is in the catalogue, and nothing else is.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fs,
+    path::Path,
+};
+
+use super::*;
+
+/// Files under a folder, with their text.
+fn files(folder: &str, ending: &str, found: &mut Vec<(String, String)>) {
+    let mut entries: Vec<_> = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
+    entries.sort();
+    for path in entries {
+        let name = path.to_str().unwrap();
+        if path.is_dir() {
+            files(name, ending, found);
+        } else if Path::new(name).extension().is_some_and(|it| it == ending) && !name.contains("tests") {
+            found.push((name.to_owned(), fs::read_to_string(&path).unwrap()));
+        }
+    }
+}
+
+fn source() -> Vec<(String, String)> {
+    let mut found = Vec::new();
+    let root = env!("CARGO_MANIFEST_DIR");
+    files(&format!("{root}/src/web"), "rs", &mut found);
+    files(&format!("{root}/templates"), "html", &mut found);
+    found
+}
+
+/// The string literal that begins here, with its escapes resolved, and what follows it.
+fn literal(text: &str) -> Option<(String, &str)> {
+    let mut value = String::new();
+    let mut letters = text.trim_start().strip_prefix('"')?.char_indices();
+    let body = text.trim_start().get(1..)?;
+    while let Some((at, letter)) = letters.next() {
+        match letter {
+            '"' => return Some((value, &body[at + 1..])),
+            '\\' => match letters.next()?.1 {
+                'n' => value.push('\n'),
+                // A line that goes on: its indent is not part of it.
+                '\n' => {
+                    let rest = &body[at + 2..];
+                    let indent = rest.len() - rest.trim_start().len();
+                    for _ in 0..rest[..indent].chars().count() {
+                        letters.next();
+                    }
+                }
+                other => value.push(other),
+            },
+            other => value.push(other),
+        }
+    }
+    None
+}
+
+/// Every key a file asks for.
+fn keys(text: &str) -> BTreeSet<String> {
+    let mut keys = BTreeSet::new();
+    for call in ["t(", "say(", "noted(", "said("] {
+        for (at, _) in text.match_indices(call) {
+            let begins = text[..at].chars().next_back().is_none_or(|it| !it.is_alphanumeric() && it != '_');
+            if begins && let Some((key, _)) = literal(&text[at + call.len()..]) {
+                keys.insert(key);
+            }
+        }
+    }
+    for (at, _) in text.match_indices("number_of(") {
+        // Behind the number: the nouns for one and for many.
+        let mut rest = text[at..].split_once(',').map_or("", |(_, rest)| rest);
+        for _ in 0..2 {
+            let Some((key, after)) = literal(rest) else { break };
+            keys.insert(key);
+            rest = after.trim_start().strip_prefix(',').unwrap_or("");
+        }
+    }
+    for (at, _) in text.match_indices("\"|t") {
+        let ends = text[at + 3..].chars().next().is_none_or(|it| !it.is_alphanumeric());
+        if let (true, Some(start)) = (ends, text[..at].rfind('"')) {
+            keys.insert(text[start + 1..at].to_owned());
+        }
+    }
+    keys
+}
+
+fn translations() -> BTreeMap<String, Entry> {
+    let mut all = BTreeMap::new();
+    for path in Files::iter() {
+        let text = String::from_utf8(Files::get(&path).unwrap().data.into_owned()).unwrap();
+        let area: BTreeMap<String, Entry> = toml::from_str(&text).unwrap_or_else(|error| panic!("{path}: {error}"));
+        for (key, entry) in area {
+            // The same words may be wanted by two areas, but they say the same everywhere.
+            if let Some(before) = all.insert(key.clone(), entry.clone()) {
+                assert!(
+                    before.de == entry.de && before.es == entry.es,
+                    "{path}: “{key}” is translated otherwise elsewhere"
+                );
+            }
+        }
+    }
+    all
+}
+
+fn places(text: &str) -> BTreeSet<&str> {
+    text.split('{').skip(1).filter_map(|rest| rest.split_once('}')).map(|(name, _)| name).collect()
+}
+
+#[test]
+fn every_word_has_its_translations_and_every_translation_its_word() {
+    let known = translations();
+    let mut wanted = BTreeSet::new();
+    let mut problems = Vec::new();
+    for (path, text) in source() {
+        for key in keys(&text) {
+            if !known.contains_key(&key) {
+                problems.push(format!("{path}: “{key}” is not translated"));
+            }
+            wanted.insert(key);
+        }
+    }
+    for (key, entry) in &known {
+        if !wanted.contains(key) {
+            problems.push(format!("“{key}” is translated and never said"));
+        }
+        for said in [&entry.de, &entry.es] {
+            if said.trim().is_empty() || places(said) != places(key) {
+                problems.push(format!("“{key}” and “{said}” have different places"));
+            }
+        }
+    }
+    assert!(problems.is_empty(), "{} problem(s)\n{}", problems.len(), problems.join("\n"));
+}
+
+#[test]
+fn keys_are_found_where_they_are_said() {
+    #[track_caller]
+    fn check(text: &str, expected: &[&str]) {
+        assert_eq!(keys(text), expected.iter().map(|key| (*key).to_owned()).collect());
+    }
+    check(r#"let x = t("Carts"); assert("no");"#, &["Carts"]);
+    check(r#"say("Only {count} left", &[])"#, &["Only {count} left"]);
+    check("say(\n    \"One \\\n     line\",", &["One line"]);
+    check(r#"{{ "Sign out"|t }} {{ "x"|trim }}"#, &["Sign out"]);
+    check(r#"number_of(n, "order", "orders")"#, &["order", "orders"]);
+    check(r#"<a title="{{ "Next"|t }}">"#, &["Next"]);
+}
+
+#[tokio::test]
+async fn words_follow_the_reader() {
+    assert_eq!(t("Overview"), "Overview");
+    let german = read_in(Language::German, async { t("Overview").to_owned() }).await;
+    assert_eq!(german, "Übersicht");
+    let changed = read_in(Language::German, async {
+        speak(Language::Spanish);
+        tokio::task::yield_now().await;
+        t("Overview").to_owned()
+    });
+    assert_eq!(changed.await, "Resumen");
+    assert_eq!(written_in(Language::German, || t("never translated").to_owned()), "never translated");
+}
+
+#[test]
+fn values_are_put_in_once() {
+    assert_eq!(say("{a} and {b}", &[("a", &"{b}"), ("b", &2)]), "{b} and 2");
+    assert_eq!(say("an open {brace", &[]), "an open brace");
+}
+
+#[test]
+fn the_browsers_wish_is_heard() {
+    #[track_caller]
+    fn check(header: &str, expected: Language) {
+        assert_eq!(Language::accepted(header), expected, "{header}");
+    }
+    check("de-AT,de;q=0.9,en;q=0.8", Language::German);
+    check("sl,en;q=0.8,de;q=0.9", Language::German);
+    check("fr, es;q=0.5, en;q=0.4", Language::Spanish);
+    check("en-GB", Language::English);
+    check("de;q=0", Language::English);
+    check("", Language::English);
+    check("*", Language::English);
+}
