@@ -246,11 +246,6 @@ pub fn date(date: Date) -> String {
     Locale::here().day(date)
 }
 
-/// `18 Nov 2026`
-pub fn date_year(date: Date) -> String {
-    Locale::here().date(date)
-}
-
 /// `Wed 18 Nov`
 pub fn weekday_date(date: Date) -> String {
     Locale::here().with_weekday(date, &self::date(date))
@@ -259,6 +254,11 @@ pub fn weekday_date(date: Date) -> String {
 /// `Wed`
 pub fn weekday(day: Weekday) -> &'static str {
     Locale::here().weekday(day)
+}
+
+/// `18 Nov 2026`
+pub fn date_year(date: Date) -> String {
+    Locale::here().date(date)
 }
 
 /// `21 h ago`, `in 3 h`, `just now`; two days and more in days.

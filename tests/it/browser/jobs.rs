@@ -143,6 +143,33 @@ async fn replaying_a_delivery() {
 }
 
 #[actix_web::test]
+async fn making_a_token_for_a_program_and_taking_it_back() {
+    let Some(stage) = Stage::open_signed_in().await else { return };
+    stage.app.with_shop("generic").await;
+    stage.visit("/").await;
+    stage.press("More").await;
+    stage.follow("API tokens").await;
+    stage.fill("What it is for", "Bookkeeping").await;
+    stage.tick("read").await;
+    stage.press("Make the token").await;
+    stage.sees("this page shows it only once").await;
+    let token = stage.run("return document.getElementById('token').value").await.as_str().unwrap().to_owned();
+    let url = format!("{}/api/v1/carts", stage.app.core.public_url);
+    let asks = async || {
+        let (url, bearer) = (url.clone(), format!("Bearer {token}"));
+        tokio::task::spawn_blocking(move || call("GET", &url, &[("authorization", &bearer)], b"").unwrap().status).await
+    };
+    assert_eq!(asks().await.unwrap(), 200);
+    stage.visit("/tokens").await;
+    assert!(!stage.run("return document.documentElement.outerHTML").await.as_str().unwrap().contains(&token));
+    stage.press("Revoke Bookkeeping").await;
+    stage.press("Revoke for good").await;
+    stage.sees("Bookkeeping").await;
+    assert_eq!(asks().await.unwrap(), 401);
+    stage.end().await;
+}
+
+#[actix_web::test]
 async fn handing_over_and_forgetting_a_person() {
     let Some(stage) = Stage::open_signed_in().await else { return };
     let files = tempfile::tempdir().unwrap();
