@@ -57,6 +57,7 @@ pub async fn get(request: HttpRequest) -> Result<HttpResponse, Problem> {
 fn row(step: u32, slice: &Slice) -> StepRow {
     let money = slice.money.iter().filter(|(_, sums)| sums.net_minor != 0);
     StepRow {
+        number: step,
         step: format!("Text {step}"),
         texted: count(slice.counts.texts),
         delivered: count(slice.counts.delivered),

@@ -4,6 +4,7 @@ use std::borrow::Cow;
 
 use askama::Template;
 
+use super::words::filters;
 use super::{
     Choice, Page, Tone,
     format::{self, Shown as _},

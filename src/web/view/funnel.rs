@@ -60,8 +60,10 @@ impl Stage {
         match self {
             Stage::Reachable => Some("/carts?state=unreachable"),
             Stage::Texted => Some("/carts?state=held"),
-            Stage::Delivered => Some("/messages?state=undelivered"),
-            _ => None,
+            Stage::Delivered => Some("/carts?state=undelivered"),
+            Stage::Clicked => Some("/carts?state=untapped"),
+            Stage::Recovered => Some("/carts?state=unbought"),
+            Stage::Abandoned => None,
         }
     }
 }

@@ -33,6 +33,8 @@ pub struct Report {
 /// One step of a sequence.
 #[derive(Clone, Debug)]
 pub struct StepRow {
+    /// Counted from 1.
+    pub number: u32,
     /// `Text 1 of “EU gentle”`
     pub step: String,
     pub texted: u64,
@@ -44,6 +46,16 @@ pub struct StepRow {
 }
 
 impl StepRow {
+    /// Its texts that came so far.
+    pub fn texts(&self, state: &str) -> String {
+        format!("/messages?state={state}&purpose=reminder&step={}", self.number)
+    }
+
+    /// The orders credited to it.
+    pub fn orders_href(&self) -> String {
+        format!("/orders?state=recovered&step={}", self.number)
+    }
+
     pub fn delivered(&self) -> Share {
         Share { part: self.delivered, whole: self.texted }
     }

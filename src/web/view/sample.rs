@@ -360,6 +360,7 @@ fn order() -> Order {
 
 fn report() -> Report {
     let step = |step: &str, texted, delivered, clicked, orders, net: Vec<Money>, micros| StepRow {
+        number: if step.contains("1") { 1 } else { 2 },
         step: step.to_owned(),
         texted,
         delivered,

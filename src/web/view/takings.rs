@@ -60,7 +60,7 @@ impl Day {
     }
 
     pub fn href(&self) -> String {
-        format!("/carts?state=recovered&day={}", self.date)
+        format!("/orders?state=recovered&day={}", self.date)
     }
 }
 
@@ -82,6 +82,11 @@ impl Takings {
     /// Minor units in one major unit.
     pub fn unit(&self) -> i64 {
         10_i64.saturating_pow(self.net.currency.digits())
+    }
+
+    /// The orders of this currency that were recovered or assisted.
+    pub fn rows(&self, state: &str) -> String {
+        format!("/orders?state={state}&currency={}", self.code())
     }
 
     pub fn code(&self) -> String {
