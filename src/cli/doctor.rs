@@ -11,6 +11,7 @@ use crate::{
     config::{Config, Database, key},
     domain::{
         id::{DeliveryId, ShopId},
+        self_test::Verdict,
         time::{DAY, MINUTE, Time},
     },
     pipeline::{Core, self_test},
@@ -184,6 +185,19 @@ async fn one_shop(core: &Core, shop: &Shop, now: Time, found: &mut Findings) -> 
         found.add(Mark::Fail, what("work"), words);
     } else {
         found.add(Mark::Ok, what("work"), words);
+    }
+    match store::self_test::list(&mut read, shop.id, 1).await?.first() {
+        None => found.add(Mark::Ok, what("self-test"), "none was played yet; it runs every night"),
+        Some(run) => match run.verdict {
+            Some(Verdict::Passed) => found.add(Mark::Ok, what("self-test"), format!("passed, {}", run.asked_at)),
+            Some(Verdict::NotPlayed) => {
+                let why = run.lines.last().map_or("", |line| line.words.as_str());
+                found.add(Mark::Warn, what("self-test"), format!("could not be played: {why}"));
+            }
+            // Told by its alarm below.
+            Some(Verdict::Failed) => {}
+            None => found.add(Mark::Ok, what("self-test"), format!("asked for, {}", run.asked_at)),
+        },
     }
     let keys = core.vault.keys(&mut read, shop.id).await?;
     for alarm in store::alarm::standing(&mut read, &keys).await? {

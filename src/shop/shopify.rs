@@ -83,10 +83,10 @@ static SPEC: Spec = Spec {
          marketing consent update.",
         "Choose the newest API version, the same for all of them.",
         "Send a test notification from the menu beside one of them: it appears here as a test that arrived.",
-        "With an app's Admin API token nothing of this is done by hand: cartback shop subscribe makes the webhooks, \
-         app/uninstalled among them, and the signing key is the app's client secret. Privacy requests \
-         (customers/redact, customers/data_request, shop/redact) are sent to {url} once the app's own configuration \
-         says so.",
+        "With an app's Admin API token nothing of this is done by hand: Cartback makes the webhooks itself, \
+         app/uninstalled among them (by a button while the shop is set up, or with cartback shop subscribe), and the \
+         signing key is the app's client secret. Privacy requests (customers/redact, customers/data_request, \
+         shop/redact) are sent to {url} once the app's own configuration says so.",
         "If names and phone numbers stay empty, Shopify is hiding them: an app needs access to protected customer \
          data, and on the Basic plan a custom app does not get it.",
     ],

@@ -2,7 +2,7 @@
 //! true here, and thrown away afterwards. On SQLite it is a file of its own next to the database, on PostgreSQL a schema of
 //! its own in the same database.
 
-use std::{path::PathBuf, time::Duration};
+use std::{os::unix::fs::OpenOptionsExt, path::PathBuf, time::Duration};
 
 use sqlx::{AssertSqlSafe, postgres::PgPoolOptions};
 
@@ -37,6 +37,9 @@ impl Beside {
                 let folder = options.get_filename().parent().map(PathBuf::from).unwrap_or_default();
                 sweep_files(&folder, now);
                 let file = folder.join(name);
+                // Nobody else's to read, and neither are its side files, which take after it.
+                let made = std::fs::OpenOptions::new().create_new(true).write(true).mode(0o600).open(&file);
+                made.map_err(|why| Error::Unavailable(why.to_string()))?;
                 let db = Db::open_lite(&file).await?;
                 // It need not outlive a power cut.
                 db.wait_for_disk(false).await?;

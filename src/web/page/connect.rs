@@ -178,10 +178,10 @@ async fn set_up(
     let mut problems = problems;
     let body = match step {
         Step::Shop => Body::Shop(shop_step(visit, shop, spec, typed, &mut problems, outcomes).await?),
-        Step::Gateway => Body::Gateway(gateway_step(visit, shop, typed, &mut problems).await?),
+        Step::Gateway => Body::Gateway(gateway_step(visit, typed, &mut problems).await?),
         Step::Rules => Body::Rules(rules_step(shop)),
         Step::Words => Body::Words(words_step(visit).await?),
-        Step::Test => Body::Test(test_step(visit, shop, typed).await?),
+        Step::Test => Body::Test(test_step(visit, typed).await?),
         Step::Live => Body::Live(live_step(visit, &progress).await?),
     };
     show(&SetUp {
@@ -298,7 +298,6 @@ pub async fn arrivals(visit: &Visit, shop: &Stored) -> Result<Arrivals, Problem>
 
 async fn gateway_step(
     visit: &Visit,
-    shop: &Stored,
     typed: &BTreeMap<String, String>,
     problems: &mut Vec<String>,
 ) -> Result<GatewayStep, Problem> {
@@ -318,7 +317,6 @@ async fn gateway_step(
     let line = |account: &store::gateway::Gateway| {
         (account.name.clone(), kind_name(&account.kind), account.paused_at.is_some())
     };
-    let _ = shop;
     Ok(GatewayStep {
         accounts: accounts.iter().map(line).collect(),
         kinds: gateway::ALL.iter().map(|kind| (kind.spec().kind.to_owned(), t(kind.spec().name).to_owned())).collect(),
@@ -406,12 +404,11 @@ async fn tests(visit: &Visit, read: &mut store::Read) -> Result<Vec<(Time, Messa
     Ok(tests.map(|message| (message.created_at, message.moments.state(), message.words.text)).collect())
 }
 
-async fn test_step(visit: &Visit, shop: &Stored, typed: &BTreeMap<String, String>) -> Result<TestStep, Problem> {
+async fn test_step(visit: &Visit, typed: &BTreeMap<String, String>) -> Result<TestStep, Problem> {
     let (_, keys) = visit.shop().ok_or(Problem::NotFound)?;
     let mut read = visit.read().await?;
     let account = super::gateways::all(&mut read, visit.core(), keys).await?.into_iter().next();
     let sent = tests(visit, &mut read).await?;
-    let _ = shop;
     Ok(TestStep {
         phone: typed.get("phone").cloned().unwrap_or_default(),
         keeps: account.as_ref().is_some_and(|account| account.kind == "log"),
@@ -454,7 +451,7 @@ pub async fn post(request: HttpRequest, body: Bytes) -> Result<HttpResponse, Pro
         "subscribe" => {
             // What was typed beside the button is saved first: the token is one of the keys.
             match keys(&visit, shop, &typed).await {
-                Ok(()) => return subscribe(&request, &typed).await,
+                Ok(()) => return subscribe(&request).await,
                 Err(error) => Err(error),
             }
         }
@@ -487,10 +484,9 @@ async fn keys(visit: &Visit, shop: ShopId, typed: &BTreeMap<String, String>) -> 
 }
 
 /// Makes the webhooks at the platform and says what came of each.
-async fn subscribe(request: &HttpRequest, typed: &BTreeMap<String, String>) -> Result<HttpResponse, Problem> {
+async fn subscribe(request: &HttpRequest) -> Result<HttpResponse, Problem> {
     let visit = Visit::at_shop(request, Section::Shops).await?;
     let shop: ShopId = id(request)?;
-    let _ = typed;
     match connect::subscribe(visit.core(), shop).await {
         Ok(subscribed) => {
             let outcomes = subscribed.into_iter().map(|(topic, outcome)| (topic, outcome.err())).collect();

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use super::words::t;
+use super::words::{noted, t};
 use crate::domain::connector::{Field as Setting, Settings, Spec};
 
 #[derive(Clone, Debug)]
@@ -89,6 +89,43 @@ impl Field {
     }
 }
 
+/// What connectors say of themselves, which is written where no reader's language is known: their fields' labels, and what
+/// their topics tell of. A test finds every one of them here.
+pub const OF_CONNECTORS: &[&str] = &[
+    noted("Signing secret"),
+    noted("Shop's host names"),
+    noted("Shop domain"),
+    noted("Signing key"),
+    noted("Admin API access token"),
+    noted("Further storefront domains"),
+    noted("Webhook secret"),
+    noted("Plugin secret"),
+    noted("REST API key"),
+    noted("REST API secret"),
+    noted("Address of sendsms"),
+    noted("User"),
+    noted("Password"),
+    noted("Message centre"),
+    noted("Sender"),
+    noted("Account SID"),
+    noted("Auth token"),
+    noted("API key SID"),
+    noted("API key secret"),
+    noted("API address"),
+    noted("carts"),
+    noted("carts, phone and consent"),
+    noted("carts that are gone"),
+    noted("orders"),
+    noted("orders and refunds"),
+    noted("orders that are gone"),
+    noted("cancelled orders"),
+    noted("refunds"),
+    noted("consent"),
+    noted("trying the connection"),
+    noted("Any other shop"),
+    noted("Log (sends nothing)"),
+];
+
 /// The fields of a connector: all of them, or only those that are (or are not) secret.
 pub fn settings(spec: &Spec, kept: &Settings, typed: &BTreeMap<String, String>, secret: Option<bool>) -> Vec<Field> {
     let wanted = spec.fields.iter().filter(|field| secret.is_none_or(|secret| secret == field.secret));
@@ -113,6 +150,17 @@ pub fn place_problems<'f>(fields: impl IntoIterator<Item = &'f mut Field>, probl
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_connectors_say_can_be_said_in_every_language() {
+        let shops = crate::shop::ALL.iter().map(|kind| kind.spec());
+        for spec in shops.chain(crate::gateway::ALL.iter().map(|kind| kind.spec())) {
+            let labels = spec.fields.iter().map(|field| field.label);
+            for said in labels.chain(spec.topics.iter().map(|topic| topic.purpose)) {
+                assert!(OF_CONNECTORS.contains(&said), "{}: {said}", spec.kind);
+            }
+        }
+    }
 
     #[test]
     fn a_problem_stands_beside_its_field_and_a_secret_is_not_shown() {

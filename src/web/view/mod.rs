@@ -34,7 +34,14 @@
 //! | `/inbox/{dlv_…}` | [`delivery::Delivery`] | `POST …/fix` with `body` |
 //! | `/webhooks` | [`webhook::Webhooks`], `/webhooks/schema.json` the shape of every event | `POST` adds an endpoint |
 //! | `/webhooks/{sink_…}` | [`webhook::Webhook`] | `state` = a [`webhook::Filter`], `after`; `POST` saves; `POST …/rotate`, `…/enable`, `…/disable`, `…/remove`, `…/test`, `…/replay` with `event` or `since` (hours) |
-//! | `/sign-in`, `/sign-in/{token}` | [`sign_in::SignIn`] | `POST /sign-in/{token}`, `POST /sign-out` |
+//! | `/tokens` | [`tokens::Tokens`] | `POST` makes one, which stands in the answer and nowhere else; `POST /tokens/revoke` with `name` |
+//! | `/api` | [`reference::Reference`] | `about` = a noun of the API |
+//! | `/sign-in`, `/sign-in/{token}` | [`sign_in::SignIn`] | `POST /sign-in` with `email`, `password`; `POST /sign-in/{token}`, `POST /sign-out` |
+//! | `/welcome` | [`welcome::Welcome`] | `POST` with `name`, `email`, `password` |
+//! | `/account` | [`account::Account`] | `POST` with `name`, `language`; `POST /account/password` with `old`, `new`; `POST /account/sessions/end` with `session` |
+//! | `/team` | [`team::Team`] | `POST` with `email`, `name`, `role`, `reach`, `shop` (repeated) invites |
+//! | `/team/{usr_…}` | [`team::Member`] | `POST` with `role`, `reach`, `shop`; `POST …/link`; [`team::Remove`] at `…/remove`, whose `POST` removes |
+//! | `/audit` | [`trail::Trail`] | `person` = a `usr_…`, `act`, `of` = a shop, `after`; `POST` with `days`; `/audit.csv` the same as CSV |
 //! | `/o/{token}` | [`public::OptOut`] | `POST` opts out |
 //! | `/r/{token}` | [`public::LinkGone`], when the link no longer leads anywhere | |
 //! | `/demo/phone` | [`demo::Phone`] | `phone`; `POST /demo/phone` with `phone`, `text` replies |
@@ -53,6 +60,8 @@
 
 pub mod words;
 pub mod format;
+mod locale;
+mod hours;
 pub mod chart;
 pub mod takings;
 pub mod funnel;
@@ -81,9 +90,15 @@ pub mod gateway;
 pub mod risk;
 pub mod inbox;
 pub mod webhook;
+pub mod tokens;
+pub mod reference;
 pub mod replies;
 pub mod ledger;
 pub mod sign_in;
+pub mod welcome;
+pub mod account;
+pub mod team;
+pub mod trail;
 pub mod public;
 pub mod demo;
 pub mod error;
@@ -116,6 +131,10 @@ pub struct Page {
     /// What the last `POST` did, in a sentence, shown once.
     pub notice: Option<String>,
     pub demo: Option<demo::Bar>,
+    /// Whether the visitor may change what is their shops'.
+    pub may_manage: bool,
+    /// Whether the house is theirs to run.
+    pub may_run_house: bool,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -140,8 +159,14 @@ pub enum Section {
     Gateways,
     Inbox,
     Webhooks,
+    Tokens,
+    Api,
     Risk,
     Law,
+    Team,
+    Audit,
+    /// Not in the navigation: the visitor's name leads there.
+    Account,
 }
 
 /// Places that belong together in the menu behind the daily ones.
@@ -177,6 +202,8 @@ impl Section {
             name: noted("Connections"),
             sections: &[Section::Shops, Section::Gateways, Section::Inbox, Section::Webhooks],
         },
+        Group { name: noted("Programs"), sections: &[Section::Tokens, Section::Api] },
+        Group { name: noted("House"), sections: &[Section::Team, Section::Audit, Section::Account] },
     ];
 
     pub fn label(&self) -> &'static str {
@@ -195,7 +222,12 @@ impl Section {
             Section::Risk => noted("Risk"),
             Section::Inbox => noted("Inbox"),
             Section::Webhooks => noted("Webhooks"),
+            Section::Tokens => noted("API tokens"),
+            Section::Api => noted("API"),
             Section::Law => noted("Law"),
+            Section::Team => noted("Team"),
+            Section::Audit => noted("Audit log"),
+            Section::Account => noted("You"),
         })
     }
 
@@ -215,7 +247,12 @@ impl Section {
             Section::Risk => "/risk",
             Section::Inbox => "/inbox",
             Section::Webhooks => "/webhooks",
+            Section::Tokens => "/tokens",
+            Section::Api => "/api",
             Section::Law => "/law",
+            Section::Team => "/team",
+            Section::Audit => "/audit",
+            Section::Account => "/account",
         }
     }
 
@@ -308,6 +345,15 @@ impl Page {
         Section::DAILY
     }
 
+    /// Whether a place of the menu is this visitor's to see.
+    pub fn leads_to(&self, section: &Section) -> bool {
+        match section {
+            Section::Team => self.may_run_house,
+            Section::Audit => self.may_manage,
+            _ => true,
+        }
+    }
+
     pub fn groups(&self) -> &'static [Group] {
         Section::GROUPS
     }
@@ -371,7 +417,7 @@ impl Page {
     }
 
     fn tag(&self, at: Time, shown: String) -> TimeTag {
-        TimeTag { at, exact: format!("{}, shop time", format::moment(at, &self.zone)), shown }
+        TimeTag { at, exact: say("{moment}, shop time", &[("moment", &format::moment(at, &self.zone))]), shown }
     }
 }
 
