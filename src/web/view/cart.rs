@@ -204,11 +204,12 @@ impl Carts {
         if self.is_new {
             return "No cart has arrived yet.".to_owned();
         }
-        let phrase = match self.q.as_str() {
-            "" => self.filter.phrase().to_owned(),
-            typed => format!("match “{typed}”"),
+        let count = self.list.count;
+        let found = match self.q.as_str() {
+            "" => listing::agree(count, "cart", "carts", self.filter.phrase()),
+            typed => listing::matching(count, "cart", "carts", typed),
         };
-        format!("{}.", listing::agree(self.list.count, "cart", "carts", &phrase))
+        format!("{found}.")
     }
 
     pub fn choices(&self) -> Vec<Choice> {
@@ -404,10 +405,9 @@ impl Cart {
         let (who, value) = (&self.who, self.value.shown());
         let state = t(self.state.label()).to_lowercase();
         match (self.state, self.abandoned_at) {
-            (CartState::Open, _) | (_, None) => say(
-                "{who} has {value} in the cart: {state}.",
-                &[("who", who), ("value", &value), ("state", &state)],
-            ),
+            (CartState::Open, _) | (_, None) => {
+                say("{who} has {value} in the cart: {state}.", &[("who", who), ("value", &value), ("state", &state)])
+            }
             (_, Some(at)) => {
                 let ago = format::ago(at, self.page.now);
                 let values: [(&str, &dyn std::fmt::Display); 4] =

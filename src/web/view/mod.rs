@@ -22,7 +22,8 @@
 //! | `/replies` | [`replies::Replies`] | `after`; `POST /replies/{rep_…}/settle` with `how` |
 //! | `/phones/{hash}` | [`ledger::Ledger`] | `POST …/opt-out` with `why` |
 //! | `/orders/{ord_…}` | [`order::Order`] | |
-//! | `/report` | [`report::Report`] | |
+//! | `/report` | [`report::Report`] | `days` = 1, 7, 30, 90 or `from` and `to`; `compare=no`; `heat` = taps, texts, orders; `/report/{table}.csv` the same as CSV |
+//! | `/statement` | [`statement::Statement`] | `month` = `2026-10`, the one before this without |
 //! | `/shops`, `/shops/{n}` | [`shop::Shops`], [`shop::Shop`] | `look=subscriptions` asks the platform; `POST /shops/{n}/pause`, `…/resume`, `…/self-test` |
 //! | `/connect`, `/connect/new` | [`connect::Platforms`], [`connect::NewShop`] | `kind`, `country`; `POST /connect/new` adds a shop |
 //! | `/shops/{n}/set-up` | [`connect::SetUp`] | `step` = a [`connect::Step`]; `POST` with `act` = `keys`, `subscribe`, `gateway`, `preset`, `test`, `live` |
@@ -60,6 +61,7 @@
 
 pub mod words;
 pub mod format;
+mod counted;
 mod locale;
 mod hours;
 pub mod chart;
@@ -80,6 +82,7 @@ pub mod orders;
 pub mod people;
 pub mod delivery;
 pub mod report;
+pub mod statement;
 pub mod law;
 pub mod shop;
 pub mod connect;
@@ -108,7 +111,7 @@ mod sample;
 use std::fmt;
 
 use askama::filters::HtmlSafe;
-use jiff::tz::TimeZone;
+use jiff::{civil::Date, tz::TimeZone};
 
 use crate::domain::time::Time;
 use words::{noted, say, t};
@@ -122,6 +125,8 @@ pub struct Page {
     /// The chosen one; `None` only while there is none.
     pub shop: Option<ShopChoice>,
     pub days: Days,
+    /// Whether the period before stands beside it.
+    pub compare: bool,
     pub now: Time,
     /// The chosen shop's zone, UTC without one.
     pub zone: TimeZone,
@@ -262,32 +267,67 @@ impl Section {
     }
 }
 
-/// The period a page's figures are of: the last so many of the shop's own days, today included.
+/// The period a page's figures are of: the last so many of the shop's own days, today included, or a free range.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Days {
+    Today,
     Week,
     #[default]
     Month,
     Quarter,
+    /// From the first to the last of these days, both counted; never the other way round.
+    Between(Date, Date),
 }
 
-impl Days {
-    pub const ALL: [Days; 3] = [Days::Week, Days::Month, Days::Quarter];
+/// The longest free range, in days: as long as a report may be.
+const RANGE_DAYS_MAX: i32 = 731;
 
-    /// Anything but 7, 30 and 90 is 30.
+impl Days {
+    pub const ALL: [Days; 4] = [Days::Today, Days::Week, Days::Month, Days::Quarter];
+
+    /// Anything but 1, 7, 30 and 90 is 30.
     pub fn parse(text: &str) -> Days {
         Days::ALL.into_iter().find(|days| days.number().to_string() == text).unwrap_or_default()
     }
 
-    pub fn label(&self) -> String {
-        say("{count} days", &[("count", &self.number())])
+    /// As the query names it. A range that cannot be read is none, one typed backwards is turned round, one too long
+    /// ends where it was asked to.
+    pub fn asked(days: &str, from: &str, to: &str) -> Days {
+        let (Ok(from), Ok(to)) = (from.parse::<Date>(), to.parse::<Date>()) else { return Days::parse(days) };
+        let (from, to) = (from.min(to), from.max(to));
+        let longest = to.checked_sub(jiff::Span::new().days(RANGE_DAYS_MAX - 1)).unwrap_or(to);
+        Days::Between(from.max(longest), to)
     }
 
     pub fn number(&self) -> u16 {
         match self {
+            Days::Today => 1,
             Days::Week => 7,
             Days::Month => 30,
             Days::Quarter => 90,
+            Days::Between(from, to) => {
+                from.until(*to).ok().and_then(|span| u16::try_from(span.get_days()).ok()).unwrap_or(0) + 1
+            }
+        }
+    }
+
+    /// As a choice: `30 days`.
+    pub fn label(&self) -> String {
+        match self {
+            Days::Today => t("Today").to_owned(),
+            days => say("{count} days", &[("count", &days.number())]),
+        }
+    }
+
+    /// As the end of a sentence: `in the last 30 days`.
+    pub fn phrase(&self) -> String {
+        match self {
+            Days::Today => t("today").to_owned(),
+            Days::Between(from, to) if from == to => say("on {day}", &[("day", &format::date_year(*from))]),
+            Days::Between(from, to) => {
+                say("from {from} to {to}", &[("from", &format::date_year(*from)), ("to", &format::date_year(*to))])
+            },
+            days => say("in the last {count} days", &[("count", &days.number())]),
         }
     }
 }
@@ -296,14 +336,6 @@ impl Page {
     /// A path of ours that stays with the chosen shop and period.
     pub fn href(&self, path: &str) -> String {
         self.href_for(path, self.shop.as_ref(), self.days)
-    }
-
-    /// The rows behind a figure of the period: a list, narrowed to its days, today included.
-    pub fn rows(&self, list: &str) -> String {
-        let to = format::day_of(self.now, &self.zone);
-        let from = to.checked_sub(jiff::Span::new().days(i64::from(self.days.number()) - 1)).unwrap_or(to);
-        let sign = if list.contains('?') { '&' } else { '?' };
-        self.href(&format!("{list}{sign}from={from}&to={to}"))
     }
 
     /// The page of one object: `page.object("carts", row.id)`.
@@ -331,14 +363,63 @@ impl Page {
         if let Some(shop) = shop.filter(|_| self.shops.len() > 1) {
             add("shop", &shop.id);
         }
-        if days != Days::default() {
-            add("days", &days.number().to_string());
+        match days {
+            Days::Between(from, to) => {
+                add("from", &from.to_string());
+                add("to", &to.to_string());
+            }
+            days if days != Days::default() => add("days", &days.number().to_string()),
+            _ => {}
+        }
+        if !self.compare {
+            add("compare", "no");
         }
         if let Some(fragment) = fragment {
             href.push('#');
             href.push_str(fragment);
         }
         href
+    }
+
+    /// The first and the last day of the period.
+    pub fn span(&self) -> (Date, Date) {
+        match self.days {
+            Days::Between(from, to) => (from, to),
+            days => {
+                let today = format::day_of(self.now, &self.zone);
+                let back = jiff::Span::new().days(i32::from(days.number()) - 1);
+                (today.checked_sub(back).unwrap_or(today), today)
+            }
+        }
+    }
+
+    pub fn first_day(&self) -> String {
+        self.span().0.to_string()
+    }
+
+    pub fn last_day(&self) -> String {
+        self.span().1.to_string()
+    }
+
+    /// A list of what a figure of this period counts: the days are named, so that it shows the same ones tomorrow.
+    pub fn list(&self, path: &str) -> String {
+        let (from, to) = self.span();
+        Page { compare: true, ..self.clone() }.href_for(path, self.shop.as_ref(), Days::Between(from, to))
+    }
+
+    /// This section with the period before beside it, or without.
+    pub fn href_compare(&self) -> String {
+        let other = Page { compare: !self.compare, ..self.clone() };
+        other.href_for(self.section.path(), self.shop.as_ref(), self.days)
+    }
+
+    /// The shop, where a form must name it.
+    pub fn shop_field(&self) -> Option<&str> {
+        self.shop.as_ref().filter(|_| self.shops.len() > 1).map(|shop| shop.id.as_str())
+    }
+
+    pub fn is_range(&self) -> bool {
+        matches!(self.days, Days::Between(..))
     }
 
     pub fn daily(&self) -> &'static [Section] {
@@ -515,6 +596,11 @@ mod tests {
         assert_eq!(Days::parse("7"), Days::Week);
         assert_eq!(Days::parse("90"), Days::Quarter);
         assert_eq!(Days::parse("<script>"), Days::Month);
+        let date = jiff::civil::date;
+        assert_eq!(Days::asked("7", "2026-11-05", "2026-11-01"), Days::Between(date(2026, 11, 1), date(2026, 11, 5)));
+        assert_eq!(Days::asked("7", "2026-11-05", ""), Days::Week);
+        assert_eq!(Days::asked("", "0001-01-01", "2026-11-01").number(), 731);
+        assert_eq!(Days::asked("", "2026-02-27", "2026-03-01").number(), 3);
     }
 
     #[test]

@@ -84,11 +84,6 @@ impl Takings {
         10_i64.saturating_pow(self.net.currency.digits())
     }
 
-    /// The orders of this currency that were recovered or assisted.
-    pub fn rows(&self, state: &str) -> String {
-        format!("/orders?state={state}&currency={}", self.code())
-    }
-
     pub fn code(&self) -> String {
         self.net.currency.code().to_owned()
     }
