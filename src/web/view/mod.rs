@@ -326,7 +326,7 @@ impl Days {
             Days::Between(from, to) if from == to => say("on {day}", &[("day", &format::date_year(*from))]),
             Days::Between(from, to) => {
                 say("from {from} to {to}", &[("from", &format::date_year(*from)), ("to", &format::date_year(*to))])
-            },
+            }
             days => say("in the last {count} days", &[("count", &days.number())]),
         }
     }
