@@ -168,8 +168,7 @@ async fn found(core: &Core, shop: ShopId, id: GatewayId) -> anyhow::Result<Gatew
 async fn pause(core: &Core, shop: ShopId, id: GatewayId) -> anyhow::Result<Said> {
     let account = found(core, shop, id).await?;
     let now = core.now();
-    let paused =
-        transact!(core.db, |tx| store::gateway::pause(tx, account.shop, id, "paused by hand", now).await?)?;
+    let paused = transact!(core.db, |tx| store::gateway::pause(tx, account.shop, id, "paused by hand", now).await?)?;
     let words = if paused { "It is paused: texts wait for it." } else { "It was paused before." };
     Ok(Said::new(words, json!({ "gateway": id, "shop": account.shop, "paused": true })))
 }
