@@ -18,6 +18,7 @@ mod phone;
 mod risk;
 mod key;
 mod user;
+mod trail;
 mod law;
 mod person;
 mod consent;
@@ -32,7 +33,7 @@ mod progress;
 use std::{collections::BTreeMap, process::ExitCode, sync::Arc};
 
 use anyhow::{anyhow, bail};
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 use serde_json::Value;
 
 use crate::{
@@ -195,13 +196,15 @@ const MISSING: u8 = 3;
 
 /// Reads the arguments, does what they say, and answers the exit code.
 pub fn main() -> ExitCode {
-    // `Parser::parse` prints help and usage itself, with exit code 2 for wrong usage.
-    let cli = Cli::parse();
+    // Prints help and usage itself, with exit code 2 for wrong usage.
+    let matches = Cli::command().get_matches();
+    let cli = Cli::from_arg_matches(&matches).unwrap_or_else(|problem| problem.exit());
+    let typed = trail::Typed::of(&matches);
     let outcome = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()
         .map_err(anyhow::Error::from)
-        .and_then(|runtime| runtime.block_on(run(cli)));
+        .and_then(|runtime| runtime.block_on(run(cli, &typed)));
     match outcome {
         Ok(true) => ExitCode::SUCCESS,
         Ok(false) => ExitCode::from(FAILED),
@@ -223,7 +226,7 @@ fn exit_code(error: &anyhow::Error) -> u8 {
     }
 }
 
-async fn run(cli: Cli) -> anyhow::Result<bool> {
+async fn run(cli: Cli, typed: &trail::Typed) -> anyhow::Result<bool> {
     match &cli.command {
         Command::Completions(args) => return shell::completions(args).map(|()| true),
         Command::Man(args) => return shell::man(args).map(|()| true),
@@ -271,6 +274,7 @@ async fn run(cli: Cli) -> anyhow::Result<bool> {
             let app = open(&config).await?;
             drop(opening);
             let outcome = command.answer(&app.core, &config).await;
+            trail::record(&app.core, typed, outcome.is_ok()).await;
             app.close().await;
             let (said, form) = outcome?;
             said.print(form);

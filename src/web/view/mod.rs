@@ -31,7 +31,12 @@
 //! | `/webhooks/{sink_…}` | [`webhook::Webhook`] | `state` = a [`webhook::Filter`], `after`; `POST` saves; `POST …/rotate`, `…/enable`, `…/disable`, `…/remove`, `…/test`, `…/replay` with `event` or `since` (hours) |
 //! | `/tokens` | [`tokens::Tokens`] | `POST` makes one, which stands in the answer and nowhere else; `POST /tokens/revoke` with `name` |
 //! | `/api` | [`reference::Reference`] | `about` = a noun of the API |
-//! | `/sign-in`, `/sign-in/{token}` | [`sign_in::SignIn`] | `POST /sign-in/{token}`, `POST /sign-out` |
+//! | `/sign-in`, `/sign-in/{token}` | [`sign_in::SignIn`] | `POST /sign-in` with `email`, `password`; `POST /sign-in/{token}`, `POST /sign-out` |
+//! | `/welcome` | [`welcome::Welcome`] | `POST` with `name`, `email`, `password` |
+//! | `/account` | [`account::Account`] | `POST` with `name`, `language`; `POST /account/password` with `old`, `new`; `POST /account/sessions/end` with `session` |
+//! | `/team` | [`team::Team`] | `POST` with `email`, `name`, `role`, `reach`, `shop` (repeated) invites |
+//! | `/team/{usr_…}` | [`team::Member`] | `POST` with `role`, `reach`, `shop`; `POST …/link`; [`team::Remove`] at `…/remove`, whose `POST` removes |
+//! | `/audit` | [`trail::Trail`] | `person` = a `usr_…`, `act`, `of` = a shop, `after`; `POST` with `days`; `/audit.csv` the same as CSV |
 //! | `/o/{token}` | [`public::OptOut`] | `POST` opts out |
 //! | `/r/{token}` | [`public::LinkGone`], when the link no longer leads anywhere | |
 //! | `/demo/phone` | [`demo::Phone`] | `phone`; `POST /demo/phone` with `phone`, `text` replies |
@@ -82,6 +87,10 @@ pub mod reference;
 pub mod replies;
 pub mod ledger;
 pub mod sign_in;
+pub mod welcome;
+pub mod account;
+pub mod team;
+pub mod trail;
 pub mod public;
 pub mod demo;
 pub mod error;
@@ -114,6 +123,10 @@ pub struct Page {
     /// What the last `POST` did, in a sentence, shown once.
     pub notice: Option<String>,
     pub demo: Option<demo::Bar>,
+    /// Whether the visitor may change what is their shops'.
+    pub may_manage: bool,
+    /// Whether the house is theirs to run.
+    pub may_run_house: bool,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -142,6 +155,10 @@ pub enum Section {
     Api,
     Risk,
     Law,
+    Team,
+    Audit,
+    /// Not in the navigation: the visitor's name leads there.
+    Account,
 }
 
 /// Places that belong together in the menu behind the daily ones.
@@ -178,6 +195,7 @@ impl Section {
             sections: &[Section::Shops, Section::Gateways, Section::Inbox, Section::Webhooks],
         },
         Group { name: noted("Programs"), sections: &[Section::Tokens, Section::Api] },
+        Group { name: noted("House"), sections: &[Section::Team, Section::Audit, Section::Account] },
     ];
 
     pub fn label(&self) -> &'static str {
@@ -199,6 +217,9 @@ impl Section {
             Section::Tokens => noted("API tokens"),
             Section::Api => noted("API"),
             Section::Law => noted("Law"),
+            Section::Team => noted("Team"),
+            Section::Audit => noted("Audit log"),
+            Section::Account => noted("You"),
         })
     }
 
@@ -221,6 +242,9 @@ impl Section {
             Section::Tokens => "/tokens",
             Section::Api => "/api",
             Section::Law => "/law",
+            Section::Team => "/team",
+            Section::Audit => "/audit",
+            Section::Account => "/account",
         }
     }
 
@@ -303,6 +327,15 @@ impl Page {
 
     pub fn daily(&self) -> &'static [Section] {
         Section::DAILY
+    }
+
+    /// Whether a place of the menu is this visitor's to see.
+    pub fn leads_to(&self, section: &Section) -> bool {
+        match section {
+            Section::Team => self.may_run_house,
+            Section::Audit => self.may_manage,
+            _ => true,
+        }
     }
 
     pub fn groups(&self) -> &'static [Group] {

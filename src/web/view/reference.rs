@@ -199,21 +199,6 @@ struct Reader<'a> {
 const DEPTH_MAX: usize = 4;
 
 impl<'a> Reader<'a> {
-    /// The schema itself, `null` among its choices left out.
-    fn meant(&self, schema: &'a Value) -> &'a Value {
-        let mut schema = schema;
-        for _ in 0..8 {
-            if let Some(name) = schema["$ref"].as_str() {
-                schema = name.strip_prefix('#').and_then(|pointer| self.all.pointer(pointer)).unwrap_or(&Value::Null);
-            } else if let Some(choices) = schema["oneOf"].as_array() {
-                schema = choices.iter().find(|one| one["type"] != "null").unwrap_or(&Value::Null);
-            } else {
-                break;
-            }
-        }
-        schema
-    }
-
     fn type_of(schema: &Value) -> &str {
         match &schema["type"] {
             Value::String(one) => one,

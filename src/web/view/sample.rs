@@ -4,6 +4,7 @@
 mod api;
 mod connecting;
 mod lists;
+mod team;
 mod webhook;
 
 use std::{fs, path::PathBuf};
@@ -75,6 +76,8 @@ pub fn page(section: Section) -> Page {
         signed_in_as: "maja@acme.example".to_owned(),
         notice: None,
         demo: None,
+        may_manage: true,
+        may_run_house: true,
     }
 }
 
@@ -596,12 +599,11 @@ fn checkout() -> Checkout {
 }
 
 fn sequence_row(place: usize, stored: &crate::domain::sequence::Sequence) -> Row {
-    let when = stored.when.words();
     Row {
         id: stored.id.clone(),
         name: stored.name.clone(),
         on: stored.on_since,
-        for_whom: if when.is_empty() { "every cart".into() } else { format!("carts {}", when.join("; ")) },
+        for_whom: crate::web::view::sequences::whom(&stored.when),
         line: Line::of(stored, HOUR * 48),
         notes: sequences::notes(stored),
         clashes: stored.clashes(HOUR * 24, HOUR * 48),
@@ -721,8 +723,13 @@ fn editor() -> Editor {
     }
 }
 
-fn pages() -> Vec<(&'static str, String)> {
-    let sign_in = |state| SignIn { state, link_command: "cartback user link maja@acme.example".into(), minutes: 15 };
+pub fn pages() -> Vec<(&'static str, String)> {
+    let sign_in = |state, email: &str| SignIn {
+        state,
+        email: email.into(),
+        link_command: "cartback user link".into(),
+        minutes: 1440,
+    };
     let opt_out = |state| OptOut {
         shop: "Acme Outdoor".into(),
         home_url: "https://acme.example".into(),
@@ -863,11 +870,14 @@ fn pages() -> Vec<(&'static str, String)> {
         ("webhooks-empty", webhook::none(bare_page(Section::Webhooks)).render()),
         ("webhook", webhook::one().render()),
         ("webhook-new", webhook::fresh().render()),
-        ("sign-in", sign_in(State::Ask).render()),
-        ("sign-in-ready", sign_in(State::Ready { token: "t0k3n".into() }).render()),
-        ("sign-in-expired", sign_in(State::Expired).render()),
-        ("sign-in-used", sign_in(State::Used).render()),
-        ("sign-in-unknown", sign_in(State::Unknown).render()),
+        ("sign-in", sign_in(State::Ask { with_password: true }, "").render()),
+        ("sign-in-first", sign_in(State::Ask { with_password: false }, "").render()),
+        ("sign-in-wrong", sign_in(State::Wrong, HOSTILE).render()),
+        ("sign-in-shut", sign_in(State::Shut { minutes: 15 }, "maja@acme.example").render()),
+        ("sign-in-ready", sign_in(State::Ready { token: "t0k3n".into() }, "").render()),
+        ("sign-in-expired", sign_in(State::Expired, "").render()),
+        ("sign-in-used", sign_in(State::Used, "").render()),
+        ("sign-in-unknown", sign_in(State::Unknown, "").render()),
         ("error-404", error(Kind::NotFound).render()),
         ("error-500", error(Kind::Broken { id: "7kq2m9xv".into() }).render()),
         ("error-503", error(Kind::Busy { retry_seconds: 5 }).render()),
@@ -885,6 +895,7 @@ fn pages() -> Vec<(&'static str, String)> {
     pages.extend(connecting::pages());
     pages.extend(lists::pages());
     pages.extend(api::pages());
+    pages.extend(team::pages());
     pages.into_iter().map(|(name, html)| (name, html.unwrap())).collect()
 }
 

@@ -94,7 +94,7 @@ fn may(scope: Scope) -> &'static str {
         Scope::Read => noted("look at everything of the shop, exports and proofs of people among it"),
         Scope::People => noted("record consents and opt-outs, export and forget people; looking is included"),
         Scope::Write => noted("change the shop, gateways, sequences and texts; settle replies, read deliveries again"),
-        Scope::Send => noted("send tests to a phone"),
+        Scope::Send => noted("send: tests to a phone, the next text of a cart, test events"),
         Scope::House => noted("act for every shop, and stop all sending"),
     })
 }

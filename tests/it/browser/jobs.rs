@@ -2,11 +2,14 @@
 
 use std::fs;
 
-use cartback::domain::message::MessageState;
+use cartback::{domain::message::MessageState, shop::standard_webhooks};
 use serde_json::json;
 
 use super::{rich, site::Stage};
-use crate::app::{hours, minutes};
+use crate::{
+    app::{hours, minutes},
+    server::call,
+};
 
 #[actix_web::test]
 async fn signing_in_by_the_link_and_out_again() {
@@ -22,6 +25,45 @@ async fn signing_in_by_the_link_and_out_again() {
     // What the browser kept of the page is not shown to the next person.
     stage.visit("/").await;
     assert_eq!(stage.place().await, "/sign-in");
+    stage.end().await;
+}
+
+#[actix_web::test]
+async fn connecting_a_shop_and_seeing_its_first_webhook() {
+    let Some(stage) = Stage::open_signed_in().await else { return };
+    stage.follow("Connect a shop").await;
+    stage.follow("Connect your first shop").await;
+    stage.tick("Any other shop").await;
+    stage.choose("In which country is it?", "Slovenia").await;
+    stage.press("Go on").await;
+    stage.fill("Name of the shop", "Tea & Tide").await;
+    stage.fill("Shop's host names", "tea.example").await;
+    stage.press("Go on").await;
+    stage.sees("Nothing yet? The three usual reasons").await;
+    let read = async |id: &str| stage.run(&format!("return document.getElementById('{id}').value")).await;
+    let (hook, secret) = (read("webhook-url").await, read("secret").await);
+    let [hook, secret] = [&hook, &secret].map(|value| value.as_str().unwrap().to_owned());
+    stage.press("Save the keys").await;
+    stage.sees("waiting for the first one").await;
+    // The shop tells of a checkout; the page notices by itself.
+    let (at, cart) = (stage.app.now().seconds(), stage.app.checkout("t1", json!({})));
+    let body = json!({ "type": "checkout.updated", "timestamp": stage.app.iso(), "data": cart }).to_string();
+    let signature = standard_webhooks::sign(&secret, "evt_1", at, body.as_bytes());
+    let told = tokio::task::spawn_blocking(move || {
+        let at = at.to_string();
+        let headers = [("webhook-id", "evt_1"), ("webhook-timestamp", &at), ("webhook-signature", &signature)];
+        call("POST", &hook, &headers, body.as_bytes()).unwrap().status
+    });
+    assert_eq!(told.await.unwrap(), 200);
+    stage.sees("signature right").await;
+    stage.app.settle().await;
+    stage.follow("Next: Gateway").await;
+    stage.press("Try without sending").await;
+    stage.sees("sends for this shop").await;
+    stage.visit("/shops").await;
+    stage.follow("Tea & Tide").await;
+    stage.sees("Tea & Tide").await;
+    stage.app.pass(hours(1)).await;
     stage.end().await;
 }
 
@@ -89,6 +131,7 @@ async fn replaying_a_delivery() {
     stage.app.standard(&shop, r#"{"type":"checkout.updated","data":{"phone":"#).await;
     stage.app.settle().await;
     stage.visit("/").await;
+    stage.press("More").await;
     stage.follow("Inbox").await;
     stage.sees("could not be read").await;
     let (delivery, _) = stage.app.problems(&shop).await.remove(0);
@@ -96,6 +139,33 @@ async fn replaying_a_delivery() {
     stage.sees("The delivery is being read again").await;
     stage.app.settle().await;
     assert_eq!(stage.app.problems(&shop).await.len(), 1);
+    stage.end().await;
+}
+
+#[actix_web::test]
+async fn making_a_token_for_a_program_and_taking_it_back() {
+    let Some(stage) = Stage::open_signed_in().await else { return };
+    stage.app.with_shop("generic").await;
+    stage.visit("/").await;
+    stage.press("More").await;
+    stage.follow("API tokens").await;
+    stage.fill("What it is for", "Bookkeeping").await;
+    stage.tick("read").await;
+    stage.press("Make the token").await;
+    stage.sees("this page shows it only once").await;
+    let token = stage.run("return document.getElementById('token').value").await.as_str().unwrap().to_owned();
+    let url = format!("{}/api/v1/carts", stage.app.core.public_url);
+    let asks = async || {
+        let (url, bearer) = (url.clone(), format!("Bearer {token}"));
+        tokio::task::spawn_blocking(move || call("GET", &url, &[("authorization", &bearer)], b"").unwrap().status).await
+    };
+    assert_eq!(asks().await.unwrap(), 200);
+    stage.visit("/tokens").await;
+    assert!(!stage.run("return document.documentElement.outerHTML").await.as_str().unwrap().contains(&token));
+    stage.press("Revoke Bookkeeping").await;
+    stage.press("Revoke for good").await;
+    stage.sees("Bookkeeping").await;
+    assert_eq!(asks().await.unwrap(), 401);
     stage.end().await;
 }
 

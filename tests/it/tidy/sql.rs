@@ -17,6 +17,7 @@ const OPERATOR_TABLES: &[&str] = &[
     "law_pack",
     "api_token",
     "halt",
+    "house_setting",
 ];
 
 /// Words no migration uses, each with what is used instead.
