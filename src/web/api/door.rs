@@ -22,10 +22,14 @@ use super::{
 use crate::{
     domain::id::ShopId,
     pipeline::people::token,
-    store::token::{Scope, Token},
+    store::{
+        token::{Scope, Token},
+        trail::Door,
+    },
     web::{
         State,
         body::{self, LastWords, Unread},
+        gate::{self, Actor},
         problem::{Problem, Wants},
         stranger,
     },
@@ -121,6 +125,10 @@ async fn come_in(state: &State, request: &HttpRequest, needs: Scope, told: &mut 
         state.strangers.note(who, now);
         return Err(Problem::Unauthorized);
     };
+    if needs != Scope::Read {
+        gate::acting(request, Actor { door: Door::Api, user: None, name: token.name.clone() });
+        gate::of_shop(request, token.shop);
+    }
     let share = state.pace.count(&hash, now);
     told.share = Some(share);
     if share.is_over {

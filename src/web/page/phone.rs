@@ -112,9 +112,7 @@ fn standing(facts: &ConsentFacts, shop: &Shop, page: &Page) -> String {
         StandingName::NeedsConfirmation => {
             say("Not yet: consent was given on {moment} and has to be confirmed by text.", &[("moment", &on(facts.at))])
         }
-        StandingName::Unproven => {
-            t("Not to be texted: a consent is on record, with nothing to prove it.").to_owned()
-        }
+        StandingName::Unproven => t("Not to be texted: a consent is on record, with nothing to prove it.").to_owned(),
         StandingName::Stale => say(
             "Not yet: the last sign of life was on {moment}, and the consent has to be confirmed again.",
             &[("moment", &on(facts.idle_since))],
@@ -182,7 +180,13 @@ fn of_opt_out(out: &OptOut, proof: Option<&OutProof>, page: &Page) -> Entry {
         (t("Entered by"), proof.by.clone().filter(|by| !by.is_empty())),
         (t("How they asked"), proof.note.clone()),
     ];
-    Entry { at: out.at, what: t("Opted out").to_owned(), tone: Tone::Bad, source: out.source.clone(), proof: given(named) }
+    Entry {
+        at: out.at,
+        what: t("Opted out").to_owned(),
+        tone: Tone::Bad,
+        source: out.source.clone(),
+        proof: given(named),
+    }
 }
 
 fn of_reply(reply: &Reply) -> Entry {

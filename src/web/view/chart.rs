@@ -4,6 +4,7 @@
 use super::{
     format::{self, Shown},
     takings::Takings,
+    words::say,
 };
 use crate::domain::money::Money;
 
@@ -79,11 +80,13 @@ pub fn bars(takings: &Takings) -> Bars {
                 net_y: px(y(day.net().max(0))),
                 net_height: px(day.net().max(0) as f64 * scale),
                 refunded_height: px(day.refunded.max(0) as f64 * scale),
-                title: format!(
-                    "{}: {} net from {}",
-                    format::date(day.date),
-                    money(day.net()).shown(),
-                    format::number_of(day.orders, "order", "orders")
+                title: say(
+                    "{day}: {money} net from {orders}",
+                    &[
+                        ("day", &format::date(day.date)),
+                        ("money", &money(day.net()).shown()),
+                        ("orders", &format::number_of(day.orders, "order", "orders")),
+                    ],
                 ),
             })
             .collect(),

@@ -2,10 +2,7 @@
 
 use jiff::civil::Weekday;
 
-use super::{
-    format,
-    words::t,
-};
+use super::{format, words::t};
 use crate::domain::hours::Hours;
 
 /// `Mon–Fri 09:00–20:00, Sat 10:00–18:00, not on public holidays`; `at any time`, `never`.

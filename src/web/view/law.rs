@@ -213,7 +213,10 @@ impl Law {
         if !sender.is_empty() {
             lines.push((t("Sender"), sender.join("; ")));
         }
-        lines.push((t("Every text has"), format::list(found.required.iter().map(|piece| t(piece_words(piece)).to_owned()))));
+        lines.push((
+            t("Every text has"),
+            format::list(found.required.iter().map(|piece| t(piece_words(piece)).to_owned())),
+        ));
         if found.discount_needs_promo_consent {
             lines.push((t("Discounts"), t("only with consent to promotions").to_owned()));
         }

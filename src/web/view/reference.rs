@@ -199,21 +199,6 @@ struct Reader<'a> {
 const DEPTH_MAX: usize = 4;
 
 impl<'a> Reader<'a> {
-    /// The schema itself, `null` among its choices left out.
-    fn meant(&self, schema: &'a Value) -> &'a Value {
-        let mut schema = schema;
-        for _ in 0..8 {
-            if let Some(name) = schema["$ref"].as_str() {
-                schema = name.strip_prefix('#').and_then(|pointer| self.all.pointer(pointer)).unwrap_or(&Value::Null);
-            } else if let Some(choices) = schema["oneOf"].as_array() {
-                schema = choices.iter().find(|one| one["type"] != "null").unwrap_or(&Value::Null);
-            } else {
-                break;
-            }
-        }
-        schema
-    }
-
     fn type_of(schema: &Value) -> &str {
         match &schema["type"] {
             Value::String(one) => one,
@@ -223,7 +208,9 @@ impl<'a> Reader<'a> {
     }
 
     fn may_be_null(schema: &Value) -> bool {
-        let among = |key: &str| schema[key].as_array().is_some_and(|all| all.iter().any(|one| one == "null" || one["type"] == "null"));
+        let among = |key: &str| {
+            schema[key].as_array().is_some_and(|all| all.iter().any(|one| one == "null" || one["type"] == "null"))
+        };
         among("type") || among("oneOf")
     }
 
@@ -275,7 +262,11 @@ impl<'a> Reader<'a> {
         let required = |name: &str| meant["required"].as_array().is_some_and(|all| all.iter().any(|one| one == name));
         for (name, property) in meant["properties"].as_object().into_iter().flatten() {
             let inner = self.meant_of(property);
-            let about = if property["description"].is_string() { text(&property["description"]) } else { text(&inner["description"]) };
+            let about = if property["description"].is_string() {
+                text(&property["description"])
+            } else {
+                text(&inner["description"])
+            };
             fields.push(Field {
                 name: format!("{before}{name}"),
                 kind: self.kind(property),
@@ -300,7 +291,9 @@ impl<'a> Reader<'a> {
         let mut body = Map::new();
         for name in names.iter().filter_map(Value::as_str) {
             let property = self.meant_of(&meant["properties"][name]);
-            let inner = if property["properties"].is_object() { self.required(&property) } else if property["items"].is_object() {
+            let inner = if property["properties"].is_object() {
+                self.required(&property)
+            } else if property["items"].is_object() {
                 let item = self.meant_of(&property["items"]);
                 json!([if item["properties"].is_object() { self.required(&item) } else { self.example(&item, 0) }])
             } else {
@@ -314,7 +307,8 @@ impl<'a> Reader<'a> {
     /// Something that fits.
     fn example(&self, schema: &Value, depth: usize) -> Value {
         let told = |schema: &Value| {
-            let one = if schema["example"].is_null() { schema["examples"][0].clone() } else { schema["example"].clone() };
+            let one =
+                if schema["example"].is_null() { schema["examples"][0].clone() } else { schema["example"].clone() };
             let one = if one.is_null() { schema["default"].clone() } else { one };
             if one.is_null() { schema["enum"][0].clone() } else { one }
         };
@@ -362,13 +356,24 @@ mod tests {
         let shown: Vec<&Operation> = nouns.iter().flat_map(|noun| &noun.operations).collect();
         assert_eq!(shown.len(), operations().len());
         for one in &shown {
-            assert!(one.curl.contains("https://sms.example.com/api/v1/") && !one.curl.contains('{') || one.curl.contains("-d '"), "{}", one.curl);
+            assert!(
+                one.curl.contains("https://sms.example.com/api/v1/") && !one.curl.contains('{')
+                    || one.curl.contains("-d '"),
+                "{}",
+                one.curl
+            );
             assert!(!one.curl.lines().next().unwrap_or_default().contains("{"), "{}", one.curl);
             assert!(!one.status.is_empty() && !one.summary.is_empty(), "{}", one.path);
         }
         let find = |id: &str| *shown.iter().find(|one| one.id == id).unwrap();
         let put = find("sequences-put");
-        assert!(put.takes.iter().any(|field| field.name == "steps[].discount.percent" && field.kind == "number 1–90 or null"), "{:?}", put.takes);
+        assert!(
+            put.takes
+                .iter()
+                .any(|field| field.name == "steps[].discount.percent" && field.kind == "number 1–90 or null"),
+            "{:?}",
+            put.takes
+        );
         assert!(put.curl.contains(r#""after_minutes":30"#), "{}", put.curl);
         let carts = find("carts-list");
         assert!(carts.gives.iter().any(|field| field.name == "data[].id"), "{:?}", carts.gives);

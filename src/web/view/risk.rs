@@ -58,10 +58,9 @@ impl Risk {
             (Some((_, why)), _) => say("All sending is stopped: {why}.", &[("why", why)]),
             (None, 0) if waiting == 0 => say("Nothing is held; {spent} spent today.", &[("spent", &self.spent())]),
             (None, 0) if waiting == 1 => t("Nothing needs you; 1 cart waits for its time.").to_owned(),
-            (None, 0) => say(
-                "Nothing needs you; {count} carts wait for their time.",
-                &[("count", &format::count(waiting))],
-            ),
+            (None, 0) => {
+                say("Nothing needs you; {count} carts wait for their time.", &[("count", &format::count(waiting))])
+            }
             (None, 1) => say("1 thing is paused until you resume it; {waiting}.", &[("waiting", &waits)]),
             (None, many) => say(
                 "{count} things are paused until you resume them; {waiting}.",

@@ -3,8 +3,7 @@
 use askama::Template;
 
 use super::{
-    Page, Tone,
-    format,
+    Page, Tone, format,
     words::{filters, noted, say, t},
 };
 use crate::{domain::time::Time, store::token::Scope};
@@ -94,10 +93,8 @@ fn may(scope: Scope) -> &'static str {
     t(match scope {
         Scope::Read => noted("look at everything of the shop, exports and proofs of people among it"),
         Scope::People => noted("record consents and opt-outs, export and forget people; looking is included"),
-        Scope::Write => {
-            noted("change the shop, gateways, sequences and texts; settle replies, read deliveries again")
-        }
-        Scope::Send => noted("send tests to a phone"),
+        Scope::Write => noted("change the shop, gateways, sequences and texts; settle replies, read deliveries again"),
+        Scope::Send => noted("send: tests to a phone, the next text of a cart, test events"),
         Scope::House => noted("act for every shop, and stop all sending"),
     })
 }

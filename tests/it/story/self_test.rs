@@ -26,7 +26,7 @@ use crate::{
 async fn tested(app: &App, shop: ShopId) -> Run {
     let id = self_test::ask(&app.core, shop, false).await.unwrap();
     app.settle().await;
-    for _ in 0..600 {
+    for _ in 0..1_800 {
         let run = store::self_test::get(&mut app.read().await, shop, id).await.unwrap().unwrap();
         if run.ended_at.is_some() {
             return run;
@@ -176,7 +176,7 @@ async fn the_night_plays_it_by_itself_and_keeps_the_last_thirty() {
         }
         let kept = store::self_test::list(&mut app.read().await, shop.id, 100).await.unwrap();
         assert_eq!(kept.len(), 30);
-        for _ in 0..200 {
+        for _ in 0..1_800 {
             let runs = store::self_test::list(&mut app.read().await, shop.id, 100).await.unwrap();
             if runs.iter().all(|run| run.started_at.is_none() || run.ended_at.is_some()) {
                 break;

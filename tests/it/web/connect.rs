@@ -381,7 +381,7 @@ async fn a_press_plays_the_self_test_and_shows_it_step_by_step() {
     let site = site(house.open_state()).await;
     changed(&site, "/shops/1/self-test", &[]).await.unwrap();
     house.work().await;
-    for _ in 0..600 {
+    for _ in 0..1_800 {
         let (_, shop) = page(&site, "/shops/1").await;
         if !shop.contains("It takes a few seconds.") {
             assert!(shop.contains("Step by step") && shop.contains("to the cent") && shop.contains("passed"), "{shop}");
