@@ -38,7 +38,7 @@ impl Stage {
         match self {
             Stage::Consent => Some("/carts?state=unreachable"),
             Stage::Allowed | Stage::Sent => Some("/carts?state=held"),
-            Stage::Delivered => Some("/messages?state=undelivered"),
+            Stage::Delivered => Some("/carts?state=undelivered"),
             _ => None,
         }
     }

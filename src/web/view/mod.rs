@@ -6,9 +6,13 @@
 //! | path | page | also accepts |
 //! |---|---|---|
 //! | `/` | [`overview`] | |
-//! | `/carts` | [`cart::Carts`] | `state` = a [`cart::Filter`], `q` (a whole phone, e-mail, order number, customer or checkout id), `day`, `after` (cursor) |
+//! | `/carts` | [`cart::Carts`] | a list; `state` = a [`cart::Filter`], `q` (a whole phone, e-mail, order number, customer or checkout id), `country`, `language`, `worth_from`, `worth_to`, `currency`, `sequence`, `step`, `phone`, `consent`; `sort` = `worth` |
 //! | `/carts/{cart_…}` | [`cart::Cart`] | `#msg_…` jumps to a text |
-//! | `/messages` | [`message::Messages`] | `state` = a `MessageState` name, `after` |
+//! | `/carts/{cart_…}/send-now`, `…/dismiss` | [`hand::CartAsk`] | `POST` does it; `POST …/hold`, `…/release` |
+//! | `/messages` | [`message::Messages`] | a list; `state` = a [`message::Filter`], `purpose`, `step`, `gateway`, `country`, `currency`; `sort` = `cost` |
+//! | `/messages/{msg_…}` | [`hand::Message`] | `POST …/settle` with `how`, `sure` |
+//! | `/orders` | [`orders::Orders`] | a list; `state` = an [`orders::Filter`], `worth_from`, `worth_to`, `currency`, `step`; `sort` = `worth` |
+//! | `/people` | [`people::People`] | a list; `show` = `consents`; `POST /people/load` with `what`, `sheet` |
 //! | `/messages/{msg_…}/proof` | [`proof::ProofPage`], `…/proof.json` the same as JSON | |
 //! | `/person` | [`person::Person`] | `phone`, `email`, `customer`, `request` = a `req_…`, `cart`; `POST /person/export`, `…/erase`, `…/{req_…}/answered` |
 //! | `/sequences` | [`sequences::Sequences`] | `POST` with `preset` adds one; `POST /sequences/{id}/on`, `…/off`, `…/remove`, `…/move` with `to` |
@@ -27,7 +31,8 @@
 //! | `/law`, `/law/{FR or US-FL}` | [`law::Laws`], [`law::Law`] | |
 //! | `/gateways`, `/gateways/add`, `/gateways/{gw_…}`, `…/remove` | [`gateway::Gateways`], [`gateway::Add`], [`gateway::Gateway`], [`gateway::Remove`] | `POST` adds, saves, removes; `POST …/pause`, `…/resume`, `…/test` |
 //! | `/risk` | [`risk::Risk`] | `POST /risk/{pause}/resume`, `/risk/halt`, `/risk/lift` |
-//! | `/inbox` | [`inbox::Inbox`] | `verdict` = an [`inbox::Filter`], `after`; `POST /inbox/{dlv_…}/replay` |
+//! | `/inbox` | [`inbox::Inbox`] | a list; `verdict` = an [`inbox::Filter`], `topic`, `from_whom`; `POST /inbox/{dlv_…}/replay`, `POST /inbox/replay` (all of the list), `POST /inbox/replays/{n}/stop` |
+//! | `/inbox/{dlv_…}` | [`delivery::Delivery`] | `POST …/fix` with `body` |
 //! | `/webhooks` | [`webhook::Webhooks`], `/webhooks/schema.json` the shape of every event | `POST` adds an endpoint |
 //! | `/webhooks/{sink_…}` | [`webhook::Webhook`] | `state` = a [`webhook::Filter`], `after`; `POST` saves; `POST …/rotate`, `…/enable`, `…/disable`, `…/remove`, `…/test`, `…/replay` with `event` or `since` (hours) |
 //! | `/tokens` | [`tokens::Tokens`] | `POST` makes one, which stands in the answer and nowhere else; `POST /tokens/revoke` with `name` |
@@ -44,6 +49,9 @@
 //! | `/demo/checkout/{token}` | [`demo::Checkout`] | `POST` places the order |
 //! | `/demo/skip` | | `POST` with `minutes` moves the demo's clock |
 //! | `/assets/…` | css, js, icon | |
+//!
+//! A list ([`listing`]) also accepts `from`, `to` or `day` (the shop's own days), `after` and `before` (cursors); with `.csv`
+//! at its path it is a sheet.
 //!
 //! Every signed-in page accepts `shop` (a number) and `days` (7, 30 or 90). A form that changes anything carries `csrf`.
 //!
