@@ -15,22 +15,17 @@ use std::{
 
 use actix_web::web::ServiceConfig;
 use anyhow::{Context, anyhow, bail};
-use data_encoding::{BASE64URL_NOPAD, HEXLOWER};
+use data_encoding::HEXLOWER;
 use secrecy::ExposeSecret;
-use sha2::{Digest, Sha256};
 use tokio::task::JoinHandle;
 use tokio_util::sync::{CancellationToken, DropGuard};
 
 use crate::{
     clock::{self, Clock, Ids, NODES, SystemClock},
     config::{Config, Database, key},
-    domain::{
-        id::{ShopId, UserId},
-        law,
-        time::DAY,
-    },
+    domain::{id::ShopId, law},
     http::Http,
-    pipeline::{Core, receive::Inbox, recurring::Recurring},
+    pipeline::{Core, receive::Inbox, recurring::Recurring, team},
     store::{self, Db, shop::Vault},
     transact, web,
     worker::Worker,
@@ -361,19 +356,9 @@ async fn keep_node(db: Db, holder: String, node: i64, stop: CancellationToken, l
     }
 }
 
-/// How long a sign-in link works.
-pub const SIGN_IN_WITHIN: Duration = DAY;
-
 /// A fresh one-time link to sign in as the owner, who is made if there is none yet. Only its hash is kept.
 pub async fn sign_in_link(core: &Core) -> Result<String, store::Error> {
-    let token = BASE64URL_NOPAD.encode(&clock::random::<32>());
-    let hash: [u8; 32] = Sha256::digest(token.as_bytes()).into();
-    let (fresh, now) = (UserId::new(core.fresh_id()), core.now());
-    transact!(core.db, |tx| {
-        let owner = store::user::ensure_owner(tx, fresh, now).await?;
-        store::user::add_link(tx, &hash, owner, now + SIGN_IN_WITHIN).await?;
-    })?;
-    Ok(format!("{}/sign-in/{token}", core.public_url))
+    team::owner_link(core).await
 }
 
 #[cfg(test)]

@@ -5,7 +5,7 @@ use std::{collections::BTreeSet, fmt::Write};
 use anyhow::bail;
 use serde_json::{Value, json};
 
-use super::{Form, Missing, Said, chosen_shop};
+use super::{Form, Missing, Said, chosen_shop, table};
 use crate::{
     domain::{
         attribution::Attribution,
@@ -16,17 +16,20 @@ use crate::{
         money::Money,
         order::Order,
         seal::ShopKeys,
-        time::Time,
+        time::{DAY, Time},
     },
     pipeline::{
         Core,
         replay::{self, Again},
     },
-    store::{self, Read, click::Click, decision, identity::Subject, message::Message},
+    store::{self, Read, cart::Filter, click::Click, decision, identity::Subject, message::Message},
 };
 
 #[derive(clap::Subcommand)]
 pub enum Command {
+    /// The newest carts, or those in one state
+    #[command(after_help = "Example: cartback cart list --state held --days 7 --json")]
+    List(List),
     /// The timeline of one cart: decisions gate by gate, texts, taps, orders, credits
     Show {
         /// As the pages and reports show it: cart_…
@@ -37,6 +40,85 @@ pub enum Command {
         #[command(flatten)]
         form: Form,
     },
+}
+
+#[derive(clap::Args)]
+pub struct List {
+    /// Whose; left out, the only shop's
+    #[arg(long)]
+    shop: Option<ShopId>,
+    /// Only these: open, abandoned, unreachable, reachable, held, texted, delivered, clicked or recovered
+    #[arg(long, value_parser = filter, default_value = "all")]
+    state: Filter,
+    /// Abandoned, or begun, within so many days: 1 to 366
+    #[arg(long, default_value_t = 30, value_parser = clap::value_parser!(u32).range(1..=366))]
+    days: u32,
+    /// Only carts before this one: cart_…
+    #[arg(long)]
+    before: Option<CartId>,
+    /// At most so many: 1 to 1000
+    #[arg(long, default_value_t = 50, value_parser = clap::value_parser!(u32).range(1..=1000))]
+    most: u32,
+    #[command(flatten)]
+    form: Form,
+}
+
+const STATES: [(&str, Filter); 10] = [
+    ("all", Filter::All),
+    ("open", Filter::Open),
+    ("abandoned", Filter::Abandoned),
+    ("unreachable", Filter::Unreachable),
+    ("reachable", Filter::Reachable),
+    ("held", Filter::Held),
+    ("texted", Filter::Texted),
+    ("delivered", Filter::Delivered),
+    ("clicked", Filter::Clicked),
+    ("recovered", Filter::Recovered),
+];
+
+fn filter(typed: &str) -> Result<Filter, String> {
+    let known = || STATES.map(|(name, _)| name).join(", ");
+    let found = STATES.into_iter().find(|(name, _)| *name == typed);
+    found.map(|(_, filter)| filter).ok_or_else(|| format!("must be one of {}", known()))
+}
+
+async fn list(core: &Core, args: &List) -> anyhow::Result<Said> {
+    let shop = chosen_shop(core, args.shop).await?;
+    let mut read = core.db.read().await?;
+    let keys = core.vault.keys(&mut read, shop).await?;
+    let now = core.now();
+    let span = (now - DAY * args.days, now + DAY);
+    let before = args.before.unwrap_or(CartId::new(i64::MAX));
+    let found = store::cart::list(&mut read, &keys, args.state, span, before, args.most).await?;
+    let mut lines = table(&["cart", "begun", "abandoned", "bought", "total", "sequence"]);
+    let shown = |at: Option<Time>| at.map(|at| at.to_string());
+    for cart in &found {
+        lines.add_row([
+            cart.id.to_string(),
+            cart.started_at.to_string(),
+            shown(cart.abandoned_at).unwrap_or_default(),
+            shown(cart.bought_at).unwrap_or_default(),
+            cart.latest.total.map_or_else(String::new, |total| total.to_string()),
+            cart.sequence.clone(),
+        ]);
+    }
+    let words = if found.is_empty() { "Nothing.".to_owned() } else { lines.to_string() };
+    let json = found.iter().map(|cart| {
+        json!({
+            "cart": cart.id,
+            "shop": shop,
+            "started_at": cart.started_at.to_string(),
+            "abandoned_at": shown(cart.abandoned_at),
+            "bought_at": shown(cart.bought_at),
+            "deleted_at": shown(cart.deleted_at),
+            "erased_at": shown(cart.erased_at),
+            "total_minor": cart.latest.total.map(|total| total.minor),
+            "currency": cart.latest.total.map(|total| total.currency),
+            "country": cart.latest.country,
+            "sequence": cart.sequence,
+        })
+    });
+    Ok(Said::new(words, json.collect()))
 }
 
 /// One thing that happened.
@@ -70,8 +152,10 @@ pub struct Explain {
 }
 
 pub async fn run(core: &Core, command: &Command) -> anyhow::Result<(Said, Form)> {
-    let Command::Show { id, shop, form } = command;
-    find(core, id, shop, false, *form).await
+    match command {
+        Command::List(args) => Ok((list(core, args).await?, args.form)),
+        Command::Show { id, shop, form } => find(core, id, shop, false, *form).await,
+    }
 }
 
 pub async fn explain(core: &Core, args: &Explain) -> anyhow::Result<(Said, Form)> {

@@ -6,7 +6,7 @@ use std::{fmt::Write, path::Path, path::PathBuf};
 use anyhow::{Context, bail};
 use serde_json::json;
 
-use super::{Form, Said, Wrong, chosen_shop, no_shop, person};
+use super::{Form, Said, Wrong, chosen_shop, no_shop, person, progress};
 use crate::{
     domain::id::ShopId,
     pipeline::{
@@ -148,7 +148,12 @@ async fn take<T>(
     }
     let taken = match args.dry_run {
         true => None,
-        false => Some(import::take(core, shop.id, &good).await?.unwrap_or_default()),
+        false => {
+            let bar = progress::bar(good.len() as u64, "Recording");
+            let taken = import::take_watched(core, shop.id, &good, |count| bar.inc(count)).await;
+            bar.finish_and_clear();
+            Some(taken?.unwrap_or_default())
+        }
     };
     let _ = match taken {
         None => write!(words, "{} {what} would be recorded or are known. Nothing was changed.", good.len()),

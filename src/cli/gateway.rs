@@ -1,13 +1,17 @@
 //! `cartback gateway`: connect an SMS account, look at them, let a paused one send again.
 
+use std::collections::BTreeMap;
+
+use anyhow::bail;
 use serde_json::{Value, json};
 
-use super::{Form, Missing, Said, chosen_shop, pair, pairs, shop, table};
+use super::{Form, Missing, Said, Wrong, chosen_shop, pair, pairs, shop, table};
 use crate::{
     domain::id::{GatewayId, ShopId},
     gateway,
     pipeline::{Core, connect, send},
     store::{self, gateway::Gateway},
+    transact,
 };
 
 #[derive(clap::Subcommand)]
@@ -19,6 +23,30 @@ pub enum Command {
         /// Only this shop's; 0 for the house's
         #[arg(long)]
         shop: Option<ShopId>,
+        #[command(flatten)]
+        form: Form,
+    },
+    /// Keep a gateway from sending; texts wait for it
+    Pause {
+        /// As gateway list shows it: gw_…
+        id: GatewayId,
+        /// Whose it is; left out, the house's
+        #[arg(long, default_value = "0")]
+        shop: ShopId,
+        #[command(flatten)]
+        form: Form,
+    },
+    /// Change settings of a gateway: a new password, another sender
+    #[command(after_help = "Example: cartback gateway set gw_01… auth_token=… sender=+12125550100")]
+    Set {
+        /// As gateway list shows it: gw_…
+        id: GatewayId,
+        /// key=value, as often as needed; gateway list --json shows the keys
+        #[arg(required = true, value_parser = pair, value_name = "KEY=VALUE")]
+        changes: Vec<(String, String)>,
+        /// Whose it is; left out, the house's
+        #[arg(long, default_value = "0")]
+        shop: ShopId,
         #[command(flatten)]
         form: Form,
     },
@@ -55,6 +83,8 @@ pub async fn run(core: &Core, command: &Command) -> anyhow::Result<(Said, Form)>
     match command {
         Command::Add(args) => Ok((add(core, args).await?, args.form)),
         Command::List { shop, form } => Ok((list(core, *shop).await?, *form)),
+        Command::Pause { id, shop, form } => Ok((pause(core, *shop, *id).await?, *form)),
+        Command::Set { id, changes, shop, form } => Ok((set(core, *shop, *id, pairs(changes)?).await?, *form)),
         Command::Resume { id, shop, form } => Ok((resume(core, *shop, *id).await?, *form)),
     }
 }
@@ -128,12 +158,38 @@ async fn shown(core: &Core, found: &Gateway) -> anyhow::Result<Value> {
     }))
 }
 
-async fn resume(core: &Core, shop: ShopId, id: GatewayId) -> anyhow::Result<Said> {
+async fn found(core: &Core, shop: ShopId, id: GatewayId) -> anyhow::Result<Gateway> {
     let shop = chosen_shop(core, Some(shop)).await?;
-    let known = all(core, Some(shop)).await?.iter().any(|found| found.id == id);
-    if !known {
-        anyhow::bail!(Missing(format!("shop {shop} has no gateway {id}; cartback gateway list shows whose it is")));
-    }
+    let known = all(core, Some(shop)).await?.into_iter().find(|found| found.id == id);
+    let missing = || Missing(format!("shop {shop} has no gateway {id}; cartback gateway list shows whose it is"));
+    Ok(known.ok_or_else(missing)?)
+}
+
+async fn pause(core: &Core, shop: ShopId, id: GatewayId) -> anyhow::Result<Said> {
+    let account = found(core, shop, id).await?;
+    let now = core.now();
+    let paused = transact!(core.db, |tx| store::gateway::pause(tx, account.shop, id, "paused by hand", now).await?)?;
+    let words = if paused { "It is paused: texts wait for it." } else { "It was paused before." };
+    Ok(Said::new(words, json!({ "gateway": id, "shop": account.shop, "paused": true })))
+}
+
+async fn set(core: &Core, shop: ShopId, id: GatewayId, changes: BTreeMap<String, String>) -> anyhow::Result<Said> {
+    let account = found(core, shop, id).await?;
+    let Some(kind) = gateway::by_kind(&account.kind) else { bail!("there is no connector of kind {}", account.kind) };
+    let mut settings: BTreeMap<String, String> =
+        account.settings.pairs().map(|(key, value)| (key.to_owned(), value.to_owned())).collect();
+    settings.extend(changes);
+    let settings = kind.spec().settings(settings).map_err(|problems| Wrong(problems.join("\n")))?;
+    transact!(core.db, |tx| {
+        let keys = core.vault.keys(tx, account.shop).await?;
+        store::gateway::save_settings(tx, &keys, id, &settings).await?;
+    })?;
+    let json = shown(core, &found(core, shop, id).await?).await?;
+    Ok(Said::new("Saved; the next text goes out by it.", json))
+}
+
+async fn resume(core: &Core, shop: ShopId, id: GatewayId) -> anyhow::Result<Said> {
+    let shop = found(core, shop, id).await?.shop;
     let resumed = send::resume_gateway(core, shop, id).await?;
     let words = if resumed { "It sends again." } else { "It was not paused." };
     Ok(Said::new(words, json!({ "gateway": id, "shop": shop, "resumed": resumed })))

@@ -6,11 +6,17 @@ use std::{collections::BTreeMap, fmt::Write};
 use anyhow::bail;
 use serde_json::{Value, json};
 
-use super::{Form, Missing, Said, chosen_shop, table};
+use super::{Form, Missing, Said, chosen_shop, moment, progress, table};
 use crate::{
-    domain::id::{DeliveryId, ShopId},
+    domain::{
+        id::{DeliveryId, ShopId},
+        time::Time,
+    },
     pipeline::{Core, receive},
-    store::{self, inbox::Line},
+    store::{
+        self,
+        inbox::{Filter, Line},
+    },
 };
 
 #[derive(clap::Subcommand)]
@@ -38,15 +44,24 @@ pub enum Command {
         form: Form,
     },
     /// Read deliveries again, as if they had just arrived; what they say twice changes nothing
+    #[command(
+        after_help = "Examples:\n  cartback inbox replay --problems\n  cartback inbox replay --since 2026-03-01 --until 2026-03-02"
+    )]
     Replay {
         /// As inbox list shows them: dlv_…
-        #[arg(required_unless_present = "problems")]
+        #[arg(required_unless_present_any = ["problems", "since"])]
         ids: Vec<DeliveryId>,
         #[command(flatten)]
         of: Of,
         /// All that could not be read
         #[arg(long, conflicts_with = "ids")]
         problems: bool,
+        /// All that arrived since this moment, as 2026-03-01 or 2026-03-01T09:00:00Z; with --problems, of those
+        #[arg(long, conflicts_with = "ids", value_parser = moment)]
+        since: Option<Time>,
+        /// Only what arrived before this moment
+        #[arg(long, requires = "since", value_parser = moment)]
+        until: Option<Time>,
         #[command(flatten)]
         form: Form,
     },
@@ -66,9 +81,11 @@ pub async fn run(core: &Core, command: &Command) -> anyhow::Result<(Said, Form)>
             Ok((list(core, shop, *problems, *most).await?, *form))
         }
         Command::Show { id, of, form } => Ok((show(core, chosen_shop(core, of.shop).await?, *id).await?, *form)),
-        Command::Replay { ids, of, problems, form } => {
+        Command::Replay { ids, of, problems, since, until, form } => {
             let shop = chosen_shop(core, of.shop).await?;
-            let ids = if *problems { unread(core, shop).await? } else { ids.clone() };
+            let span = (since.unwrap_or(Time::FIRST), until.unwrap_or(Time::LAST));
+            let filter = if *problems { Filter::Unreadable } else { Filter::All };
+            let ids = if ids.is_empty() { arrived(core, shop, filter, span).await? } else { ids.clone() };
             Ok((replay(core, shop, &ids).await?, *form))
         }
     }
@@ -76,7 +93,7 @@ pub async fn run(core: &Core, command: &Command) -> anyhow::Result<(Said, Form)>
 
 async fn list(core: &Core, shop: ShopId, problems: bool, most: u32) -> anyhow::Result<Said> {
     let mut read = core.db.read().await?;
-    let filter = if problems { store::inbox::Filter::Unreadable } else { store::inbox::Filter::All };
+    let filter = if problems { Filter::Unreadable } else { Filter::All };
     let found = store::inbox::list(&mut read, shop, filter, DeliveryId::new(i64::MAX), most).await?;
     let mut lines = table(&["delivery", "received", "from", "topic", "state"]);
     for line in &found {
@@ -149,20 +166,37 @@ async fn show(core: &Core, shop: ShopId, id: DeliveryId) -> anyhow::Result<Said>
     Ok(Said::new(words, json))
 }
 
-/// How many unreadable deliveries one command reads again.
-const REPLAY_MOST: u32 = 1000;
+/// Read from the list at a time.
+const PAGE: u32 = 1000;
 
-async fn unread(core: &Core, shop: ShopId) -> anyhow::Result<Vec<DeliveryId>> {
+/// Deliveries that arrived in `[from, to)`, oldest first.
+async fn arrived(
+    core: &Core,
+    shop: ShopId,
+    filter: Filter,
+    (from, to): (Time, Time),
+) -> anyhow::Result<Vec<DeliveryId>> {
     let mut read = core.db.read().await?;
-    let found =
-        store::inbox::list(&mut read, shop, store::inbox::Filter::Unreadable, DeliveryId::new(i64::MAX), REPLAY_MOST)
-            .await?;
-    Ok(found.into_iter().map(|line| line.id).collect())
+    let (mut ids, mut before) = (Vec::new(), DeliveryId::new(i64::MAX));
+    loop {
+        let page = store::inbox::list(&mut read, shop, filter, before, PAGE).await?;
+        let Some(last) = page.last() else { break };
+        before = last.id;
+        let over = last.received_at < from;
+        ids.extend(page.iter().filter(|line| (from..to).contains(&line.received_at)).map(|line| line.id));
+        if over {
+            break;
+        }
+    }
+    ids.reverse();
+    Ok(ids)
 }
 
 async fn replay(core: &Core, shop: ShopId, ids: &[DeliveryId]) -> anyhow::Result<Said> {
     let (mut due, mut missing) = (Vec::new(), Vec::new());
+    let bar = progress::bar(ids.len() as u64, "Making due");
     for id in ids {
+        bar.inc(1);
         let found = receive::replay(core, shop, *id).await?;
         if found {
             due.push(id.to_string())
@@ -170,6 +204,7 @@ async fn replay(core: &Core, shop: ShopId, ids: &[DeliveryId]) -> anyhow::Result
             missing.push(id.to_string())
         };
     }
+    bar.finish_and_clear();
     if !missing.is_empty() && due.is_empty() {
         bail!(Missing(format!("shop {shop} has no delivery {}", missing.join(", "))));
     }

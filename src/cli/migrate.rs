@@ -2,8 +2,14 @@
 
 use serde_json::json;
 
-use super::Said;
+use super::{Form, Said};
 use crate::{config::Config, store::migration};
+
+#[derive(clap::Args)]
+pub struct Args {
+    #[command(flatten)]
+    pub form: Form,
+}
 
 pub fn run(config: &Config) -> Said {
     let version = migration::ALL.last().map_or(0, |(version, _, _)| *version);

@@ -18,6 +18,7 @@ mod phone;
 mod risk;
 mod key;
 mod user;
+mod trail;
 mod law;
 mod person;
 mod consent;
@@ -27,11 +28,12 @@ mod message;
 mod order;
 mod text;
 mod shell;
+mod progress;
 
 use std::{collections::BTreeMap, process::ExitCode, sync::Arc};
 
 use anyhow::{anyhow, bail};
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 use serde_json::Value;
 
 use crate::{
@@ -73,7 +75,7 @@ pub enum Command {
     /// See it work: the real service with a simulated shop, on this machine only, in a folder of its own [default: ./data/demo]
     Demo,
     /// Bring the database's schema up to date and end (serve does it too)
-    Migrate,
+    Migrate(migrate::Args),
     /// What was abandoned, texted and recovered
     Report(report::Args),
     /// Check key, database, clock, shops and gateways; exit code 1 when something is broken
@@ -166,9 +168,13 @@ impl Said {
         Said { words: words.into(), json, well: true }
     }
 
+    fn printed(&self, form: Form) -> String {
+        if form.json { self.json.to_string() } else { self.words.trim_end().to_owned() }
+    }
+
     fn print(&self, form: Form) {
         use std::io::Write;
-        let text = if form.json { self.json.to_string() } else { self.words.trim_end().to_owned() };
+        let text = self.printed(form);
         // A closed pipe (`| head`) is the reader's choice, not a problem.
         let _ = writeln!(std::io::stdout(), "{text}");
     }
@@ -190,13 +196,15 @@ const MISSING: u8 = 3;
 
 /// Reads the arguments, does what they say, and answers the exit code.
 pub fn main() -> ExitCode {
-    // `Parser::parse` prints help and usage itself, with exit code 2 for wrong usage.
-    let cli = Cli::parse();
+    // Prints help and usage itself, with exit code 2 for wrong usage.
+    let matches = Cli::command().get_matches();
+    let cli = Cli::from_arg_matches(&matches).unwrap_or_else(|problem| problem.exit());
+    let typed = trail::Typed::of(&matches);
     let outcome = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()
         .map_err(anyhow::Error::from)
-        .and_then(|runtime| runtime.block_on(run(cli)));
+        .and_then(|runtime| runtime.block_on(run(cli, &typed)));
     match outcome {
         Ok(true) => ExitCode::SUCCESS,
         Ok(false) => ExitCode::from(FAILED),
@@ -218,7 +226,7 @@ fn exit_code(error: &anyhow::Error) -> u8 {
     }
 }
 
-async fn run(cli: Cli) -> anyhow::Result<bool> {
+async fn run(cli: Cli, typed: &trail::Typed) -> anyhow::Result<bool> {
     match &cli.command {
         Command::Completions(args) => return shell::completions(args).map(|()| true),
         Command::Man(args) => return shell::man(args).map(|()| true),
@@ -261,8 +269,12 @@ async fn run(cli: Cli) -> anyhow::Result<bool> {
             Ok(said.well)
         }
         command => {
+            let opening =
+                matches!(command, Command::Migrate(_)).then(|| progress::spinner("Bringing the schema up to date"));
             let app = open(&config).await?;
+            drop(opening);
             let outcome = command.answer(&app.core, &config).await;
+            trail::record(&app.core, typed, outcome.is_ok()).await;
             app.close().await;
             let (said, form) = outcome?;
             said.print(form);
@@ -275,7 +287,7 @@ impl Command {
     /// Does what a command that works on an open database is for.
     async fn answer(&self, core: &Core, config: &Config) -> anyhow::Result<(Said, Form)> {
         match self {
-            Command::Migrate => Ok((migrate::run(config), Form::default())),
+            Command::Migrate(args) => Ok((migrate::run(config), args.form)),
             Command::Report(args) => Ok((report::run(core, args).await?, args.form)),
             Command::Shop(command) => shop::run(core, command).await,
             Command::Sequence(command) => sequence::run(core, command).await,

@@ -7,7 +7,7 @@ use anyhow::{Context, bail};
 use askama::Template;
 use serde_json::json;
 
-use super::{Form, Missing, Said, Wrong, chosen_shop, no_shop, table};
+use super::{Form, Missing, Said, Wrong, chosen_shop, no_shop, progress, table};
 use crate::{
     domain::{
         event::{Identity, TypedPhone},
@@ -147,12 +147,14 @@ pub fn handed_over(text: String, out: Option<&Path>, what: &str) -> anyhow::Resu
 
 async fn export(core: &Core, who: &Who, out: Option<&Path>) -> anyhow::Result<Said> {
     let (shop, who) = who.read(core).await?;
+    let _looking = progress::spinner("Looking through everything");
     let Some(export) = export::export(core, shop, &who).await? else { return Err(no_shop(shop)) };
     handed_over(export.to_json()?, out, &format!("What is held ({})", export.words()))
 }
 
 async fn erase(core: &Core, who: &Who, dry_run: bool) -> anyhow::Result<Said> {
     let (shop, who) = who.read(core).await?;
+    let _looking = progress::spinner("Looking through everything");
     let outcome = match dry_run {
         true => people::count(core, shop, &who).await?,
         false => people::forget(core, shop, &who, "command line").await?,

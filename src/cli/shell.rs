@@ -19,7 +19,7 @@ pub struct Completions {
 pub struct Man {
     /// Write a page for every command into this folder, which is made if need be
     #[arg(long, value_name = "FOLDER")]
-    to: Option<PathBuf>,
+    pub to: Option<PathBuf>,
 }
 
 pub fn completions(args: &Completions) -> anyhow::Result<()> {

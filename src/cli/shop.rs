@@ -40,6 +40,20 @@ pub enum Command {
         #[command(flatten)]
         form: Form,
     },
+    /// Stop all texts of a shop; carts and orders go on being kept
+    Pause {
+        /// Its number
+        id: ShopId,
+        #[command(flatten)]
+        form: Form,
+    },
+    /// Let a paused shop, or one that removed Cartback, send again
+    Resume {
+        /// Its number
+        id: ShopId,
+        #[command(flatten)]
+        form: Form,
+    },
     /// Change rules, connector settings, name, country, currency, timezone, or paused=yes|no
     Set {
         /// Its number
@@ -81,6 +95,8 @@ pub async fn run(core: &Core, command: &Command) -> anyhow::Result<(Said, Form)>
         Command::List { form } => Ok((list(core).await?, *form)),
         Command::Show { id, form } => Ok((show(core, *id).await?, *form)),
         Command::Subscribe { id, form } => Ok((subscribe(core, *id).await?, *form)),
+        Command::Pause { id, form } => Ok((paused(core, *id, "yes").await?, *form)),
+        Command::Resume { id, form } => Ok((paused(core, *id, "no").await?, *form)),
         Command::Set { id, changes, form } => {
             connect::change_shop(core, *id, &pairs(changes)?).await?;
             core.wake.notify_one();
@@ -136,6 +152,16 @@ async fn add(core: &Core, args: &Add) -> anyhow::Result<Said> {
         "not_subscribed": problem,
     });
     Ok(Said::new(words, json))
+}
+
+async fn paused(core: &Core, id: ShopId, word: &str) -> anyhow::Result<Said> {
+    if core.shop(&mut core.db.read().await?, id).await?.is_none() {
+        return Err(no_shop(id));
+    }
+    connect::change_shop(core, id, &[("paused".to_owned(), word.to_owned())].into()).await?;
+    core.wake.notify_one();
+    let words = if word == "yes" { "It sends nothing until it is resumed." } else { "It sends again." };
+    Ok(Said::new(words, json!({ "shop": id, "paused": word == "yes" })))
 }
 
 async fn subscribe(core: &Core, id: ShopId) -> anyhow::Result<Said> {

@@ -2,13 +2,15 @@
 
 use std::time::Duration;
 
-use clap::CommandFactory;
 use serde_json::json;
 
 use super::*;
 
 #[cfg(test)]
 mod people;
+#[cfg(test)]
+mod team;
+mod tree;
 
 use crate::{
     clock::{Clock, ManualClock},
@@ -58,6 +60,11 @@ fn what_is_typed_is_taken_or_refused() {
     check("inbox replay", false);
     check("inbox replay --problems", true);
     check("user link --json", true);
+    check("user link --email ana@example.com", true);
+    check("user invite ana@example.com --role manager --shop 1 --shop 2 --json", true);
+    check("user invite ana@example.com", false);
+    check("user role ana@example.com --role admin", false);
+    check("user remove ana@example.com", true);
     check("key new", true);
     check("sequence list --shop 1 --json", true);
     check("sequence set eu", false);
@@ -110,6 +117,8 @@ impl House {
         }
         let app = self.open().await.unwrap();
         let outcome = command.answer(&app.core, &self.config).await;
+        let matches = Cli::command().try_get_matches_from(std::iter::once("cartback").chain(words.iter().copied()));
+        trail::record(&app.core, &trail::Typed::of(&matches.unwrap()), outcome.is_ok()).await;
         app.close().await;
         outcome.map(|(said, _)| said).map_err(|error| (exit_code(&error), format!("{error:#}")))
     }
@@ -231,7 +240,7 @@ async fn an_unreadable_delivery_is_listed_shown_and_read_again() {
         house.works().await;
     }
     let missing = house.types(&["inbox", "replay", "dlv_0000000000001"]).await;
-    assert!(matches!(missing, Err((2, _))), "{missing:?}");
+    assert!(matches!(missing, Err((3, _))), "{missing:?}");
 }
 
 const SHOP: [&str; 13] = [

@@ -1,21 +1,180 @@
-//! `cartback user`: a way in for whoever has a shell on the machine.
+//! `cartback user`: the team, and a way in for whoever has a shell on the machine. A link is shown once.
 
+use anyhow::{anyhow, bail};
 use serde_json::json;
 
-use super::{Form, Said};
-use crate::{app, pipeline::Core};
+use super::{Form, Said, Wrong, table};
+use crate::{
+    app,
+    domain::{
+        id::{ShopId, UserId},
+        member::{Reach, Role},
+    },
+    pipeline::{
+        Core,
+        team::{self, NotDone},
+    },
+    store::team::Member,
+};
 
 #[derive(clap::Subcommand)]
 pub enum Command {
-    /// Print a fresh link to sign in as the owner; it works once, within 24 hours
+    /// Print a fresh link to sign in and choose a password; it works once, within 24 hours
     Link {
+        /// Whose; left out, the first owner's
+        #[arg(long)]
+        email: Option<String>,
+        #[command(flatten)]
+        form: Form,
+    },
+    /// Everybody who signs in: role, shops, when they were last seen
+    List {
+        #[command(flatten)]
+        form: Form,
+    },
+    /// Take somebody in; prints the link with which they choose name and password
+    Invite(Invite),
+    /// Change what somebody may do, and at which shops
+    Role(Change),
+    /// Take somebody out; their sessions and links end at once
+    Remove {
+        /// Their e-mail address
+        email: String,
         #[command(flatten)]
         form: Form,
     },
 }
 
+#[derive(clap::Args)]
+pub struct Invite {
+    /// Their e-mail address
+    email: String,
+    #[command(flatten)]
+    may: May,
+    /// What they are called; they can change it
+    #[arg(long, default_value = "")]
+    name: String,
+    #[command(flatten)]
+    form: Form,
+}
+
+#[derive(clap::Args)]
+pub struct Change {
+    /// Their e-mail address
+    email: String,
+    #[command(flatten)]
+    may: May,
+    #[command(flatten)]
+    form: Form,
+}
+
+#[derive(clap::Args)]
+struct May {
+    /// owner: everything; manager: changes what is their shops'; analyst: looks
+    #[arg(long, value_parser = role)]
+    role: Role,
+    /// At which shop only; may be repeated; left out, at every one
+    #[arg(long)]
+    shop: Vec<ShopId>,
+}
+
+impl May {
+    fn reach(&self) -> Reach {
+        if self.shop.is_empty() { Reach::Every } else { Reach::These(self.shop.iter().copied().collect()) }
+    }
+}
+
+fn role(typed: &str) -> Result<Role, String> {
+    Role::by_name(typed).ok_or_else(|| "must be owner, manager or analyst".into())
+}
+
 pub async fn run(core: &Core, command: &Command) -> anyhow::Result<(Said, Form)> {
-    let Command::Link { form } = command;
-    let link = app::sign_in_link(core).await?;
-    Ok((Said::new(link.as_str(), json!({ "sign_in_url": link })), *form))
+    match command {
+        Command::Link { email, form } => {
+            let link = match email {
+                Some(email) => team::link(core, named(core, email).await?).await.map_err(problem)?,
+                None => app::sign_in_link(core).await?,
+            };
+            Ok((Said::new(link.as_str(), json!({ "sign_in_url": link })), *form))
+        }
+        Command::List { form } => Ok((list(&team::list(core).await?), *form)),
+        Command::Invite(Invite { email, may, name, form }) => {
+            let (id, link) = team::invite(core, email, name, may.role, &may.reach()).await.map_err(problem)?;
+            Ok((Said::new(link.as_str(), json!({ "id": id.to_string(), "sign_in_url": link })), *form))
+        }
+        Command::Role(Change { email, may, form }) => {
+            let id = named(core, email).await?;
+            team::change(core, id, may.role, &may.reach()).await.map_err(problem)?;
+            let words = format!("From now on they are: {}.", may.role.name());
+            Ok((
+                Said::new(
+                    words,
+                    json!({ "id": id.to_string(), "role": may.role.name(), "shops": shops(&may.reach()) }),
+                ),
+                *form,
+            ))
+        }
+        Command::Remove { email, form } => {
+            let id = named(core, email).await?;
+            team::remove(core, id).await.map_err(problem)?;
+            Ok((
+                Said::new("They are out, and every session of theirs has ended.", json!({ "removed": id.to_string() })),
+                *form,
+            ))
+        }
+    }
+}
+
+async fn named(core: &Core, email: &str) -> anyhow::Result<UserId> {
+    match team::by_email(core, email).await? {
+        Some(id) => Ok(id),
+        None => bail!(Wrong("nobody of the team has this e-mail address; see cartback user list".into())),
+    }
+}
+
+fn problem(not_done: NotDone) -> anyhow::Error {
+    match not_done {
+        NotDone::Store(error) => error.into(),
+        other => anyhow!(Wrong(other.to_string())),
+    }
+}
+
+/// Numbers, or `null` for every one.
+fn shops(reach: &Reach) -> Option<Vec<i64>> {
+    match reach {
+        Reach::Every => None,
+        Reach::These(shops) => Some(shops.iter().map(|shop| shop.get()).collect()),
+    }
+}
+
+fn list(members: &[Member]) -> Said {
+    let mut lines = table(&["name", "e-mail", "role", "shops", "password", "last seen"]);
+    for member in members {
+        let shops = shops(&member.reach).map(|shops| {
+            let shops: Vec<String> = shops.iter().map(ToString::to_string).collect();
+            shops.join(", ")
+        });
+        lines.add_row([
+            member.name.clone(),
+            member.email.clone(),
+            member.role.name().to_owned(),
+            shops.unwrap_or_else(|| "every".to_owned()),
+            if member.has_password { "chosen" } else { "not yet" }.to_owned(),
+            member.seen_at.map_or_else(|| "never".to_owned(), |at| at.to_string()),
+        ]);
+    }
+    let words = if members.is_empty() { "There is nobody yet.".to_owned() } else { lines.to_string() };
+    let json = members.iter().map(|member| {
+        json!({
+            "id": member.id.to_string(),
+            "name": member.name,
+            "email": member.email,
+            "role": member.role.name(),
+            "shops": shops(&member.reach),
+            "has_password": member.has_password,
+            "created_at": member.created_at.to_string(),
+            "seen_at": member.seen_at.map(|at| at.to_string()),
+        })
+    });
+    Said::new(words, json.collect())
 }

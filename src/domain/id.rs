@@ -120,6 +120,8 @@ id!(/// Something that happened, told to other systems; the same however often i
     EventId, "evt");
 id!(/// A person who signs in.
     UserId, "usr");
+id!(/// An entry of the audit log.
+    EntryId, "ent");
 
 /// The tenant. Shops are numbered 1, 2, 3 … so that links stay short; 0 is the house itself, whose gateways serve every
 /// shop that has none of its own.

@@ -21,6 +21,8 @@ pub mod click;
 pub mod connector;
 pub mod standard_webhooks;
 pub mod seal;
+pub mod member;
+pub mod password;
 pub mod rehearsal;
 pub mod self_test;
 pub mod retention;

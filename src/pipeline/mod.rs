@@ -32,6 +32,8 @@ pub mod report;
 pub mod recurring;
 pub mod connect;
 pub mod trial;
+pub mod team;
+pub mod trail;
 pub mod self_test;
 
 use std::sync::Arc;

@@ -6,7 +6,7 @@ use std::{collections::HashMap, str::FromStr, time::Duration};
 use chrono::{DateTime, MappedLocalTime, NaiveDate, NaiveDateTime, Offset};
 use jiff::{Timestamp, civil, tz::AmbiguousOffset, tz::TimeZone};
 
-use super::{Core, erase, guard, ingest::Place, people, rollup, self_test, sink, zone_of};
+use super::{Core, erase, guard, ingest::Place, people, rollup, self_test, sink, trail, zone_of};
 use crate::{
     clock,
     domain::{
@@ -267,6 +267,7 @@ const FORGET_MOST: u32 = 200;
 async fn retain(core: &Core, shop_id: ShopId) -> Result<(), Error> {
     let now = core.now();
     if shop_id == ShopId::HOUSE {
+        trail::forget(core).await?;
         return transact!(core.db, |tx| {
             store::user::prune(tx, now - DAY).await?;
             store::recurring::prune(tx, now - DAY * 30).await?;

@@ -18,6 +18,7 @@ pub const ALL: &[(i64, &str, &str)] = &[
     (4, "risk", include_str!("../../migrations/0004_risk.sql")),
     (5, "discount", include_str!("../../migrations/0005_discount.sql")),
     (6, "people", include_str!("../../migrations/0006_people.sql")),
+    (7, "team", include_str!("../../migrations/0007_team.sql")),
     (8, "connect", include_str!("../../migrations/0008_connect.sql")),
     (9, "lists", include_str!("../../migrations/0009_lists.sql")),
     (10, "report", include_str!("../../migrations/0010_report.sql")),

@@ -16,7 +16,7 @@ pub enum Scope {
     People,
     /// Change the shop, its gateways, sequences and texts; settle replies, replay deliveries, end pauses.
     Write,
-    /// Send: tests to a phone.
+    /// Send: tests to a phone, a cart's next text now, test events.
     Send,
     /// Name any shop, and stop or let go on the whole house. Of the house's own tokens only.
     House,
@@ -45,7 +45,7 @@ impl Scope {
             Scope::Read => "look at everything of the shop, exports and proofs of people among it",
             Scope::People => "record consents and opt-outs, export and erase people; includes reading",
             Scope::Write => "change the shop, gateways, sequences and texts; settle replies, replay deliveries",
-            Scope::Send => "send tests to a phone",
+            Scope::Send => "send: tests to a phone, a cart's next text now, test events",
             Scope::House => "act for every shop, and stop all sending",
         }
     }

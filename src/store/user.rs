@@ -2,16 +2,50 @@
 
 use super::{
     Error, Read, Tx,
-    db::{first, run},
-    time,
+    db::{all, first, run},
+    team, time, word,
 };
-use crate::domain::{id::UserId, time::Time};
+use crate::domain::{
+    id::UserId,
+    member::{Reach, Role},
+    time::Time,
+};
 
+/// Who a session is of.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct User {
     pub id: UserId,
     pub name: String,
-    pub role: String,
+    pub role: Role,
+    pub reach: Reach,
+    /// "" follows the browser.
+    pub language: String,
+    pub has_password: bool,
+    /// Whether this session may choose a password without the old one.
+    pub renews: bool,
+}
+
+/// A session that begins.
+#[derive(Clone, Copy, Debug)]
+pub struct NewSession<'a> {
+    pub user: UserId,
+    pub now: Time,
+    pub until: Time,
+    /// From where; "" when it is not known.
+    pub address: &'a str,
+    /// With what, in a few words.
+    pub browser: &'a str,
+    pub renews: bool,
+}
+
+/// A session as its person sees it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Session {
+    pub hash: TokenHash,
+    pub created_at: Time,
+    pub seen_at: Time,
+    pub address: String,
+    pub browser: String,
 }
 
 /// The hash of a token, the only form in which it is stored.
@@ -19,7 +53,11 @@ pub type TokenHash = [u8; 32];
 
 /// The first owner, made when there is nobody yet.
 pub async fn ensure_owner(tx: &mut Tx, fresh: UserId, now: Time) -> Result<UserId, Error> {
-    let owner = first!(tx, (i64,), "SELECT user_id FROM person WHERE role = 'owner' ORDER BY user_id LIMIT 1")?;
+    let owner = first!(
+        tx,
+        (i64,),
+        "SELECT user_id FROM person WHERE role = 'owner' AND removed_at IS NULL ORDER BY user_id LIMIT 1"
+    )?;
     if let Some((owner,)) = owner {
         return Ok(UserId::new(owner));
     }
@@ -73,20 +111,25 @@ pub async fn use_link(tx: &mut Tx, hash: &TokenHash, now: Time) -> Result<Option
     Ok(row.map(|(user,)| UserId::new(user)))
 }
 
-pub async fn begin_session(tx: &mut Tx, hash: &TokenHash, user: UserId, now: Time, until: Time) -> Result<(), Error> {
+pub async fn begin_session(tx: &mut Tx, hash: &TokenHash, new: &NewSession<'_>) -> Result<(), Error> {
     run!(
         tx,
-        "INSERT INTO session (token_hash, user_id, created_at, seen_at, expires_at) VALUES ($1, $2, $3, $3, $4)",
+        "INSERT INTO session (token_hash, user_id, created_at, seen_at, expires_at, address, browser, renews_at)
+         VALUES ($1, $2, $3, $3, $4, $5, $6, $7)",
         hash.to_vec(),
-        user.get(),
-        now.millis(),
-        until.millis()
+        new.user.get(),
+        new.now.millis(),
+        new.until.millis(),
+        new.address,
+        new.browser,
+        new.renews.then_some(new.now.millis())
     )?;
+    run!(tx, "UPDATE person SET seen_at = $2 WHERE user_id = $1", new.user.get(), new.now.millis())?;
     Ok(())
 }
 
-/// Whose session this is, with the moment it was last seen. `None` when it is unknown, over, or idle since before
-/// `idle_since`.
+/// Whose session this is, with the moment it was last seen. `None` when it is unknown, over, idle since before
+/// `idle_since`, or its person was removed.
 pub async fn of_session(
     read: &mut Read,
     hash: &TokenHash,
@@ -95,24 +138,81 @@ pub async fn of_session(
 ) -> Result<Option<(User, Time)>, Error> {
     let row = first!(
         read,
-        (i64, String, String, i64),
-        "SELECT person.user_id, person.name, person.role, session.seen_at
+        (i64, String, String, String, String, Option<i64>, Option<i64>, i64),
+        "SELECT person.user_id, person.name, person.role, person.language, person.password, person.bound_at,
+                session.renews_at, session.seen_at
          FROM session JOIN person ON person.user_id = session.user_id
-         WHERE session.token_hash = $1 AND session.expires_at > $2 AND session.seen_at >= $3",
+         WHERE session.token_hash = $1 AND session.expires_at > $2 AND session.seen_at >= $3
+           AND person.removed_at IS NULL",
         hash.to_vec(),
         now.millis(),
         idle_since.millis()
     )?;
-    Ok(row.map(|(id, name, role, seen)| (User { id: UserId::new(id), name, role }, time(seen))))
+    let Some((id, name, role, language, password, bound_at, renews_at, seen_at)) = row else { return Ok(None) };
+    let id = UserId::new(id);
+    let user = User {
+        id,
+        name,
+        role: word("role", &Role::ALL, Role::name, &role)?,
+        reach: team::reach(read, id, bound_at).await?,
+        language,
+        has_password: !password.is_empty(),
+        renews: renews_at.is_some(),
+    };
+    Ok(Some((user, time(seen_at))))
+}
+
+/// A person's sessions that are not over, the one seen last first.
+pub async fn sessions(read: &mut Read, user: UserId, now: Time, idle_since: Time) -> Result<Vec<Session>, Error> {
+    let rows = all!(
+        read,
+        (Vec<u8>, i64, i64, String, String),
+        "SELECT token_hash, created_at, seen_at, address, browser FROM session
+         WHERE user_id = $1 AND expires_at > $2 AND seen_at >= $3 ORDER BY seen_at DESC, created_at DESC",
+        user.get(),
+        now.millis(),
+        idle_since.millis()
+    )?;
+    rows.into_iter()
+        .map(|(hash, created_at, seen_at, address, browser)| {
+            let hash = hash.try_into().map_err(|_| Error::damaged("session", "wrong length"))?;
+            Ok(Session { hash, created_at: time(created_at), seen_at: time(seen_at), address, browser })
+        })
+        .collect()
 }
 
 pub async fn touch_session(tx: &mut Tx, hash: &TokenHash, now: Time) -> Result<(), Error> {
     run!(tx, "UPDATE session SET seen_at = $2 WHERE token_hash = $1", hash.to_vec(), now.millis())?;
+    run!(
+        tx,
+        "UPDATE person SET seen_at = $2 WHERE user_id = (SELECT user_id FROM session WHERE token_hash = $1)",
+        hash.to_vec(),
+        now.millis()
+    )?;
     Ok(())
 }
 
 pub async fn end_session(tx: &mut Tx, hash: &TokenHash) -> Result<(), Error> {
     run!(tx, "DELETE FROM session WHERE token_hash = $1", hash.to_vec())?;
+    Ok(())
+}
+
+/// Ends every session of a person but this one, if it is given; answers how many.
+pub async fn end_sessions(tx: &mut Tx, user: UserId, but: Option<&TokenHash>) -> Result<u64, Error> {
+    // No session has an empty hash.
+    let but = but.map(|hash| hash.to_vec()).unwrap_or_default();
+    run!(tx, "DELETE FROM session WHERE user_id = $1 AND token_hash <> $2", user.get(), but)
+}
+
+/// Takes the right to choose a password without the old one back, once it was used.
+pub async fn end_renewing(tx: &mut Tx, user: UserId) -> Result<(), Error> {
+    run!(tx, "UPDATE session SET renews_at = NULL WHERE user_id = $1", user.get())?;
+    Ok(())
+}
+
+/// Drops a person's links that were not used.
+pub async fn end_links(tx: &mut Tx, user: UserId) -> Result<(), Error> {
+    run!(tx, "DELETE FROM sign_in_link WHERE user_id = $1 AND used_at IS NULL", user.get())?;
     Ok(())
 }
 

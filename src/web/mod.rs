@@ -13,6 +13,7 @@
 //! Every answer passes [`shield`]: it adds the security headers, refuses changes asked for by other sites, turns
 //! problems into pages and a panic into an answer. What goes out is compressed: no other site can make a signed-in
 //! browser ask (the session's cookie is `SameSite`), so nobody can learn a page's secrets from its size.
+//! Behind the shield [`gate`] holds people to what they may do, by the table of [`route`], and records what they changed.
 
 pub mod view;
 pub mod problem;
@@ -20,11 +21,14 @@ pub mod shield;
 pub mod body;
 pub mod hook;
 pub mod stranger;
+pub mod attempt;
 pub mod follow;
 pub mod health;
 pub mod metric;
 pub mod asset;
 pub mod session;
+pub mod route;
+pub mod gate;
 pub mod page;
 pub mod api;
 
@@ -53,6 +57,7 @@ pub struct State {
     /// What stands above every page of a demo.
     pub bar: Option<Bar>,
     strangers: stranger::Strangers,
+    attempts: attempt::Attempts,
     pub pace: api::Pace,
     counted: metric::Counted,
 }
@@ -84,6 +89,7 @@ impl State {
             limits: Limits::default(),
             bar: None,
             strangers: stranger::Strangers::default(),
+            attempts: attempt::Attempts::default(),
             pace: api::Pace::default(),
             counted: metric::Counted::default(),
         }
@@ -104,6 +110,8 @@ pub fn configure_with(
     move |config| {
         config.app_data(state.clone()).service(
             web::scope("")
+                .wrap(from_fn(gate::gate))
+                // The last one is the outermost.
                 .wrap(from_fn(shield::shield))
                 .wrap(Compress::default())
                 .configure(more.clone())

@@ -41,23 +41,35 @@ pub async fn shield(
 ) -> Result<ServiceResponse<BoxBody>, Error> {
     // A program reads problems as RFC 9457 has them, whatever its library says that it accepts.
     let is_api = request.path().starts_with("/api/");
-    let language = accepted_language(request.headers());
+    // Programs are answered in one language, whoever runs them.
+    let mut language = if is_api { Language::English } else { accepted_language(request.headers()) };
     let wants = if is_api { Wants::Api } else { Wants::of(request.headers()) };
     let mut response = match refuse(&request) {
         Some(problem) => request.into_response(HttpResponse::from_error(problem)),
-        None => match AssertUnwindSafe(words::read_in(language, next.call(request))).catch_unwind().await {
-            Ok(called) => called?.map_into_boxed_body(),
+        None => match AssertUnwindSafe(answered_in(language, next.call(request))).catch_unwind().await {
+            Ok((called, spoken)) => {
+                language = spoken;
+                called?.map_into_boxed_body()
+            }
             // Where it panicked is in the log already; what it says may quote what was being worked on.
-            Err(_) => return Err(Panicked { problem: Problem::Broken("it panicked".to_owned()), wants }.into()),
+            Err(_) => {
+                let problem = Problem::Broken("it panicked".to_owned());
+                return Err(Panicked { problem, wants, language }.into());
+            }
         },
     };
     let problem = response.response().error().and_then(|error| error.as_error::<Problem>());
-    if let Some(answer) = problem.map(|problem| problem.answer(wants)) {
+    if let Some(answer) = problem.map(|problem| words::written_in(language, || problem.answer(wants))) {
         response = response.into_response(answer);
     }
     put_headers(response.headers_mut());
     count(&response);
     Ok(response)
+}
+
+/// An answer, and the language it came to be in: who is signed in may have chosen another.
+async fn answered_in<F: Future>(language: Language, answer: F) -> (F::Output, Language) {
+    words::read_in(language, async { (answer.await, words::language()) }).await
 }
 
 /// What the browser asks for, until somebody is known who chose.
@@ -150,6 +162,7 @@ fn authority(url: &str) -> Option<&str> {
 struct Panicked {
     problem: Problem,
     wants: Wants,
+    language: Language,
 }
 
 impl std::fmt::Display for Panicked {
@@ -160,7 +173,7 @@ impl std::fmt::Display for Panicked {
 
 impl actix_web::ResponseError for Panicked {
     fn error_response(&self) -> HttpResponse<BoxBody> {
-        let mut answer = self.problem.answer(self.wants);
+        let mut answer = words::written_in(self.language, || self.problem.answer(self.wants));
         put_headers(answer.headers_mut());
         answer
     }

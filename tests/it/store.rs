@@ -17,6 +17,7 @@ use cartback::{
             CartId, ClickId, DecisionId, DeliveryId, DiscountId, GatewayId, MessageId, OrderId, ReplyId, RequestId,
             ShopId, UserId,
         },
+        member::Role,
         message::{Cost, MessageRef, MessageState, Moments, Purpose},
         money::{Currency, Money},
         order::Order,
@@ -81,6 +82,7 @@ macro_rules! read {
 
 // After the macros, which its cases use.
 mod api;
+mod team;
 
 fn at(minute: i64) -> Time {
     Time::from_millis(1_770_000_000_000 + minute * 60_000)
@@ -266,14 +268,18 @@ async fn people_links_and_sessions() {
         assert!(user::anybody_signed_in(read!(stage)).await.unwrap());
         assert_eq!(user::link(read!(stage), &[1; 32]).await.unwrap(), None);
 
-        tx!(stage, |tx| user::begin_session(tx, &hash, owner, at(0), at(100)).await?);
+        tx!(stage, |tx| {
+            let new =
+                user::NewSession { user: owner, now: at(0), until: at(100), address: "", browser: "", renews: false };
+            user::begin_session(tx, &hash, &new).await?
+        });
         let seen = async |now: i64, idle: i64| {
             user::of_session(read!(stage), &hash, at(now), at(idle))
                 .await
                 .unwrap()
                 .map(|(user, seen)| (user.role, seen))
         };
-        assert_eq!(seen(50, 0).await, Some(("owner".into(), at(0))));
+        assert_eq!(seen(50, 0).await, Some((Role::Owner, at(0))));
         assert_eq!((seen(100, 0).await, seen(50, 1).await), (None, None));
         tx!(stage, |tx| user::touch_session(tx, &hash, at(40)).await?);
         assert!(seen(50, 40).await.is_some());

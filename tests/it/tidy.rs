@@ -155,6 +155,27 @@ fn sql_asks_no_clock(path: &str, text: &str) -> Vec<Problem> {
     literals.flat_map(|token| sql::asks_the_clock(path, &token.text, token.line)).collect()
 }
 
+/// Pages that open a shop by themselves: the one that makes the `Visit`, and the gateways', some of which are the house's.
+const OPENERS: [&str; 2] = ["src/web/page/mod.rs", "src/web/page/gateways.rs"];
+
+/// A page's shop is its `Visit`'s, which knows only those its visitor may see.
+fn shops_come_from_the_visit(path: &str, text: &str) -> Vec<Problem> {
+    if !path.starts_with("src/web/page/") || OPENERS.contains(&path) {
+        return Vec::new();
+    }
+    let source = Source::read(path, text);
+    source.words(|word, at| {
+        let asks = match word {
+            "vault" | "shops_with_own" => true,
+            "shop" => {
+                ["ids", "list", "open", "get"].iter().any(|function| source.reads(at + 1, &[":", ":", function, "("]))
+            }
+            _ => false,
+        };
+        asks.then(|| format!("`{word}` opens a shop: a page takes its shop from its `Visit`"))
+    })
+}
+
 impl Problem {
     fn at(path: &str, line: usize, what: String) -> Problem {
         Problem { path: path.to_owned(), line, what }
@@ -272,6 +293,11 @@ fn nothing_panics_outside_tests() {
 }
 
 #[test]
+fn pages_take_their_shop_from_the_visit() {
+    hold("src/web/page", ".rs", shops_come_from_the_visit);
+}
+
+#[test]
 fn nothing_is_unsafe() {
     hold("src", ".rs", no_unsafe);
 }
@@ -373,6 +399,15 @@ fn the_panic_rule_can_fail() {
     "##;
     check(no_panics, "src/x.rs", calm, &[]);
     check(no_panics, "src/x.rs", &format!("{calm}fn g() {{ a.unwrap() }}"), &[12]);
+}
+
+#[test]
+fn the_visit_rule_can_fail() {
+    let text =
+        "let a = store::shop::ids(&mut read);\nlet b = core.vault.keys(r, id);\nuse store::shop::Shop;\nvisit.shop();";
+    check(shops_come_from_the_visit, "src/web/page/x.rs", text, &[1, 2]);
+    check(shops_come_from_the_visit, "src/web/page/mod.rs", text, &[]);
+    check(shops_come_from_the_visit, "src/pipeline/x.rs", text, &[]);
 }
 
 #[test]

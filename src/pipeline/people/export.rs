@@ -76,7 +76,12 @@ impl Export {
 
     /// `2 carts, 1 order, 3 texts, 1 consent, no opt-out, 4 deliveries`
     pub fn words(&self) -> String {
-        let named = [
+        self.counts().map(|(count, one, many)| format!("{count} {}", if count == 1 { one } else { many })).join(", ")
+    }
+
+    /// How many of each kind, with the words for one and for many.
+    pub fn counts(&self) -> [(usize, &'static str, &'static str); 7] {
+        [
             (self.carts.len(), "cart", "carts"),
             (self.orders.len(), "order", "orders"),
             (self.messages.len(), "text", "texts"),
@@ -84,8 +89,7 @@ impl Export {
             (self.opt_outs.len(), "opt-out", "opt-outs"),
             (self.replies.len(), "reply", "replies"),
             (self.deliveries.len(), "delivery", "deliveries"),
-        ];
-        named.map(|(count, one, many)| format!("{count} {}", if count == 1 { one } else { many })).join(", ")
+        ]
     }
 }
 

@@ -179,6 +179,16 @@ const BATCH: usize = 500;
 /// Takes a list. `None` when there is no such shop. A list longer than `BATCH` is written in several transactions; should
 /// one fail, taking the list again goes on where it ended, since what is known changes nothing.
 pub async fn take(core: &Core, shop: ShopId, statements: &[Statement]) -> Result<Option<Taken>, Error> {
+    take_watched(core, shop, statements, |_| {}).await
+}
+
+/// As `take`; `watch` hears after each transaction how many statements it was.
+pub async fn take_watched(
+    core: &Core,
+    shop: ShopId,
+    statements: &[Statement],
+    watch: impl Fn(u64),
+) -> Result<Option<Taken>, Error> {
     let mut taken = Taken::default();
     for batch in statements.chunks(BATCH) {
         match take_batch(core, shop, batch).await? {
@@ -188,6 +198,7 @@ pub async fn take(core: &Core, shop: ShopId, statements: &[Statement]) -> Result
             }
             None => return Ok(None),
         }
+        watch(batch.len() as u64);
     }
     core.wake.notify_one();
     Ok(Some(taken))

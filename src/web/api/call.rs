@@ -30,11 +30,16 @@ impl Call {
     pub fn shop(&self) -> Result<ShopId, Problem> {
         match &self.token {
             Some(token) if token.shop != ShopId::HOUSE => Ok(token.shop),
-            Some(_) => self.named.ok_or_else(|| {
+            Some(_) => self.named.inspect(|shop| crate::web::gate::of_shop(&self.request, *shop)).ok_or_else(|| {
                 Problem::Wrong(vec!["a token of the house names the shop in the header Cartback-Shop".to_owned()])
             }),
             None => Err(Problem::Unauthorized),
         }
+    }
+
+    /// For the audit log: this asks for no change after all.
+    pub fn changes_nothing(&self) {
+        crate::web::gate::nothing(&self.request);
     }
 
     /// Whether the token is the house's.

@@ -10,6 +10,8 @@ use actix_web::{
     web::{Data, Payload},
 };
 
+use serde_json::Value;
+
 use super::{
     Operation,
     answer::Answer,
@@ -20,10 +22,14 @@ use super::{
 use crate::{
     domain::id::ShopId,
     pipeline::people::token,
-    store::token::{Scope, Token},
+    store::{
+        token::{Scope, Token},
+        trail::Door,
+    },
     web::{
         State,
         body::{self, LastWords, Unread},
+        gate::{self, Actor},
         problem::{Problem, Wants},
         stranger,
     },
@@ -86,6 +92,7 @@ async fn answer(
     let body = if reads { body::read(&request, payload, &state.limits).await.map_err(unread)? } else { Vec::new() };
     let call = Call { state, token, named, request, body };
     check_body(operation, &call)?;
+    no_nul(&call)?;
     let turn = if operation.once { once::begin(&call).await? } else { Turn::Free };
     match turn {
         Turn::Free => (operation.run)(&call).await,
@@ -118,6 +125,10 @@ async fn come_in(state: &State, request: &HttpRequest, needs: Scope, told: &mut 
         state.strangers.note(who, now);
         return Err(Problem::Unauthorized);
     };
+    if needs != Scope::Read {
+        gate::acting(request, Actor { door: Door::Api, user: None, name: token.name.clone() });
+        gate::of_shop(request, token.shop);
+    }
     let share = state.pace.count(&hash, now);
     told.share = Some(share);
     if share.is_over {
@@ -153,6 +164,32 @@ fn check_body(operation: &Operation, call: &Call) -> Result<(), Problem> {
             Err(Problem::Unread(StatusCode::UNSUPPORTED_MEDIA_TYPE, "send application/json"))
         }
         _ => Ok(()),
+    }
+}
+
+/// PostgreSQL keeps no NUL in a text, and nothing of ours means one.
+fn no_nul(call: &Call) -> Result<(), Problem> {
+    let refused = |place: &str| Err(Problem::Wrong(vec![format!("{place}: a NUL character stands in it")]));
+    if call.request.query_string().contains("%00") {
+        return refused("the query");
+    }
+    if call.request.path().contains("%00") {
+        return Err(Problem::NotFound);
+    }
+    // Most bodies have nothing like it, and are read once.
+    let is_suspect = call.body.windows(ESCAPED_NUL.len()).any(|bytes| bytes == ESCAPED_NUL);
+    let read = is_suspect.then(|| serde_json::from_slice::<Value>(&call.body).ok()).flatten();
+    if read.is_some_and(|body| holds_nul(&body)) { refused("the body") } else { Ok(()) }
+}
+
+const ESCAPED_NUL: &[u8] = b"\\u0000";
+
+fn holds_nul(value: &Value) -> bool {
+    match value {
+        Value::String(text) => text.contains('\0'),
+        Value::Array(all) => all.iter().any(holds_nul),
+        Value::Object(fields) => fields.iter().any(|(name, value)| name.contains('\0') || holds_nul(value)),
+        _ => false,
     }
 }
 

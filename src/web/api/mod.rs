@@ -21,6 +21,7 @@ mod rules;
 mod gateways;
 mod carts;
 mod messages;
+mod acts;
 mod orders;
 mod sequences;
 mod sequence_form;
@@ -30,6 +31,7 @@ mod people;
 mod ledgers;
 mod reports;
 mod inbox;
+mod webhooks;
 mod risk;
 mod law;
 
@@ -127,6 +129,13 @@ operations! {
     }
     carts { list __path_list Read, get __path_get Read, explain __path_explain Read }
     messages { list __path_list Read, get __path_get Read, proof __path_proof Read }
+    acts {
+        send_now __path_send_now Send once,
+        hold __path_hold Write,
+        release __path_release Write,
+        dismiss __path_dismiss Write,
+        settle __path_settle Write,
+    }
     orders { list __path_list Read, get __path_get Read }
     sequences {
         list __path_list Read,
@@ -162,6 +171,17 @@ operations! {
     }
     reports { get __path_get Read, funnel __path_funnel Read, credited __path_credited Read }
     inbox { list __path_list Read, get __path_get Read, replay __path_replay Write }
+    webhooks {
+        list __path_list Read,
+        add __path_add Write once,
+        get __path_get Read,
+        change __path_change Write,
+        remove __path_remove Write,
+        enable __path_enable Write,
+        disable __path_disable Write,
+        rotate __path_rotate Write once,
+        test __path_test Send once,
+    }
     risk {
         get __path_get Read,
         resume __path_resume Write once,

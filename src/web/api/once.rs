@@ -57,7 +57,7 @@ pub async fn begin(call: &Call) -> Result<Turn, Problem> {
     let fingerprint = keys.index("request", &data_encoding::HEXLOWER.encode(&digest(call)));
     let kept_since = now - KEPT_FOR;
     let earlier: Result<Option<Earlier>, Error> =
-        transact!(core.db, |tx| { store::idempotency::begin(tx, &keys, &name, &fingerprint, kept_since, now).await? });
+        transact!(core.db, |tx| store::idempotency::begin(tx, &keys, &name, &fingerprint, kept_since, now).await?);
     match earlier? {
         None => Ok(Turn::Mine(Begun { keys, name })),
         Some(earlier) => settled(&earlier, &fingerprint, now).map(Turn::Answered),

@@ -160,6 +160,9 @@ pub async fn erase(call: &Call) -> Result<Answer, Problem> {
     let Erasure { dry_run, phone, country, email, customer } = call.body()?;
     let who = Person { phone, country, email, customer }.identity();
     searchable(call, &who).await?;
+    if dry_run {
+        call.changes_nothing();
+    }
     let (core, shop) = (call.core(), call.shop()?);
     let erased = match dry_run {
         true => people::count(core, shop, &who).await?,

@@ -6,6 +6,7 @@ use actix_web::{HttpRequest, HttpResponse};
 use super::{Visit, id, show, story, story::Story, story::Text};
 use crate::{
     domain::{
+        attribution::Class,
         cart::Cart,
         decide::{Gate as Asked, Verdict},
         event::ConsentState,
@@ -32,6 +33,7 @@ use crate::{
             Page, Section, Tone,
             cart::{Acts, Cart as View, CartState, Entry, Gate, Item, Verdict as Mark},
             format::{self, Shown as _},
+            words::{noted, say, t},
         },
     },
 };
@@ -82,8 +84,8 @@ pub async fn get(request: HttpRequest) -> Result<HttpResponse, Problem> {
 fn stopped_by_hand(done: &[OnCart]) -> Option<String> {
     let hand = HandFacts::of(done.iter().map(|done| (done.act, done.step, done.at)), 0);
     match (hand.dismissed_at, hand.held_since) {
-        (Some(_), _) => Some("Dismissed by hand. Nothing more will be sent.".to_owned()),
-        (None, Some(_)) => Some("Held by hand. Nothing is sent until it is released.".to_owned()),
+        (Some(_), _) => Some(t("Dismissed by hand. Nothing more will be sent.").to_owned()),
+        (None, Some(_)) => Some(t("Held by hand. Nothing is sent until it is released.").to_owned()),
         (None, None) => None,
     }
 }
@@ -100,10 +102,10 @@ fn acts(cart: &Cart, done: &[OnCart]) -> Acts {
 
 fn by_hand(done: &OnCart) -> Entry {
     let (tone, what) = match done.act {
-        Act::Hold => (Tone::Live, "held: nothing is sent until it is released".to_owned()),
-        Act::Release => (Tone::Live, "released".to_owned()),
-        Act::Dismiss => (Tone::Quiet, "dismissed: no further text of this cart".to_owned()),
-        Act::SendNow => (Tone::Live, format!("text {} asked for at once", done.step)),
+        Act::Hold => (Tone::Live, t("held: nothing is sent until it is released").to_owned()),
+        Act::Release => (Tone::Live, t("released").to_owned()),
+        Act::Dismiss => (Tone::Quiet, t("dismissed: no further text of this cart").to_owned()),
+        Act::SendNow => (Tone::Live, say("text {step} asked for at once", &[("step", &done.step)])),
     };
     Entry::new(done.at, tone, what).detail(by(&done.by))
 }
@@ -116,7 +118,9 @@ pub fn by(name: &str) -> String {
 fn next(state: CartState, why: &str) -> String {
     match state {
         CartState::Open | CartState::Waiting => format!("{why}."),
-        CartState::Recovered | CartState::Bought | CartState::Lost => format!("{why}. Nothing more will be sent."),
+        CartState::Recovered | CartState::Bought | CartState::Lost => {
+            say("{why}. Nothing more will be sent.", &[("why", &why)])
+        }
         CartState::NotTexted | CartState::Texted | CartState::Clicked => format!("{why}."),
     }
 }
@@ -135,22 +139,23 @@ fn items(cart: &Cart) -> Vec<Item> {
 
 fn activity(shop: &Shop, cart: &Cart) -> Vec<Entry> {
     let mut entries =
-        vec![Entry::new(cart.started_at, Tone::Quiet, "checkout begun").detail(story::value(shop, cart).shown())];
+        vec![Entry::new(cart.started_at, Tone::Quiet, t("checkout begun")).detail(story::value(shop, cart).shown())];
     if cart.active_at() > cart.started_at {
-        entries.push(Entry::new(cart.active_at(), Tone::Quiet, "last change by the shopper"));
+        entries.push(Entry::new(cart.active_at(), Tone::Quiet, t("last change by the shopper")));
     }
     if let Some(at) = cart.abandoned_at {
         let quiet = format::span(shop.rules.abandoned_after());
-        entries.push(Entry::new(at, Tone::Live, "counted as abandoned").detail(format!("{quiet} without activity")));
+        let quiet = say("{span} without activity", &[("span", &quiet)]);
+        entries.push(Entry::new(at, Tone::Live, t("counted as abandoned")).detail(quiet));
     }
     if let Some(at) = cart.bought_at {
-        entries.push(Entry::new(at, Tone::Good, "closed by an order"));
+        entries.push(Entry::new(at, Tone::Good, t("closed by an order")));
     }
     if let Some(at) = cart.deleted_at {
-        entries.push(Entry::new(at, Tone::Quiet, "checkout deleted"));
+        entries.push(Entry::new(at, Tone::Quiet, t("checkout deleted")));
     }
     if let Some(at) = cart.erased_at {
-        entries.push(Entry::new(at, Tone::Quiet, "personal data erased"));
+        entries.push(Entry::new(at, Tone::Quiet, t("personal data erased")));
     }
     entries
 }
@@ -158,12 +163,15 @@ fn activity(shop: &Shop, cart: &Cart) -> Vec<Entry> {
 fn decision(kept: &Kept, page: &Page) -> Entry {
     let step = kept.step;
     let (tone, what) = match kept.decision.verdict {
-        Verdict::Pass => (Tone::Live, format!("text {step}: every gate passed")),
+        Verdict::Pass => (Tone::Live, say("text {step}: every gate passed", &[("step", &step)])),
         Verdict::Wait(_) if kept.decision.confirm.is_some() => {
-            (Tone::Live, format!("text {step}: the person is asked to confirm first"))
+            (Tone::Live, say("text {step}: the person is asked to confirm first", &[("step", &step)]))
         }
-        Verdict::Wait(until) => (Tone::Live, format!("text {step}: waits until {}", format::moment(until, &page.zone))),
-        Verdict::Stop => (Tone::Quiet, format!("text {step}: not sent")),
+        Verdict::Wait(until) => {
+            let moment = format::moment(until, &page.zone);
+            (Tone::Live, say("text {step}: waits until {moment}", &[("step", &step), ("moment", &moment)]))
+        }
+        Verdict::Stop => (Tone::Quiet, say("text {step}: not sent", &[("step", &step)])),
     };
     let why = kept.decision.reason().map_or(String::new(), |gate| format::sentence_case(&gate.why));
     let mut made_of: Vec<(String, String)> = kept
@@ -171,21 +179,37 @@ fn decision(kept: &Kept, page: &Page) -> Entry {
         .gates
         .iter()
         .flat_map(|asked| {
-            let gate = asked.gate.words();
+            let gate = t(asked.gate.words());
             asked.inputs.iter().map(move |(name, value)| (format!("{gate}: {name}"), value.clone()))
         })
         .collect();
     if !kept.made_of.law.is_empty() {
-        made_of.push(("the law’s data".to_owned(), kept.made_of.law.clone()));
-        made_of.push(("the shop’s rules".to_owned(), format!("version {}", kept.made_of.rules_version)));
+        made_of.push((t("the law’s data").to_owned(), kept.made_of.law.clone()));
+        made_of.push((
+            t("the shop’s rules").to_owned(),
+            say("version {number}", &[("number", &kept.made_of.rules_version)]),
+        ));
     }
     let gates = kept.decision.gates.iter().map(gate).collect();
     Entry::new(kept.at, tone, what).detail(why).gates(gates).made_of(made_of)
 }
 
+/// The gates' names, for `t`.
+const _: [&str; 9] = [
+    noted("shop, sender and gateway ready"),
+    noted("mobile number, country enabled"),
+    noted("not opted out"),
+    noted("consent for SMS"),
+    noted("cart open and in time"),
+    noted("not too many texts"),
+    noted("open hours"),
+    noted("words in order"),
+    noted("asked again on leaving"),
+];
+
 pub fn gate(asked: &Asked) -> Gate {
     Gate {
-        name: asked.gate.words().to_owned(),
+        name: t(asked.gate.words()).to_owned(),
         verdict: match asked.verdict {
             Verdict::Pass => Mark::Pass,
             Verdict::Wait(_) => Mark::Wait,
@@ -201,35 +225,39 @@ fn text(text: &Text, through: &str, public_url: &str) -> Vec<Entry> {
     let reason = |state: MessageState| {
         if text.state() == state { message.reason.clone() } else { String::new() }
     };
-    let mut queued = Entry::new(message.created_at, Tone::Live, format!("text {step} queued"))
-        .detail(format!("To {}", message.phone().masked()))
+    let mut queued = Entry::new(message.created_at, Tone::Live, say("text {step} queued", &[("step", &step)]))
+        .detail(say("To {number}", &[("number", &message.phone().masked())]))
         .anchor(message.id.to_string())
-        .link("proof", format!("/messages/{}/proof", message.id));
+        .link(t("proof"), format!("/messages/{}/proof", message.id));
     if message.words.text.is_empty() {
-        queued.detail = "Its words were erased".to_owned();
+        queued.detail = t("Its words were erased").to_owned();
     } else {
         queued = queued.quote(story::quoted(&message.words.text, public_url));
     }
     let mut entries = vec![queued];
     let mut note = |at: Option<Time>, tone, what: &str, detail: String| {
         if let Some(at) = at {
-            entries.push(Entry::new(at, tone, format!("text {step} {what}")).detail(detail));
+            entries.push(Entry::new(at, tone, say(what, &[("step", &step)])).detail(detail));
         }
     };
     let parts = format::number_of(u64::from(message.segments), "part", "parts");
     let cost = message.cost.map(|cost| cost.shown());
     let sent: Vec<String> =
         [through.to_owned(), parts].into_iter().chain(cost).filter(|part| !part.is_empty()).collect();
-    note(moments.accepted_at, Tone::Live, "sent", sent.join(" · "));
-    note(moments.unknown_at, Tone::Bad, "of unknown outcome: not sent again by itself", reason(MessageState::Unknown));
-    note(moments.refused_at, Tone::Bad, "refused", reason(MessageState::Refused));
-    note(moments.delivered_at, Tone::Good, "delivered", String::new());
-    note(moments.undelivered_at, Tone::Bad, "not delivered", reason(MessageState::Undelivered));
-    note(moments.cancelled_at, Tone::Quiet, "cancelled", reason(MessageState::Cancelled));
-    note(moments.expired_at, Tone::Bad, "came too late", reason(MessageState::Expired));
+    note(moments.accepted_at, Tone::Live, noted("text {step} sent"), sent.join(" · "));
+    let unknown = noted("text {step} of unknown outcome: not sent again by itself");
+    note(moments.unknown_at, Tone::Bad, unknown, reason(MessageState::Unknown));
+    note(moments.refused_at, Tone::Bad, noted("text {step} refused"), reason(MessageState::Refused));
+    note(moments.delivered_at, Tone::Good, noted("text {step} delivered"), String::new());
+    note(moments.undelivered_at, Tone::Bad, noted("text {step} not delivered"), reason(MessageState::Undelivered));
+    note(moments.cancelled_at, Tone::Quiet, noted("text {step} cancelled"), reason(MessageState::Cancelled));
+    note(moments.expired_at, Tone::Bad, noted("text {step} came too late"), reason(MessageState::Expired));
     entries.extend(text.clicks.iter().map(|click| {
-        let (tone, what) = if click.is_human() { (Tone::Good, "tapped") } else { (Tone::Quiet, "opened, not counted") };
-        Entry::new(click.at, tone, format!("link of text {step} {what}")).detail(story::opening(click))
+        let (tone, what) = match click.is_human() {
+            true => (Tone::Good, noted("link of text {step} tapped")),
+            false => (Tone::Quiet, noted("link of text {step} opened, not counted")),
+        };
+        Entry::new(click.at, tone, say(what, &[("step", &step)])).detail(story::opening(click))
     }));
     entries
 }
@@ -237,32 +265,32 @@ fn text(text: &Text, through: &str, public_url: &str) -> Vec<Entry> {
 /// A text of the service itself, such as a request to confirm.
 fn notice(message: &Message, public_url: &str) -> Vec<Entry> {
     let what = match message.purpose {
-        Purpose::Confirmation => "request to confirm",
-        Purpose::ConfirmationAgain => "request to confirm, once more,",
-        Purpose::Answer => "answer",
-        Purpose::Reminder | Purpose::Test => "text",
+        Purpose::Confirmation => t("request to confirm"),
+        Purpose::ConfirmationAgain => t("request to confirm, once more"),
+        Purpose::Answer => t("answer"),
+        Purpose::Reminder | Purpose::Test => t("text"),
     };
-    let mut queued =
-        Entry::new(message.created_at, Tone::Live, format!("{what} queued")).anchor(message.id.to_string());
+    let mut queued = Entry::new(message.created_at, Tone::Live, say("{what}: queued", &[("what", &what)]))
+        .anchor(message.id.to_string());
     if message.words.text.is_empty() {
-        queued.detail = "Its words were erased".to_owned();
+        queued.detail = t("Its words were erased").to_owned();
     } else {
         queued = queued.quote(story::quoted(&message.words.text, public_url));
     }
     let state = message.moments.state();
     let moments = &message.moments;
     let settled = [
-        (moments.accepted_at, Tone::Live, "sent"),
-        (moments.delivered_at, Tone::Good, "delivered"),
-        (moments.refused_at, Tone::Bad, "refused"),
-        (moments.cancelled_at, Tone::Quiet, "cancelled"),
-        (moments.expired_at, Tone::Bad, "came too late"),
-        (moments.unknown_at, Tone::Bad, "of unknown outcome"),
-        (moments.undelivered_at, Tone::Bad, "not delivered"),
+        (moments.accepted_at, Tone::Live, noted("{what}: sent")),
+        (moments.delivered_at, Tone::Good, noted("{what}: delivered")),
+        (moments.refused_at, Tone::Bad, noted("{what}: refused")),
+        (moments.cancelled_at, Tone::Quiet, noted("{what}: cancelled")),
+        (moments.expired_at, Tone::Bad, noted("{what}: came too late")),
+        (moments.unknown_at, Tone::Bad, noted("{what}: of unknown outcome")),
+        (moments.undelivered_at, Tone::Bad, noted("{what}: not delivered")),
     ];
     let told = settled.into_iter().filter_map(|(at, tone, became)| {
         let why = if state == MessageState::Delivered { String::new() } else { message.reason.clone() };
-        at.map(|at| Entry::new(at, tone, format!("{what} {became}")).detail(why))
+        at.map(|at| Entry::new(at, tone, say(became, &[("what", &what)])).detail(why))
     });
     std::iter::once(queued).chain(told).collect()
 }
@@ -275,17 +303,18 @@ async fn permissions(read: &mut Read, shop: &Shop, keys: &ShopKeys, cart: &Cart)
     let (consents, outs) = store::consent::of_phone(read, keys, &index).await?;
     let consents = consents.into_iter().map(|consent| {
         let (tone, what) = match consent.state {
-            ConsentState::Granted => (Tone::Good, "consent for SMS given"),
-            ConsentState::Pending => (Tone::Live, "consent for SMS asked for"),
-            ConsentState::Withdrawn => (Tone::Bad, "consent for SMS taken back"),
-            ConsentState::NotGiven => (Tone::Quiet, "consent for SMS not given"),
-            ConsentState::Restored => (Tone::Good, "opt-out taken back by START"),
+            ConsentState::Granted => (Tone::Good, t("consent for SMS given")),
+            ConsentState::Pending => (Tone::Live, t("consent for SMS asked for")),
+            ConsentState::Withdrawn => (Tone::Bad, t("consent for SMS taken back")),
+            ConsentState::NotGiven => (Tone::Quiet, t("consent for SMS not given")),
+            ConsentState::Restored => (Tone::Good, t("opt-out taken back by START")),
         };
-        Entry::new(consent.at, tone, what).detail(format!("By {}", consent.proof.source))
+        Entry::new(consent.at, tone, what).detail(say("By {source}", &[("source", &consent.proof.source)]))
     });
-    let outs = outs
-        .into_iter()
-        .map(|out| Entry::new(out.at, Tone::Bad, "opted out").detail(format!("By {}: no text follows", out.source)));
+    let outs = outs.into_iter().map(|out| {
+        let by = say("By {source}: no text follows", &[("source", &out.source)]);
+        Entry::new(out.at, Tone::Bad, t("opted out")).detail(by)
+    });
     Ok(consents.chain(outs).collect())
 }
 
@@ -303,19 +332,24 @@ async fn orders(read: &mut Read, keys: &ShopKeys, cart: &Cart) -> Result<Vec<Ent
         let Some(placed_at) = order.placed_at.filter(|&at| at >= cart.started_at) else { continue };
         let winner = store::credit::evidence(read, keys, id).await?.and_then(|verdict| verdict.winner);
         let said = match winner {
-            Some(winner) => format!("{} to text {}", format::sentence_case(winner.class.name()), winner.step),
-            None => "Credited to no text".to_owned(),
+            Some(winner) => match winner.class {
+                Class::Credited => say("Credited to text {step}", &[("step", &winner.step)]),
+                Class::Assisted => say("Assisted to text {step}", &[("step", &winner.step)]),
+            },
+            None => t("Credited to no text").to_owned(),
         };
         let latest = &order.latest;
-        let what = format!("order {} placed", latest.number);
+        let what = say("order {number} placed", &[("number", &latest.number)]);
         let entry = Entry::new(placed_at, Tone::Good, what).detail(format!("{} · {said}", latest.total.shown()));
-        entries.push(entry.link("why", format!("/orders/{id}")));
+        entries.push(entry.link(t("why"), format!("/orders/{id}")));
         for refund in store::order::refunds(read, keys, &latest.external_id).await? {
-            let what = format!("{} of order {} given back", refund.amount.shown(), latest.number);
+            let amount = refund.amount.shown();
+            let what = say("{amount} of order {number} given back", &[("amount", &amount), ("number", &latest.number)]);
             entries.push(Entry::new(refund.at, Tone::Quiet, what));
         }
         if let Some(at) = order.cancelled_at {
-            entries.push(Entry::new(at, Tone::Quiet, format!("order {} cancelled", latest.number)));
+            let what = say("order {number} cancelled", &[("number", &latest.number)]);
+            entries.push(Entry::new(at, Tone::Quiet, what));
         }
     }
     Ok(entries)

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use actix_web::{HttpRequest, HttpResponse, http::header, web::Bytes};
 
-use super::{Visit, back, come_in_as_owner, come_in_to_change, id, settings::Typed, show};
+use super::{Visit, back, come_in_as_owner, id, settings::Typed, show};
 use crate::{
     domain::{
         connector::Settings,
@@ -27,6 +27,7 @@ use crate::{
     store::{self, Error, Read, gateway::Gateway, message::Through},
     transact,
     web::{
+        gate,
         problem::Problem,
         view::{
             Section, Tone,
@@ -56,11 +57,12 @@ pub async fn get(request: HttpRequest) -> Result<HttpResponse, Problem> {
                 rows.push(row(&account, serves, &through));
             }
         }
-        None => {
+        None if visit.sees_house() => {
             let house = visit.core().vault.keys(&mut read, ShopId::HOUSE).await?;
             let accounts = store::gateway::list(&mut read, &house).await?;
             rows.extend(accounts.iter().map(|account| row(account, t("every shop"), &[])));
         }
+        None => {}
     }
     show(&Gateways {
         rows,
@@ -106,17 +108,17 @@ fn row(account: &Gateway, serves: &str, through: &[Through]) -> GatewayRow {
 }
 
 pub async fn resume(request: HttpRequest) -> Result<HttpResponse, Problem> {
-    let state = come_in_to_change(&request).await?;
-    let (shop, id) = owner(&state.core, id(&request)?).await?;
-    send::resume_gateway(&state.core, shop, id).await?;
-    state.core.wake.notify_one();
+    let visit = Visit::to_change(&request, Section::Gateways).await?;
+    let (shop, id) = named(&visit, &request).await?;
+    send::resume_gateway(visit.core(), shop, id).await?;
+    visit.core().wake.notify_one();
     Ok(back("/gateways", &request, "resumed"))
 }
 
 pub async fn pause(request: HttpRequest) -> Result<HttpResponse, Problem> {
-    let state = come_in_to_change(&request).await?;
-    let core = &state.core;
-    let (shop, id) = owner(core, id(&request)?).await?;
+    let visit = Visit::to_change(&request, Section::Gateways).await?;
+    let (shop, id) = named(&visit, &request).await?;
+    let core = visit.core();
     let now = core.now();
     transact!(core.db, |tx| {
         store::gateway::pause(tx, shop, id, "paused by hand", now).await?;
@@ -124,14 +126,20 @@ pub async fn pause(request: HttpRequest) -> Result<HttpResponse, Problem> {
     Ok(back("/gateways", &request, "paused"))
 }
 
-/// Whose gateway this is: a shop's own or the house's.
-async fn owner(core: &Core, id: GatewayId) -> Result<(ShopId, GatewayId), Problem> {
-    let mut read = core.db.read().await?;
-    let shops = store::gateway::shops_with_own(&mut read).await?;
-    for shop in std::iter::once(ShopId::HOUSE).chain(shops) {
+/// The gateway in the path, and whose it is: that of a shop within reach, or the house's, which is the owner's to touch.
+async fn named(visit: &Visit, request: &HttpRequest) -> Result<(ShopId, GatewayId), Problem> {
+    let id: GatewayId = id(request)?;
+    let core = visit.core();
+    let mut read = visit.read().await?;
+    for shop in visit.shops.iter().map(|shop| shop.id).chain([ShopId::HOUSE]) {
         let keys = core.vault.keys(&mut read, shop).await?;
-        if store::gateway::get(&mut read, &keys, id).await?.is_some() {
-            return Ok((shop, id));
+        if let Some(account) = store::gateway::get(&mut read, &keys, id).await? {
+            gate::of_shop(request, shop);
+            gate::detail(request, account.name);
+            return match shop {
+                ShopId::HOUSE if !visit.is_owner => Err(Problem::Forbidden),
+                shop => Ok((shop, id)),
+            };
         }
     }
     Err(Problem::NotFound)
@@ -173,8 +181,7 @@ fn name_field(value: &str) -> Field {
 }
 
 pub async fn add(request: HttpRequest, body: Bytes) -> Result<HttpResponse, Problem> {
-    come_in_to_change(&request).await?;
-    let visit = Visit::begin(&request, Section::Gateways).await?;
+    let visit = Visit::to_change(&request, Section::Gateways).await?;
     let typed = Typed::of(&body).fields();
     let kind = typed.get("kind").cloned().unwrap_or_default();
     let spec = gateway::by_kind(&kind).ok_or(Problem::NotFound)?.spec();
@@ -211,23 +218,25 @@ async fn found(visit: &Visit, request: &HttpRequest) -> Result<Gateway, Problem>
     let mut read = visit.read().await?;
     let accounts = match visit.shop() {
         Some((_, keys)) => all(&mut read, visit.core(), keys).await?,
-        None => {
+        None if visit.sees_house() => {
             let house = visit.core().vault.keys(&mut read, ShopId::HOUSE).await?;
             store::gateway::list(&mut read, &house).await?
         }
+        None => Vec::new(),
     };
     match accounts.into_iter().find(|account| account.id == id) {
         Some(account) => Ok(account),
         // Another shop's own: the link came without its shop.
         None => {
             drop(read);
-            let (shop, id) = owner(visit.core(), id).await?;
-            if !visit.shops.iter().any(|known| known.id == shop) {
-                return Err(Problem::NotFound);
-            }
             let mut read = visit.read().await?;
-            let keys = visit.core().vault.keys(&mut read, shop).await?;
-            store::gateway::get(&mut read, &keys, id).await?.ok_or(Problem::NotFound)
+            for shop in &visit.shops {
+                let keys = visit.core().vault.keys(&mut read, shop.id).await?;
+                if let Some(account) = store::gateway::get(&mut read, &keys, id).await? {
+                    return Ok(account);
+                }
+            }
+            Err(Problem::NotFound)
         }
     }
 }
@@ -235,6 +244,10 @@ async fn found(visit: &Visit, request: &HttpRequest) -> Result<Gateway, Problem>
 pub async fn get_one(request: HttpRequest) -> Result<HttpResponse, Problem> {
     let visit = Visit::begin(&request, Section::Gateways).await?;
     let account = found(&visit, &request).await?;
+    // Its account, address and callback are the house's; the list says what else there is to know.
+    if account.shop == ShopId::HOUSE && !visit.sees_house() {
+        return Err(Problem::Forbidden);
+    }
     one(&visit, &account, &BTreeMap::new(), &[]).await
 }
 
@@ -351,8 +364,7 @@ async fn checks(
 }
 
 pub async fn post(request: HttpRequest, body: Bytes) -> Result<HttpResponse, Problem> {
-    come_in_to_change(&request).await?;
-    let visit = Visit::begin(&request, Section::Gateways).await?;
+    let visit = Visit::to_change(&request, Section::Gateways).await?;
     let account = found(&visit, &request).await?;
     if account.shop == ShopId::HOUSE {
         come_in_as_owner(&request).await?;
@@ -371,8 +383,7 @@ pub async fn post(request: HttpRequest, body: Bytes) -> Result<HttpResponse, Pro
 
 /// A test text of the chosen shop, when this is the gateway it would leave by.
 pub async fn test(request: HttpRequest, body: Bytes) -> Result<HttpResponse, Problem> {
-    come_in_to_change(&request).await?;
-    let visit = Visit::begin(&request, Section::Gateways).await?;
+    let visit = Visit::to_change(&request, Section::Gateways).await?;
     let account = found(&visit, &request).await?;
     let (shop, _) = visit.shop().ok_or(Problem::NotFound)?;
     let typed = Typed::of(&body).fields();
@@ -402,8 +413,7 @@ pub async fn ask_remove(request: HttpRequest) -> Result<HttpResponse, Problem> {
 }
 
 pub async fn remove(request: HttpRequest) -> Result<HttpResponse, Problem> {
-    come_in_to_change(&request).await?;
-    let visit = Visit::begin(&request, Section::Gateways).await?;
+    let visit = Visit::to_change(&request, Section::Gateways).await?;
     let account = found(&visit, &request).await?;
     if account.shop == ShopId::HOUSE {
         come_in_as_owner(&request).await?;

@@ -8,7 +8,7 @@ use actix_web::{HttpRequest, HttpResponse, http::header};
 use super::{
     Visit, back,
     cart::by,
-    cart_acts, come_in_to_change, gateways, id,
+    cart_acts, gateways, id,
     listing::{self, cursor, given, span},
     show,
 };
@@ -26,6 +26,7 @@ use crate::{
         shop::Shop,
     },
     web::{
+        gate,
         problem::Problem,
         session,
         view::{
@@ -62,13 +63,13 @@ pub async fn get(request: HttpRequest) -> Result<HttpResponse, Problem> {
         page.list.fields = fields(&visit, &names, store::inbox::topics_of(&mut read, shop.id).await?);
         let since = Narrow { from: Some(visit.page.now - DAY), ..Narrow::default() };
         let mut count = Count::default();
-        for tenant in tenants(shop, &narrow) {
+        for tenant in tenants(visit.sees_house(), shop, &narrow) {
             let own = store::inbox::counted(&mut read, tenant, &narrow).await?;
             count.rows += own.rows;
             count.more |= own.more;
             count.looked_at = count.looked_at.or(own.looked_at);
         }
-        for tenant in [shop.id, ShopId::HOUSE] {
+        for tenant in tenants(visit.sees_house(), shop, &Narrow::default()) {
             let unreadable = Narrow { verdict: Which::Unreadable, ..since.clone() };
             page.today += store::inbox::counted(&mut read, tenant, &since).await?.rows;
             page.unreadable_today += store::inbox::counted(&mut read, tenant, &unreadable).await?.rows;
@@ -76,7 +77,7 @@ pub async fn get(request: HttpRequest) -> Result<HttpResponse, Problem> {
             page.is_new &= any.rows.is_empty();
         }
         page.list.count = count;
-        let leaf = leaf(&mut read, shop, &narrow, listing::open(&visit)).await?;
+        let leaf = leaf(&mut read, visit.sees_house(), shop, &narrow, listing::open(&visit)).await?;
         page.list.on = leaf.on.map(cursor);
         page.list.back = leaf.back.map(cursor);
         page.rows = leaf.rows.iter().map(|line| row(line, from(line, shop, &names))).collect();
@@ -92,12 +93,12 @@ pub async fn sheet(request: HttpRequest) -> Result<HttpResponse, Problem> {
     let (shop, keys) = visit.shop().ok_or(Problem::NotFound)?;
     let narrow = asked(&visit, shop);
     let names = gateways::names(&mut visit.read().await?, visit.core(), keys).await?;
-    let (state, own) = (visit.state.clone(), shop.clone());
+    let (state, own, house) = (visit.state.clone(), shop.clone(), visit.sees_house());
     Ok(listing::sheet(&visit, shop, "inbox", HEADING, move |open| {
         let (state, shop, narrow, names) = (state.clone(), own.clone(), narrow.clone(), names.clone());
         Box::pin(async move {
             let mut read = state.core.db.read().await?;
-            let leaf = leaf(&mut read, &shop, &narrow, open).await?;
+            let leaf = leaf(&mut read, house, &shop, &narrow, open).await?;
             let line = |line: &Line| {
                 let row = row(line, from(line, &shop, &names));
                 vec![
@@ -116,15 +117,15 @@ pub async fn sheet(request: HttpRequest) -> Result<HttpResponse, Problem> {
     }))
 }
 
-/// Callbacks of the house's gateways are the house's; the shop's own webhooks never are.
-fn tenants(shop: &Shop, narrow: &Narrow) -> Vec<ShopId> {
-    if narrow.gateway == Some(0) { vec![shop.id] } else { vec![shop.id, ShopId::HOUSE] }
+/// Callbacks of the house's gateways are the house's, and not for who is bound to some shops; the shop's own webhooks never are.
+fn tenants(house: bool, shop: &Shop, narrow: &Narrow) -> Vec<ShopId> {
+    if narrow.gateway == Some(0) || !house { vec![shop.id] } else { vec![shop.id, ShopId::HOUSE] }
 }
 
 /// One page of both tenants', merged in the order of their arrival.
-async fn leaf(read: &mut Read, shop: &Shop, narrow: &Narrow, open: Open) -> Result<Leaf<Line>, Error> {
+async fn leaf(read: &mut Read, house: bool, shop: &Shop, narrow: &Narrow, open: Open) -> Result<Leaf<Line>, Error> {
     let mut merged = Leaf { rows: Vec::new(), on: None, back: None };
-    for tenant in tenants(shop, narrow) {
+    for tenant in tenants(house, shop, narrow) {
         let own = store::inbox::leaf(read, tenant, narrow, open).await?;
         merged.rows.extend(own.rows);
         merged.on = merged.on.max_by(own.on);
@@ -234,13 +235,14 @@ pub fn row(line: &Line, from: &str) -> DeliveryRow {
 }
 
 pub async fn replay(request: HttpRequest) -> Result<HttpResponse, Problem> {
-    let state = come_in_to_change(&request).await?;
+    let visit = Visit::to_change(&request, Section::Inbox).await?;
     let id: DeliveryId = id(&request)?;
-    let mut read = state.core.db.read().await?;
-    let shops = store::shop::ids(&mut read).await?;
-    drop(read);
-    for tenant in shops.into_iter().chain([ShopId::HOUSE]) {
-        if receive::replay(&state.core, tenant, id).await? {
+    // What the house's gateways told is of every shop.
+    let house = visit.is_owner.then_some(ShopId::HOUSE);
+    for tenant in visit.shops.iter().map(|shop| shop.id).chain(house) {
+        if receive::replay(visit.core(), tenant, id).await? {
+            gate::of_shop(&request, tenant);
+            gate::detail(&request, id.to_string());
             return Ok(back("/inbox", &request, "replayed"));
         }
     }

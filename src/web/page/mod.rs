@@ -1,9 +1,13 @@
 //! Pages: each file fills one view from the store and nothing else. All of them begin with a `Visit`: who looks, at which
 //! shop, over which period. What is not the chosen shop's is not found, exactly as what does not exist.
 //!
+//! A handler takes its shop from its `Visit` and from nowhere else: a `Visit` knows only the shops within its visitor's
+//! reach. `tests/it/tidy.rs` looks for handlers that ask the store for other shops.
+//!
 //! # How to add a page
 //! Write `page/x.rs` with `pub async fn get(request: HttpRequest) -> Result<HttpResponse, Problem>`, begin with
-//! `Visit::begin`, fill the view of the same name, end with `show`, and add its line to `routes`.
+//! `Visit::begin` (`Visit::to_change` where it changes something), fill the view of the same name, end with `show`, add
+//! its line to `routes` here and say in `web::route` who may ask for it.
 
 pub mod story;
 pub mod figures;
@@ -24,6 +28,7 @@ pub mod sequences;
 pub mod texts;
 pub mod order;
 pub mod report;
+pub mod statement;
 pub mod shops;
 pub mod connect;
 pub mod settings;
@@ -33,7 +38,13 @@ pub mod gateways;
 pub mod risk;
 pub mod inbox;
 pub mod webhooks;
+pub mod tokens;
+pub mod reference;
 pub mod sign_in;
+pub mod welcome;
+pub mod account;
+pub mod team;
+pub mod trail;
 
 use actix_web::{
     HttpRequest, HttpResponse,
@@ -44,10 +55,10 @@ use askama::Template;
 use jiff::tz::TimeZone;
 
 use super::{
-    State, get, only,
+    State, gate, get, only,
     problem::Problem,
     session::{self, Visitor},
-    view::{Days, Page, Section, ShopChoice},
+    view::{Days, Page, Section, ShopChoice, words::t},
 };
 use crate::{
     domain::{id::ShopId, seal::ShopKeys},
@@ -123,6 +134,8 @@ pub fn routes(config: &mut ServiceConfig) {
         .service(act("/phones/{phone}/opt-out", web::post().to(phone::opt_out)))
         .service(page("/orders/{id}", get().to(order::get)))
         .service(page("/report", get().to(report::get)))
+        .service(page("/report/{table}.csv", get().to(report::csv)))
+        .service(page("/statement", get().to(statement::get)))
         .service(page("/shops", get().to(shops::get_all)))
         .service(page("/shops/{id}", get().to(shops::get)))
         .service(page("/connect", get().to(connect::get_all)))
@@ -181,14 +194,57 @@ pub fn routes(config: &mut ServiceConfig) {
         .service(act("/webhooks/{id}/remove", web::post().to(webhooks::remove)))
         .service(act("/webhooks/{id}/test", web::post().to(webhooks::test)))
         .service(act("/webhooks/{id}/replay", web::post().to(webhooks::replay)))
-        .service(page("/sign-in", get().to(sign_in::ask)))
+        .service(asked("/tokens", get().to(tokens::get), web::post().to(tokens::post)))
+        .service(act("/tokens/revoke", web::post().to(tokens::revoke)))
+        .service(page("/api", get().to(reference::get)))
+        .service(both("/sign-in", get().to(sign_in::ask), web::post().to(sign_in::enter)))
         .service(
             web::resource("/sign-in/{token}")
                 .route(get().to(sign_in::get))
                 .route(web::post().to(sign_in::post))
                 .default_service(only("GET, HEAD, POST")),
         )
-        .service(act("/sign-out", web::post().to(sign_in::out)));
+        .service(act("/sign-out", web::post().to(sign_in::out)))
+        .service(
+            web::resource("/welcome")
+                .route(get().to(welcome::get))
+                .route(web::post().to(welcome::post))
+                .default_service(only("GET, HEAD, POST")),
+        )
+        .service(
+            web::resource("/account")
+                .route(get().to(account::get))
+                .route(web::post().to(account::post))
+                .default_service(only("GET, HEAD, POST")),
+        )
+        .service(act("/account/password", web::post().to(account::password)))
+        .service(act("/account/sessions/end", web::post().to(account::end_sessions)))
+        .service(
+            web::resource("/team")
+                .route(get().to(team::get_all))
+                .route(web::post().to(team::invite))
+                .default_service(only("GET, HEAD, POST")),
+        )
+        .service(
+            web::resource("/team/{id}")
+                .route(get().to(team::get))
+                .route(web::post().to(team::change))
+                .default_service(only("GET, HEAD, POST")),
+        )
+        .service(act("/team/{id}/link", web::post().to(team::link)))
+        .service(
+            web::resource("/team/{id}/remove")
+                .route(get().to(team::ask_remove))
+                .route(web::post().to(team::remove))
+                .default_service(only("GET, HEAD, POST")),
+        )
+        .service(
+            web::resource("/audit")
+                .route(get().to(trail::get))
+                .route(web::post().to(trail::keep))
+                .default_service(only("GET, HEAD, POST")),
+        )
+        .service(page("/audit.csv", get().to(trail::csv)));
 }
 
 /// Of a form that holds a list or a whole body.
@@ -201,11 +257,12 @@ pub const ROWS: u32 = 50;
 pub struct Visit {
     pub state: Data<State>,
     pub page: Page,
-    /// Every shop that was not erased.
+    /// Every shop within the visitor's reach that was not erased.
     pub shops: Vec<Shop>,
     /// The chosen one.
     shop: Option<(Shop, ShopKeys)>,
     query: Vec<(String, String)>,
+    pub visitor: Visitor,
     pub is_owner: bool,
 }
 
@@ -217,19 +274,23 @@ impl Visit {
         let query = url::form_urlencoded::parse(request.query_string().as_bytes()).into_owned().collect::<Vec<_>>();
         let mut read = core.db.read().await?;
         let mut shops = store::shop::list(&mut read, &core.vault).await?;
-        shops.retain(|shop| shop.erased_at.is_none());
+        shops.retain(|shop| shop.erased_at.is_none() && visitor.reach.has(shop.id));
         let chosen = choose(&shops, value(&query, "shop"))?;
         let shop = match chosen {
             Some(shop) => Some((shop.clone(), core.vault.keys(&mut read, shop.id).await?)),
             None => None,
         };
         drop(read);
+        if let Some((shop, _)) = &shop {
+            gate::of_shop(request, shop.id);
+        }
         let choice = |shop: &Shop| ShopChoice { id: shop.id.to_string(), name: shop.name.clone() };
         let page = Page {
             section,
             shops: shops.iter().map(choice).collect(),
             shop: shop.as_ref().map(|(shop, _)| choice(shop)),
-            days: Days::parse(value(&query, "days")),
+            days: Days::asked(value(&query, "days"), value(&query, "from"), value(&query, "to")),
+            compare: value(&query, "compare") != "no",
             now: core.now(),
             zone: shop.as_ref().map_or(TimeZone::UTC, |(shop, _)| zone_of(shop)),
             // `shield` asks the browser itself where a form comes from.
@@ -237,8 +298,21 @@ impl Visit {
             signed_in_as: visitor.name.clone(),
             notice: notice(value(&query, "done")),
             demo: state.bar.as_ref().map(|bar| bar()),
+            may_manage: visitor.may_change,
+            may_run_house: visitor.is_owner,
         };
-        Ok(Visit { state, page, shops, shop, query, is_owner: visitor.is_owner })
+        Ok(Visit { state, page, shops, shop, query, is_owner: visitor.is_owner, visitor })
+    }
+
+    /// As `begin`, for what changes something: `Problem::Forbidden` for who may only look.
+    pub async fn to_change(request: &HttpRequest, section: Section) -> Result<Visit, Problem> {
+        let visit = Visit::begin(request, section).await?;
+        if visit.visitor.may_change { Ok(visit) } else { Err(Problem::Forbidden) }
+    }
+
+    /// Whether what belongs to the house and serves every shop may be looked at: not by who is bound to some.
+    pub fn sees_house(&self) -> bool {
+        self.visitor.reach.has(ShopId::HOUSE)
     }
 
     /// As `begin`, at the shop the path names, whichever was chosen before.
@@ -251,6 +325,7 @@ impl Visit {
         drop(read);
         visit.page.shop = Some(ShopChoice { id: id.to_string(), name: shop.name.clone() });
         visit.page.zone = zone_of(&shop);
+        gate::of_shop(request, id);
         visit.shop = Some((shop, keys));
         Ok(visit)
     }
@@ -281,7 +356,7 @@ async fn come_in(request: &HttpRequest) -> Result<(Data<State>, Visitor), Proble
     Ok((state, visitor))
 }
 
-/// As `come_in`, for what changes something.
+/// As `come_in`, for what changes something. It answers no shop: that is the `Visit`'s to say.
 pub async fn come_in_to_change(request: &HttpRequest) -> Result<Data<State>, Problem> {
     let (state, visitor) = come_in(request).await?;
     if visitor.may_change { Ok(state) } else { Err(Problem::Forbidden) }
@@ -335,6 +410,14 @@ fn notice(done: &str) -> Option<String> {
         "text_saved" => "Saved. Carts left from now on get these words.",
         "text_ready" => "The ready-made words are back.",
         "test_queued" => "The test is on its way; it is in Messages too.",
+        "invited" => "Invited.",
+        "member_changed" => "Saved. It holds from now on, in every browser they use.",
+        "member_removed" => "Removed. Every session of theirs has ended.",
+        "introduced" => "Saved.",
+        "password_changed" => "Your password is changed, and every other session of yours has ended.",
+        "sessions_ended" => "Ended.",
+        "welcome" => "Welcome. From now on you sign in with your e-mail address and password.",
+        "trail_kept" => "Saved.",
         "shop_added" => "Added. Paste its address into the shop, and see the first webhook arrive.",
         "keys_saved" => "The keys are kept.",
         "gateway_added" => "The gateway is connected.",
@@ -349,6 +432,7 @@ fn notice(done: &str) -> Option<String> {
         "shop_disconnected" => "Disconnected: nobody is texted any more.",
         "self_test_asked" => "The self-test is under way; it takes a few seconds.",
         "replayed" => "The delivery is being read again; its verdict follows within seconds.",
+        "token_revoked" => "Revoked. It opens nothing any more.",
         "webhook_saved" => "Saved. Events from now on follow it.",
         "webhook_on" => "Switched on. What it missed can be replayed below.",
         "webhook_off" => "Switched off. What happens meanwhile is kept for a replay.",
@@ -356,7 +440,7 @@ fn notice(done: &str) -> Option<String> {
         "webhook_replayed" => "Told again within seconds, under the same ids.",
         _ => return None,
     };
-    Some(said.to_owned())
+    Some(t(said).to_owned())
 }
 
 /// The id in a path; what is not one is not found.

@@ -23,6 +23,7 @@ use crate::{
             cart::Entry,
             format::{self, Shown as _},
             order::{Candidate, Credit, Order, Refund},
+            words::{noted, say, t},
         },
     },
 };
@@ -71,8 +72,8 @@ fn href(message: &Message) -> String {
 }
 
 fn candidate(each: &Considered, message: &Message) -> Candidate {
-    let touch =
-        if each.tapped_at.is_some() { format!("Tap on text {}", each.step) } else { format!("Text {}", each.step) };
+    let touch = if each.tapped_at.is_some() { noted("Tap on text {step}") } else { noted("Text {step}") };
+    let touch = say(touch, &[("step", &each.step)]);
     Candidate {
         touch,
         at: each.tapped_at.or(message.moments.accepted_at).unwrap_or(message.created_at),
@@ -87,8 +88,8 @@ fn credit(order: &Stored, verdict: &Attribution, considered: &[(&Considered, Mes
     let (each, message) = considered.iter().find(|(each, _)| each.won)?;
     let net = verdict.entries.iter().fold(0i64, |sum, entry| sum.saturating_add(entry.amount_minor));
     let to = match winner.class {
-        Class::Credited => format!("text {}", winner.step),
-        Class::Assisted => format!("text {} as assisted, apart from the headline", winner.step),
+        Class::Credited => say("text {step}", &[("step", &winner.step)]),
+        Class::Assisted => say("text {step} as assisted, apart from the headline", &[("step", &winner.step)]),
     };
     Some(Credit {
         net: Money::new(net, order.latest.total.currency),
@@ -102,9 +103,9 @@ fn credit(order: &Stored, verdict: &Attribution, considered: &[(&Considered, Mes
 /// How sure we are that text and order are of one person.
 fn confidence(tie: Tie) -> &'static str {
     match tie {
-        Tie::Token | Tie::Code | Tie::CartToken => "certain",
-        Tie::Phone => "very likely",
-        Tie::Customer | Tie::Email => "likely",
+        Tie::Token | Tie::Code | Tie::CartToken => t("certain"),
+        Tie::Phone => t("very likely"),
+        Tie::Customer | Tie::Email => t("likely"),
     }
 }
 
@@ -115,13 +116,13 @@ async fn refunds(read: &mut Read, keys: &ShopKeys, order: &Stored) -> Result<Vec
     let back = crate::domain::order::refunded(total.minor, total.currency, &refunds);
     let mut shown: Vec<Refund> = refunds
         .into_iter()
-        .map(|refund| Refund { at: refund.at, amount: refund.amount, what: "Refund".to_owned() })
+        .map(|refund| Refund { at: refund.at, amount: refund.amount, what: t("Refund").to_owned() })
         .collect();
     if let Some(at) = order.cancelled_at
         && back < total.minor
     {
         let amount = Money::new(total.minor - back, total.currency);
-        shown.push(Refund { at, amount, what: "Cancellation".to_owned() });
+        shown.push(Refund { at, amount, what: t("Cancellation").to_owned() });
     }
     Ok(shown)
 }
@@ -143,28 +144,38 @@ async fn cart_id(
     Ok(None)
 }
 
+/// What ties an order to a text, for `t`.
+const _: [&str; 6] = [
+    noted("the order came in through this text's own link"),
+    noted("the order used this text's own code"),
+    noted("same checkout"),
+    noted("same phone"),
+    noted("same customer"),
+    noted("same e-mail"),
+];
+
 fn evidence(order: &Stored, verdict: Option<&Attribution>) -> Vec<Entry> {
     let currency = order.latest.total.currency;
     let mut entries = Vec::new();
     if let Some(at) = order.placed_at {
-        entries.push(Entry::new(at, Tone::Good, "order placed").detail(order.latest.total.shown()));
+        entries.push(Entry::new(at, Tone::Good, t("order placed")).detail(order.latest.total.shown()));
     }
     let Some(verdict) = verdict else { return entries };
     if let (Some(why), Some(first)) = (&verdict.excluded, entries.first_mut()) {
-        first.detail = format!("{} · earns no credit: {why}", first.detail);
+        first.detail = say("{value} · earns no credit: {why}", &[("value", &first.detail), ("why", why)]);
     }
     for entry in &verdict.entries {
         let (tone, what) = match entry.entry.split_once(':') {
-            Some((kind, id)) => (Tone::Quiet, format!("credit corrected by {kind} {id}")),
-            None if entry.entry == "order" => (Tone::Good, "credit written".to_owned()),
-            None => (Tone::Quiet, format!("credit corrected: {}", entry.entry)),
+            Some((kind, id)) => (Tone::Quiet, say("credit corrected by {kind} {id}", &[("kind", &kind), ("id", &id)])),
+            None if entry.entry == "order" => (Tone::Good, t("credit written").to_owned()),
+            None => (Tone::Quiet, say("credit corrected: {entry}", &[("entry", &entry.entry)])),
         };
         entries.push(Entry::new(entry.at, tone, what).detail(Money::new(entry.amount_minor, currency).shown()));
     }
     entries.extend(verdict.considered.iter().filter_map(|each| {
         let at = each.tapped_at?;
-        let tie = format::sentence_case(each.tie.words());
-        Some(Entry::new(at, Tone::Live, format!("text {} tapped", each.step)).detail(tie))
+        let tie = format::sentence_case(t(each.tie.words()));
+        Some(Entry::new(at, Tone::Live, say("text {step} tapped", &[("step", &each.step)])).detail(tie))
     }));
     entries.sort_by_key(|entry| entry.at);
     entries

@@ -19,13 +19,14 @@ use crate::{
     pipeline::people::{self, export, proof},
     store::{self, request as requests},
     web::{
-        State,
+        State, gate,
         problem::Problem,
         session,
         view::{
-            Section,
+            Section, format,
             person::{self as view, Asked, Held, Person},
             proof::ProofPage,
+            words::{noted, t},
         },
     },
 };
@@ -55,7 +56,7 @@ pub async fn get(request: HttpRequest) -> Result<HttpResponse, Problem> {
         for known in requests::list(&mut read, keys, REQUESTS).await? {
             let row = view::Request {
                 id: known.id.to_string(),
-                kind: if known.kind == requests::Kind::Access { "access" } else { "erasure" },
+                kind: if known.kind == requests::Kind::Access { noted("access") } else { noted("erasure") },
                 source: known.source.clone(),
                 at: known.at,
                 outcome: known.outcome.clone(),
@@ -96,16 +97,16 @@ pub async fn get(request: HttpRequest) -> Result<HttpResponse, Problem> {
 async fn held(visit: &Visit, shop: ShopId, who: &Identity) -> Result<Held, Problem> {
     let core = visit.core();
     let Some(export) = export::export(core, shop, who).await? else { return Ok(Held::default()) };
-    let mut held = Held { words: export.words(), is_empty: export.is_empty(), ..Held::default() };
+    let mut held = Held { words: words(&export), is_empty: export.is_empty(), ..Held::default() };
     let mut read = visit.read().await?;
     let Some((_, keys)) = visit.shop() else { return Ok(held) };
     for id in export.cart_ids() {
         if let Some(cart) = store::cart::get(&mut read, keys, id).await? {
             let state = match () {
-                () if cart.erased_at.is_some() => "erased",
-                () if cart.bought_at.is_some() => "bought",
-                () if cart.abandoned_at.is_some() => "abandoned",
-                () => "open",
+                () if cart.erased_at.is_some() => noted("erased"),
+                () if cart.bought_at.is_some() => noted("bought"),
+                () if cart.abandoned_at.is_some() => noted("abandoned"),
+                () => noted("being filled"),
             };
             held.carts.push(view::Cart { id: id.to_string(), started_at: cart.started_at, state });
         }
@@ -122,6 +123,32 @@ async fn held(visit: &Visit, shop: ShopId, who: &Identity) -> Result<Held, Probl
     }
     Ok(held)
 }
+
+/// `Export::words` in the reader's language.
+fn words(export: &export::Export) -> String {
+    let told = |(count, one, many): (usize, &'static str, &'static str)| {
+        format!("{} {}", format::count(count as u64), t(if count == 1 { one } else { many }))
+    };
+    export.counts().map(told).join(", ")
+}
+
+/// What an export counts, for `t`.
+const _: [&str; 14] = [
+    noted("cart"),
+    noted("carts"),
+    noted("order"),
+    noted("orders"),
+    noted("text"),
+    noted("texts"),
+    noted("consent"),
+    noted("consents"),
+    noted("opt-out"),
+    noted("opt-outs"),
+    noted("reply"),
+    noted("replies"),
+    noted("delivery"),
+    noted("deliveries"),
+];
 
 /// The names in a form of this page.
 #[derive(Deserialize)]
@@ -174,13 +201,14 @@ pub async fn export(request: HttpRequest, typed: Form<Typed>) -> Result<HttpResp
     let (state, shop) = chosen(&request).await?;
     let who = searchable(&state, shop, &typed).await?;
     let export = export::export(&state.core, shop, &who).await?.ok_or(Problem::NotFound)?;
+    gate::done(&request);
     Ok(file(export.to_json()?, "application/json", "person.json"))
 }
 
 pub async fn erase(request: HttpRequest, typed: Form<Typed>) -> Result<HttpResponse, Problem> {
     let (state, shop) = chosen(&request).await?;
     if typed.sure != "yes" {
-        return Err(Problem::Wrong(vec!["tick the box to forget somebody for good".to_owned()]));
+        return Err(Problem::Wrong(vec![t("tick the box to forget somebody for good").to_owned()]));
     }
     let who = searchable(&state, shop, &typed).await?;
     people::forget(&state.core, shop, &who, "dashboard").await?.ok_or(Problem::NotFound)?;

@@ -27,6 +27,7 @@ use crate::{
         view::{
             Page, Section, Tone,
             ledger::{Entry, Ledger},
+            words::{say, t},
         },
     },
 };
@@ -97,32 +98,34 @@ pub async fn number(
 
 /// Where a phone stands, as a sentence.
 fn standing(facts: &ConsentFacts, shop: &Shop, page: &Page) -> String {
-    let on = |at: Option<Time>| at.map_or(String::new(), |at| format!(" on {}", told(page, at)));
+    let on = |at: Option<Time>| at.map_or_else(|| t("a day nobody recorded").to_owned(), |at| told(page, at));
     let level = facts.level.map_or("", Level::name);
     match facts.standing {
-        StandingName::Consented => {
-            format!("{} may text this phone: consent given{} ({level}).", shop.name, on(facts.at))
-        }
-        StandingName::SoftOptIn => {
-            format!("{} may text this phone: a customer, who last bought{}.", shop.name, on(facts.ordered_at))
-        }
+        StandingName::Consented => say(
+            "{shop} may text this phone: consent given on {moment} ({level}).",
+            &[("shop", &shop.name), ("moment", &on(facts.at)), ("level", &level)],
+        ),
+        StandingName::SoftOptIn => say(
+            "{shop} may text this phone: a customer, who last bought on {moment}.",
+            &[("shop", &shop.name), ("moment", &on(facts.ordered_at))],
+        ),
         StandingName::NeedsConfirmation => {
-            format!("Not yet: consent was given{} and has to be confirmed by text.", on(facts.at))
+            say("Not yet: consent was given on {moment} and has to be confirmed by text.", &[("moment", &on(facts.at))])
         }
-        StandingName::Unproven => "Not to be texted: a consent is on record, with nothing to prove it.".to_owned(),
-        StandingName::Stale => {
-            format!(
-                "Not yet: the last sign of life was{}, and the consent has to be confirmed again.",
-                on(facts.idle_since)
-            )
+        StandingName::Unproven => t("Not to be texted: a consent is on record, with nothing to prove it.").to_owned(),
+        StandingName::Stale => say(
+            "Not yet: the last sign of life was on {moment}, and the consent has to be confirmed again.",
+            &[("moment", &on(facts.idle_since))],
+        ),
+        StandingName::Pending => {
+            t("Not to be texted: the shop asked for consent, and nobody has confirmed.").to_owned()
         }
-        StandingName::Pending => "Not to be texted: the shop asked for consent, and nobody has confirmed.".to_owned(),
         StandingName::OptedOut => {
             let out = facts.opted_out.as_ref();
             let by = out.map_or("", |out| out.source.as_str());
-            format!("Opted out{} by {by}.", on(out.map(|out| out.at)))
+            say("Opted out on {moment} by {source}.", &[("moment", &on(out.map(|out| out.at))), ("source", &by)])
         }
-        StandingName::Unknown => "Not to be texted: no consent is on record.".to_owned(),
+        StandingName::Unknown => t("Not to be texted: no consent is on record.").to_owned(),
     }
 }
 
@@ -132,28 +135,28 @@ fn told(page: &Page, at: Time) -> String {
 
 fn of_consent(entry: &Consent) -> Entry {
     let (what, tone) = match entry.state {
-        ConsentState::Granted => (format!("Consent ({})", entry.level().name()), Tone::Good),
-        ConsentState::Pending => ("Asked for consent".to_owned(), Tone::Live),
-        ConsentState::Withdrawn => ("Consent withdrawn".to_owned(), Tone::Bad),
-        ConsentState::NotGiven => ("Consent not given".to_owned(), Tone::Quiet),
-        ConsentState::Restored => ("Opt-out taken back".to_owned(), Tone::Good),
+        ConsentState::Granted => (say("Consent ({level})", &[("level", &entry.level().name())]), Tone::Good),
+        ConsentState::Pending => (t("Asked for consent").to_owned(), Tone::Live),
+        ConsentState::Withdrawn => (t("Consent withdrawn").to_owned(), Tone::Bad),
+        ConsentState::NotGiven => (t("Consent not given").to_owned(), Tone::Quiet),
+        ConsentState::Restored => (t("Opt-out taken back").to_owned(), Tone::Good),
     };
     let proof = &entry.proof;
     let reply = proof.reply.as_ref();
     let named = [
-        ("Level told", proof.level.clone()),
-        ("Words", proof.text.clone()),
-        ("Version", proof.version.clone()),
-        ("Given at", proof.given_at.map(|at| at.to_string())),
-        ("Page", proof.url.clone()),
-        ("Language", proof.language.clone()),
-        ("Box", proof.box_state.clone()),
-        ("Address", proof.ip.clone()),
-        ("Browser", proof.agent.clone()),
-        ("Reply", reply.map(|reply| reply.text.clone())),
-        ("Received at", reply.map(|reply| reply.received_at.to_string())),
-        ("Gateway’s own id", reply.and_then(|reply| reply.gateway_ref.clone())),
-        ("Request", reply.and_then(|reply| reply.request).map(|id| MessageId::new(id).to_string())),
+        (t("Level told"), proof.level.clone()),
+        (t("Words"), proof.text.clone()),
+        (t("Version"), proof.version.clone()),
+        (t("Given at"), proof.given_at.map(|at| at.to_string())),
+        (t("Page"), proof.url.clone()),
+        (t("Language"), proof.language.clone()),
+        (t("Box"), proof.box_state.clone()),
+        (t("Address"), proof.ip.clone()),
+        (t("Browser"), proof.agent.clone()),
+        (t("Reply"), reply.map(|reply| reply.text.clone())),
+        (t("Received at"), reply.map(|reply| reply.received_at.to_string())),
+        (t("Gateway’s own id"), reply.and_then(|reply| reply.gateway_ref.clone())),
+        (t("Request"), reply.and_then(|reply| reply.request).map(|id| MessageId::new(id).to_string())),
     ];
     Entry { at: entry.at, what, tone, source: proof.source.clone(), proof: given(named) }
 }
@@ -162,35 +165,41 @@ fn of_opt_out(out: &OptOut, proof: Option<&OutProof>, page: &Page) -> Entry {
     let blank = OutProof::default();
     let proof = proof.unwrap_or(&blank);
     let latency = proof.received_at.zip(proof.applied_at);
-    let answered = if proof.gateway_answered { Some("by the gateway".to_owned()) } else { None };
+    let answered = if proof.gateway_answered { Some(t("by the gateway").to_owned()) } else { None };
     let named = [
-        ("Reply", proof.text.clone()),
-        ("Word", proof.word.clone()),
-        ("Language", proof.language.clone()),
-        ("Rule", proof.rule.map(|rule| rule.words().to_owned())),
-        ("Sent to", proof.sent_to.clone()),
-        ("Applied at", proof.applied_at.map(|at| told(page, at))),
-        ("After", latency.map(|(received, applied)| format!("{} s", applied.since(received).as_secs()))),
-        ("Text", proof.message.map(|id| MessageId::new(id).to_string())),
-        ("Confirmed", proof.answer.map(|id| MessageId::new(id).to_string()).or(answered)),
-        ("Gateway’s code", proof.code.clone()),
-        ("Entered by", proof.by.clone().filter(|by| !by.is_empty())),
-        ("How they asked", proof.note.clone()),
+        (t("Reply"), proof.text.clone()),
+        (t("Word"), proof.word.clone()),
+        (t("Language"), proof.language.clone()),
+        (t("Rule"), proof.rule.map(|rule| rule.words().to_owned())),
+        (t("Sent to"), proof.sent_to.clone()),
+        (t("Applied at"), proof.applied_at.map(|at| told(page, at))),
+        (t("After"), latency.map(|(received, applied)| format!("{} s", applied.since(received).as_secs()))),
+        (t("Text"), proof.message.map(|id| MessageId::new(id).to_string())),
+        (t("Confirmed"), proof.answer.map(|id| MessageId::new(id).to_string()).or(answered)),
+        (t("Gateway’s code"), proof.code.clone()),
+        (t("Entered by"), proof.by.clone().filter(|by| !by.is_empty())),
+        (t("How they asked"), proof.note.clone()),
     ];
-    Entry { at: out.at, what: "Opted out".to_owned(), tone: Tone::Bad, source: out.source.clone(), proof: given(named) }
+    Entry {
+        at: out.at,
+        what: t("Opted out").to_owned(),
+        tone: Tone::Bad,
+        source: out.source.clone(),
+        proof: given(named),
+    }
 }
 
 fn of_reply(reply: &Reply) -> Entry {
     let words = &reply.words;
     let how = reply.settled.as_ref().map(|done| settled(done.how, &done.by));
     let named = [
-        ("Words", Some(words.text.clone())),
-        ("Read as", Some(words.heard.meaning.words().to_owned())),
-        ("Sent to", Some(words.to.clone()).filter(|to| !to.is_empty())),
-        ("Follows", reply.follows.map(|id| id.to_string())),
-        ("State", Some(how.unwrap_or_else(|| "waits to be read".to_owned()))),
+        (t("Words"), Some(words.text.clone())),
+        (t("Read as"), Some(words.heard.meaning.words().to_owned())),
+        (t("Sent to"), Some(words.to.clone()).filter(|to| !to.is_empty())),
+        (t("Follows"), reply.follows.map(|id| id.to_string())),
+        (t("State"), Some(how.unwrap_or_else(|| t("waits to be read").to_owned()))),
     ];
-    Entry { at: reply.at, what: "Reply".to_owned(), tone: Tone::Quiet, source: String::new(), proof: given(named) }
+    Entry { at: reply.at, what: t("Reply").to_owned(), tone: Tone::Quiet, source: String::new(), proof: given(named) }
 }
 
 fn given<const N: usize>(named: [(&'static str, Option<String>); N]) -> Vec<(&'static str, String)> {
@@ -200,12 +209,12 @@ fn given<const N: usize>(named: [(&'static str, Option<String>); N]) -> Vec<(&'s
 /// How a reply was settled, and by whom.
 pub fn settled(how: How, by: &str) -> String {
     let done = match how {
-        How::Heeded => "heeded at once",
-        How::OptedOut => "read as a wish for no texts",
-        How::CarryOn => "read; texts go on",
-        How::Answered => "read and answered",
+        How::Heeded => t("heeded at once"),
+        How::OptedOut => t("read as a wish for no texts"),
+        How::CarryOn => t("read; texts go on"),
+        How::Answered => t("read and answered"),
     };
-    if by.is_empty() { done.to_owned() } else { format!("{done}, by {by}") }
+    if by.is_empty() { done.to_owned() } else { say("{done}, by {name}", &[("done", &done), ("name", &by)]) }
 }
 
 /// Why somebody is opted out by hand.

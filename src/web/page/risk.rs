@@ -2,9 +2,8 @@
 
 use actix_web::{HttpRequest, HttpResponse};
 
-use super::{Visit, back, come_in_as_owner, come_in_to_change, show};
+use super::{Visit, back, come_in_as_owner, show};
 use crate::{
-    domain::id::ShopId,
     pipeline::{guard, held},
     store::{self, Error, Read, guard::Paused},
     web::{
@@ -12,6 +11,7 @@ use crate::{
         view::{
             Section,
             risk::{HoldRow, PauseRow, Risk, Switch},
+            words::{say, t},
         },
     },
 };
@@ -38,9 +38,9 @@ pub async fn get(request: HttpRequest) -> Result<HttpResponse, Problem> {
             .map(|pause| PauseRow {
                 id: pause.name(),
                 what: match pause.kind {
-                    Paused::Prefix => format!("Numbers {}", pause.label),
-                    Paused::Country => format!("Numbers of {}", pause.label),
-                    Paused::Breaker => "Every text of this shop".to_owned(),
+                    Paused::Prefix => say("Numbers {prefix}", &[("prefix", &pause.label)]),
+                    Paused::Country => say("Numbers of {country}", &[("country", &pause.label)]),
+                    Paused::Breaker => t("Every text of this shop").to_owned(),
                 },
                 why: pause.why.clone(),
                 at: pause.at,
@@ -62,24 +62,18 @@ pub async fn switch(read: &mut Read, visit: &Visit) -> Result<Switch, Error> {
 }
 
 pub async fn resume(request: HttpRequest) -> Result<HttpResponse, Problem> {
-    let state = come_in_to_change(&request).await?;
-    let shop = shop_asked(&request)?;
+    let visit = Visit::to_change(&request, Section::Risk).await?;
+    // A block of numbers is paused in one shop, which has to be named.
+    if visit.asked("shop").is_empty() {
+        return Err(Problem::NotFound);
+    }
+    let (shop, _) = visit.shop().ok_or(Problem::NotFound)?;
     let name = request.match_info().get("id").unwrap_or_default();
     let (kind, key) = store::guard::named(name).ok_or(Problem::NotFound)?;
-    let mut read = state.core.db.read().await?;
-    let known = state.core.shop(&mut read, shop).await?.is_some();
-    drop(read);
-    if !known || !guard::resume(&state.core, shop, kind, &key).await? {
+    if !guard::resume(visit.core(), shop.id, kind, &key).await? {
         return Err(Problem::NotFound);
     }
     Ok(back("/risk", &request, "guard_resumed"))
-}
-
-/// Which shop's: a block of numbers is paused in one of them.
-fn shop_asked(request: &HttpRequest) -> Result<ShopId, Problem> {
-    let query = url::form_urlencoded::parse(request.query_string().as_bytes());
-    let asked = query.into_owned().find(|(name, _)| name == "shop").map(|(_, value)| value);
-    asked.and_then(|id| id.parse().ok()).ok_or(Problem::NotFound)
 }
 
 pub async fn halt(request: HttpRequest) -> Result<HttpResponse, Problem> {

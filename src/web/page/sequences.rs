@@ -18,7 +18,8 @@ use crate::{
         problem::Problem,
         view::{
             Section,
-            sequences::{Line, Preset, Row, Sequence, Sequences, notes},
+            sequences::{Line, Preset, Row, Sequence, Sequences, notes, whom},
+            words::t,
         },
     },
 };
@@ -54,12 +55,11 @@ async fn list(visit: &Visit, problems: Vec<String>) -> Result<HttpResponse, Prob
 async fn row(read: &mut Read, visit: &Visit, sequence: &Stored) -> Result<Row, Error> {
     let Some((shop, keys)) = visit.shop() else { return Err(Error::damaged("sequences", "no shop")) };
     let (rest, give_up) = (shop.rules.rest(), shop.rules.give_up_after());
-    let when = sequence.when.words();
     Ok(Row {
         id: sequence.id.clone(),
         name: sequence.name.clone(),
         on: sequence.on_since,
-        for_whom: if when.is_empty() { "every cart".to_owned() } else { format!("carts {}", when.join("; ")) },
+        for_whom: whom(&sequence.when),
         line: Line::of(sequence, give_up),
         notes: notes(sequence),
         clashes: sequence.clashes(rest, give_up),
@@ -203,7 +203,11 @@ async fn change(
 }
 
 fn found<'r>(rules: &'r mut Rules, id: &str) -> Result<&'r mut Stored, Vec<String>> {
-    rules.sequences.iter_mut().find(|sequence| sequence.id == id).ok_or_else(|| vec!["it was removed meanwhile".into()])
+    rules
+        .sequences
+        .iter_mut()
+        .find(|sequence| sequence.id == id)
+        .ok_or_else(|| vec![t("it was removed meanwhile").into()])
 }
 
 pub async fn add(request: HttpRequest, body: Bytes) -> Result<HttpResponse, Problem> {

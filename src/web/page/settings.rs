@@ -5,9 +5,9 @@ use std::collections::BTreeMap;
 
 use actix_web::{HttpRequest, HttpResponse, http::header, web::Bytes};
 
-use super::{Visit, back, come_in_as_owner, come_in_to_change, connect::head_fields, id, show};
+use super::{Visit, back, come_in_as_owner, come_in_to_change, connect::head_fields, show};
 use crate::{
-    domain::{id::ShopId, message::MessageState, rules::Rules},
+    domain::{message::MessageState, rules::Rules},
     pipeline::{
         connect::{self, NotConnected, kept_secrets},
         self_test,
@@ -195,10 +195,9 @@ pub async fn disconnect(request: HttpRequest) -> Result<HttpResponse, Problem> {
 /// Has the self-test played; its outcome follows on the shop's page.
 pub async fn self_test(request: HttpRequest) -> Result<HttpResponse, Problem> {
     let state = come_in_to_change(&request).await?;
-    let shop: ShopId = id(&request)?;
-    if store::shop::get(&mut state.core.db.read().await?, &state.core.vault, shop).await?.is_none() {
-        return Err(Problem::NotFound);
-    }
+    let visit = Visit::at_shop(&request, Section::Shops).await?;
+    let (shop, _) = visit.shop().ok_or(Problem::NotFound)?;
+    let shop = shop.id;
     self_test::ask(&state.core, shop, false).await?;
     Ok(back(&format!("/shops/{shop}"), &request, "self_test_asked"))
 }

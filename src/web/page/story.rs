@@ -1,6 +1,8 @@
 //! A cart's story: what its facts amount to for people. Decides in which state a cart is shown and in which words; every
 //! fact in it is the store's.
 
+use std::fmt::Display;
+
 use crate::{
     domain::{
         attribution::Class,
@@ -14,7 +16,13 @@ use crate::{
     },
     pipeline::ingest,
     store::{self, Error, Read, click::Click, decision::Kept, message::Message, shop::Shop},
-    web::view::{Page, cart::CartState, format, message::state_label},
+    web::view::{
+        Page,
+        cart::CartState,
+        format,
+        message::state_label,
+        words::{noted, say, t},
+    },
 };
 
 /// A text with what became of it.
@@ -133,16 +141,18 @@ impl Story {
         match self.state(shop, page.now) {
             CartState::Open => {
                 let quiet = format::span(shop.rules.abandoned_after());
-                format!("Counts as abandoned after {quiet} without activity")
+                say("Counts as abandoned after {span} without activity", &[("span", &quiet)])
             }
             CartState::Recovered => {
                 let text = self.texts.iter().find(|text| text.is_credited());
-                text.map_or(String::new(), |text| format!("Ordered after a tap on text {}", text.message.step))
+                text.map_or(String::new(), |text| {
+                    say("Ordered after a tap on text {step}", &[("step", &text.message.step)])
+                })
             }
             CartState::Bought if self.texts.iter().any(|text| !text.credits.is_empty()) => {
-                "Ordered after a text that nobody tapped".to_owned()
+                t("Ordered after a text that nobody tapped").to_owned()
             }
-            CartState::Bought => "Ordered, with no tap on a text before".to_owned(),
+            CartState::Bought => t("Ordered, with no tap on a text before").to_owned(),
             CartState::Waiting | CartState::NotTexted => self.held(page),
             CartState::Texted | CartState::Clicked | CartState::Lost => self.last_text(),
         }
@@ -150,44 +160,49 @@ impl Story {
 
     fn held(&self, page: &Page) -> String {
         if self.cart.erased_at.is_some() {
-            return "Erased".to_owned();
+            return t("Erased").to_owned();
         }
         if self.cart.deleted_at.is_some() {
-            return "The checkout was deleted".to_owned();
+            return t("The checkout was deleted").to_owned();
         }
         if let Some(text) = self.texts.iter().find(|text| text.state() != MessageState::Queued) {
             return self.one_text(text);
         }
-        let Some(kept) = self.decisions.last() else { return "Its first text is decided within seconds".to_owned() };
+        let Some(kept) = self.decisions.last() else {
+            return t("Its first text is decided within seconds").to_owned();
+        };
         match (kept.decision.reason(), kept.decision.verdict) {
             (Some(gate), Verdict::Wait(until)) => {
                 let moment = format::moment(until, &page.zone);
-                format!("Text {} waits until {moment}: {}", kept.step, gate.why)
+                say(
+                    "Text {step} waits until {moment}: {why}",
+                    &[("step", &kept.step), ("moment", &moment), ("why", &gate.why)],
+                )
             }
             (Some(gate), _) => format::sentence_case(&reason(gate.gate, &gate.why)),
-            (None, _) => format!("Text {} is queued", kept.step),
+            (None, _) => say("Text {step} is queued", &[("step", &kept.step)]),
         }
     }
 
     fn last_text(&self) -> String {
         self.texts.iter().rev().find(|text| text.message.moments.may_have_left()).map_or(String::new(), |text| {
-            let tapped = if text.is_tapped() { ", tapped, not bought" } else { "" };
-            format!("{}{tapped}", self.one_text(text))
+            let told = self.one_text(text);
+            if text.is_tapped() { say("{text}, tapped, not bought", &[("text", &told)]) } else { told }
         })
     }
 
     fn one_text(&self, text: &Text) -> String {
-        let (state, why) = (state_label(text.state()).to_lowercase(), &text.message.reason);
-        let why = if why.is_empty() { String::new() } else { format!(": {why}") };
-        format!("Text {} {state}{why}", text.message.step)
+        let (state, why) = (t(state_label(text.state())).to_lowercase(), &text.message.reason);
+        let values: [(&str, &dyn Display); 3] = [("step", &text.message.step), ("state", &state), ("why", why)];
+        if why.is_empty() { say("Text {step} {state}", &values) } else { say("Text {step} {state}: {why}", &values) }
     }
 }
 
 /// A gate's verdict as a sentence of its own.
 fn reason(gate: GateName, why: &str) -> String {
     match gate {
-        GateName::Consent => format!("no consent for SMS: {why}"),
-        GateName::Number => format!("the number: {why}"),
+        GateName::Consent => say("no consent for SMS: {why}", &[("why", &why)]),
+        GateName::Number => say("the number: {why}", &[("why", &why)]),
         _ => why.to_owned(),
     }
 }
@@ -202,7 +217,7 @@ pub fn who(shop: &Shop, cart: &Cart) -> String {
         (Some(name), Some(contact)) => format!("{name}, {contact}"),
         (Some(name), None) => name.to_owned(),
         (None, Some(contact)) => contact,
-        (None, None) => "Somebody".to_owned(),
+        (None, None) => t("Somebody").to_owned(),
     }
 }
 
@@ -220,12 +235,27 @@ pub fn country(cart: &Cart) -> Option<String> {
     cart.latest.country.clone().filter(|country| !country.is_empty())
 }
 
+/// Why an opening does not count, for `t`.
+const _: [&str; 11] = [
+    noted("Asked whether the page exists without opening it, as programs do"),
+    noted("Fetched ahead by a browser or app; nobody was looking yet"),
+    noted("Did not say what program it is, as every browser does"),
+    noted("Fetched by a messaging app or network to draw a preview"),
+    noted("Checked for phishing by a security product"),
+    noted("Opened by a search engine, crawler or monitor"),
+    noted("Opened by a program, not a browser"),
+    noted("Opened by a browser that a program steers"),
+    noted("Opened within 3 seconds of the text leaving, before anyone could read it"),
+    noted("Opened more than once within a second, as scanners do"),
+    noted("Opened by a program"),
+];
+
 /// What an opening of a link was, in words.
 pub fn opening(click: &Click) -> &'static str {
     match click.verdict.as_str() {
-        "" => "Being judged",
-        store::click::HUMAN => "Opened by a person",
-        code => explain(code),
+        "" => t("Being judged"),
+        store::click::HUMAN => t("Opened by a person"),
+        code => t(explain(code)),
     }
 }
 

@@ -11,7 +11,7 @@ use crate::{
         id::{CartId, MessageId},
         message::Cost,
         seal::ShopKeys,
-        sequence::{Sequence, Step, span},
+        sequence::{Sequence, Step},
         sms,
         template::{self, Problem as Wrong},
         time::{DAY, MINUTE},
@@ -23,11 +23,14 @@ use crate::{
     },
     store::{self, Error, Read, cart::Filter, shop::Shop},
     web::{
+        gate,
         problem::Problem,
         view::{
             Section,
             format::Shown as _,
+            sequences::long,
             texts::{Editor, Fragment, Language, Preview, SequenceTexts, StepTexts, Texts, Variant, path},
+            words::{say, t},
         },
     },
 };
@@ -49,8 +52,8 @@ pub async fn get_all(request: HttpRequest) -> Result<HttpResponse, Problem> {
                 steps.push(StepTexts {
                     number,
                     after: match step.after_minutes {
-                        0 => "as soon as the cart counts as left".to_owned(),
-                        minutes => format!("{} after the cart was left", span(MINUTE * minutes)),
+                        0 => t("as soon as the cart counts as left").to_owned(),
+                        minutes => say("{span} after the cart was left", &[("span", &long(MINUTE * minutes))]),
                     },
                     discount: step.discount.is_some(),
                     variants: variants(&visit, &mut read, (shop, keys), step, number).await?,
@@ -124,6 +127,8 @@ pub async fn post(request: HttpRequest, typed: Form<Typed>) -> Result<HttpRespon
     let typed = typed.into_inner();
     if matches!(typed.act.as_str(), "save" | "ready" | "test") {
         come_in_to_change(&request).await?;
+    } else {
+        gate::nothing(&request);
     }
     let source = typed.text.replace("\r\n", "\n");
     match typed.act.as_str() {
@@ -144,6 +149,8 @@ pub async fn post(request: HttpRequest, typed: Form<Typed>) -> Result<HttpRespon
         "test" => {
             let refused = Desk::of(&visit, &request, typed.clone())?.test(&source).await?;
             if refused.is_empty() {
+                gate::detail(&request, "sent a test of it");
+                gate::done(&request);
                 visit.page.notice = super::notice("test_queued");
             }
             Desk::of(&visit, &request, typed)?.page(&source, refused).await
@@ -260,7 +267,7 @@ impl<'v> Desk<'v> {
         let next = place.and_then(|place| carts.get(place + 1).or(carts.first()));
         Ok(Preview {
             shop: self.shop.name.clone(),
-            cart: cart.map_or_else(|| "a made-up cart".to_owned(), whose),
+            cart: cart.map_or_else(|| t("a made-up cart").to_owned(), whose),
             cart_id: cart.map(|cart| cart.id.to_string()),
             next_cart: next.filter(|_| carts.len() > 1).map(|cart| cart.id.to_string()),
             has_link: has(Wrong::NoLink),
@@ -302,7 +309,7 @@ impl<'v> Desk<'v> {
             let sequence = rules.sequences.iter_mut().find(|sequence| sequence.id == self.sequence.id);
             let place = usize::try_from(self.number).unwrap_or(0).saturating_sub(1);
             let step = sequence.and_then(|sequence| sequence.steps.get_mut(place));
-            let step = step.ok_or_else(|| vec!["this step was removed meanwhile".to_owned()])?;
+            let step = step.ok_or_else(|| vec![t("this step was removed meanwhile").to_owned()])?;
             match source {
                 Some(source) => step.texts.insert(self.tag.clone(), source.to_owned()),
                 None => step.texts.remove(&self.tag),
@@ -349,8 +356,11 @@ async fn carts(visit: &Visit, read: &mut Read, keys: &ShopKeys) -> Result<Vec<Ca
 }
 
 fn whose(cart: &Cart) -> String {
-    let name =
-        cart.latest.first_name.as_deref().map_or("a cart without a name".to_owned(), |name| format!("{name}’s cart"));
+    let name = cart
+        .latest
+        .first_name
+        .as_deref()
+        .map_or_else(|| t("a cart without a name").to_owned(), |name| say("{name}’s cart", &[("name", &name)]));
     match cart.latest.total {
         Some(total) => format!("{name}, {}", total.shown()),
         None => name,
@@ -387,7 +397,7 @@ pub fn ready(shop: &Shop, step: &Step, number: u32, tag: &str) -> String {
 }
 
 fn language_of(tag: &str) -> Language {
-    let name = if tag.is_empty() { "Every other language" } else { wording::name(tag).unwrap_or(tag) };
+    let name = if tag.is_empty() { t("Every other language") } else { wording::name(tag).unwrap_or(tag) };
     Language { tag: tag.to_owned(), name: name.to_owned() }
 }
 

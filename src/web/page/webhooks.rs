@@ -21,6 +21,7 @@ use crate::{
         sink::Sink,
     },
     web::{
+        gate,
         problem::Problem,
         view::{
             Pager, Section,
@@ -185,7 +186,10 @@ pub async fn add(request: HttpRequest, body: Bytes) -> Result<HttpResponse, Prob
     let (shop, _) = visit.shop().ok_or(Problem::NotFound)?;
     let form = typed(&body);
     match sink::add(visit.core(), shop.id, &as_typed(&form)).await {
-        Ok(made) => one(&visit, made.id, Just { secret: Some(made.secret), ..Just::default() }).await,
+        Ok(made) => {
+            gate::done(&request);
+            one(&visit, made.id, Just { secret: Some(made.secret), ..Just::default() }).await
+        }
         Err(NotConnected::Wrong(problems)) => list(&visit, form, problems).await,
         Err(NotConnected::Store(error)) => Err(error.into()),
     }
@@ -219,6 +223,7 @@ pub async fn rotate(request: HttpRequest) -> Result<HttpResponse, Problem> {
     let (shop, _) = visit.shop().ok_or(Problem::NotFound)?;
     let id: SinkId = id(&request)?;
     let secret = sink::rotate(visit.core(), shop.id, id).await?.ok_or(Problem::NotFound)?;
+    gate::done(&request);
     one(&visit, id, Just { secret: Some(secret), ..Just::default() }).await
 }
 
@@ -228,6 +233,7 @@ pub async fn test(request: HttpRequest) -> Result<HttpResponse, Problem> {
     let (shop, _) = visit.shop().ok_or(Problem::NotFound)?;
     let id: SinkId = id(&request)?;
     let tested = sink::test(visit.core(), shop.id, id).await?.ok_or(Problem::NotFound)?;
+    gate::done(&request);
     one(&visit, id, Just { tested: Some(tested), ..Just::default() }).await
 }
 

@@ -8,6 +8,7 @@ use super::{
     Choice, Page, Tone,
     format::{self, Shown as _},
     listing::{self, Listing},
+    words::{self, filters, say, t},
 };
 use crate::domain::{money::Money, time::Time};
 
@@ -203,11 +204,12 @@ impl Carts {
         if self.is_new {
             return "No cart has arrived yet.".to_owned();
         }
-        let phrase = match self.q.as_str() {
-            "" => self.filter.phrase().to_owned(),
-            typed => format!("match “{typed}”"),
+        let count = self.list.count;
+        let found = match self.q.as_str() {
+            "" => listing::agree(count, "cart", "carts", self.filter.phrase()),
+            typed => listing::matching(count, "cart", "carts", typed),
         };
-        format!("{}.", listing::agree(self.list.count, "cart", "carts", &phrase))
+        format!("{found}.")
     }
 
     pub fn choices(&self) -> Vec<Choice> {
@@ -365,9 +367,9 @@ impl Gate {
     /// The mark, for those who do not see it.
     pub fn word(&self) -> &'static str {
         match self.verdict {
-            Verdict::Pass => "passed",
-            Verdict::Wait => "waits",
-            Verdict::Stop => "stopped",
+            Verdict::Pass => t("passed"),
+            Verdict::Wait => t("waits"),
+            Verdict::Stop => t("stopped"),
         }
     }
 
@@ -401,11 +403,16 @@ impl Cart {
     /// `Ana, …4455 left €128.00 behind 21 h ago: recovered.`
     pub fn answer(&self) -> String {
         let (who, value) = (&self.who, self.value.shown());
-        let verdict = self.state.label().to_lowercase();
+        let state = t(self.state.label()).to_lowercase();
         match (self.state, self.abandoned_at) {
-            (CartState::Open, _) | (_, None) => format!("{who} has {value} in the cart: {verdict}."),
+            (CartState::Open, _) | (_, None) => {
+                say("{who} has {value} in the cart: {state}.", &[("who", who), ("value", &value), ("state", &state)])
+            }
             (_, Some(at)) => {
-                format!("{who} left {value} behind {}: {verdict}.", format::ago(at, self.page.now))
+                let ago = format::ago(at, self.page.now);
+                let values: [(&str, &dyn std::fmt::Display); 4] =
+                    [("who", who), ("value", &value), ("ago", &ago), ("state", &state)];
+                say("{who} left {value} behind {ago}: {state}.", &values)
             }
         }
     }

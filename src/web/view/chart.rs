@@ -4,6 +4,7 @@
 use super::{
     format::{self, Shown},
     takings::Takings,
+    words::say,
 };
 use crate::domain::money::Money;
 
@@ -79,11 +80,13 @@ pub fn bars(takings: &Takings) -> Bars {
                 net_y: px(y(day.net().max(0))),
                 net_height: px(day.net().max(0) as f64 * scale),
                 refunded_height: px(day.refunded.max(0) as f64 * scale),
-                title: format!(
-                    "{}: {} net from {}",
-                    format::date(day.date),
-                    money(day.net()).shown(),
-                    format::number_of(day.orders, "order", "orders")
+                title: say(
+                    "{day}: {money} net from {orders}",
+                    &[
+                        ("day", &format::date(day.date)),
+                        ("money", &money(day.net()).shown()),
+                        ("orders", &format::number_of(day.orders, "order", "orders")),
+                    ],
                 ),
             })
             .collect(),
@@ -141,8 +144,7 @@ fn round_up(minor: i64, step: i64) -> i64 {
 
 /// `€1,200`: a line of the grid is always whole.
 fn whole(money: Money, unit: i64) -> String {
-    let shown = money.shown();
-    if unit == 1 { shown } else { shown.split_once('.').map_or(shown.clone(), |(whole, _)| whole.to_owned()) }
+    if unit == 1 { money.shown() } else { format::whole(money) }
 }
 
 fn px(value: f64) -> String {

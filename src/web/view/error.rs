@@ -3,6 +3,8 @@
 
 use askama::Template;
 
+use super::words::{self, filters, say, t};
+
 #[derive(Clone, Debug, Template)]
 #[template(path = "page/error.html")]
 pub struct ErrorPage {
@@ -33,9 +35,11 @@ impl ErrorPage {
 
     pub fn answer(&self) -> String {
         match &self.kind {
-            Kind::NotFound => "There is no page here.".to_owned(),
-            Kind::Broken { .. } => "Something of ours broke.".to_owned(),
-            Kind::Busy { retry_seconds } => format!("Cartback is busy. Please try again in {retry_seconds} s."),
+            Kind::NotFound => t("There is no page here.").to_owned(),
+            Kind::Broken { .. } => t("Something of ours broke.").to_owned(),
+            Kind::Busy { retry_seconds } => {
+                say("Cartback is busy. Please try again in {seconds} s.", &[("seconds", retry_seconds)])
+            }
         }
     }
 }

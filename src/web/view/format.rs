@@ -1,11 +1,19 @@
 //! Figures, money and moments in words. Decides how a value reads, never which value it is: nothing here adds, rounds
-//! away a difference that matters, or asks for the time.
+//! away a difference that matters, or asks for the time. Everything reads as the reader's language writes it; outside a
+//! page (sheets, the API, the command line) that is English.
 
 use std::{borrow::Cow, time::Duration};
 
-use jiff::{civil::Date, tz::TimeZone};
+use jiff::{
+    civil::{Date, Weekday},
+    tz::TimeZone,
+};
 
-use super::words::{say, t};
+pub use super::counted::agree;
+use super::{
+    locale::Locale,
+    words::{noted, say, t},
+};
 use crate::domain::{
     message::Cost,
     money::{Currency, Money},
@@ -23,6 +31,11 @@ const TOGETHER: char = '\u{a0}';
 
 const MICROS: i64 = 1_000_000;
 
+const DAY_SECONDS: u64 = 86_400;
+
+/// From here on a span is told in days.
+const SPAN_DAYS_FROM: u64 = 2 * DAY_SECONDS;
+
 /// What four digits after the point can still show.
 const PRICE_BELOW_MICROS: u64 = 999_950;
 
@@ -38,7 +51,10 @@ pub trait Shown {
 
 impl Shown for Money {
     fn shown(&self) -> String {
-        with_minus(self.to_string())
+        let amount = self.amount();
+        let bare = amount.trim_start_matches('-');
+        let (whole, fraction) = bare.split_once('.').unwrap_or((bare, ""));
+        priced(self.minor < 0, &decimal(whole, fraction), self.currency)
     }
 
     /// Without cents from 100 on, rounded half away from zero: `€12,480`, but `€28.40`.
@@ -49,8 +65,7 @@ impl Shown for Money {
             return self.shown();
         }
         let whole = (minor + unit / 2) / unit;
-        let sign = if self.minor < 0 { "−" } else { "" };
-        format!("{sign}{}{}", symbol(self.currency), count(whole))
+        priced(self.minor < 0, &count(whole), self.currency)
     }
 }
 
@@ -63,7 +78,6 @@ impl Shown for u64 {
 impl Shown for Cost {
     /// Prices of texts need the third and fourth digit (`€0.041`); sums do not (`€61.20`).
     fn shown(&self) -> String {
-        let sign = if self.micros < 0 { "−" } else { "" };
         let micros = self.micros.unsigned_abs();
         if micros >= PRICE_BELOW_MICROS {
             let unit = 10_i64.saturating_pow(self.currency.digits());
@@ -77,7 +91,7 @@ impl Shown for Cost {
         while digits.len() > self.currency.digits().max(2) as usize && digits.ends_with('0') {
             digits.pop();
         }
-        format!("{sign}{}0.{digits}", symbol(self.currency))
+        priced(self.micros < 0, &decimal("0", &digits), self.currency)
     }
 }
 
@@ -96,39 +110,56 @@ impl Shown for Vec<Cost> {
     }
 }
 
-/// `€`, `CHF ` – what `Money` puts before an amount.
-fn symbol(currency: Currency) -> String {
-    Money::new(0, currency).to_string().trim_end_matches(['0', '.']).to_owned()
+/// An amount with its currency: `−€1,204.50`, `CHF 1,204.50`, `1.204,50 €`.
+fn priced(is_negative: bool, amount: &str, currency: Currency) -> String {
+    let sign = if is_negative { "−" } else { "" };
+    // `€`, `CHF ` – what `Money` puts before an amount.
+    let zero = Money::new(0, currency).to_string();
+    let symbol = zero.trim_end_matches(['0', '.']);
+    match Locale::here().currency_first {
+        true => format!("{sign}{symbol}{amount}"),
+        false => format!("{sign}{amount}{TOGETHER}{}", symbol.trim_end()),
+    }
 }
 
-fn with_minus(text: String) -> String {
-    match text.strip_prefix('-') {
-        Some(rest) => format!("−{rest}"),
-        None => text,
-    }
+/// A line of a grid, without its fraction: `€1,200`.
+pub fn whole(money: Money) -> String {
+    let unit = 10_u64.saturating_pow(money.currency.digits());
+    priced(money.minor < 0, &count(money.minor.unsigned_abs() / unit), money.currency)
+}
+
+/// `1,204.50` of the digits before and behind the point.
+pub fn decimal(whole: &str, fraction: &str) -> String {
+    let here = Locale::here();
+    let grouped = here.grouped(whole);
+    if fraction.is_empty() { grouped } else { format!("{grouped}{}{fraction}", here.point) }
 }
 
 /// `a`, `a and b`, `a, b and c`; nothing at all is a dash.
 pub fn list(parts: impl Iterator<Item = String>) -> String {
+    joined(parts, "{before} and {last}")
+}
+
+/// `a`, `a or b`, `a, b or c`; nothing at all is a dash.
+pub fn either(parts: impl Iterator<Item = String>) -> String {
+    joined(parts, "{before} or {last}")
+}
+
+fn joined(parts: impl Iterator<Item = String>, with: &str) -> String {
     let mut parts: Vec<String> = parts.collect();
     match parts.pop() {
         None => "–".to_owned(),
         Some(last) if parts.is_empty() => last,
-        Some(last) => format!("{} and {last}", parts.join(", ")),
+        Some(last) => say(with, &[("before", &parts.join(", ")), ("last", &last)]),
     }
 }
 
+/// What joins the last two of a list.
+const _: [&str; 2] = [noted("{before} and {last}"), noted("{before} or {last}")];
+
 /// `1,204`
 pub fn count(number: u64) -> String {
-    let digits = number.to_string();
-    let mut grouped = String::with_capacity(digits.len() + digits.len() / 3);
-    for (place, digit) in digits.chars().enumerate() {
-        if place > 0 && (digits.len() - place).is_multiple_of(3) {
-            grouped.push(',');
-        }
-        grouped.push(digit);
-    }
-    grouped
+    Locale::here().grouped(&number.to_string())
 }
 
 /// `1 order`, `96 orders`, `no orders`, in the reader's language.
@@ -140,17 +171,9 @@ pub fn number_of(number: u64, one: &str, many: &str) -> String {
     }
 }
 
-/// `3 carts`, `were texted` → `3 carts were texted`; one of them *was*.
-pub fn agree(number: u64, one: &str, many: &str, phrase: &str) -> String {
-    let verbs = [("were ", "was "), ("have ", "has "), ("are ", "is "), ("wait ", "waits "), ("match ", "matches ")];
-    let singular = verbs.iter().find_map(|(plural, single)| Some(format!("{single}{}", phrase.strip_prefix(plural)?)));
-    let phrase = singular.filter(|_| number == 1).unwrap_or_else(|| phrase.to_owned());
-    format!("{} {phrase}", sentence_case(&number_of(number, one, many)))
-}
-
 /// `31 of 412`
 pub fn out_of(part: u64, whole: u64) -> String {
-    format!("{} of {}", count(part), count(whole))
+    say("{part} of {whole}", &[("part", &count(part)), ("whole", &count(whole))])
 }
 
 /// A share that is honest about how much it rests on: `3 of 12`, `7.5 %`, `64 %`; `–` of nothing.
@@ -163,7 +186,7 @@ pub fn rate(part: u64, whole: u64) -> String {
     }
     let tenths = (u128::from(part) * 2000 + u128::from(whole)) / (u128::from(whole) * 2);
     if tenths < 100 {
-        format!("{}.{}{TOGETHER}%", tenths / 10, tenths % 10)
+        format!("{}{TOGETHER}%", decimal(&(tenths / 10).to_string(), &(tenths % 10).to_string()))
     } else {
         format!("{}{TOGETHER}%", (tenths + 5) / 10)
     }
@@ -171,9 +194,10 @@ pub fn rate(part: u64, whole: u64) -> String {
 
 /// `0.7 % of texts`, `1 of 12 texts`
 pub fn share_of(part: u64, whole: u64, many: &str) -> String {
-    match rate(part, whole) {
-        counts if counts.contains(" of ") => format!("{counts} {many}"),
-        share => format!("{share} of {many}"),
+    let (share, things) = (rate(part, whole), t(many));
+    match whole {
+        1..RATE_CASES_MIN => format!("{share} {things}"),
+        _ => say("{share} of {things}", &[("share", &share), ("things", &things)]),
     }
 }
 
@@ -185,7 +209,7 @@ pub fn change(now: i64, before: i64, cases: u64, cases_before: u64) -> Option<St
     }
     let percent = (i128::from(now) - i128::from(before)) * 100 / i128::from(before);
     Some(match percent {
-        0 => "same as before".to_owned(),
+        0 => t("same as before").to_owned(),
         up if up > 0 => format!("▲ {up}{TOGETHER}%"),
         down => format!("▼ {}{TOGETHER}%", down.unsigned_abs()),
     })
@@ -198,7 +222,7 @@ pub fn clock(at: Time, zone: &TimeZone) -> String {
 
 /// `18 Nov 2026, 14:05`
 pub fn moment(at: Time, zone: &TimeZone) -> String {
-    at.to_timestamp().to_zoned(zone.clone()).strftime("%-d %b %Y, %H:%M").to_string()
+    format!("{}, {}", date_year(day_of(at, zone)), clock(at, zone))
 }
 
 /// The day a moment falls on where the shop is.
@@ -210,26 +234,45 @@ pub fn day_of(at: Time, zone: &TimeZone) -> Date {
 pub fn day(at: Time, now: Time, zone: &TimeZone) -> Cow<'static, str> {
     let (that, today) = (day_of(at, zone), day_of(now, zone));
     match today.since(that).map(|span| span.get_days()) {
-        Ok(0) => "Today".into(),
-        Ok(1) => "Yesterday".into(),
-        _ if that.year() == today.year() => that.strftime("%a %-d %b").to_string().into(),
-        _ => that.strftime("%a %-d %b %Y").to_string().into(),
+        Ok(0) => t("Today").into(),
+        Ok(1) => t("Yesterday").into(),
+        _ if that.year() == today.year() => weekday_date(that).into(),
+        _ => Locale::here().with_weekday(that, &date_year(that)).into(),
     }
 }
 
 /// `18 Nov`
 pub fn date(date: Date) -> String {
-    date.strftime("%-d %b").to_string()
+    Locale::here().day(date)
+}
+
+/// `Wed 18 Nov`
+pub fn weekday_date(date: Date) -> String {
+    Locale::here().with_weekday(date, &self::date(date))
+}
+
+/// `Wed`
+pub fn weekday(day: Weekday) -> &'static str {
+    Locale::here().weekday(day)
+}
+
+/// `18 Nov 2026`
+pub fn date_year(date: Date) -> String {
+    Locale::here().date(date)
 }
 
 /// `21 h ago`, `in 3 h`, `just now`; two days and more in days.
 pub fn ago(at: Time, now: Time) -> String {
-    if at > now {
-        return format!("in {}", span(at.since(now)));
-    }
-    match now.since(at) {
-        short if short < Duration::from_secs(10) => "just now".to_owned(),
-        long => format!("{} ago", span(long)),
+    let (length, is_ahead) = if at > now { (at.since(now), true) } else { (now.since(at), false) };
+    // Days have a case of their own beside “ago” in some languages.
+    let days = count(length.as_secs() / DAY_SECONDS);
+    let long = span(length);
+    match (is_ahead, length.as_secs()) {
+        (false, 0..10) => t("just now").to_owned(),
+        (false, 0..SPAN_DAYS_FROM) => say("{span} ago", &[("span", &long)]),
+        (false, _) => say("{days} days ago", &[("days", &days)]),
+        (true, 0..SPAN_DAYS_FROM) => say("in {span}", &[("span", &long)]),
+        (true, _) => say("in {days} days", &[("days", &days)]),
     }
 }
 
@@ -238,8 +281,8 @@ pub fn span(length: Duration) -> String {
     match length.as_secs() {
         seconds @ 0..60 => format!("{seconds}{TOGETHER}s"),
         seconds @ 60..5_400 => format!("{}{TOGETHER}min", seconds / 60),
-        seconds @ 5_400..172_800 => format!("{}{TOGETHER}h", (seconds + 1_800) / 3_600),
-        seconds => format!("{}{TOGETHER}days", seconds / 86_400),
+        seconds @ 5_400..SPAN_DAYS_FROM => format!("{}{TOGETHER}h", (seconds + 1_800) / 3_600),
+        seconds => format!("{}{TOGETHER}{}", count(seconds / DAY_SECONDS), t("days")),
     }
 }
 
@@ -257,7 +300,10 @@ pub fn sentence_case(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::time::{DAY, HOUR, MINUTE};
+    use crate::{
+        domain::time::{DAY, HOUR, MINUTE},
+        web::view::words::{Language, written_in},
+    };
     use proptest::prelude::*;
 
     fn money(minor: i64, code: &str) -> Money {
@@ -360,6 +406,114 @@ mod tests {
         assert_eq!(ago(now - HOUR * 21, now), "21\u{a0}h ago");
         assert_eq!(ago(now + HOUR * 3, now), "in 3\u{a0}h");
         assert_eq!(ago(now, now), "just now");
+        assert_eq!(ago(now - DAY * 3, now), "3 days ago");
+        assert_eq!(ago(now + DAY * 3, now), "in 3 days");
+    }
+
+    #[test]
+    fn each_language_has_its_own_signs() {
+        #[track_caller]
+        fn check(language: Language, expected: [&str; 19]) {
+            let said = written_in(language, || {
+                let now = Time::parse("2026-11-20T12:00:00Z").unwrap();
+                let micros = |micros| Cost { micros, currency: "EUR".parse().unwrap() };
+                let three = || ["a", "b", "c"].map(str::to_owned).into_iter();
+                [
+                    money(120_450, "EUR").shown(),
+                    money(-120_450, "CHF").shown(),
+                    money(1_234_567, "JPY").shown(),
+                    money(1_248_050, "EUR").brief(),
+                    whole(money(-120_099, "EUR")),
+                    micros(41_000).shown(),
+                    count(1_204),
+                    rate(31, 412),
+                    share_of(1, 12, "orders"),
+                    share_of(31, 412, "orders"),
+                    moment(now, &TimeZone::UTC),
+                    day(now, now, &TimeZone::UTC).into_owned(),
+                    day(now - DAY * 2, now, &TimeZone::UTC).into_owned(),
+                    day(now - DAY * 366, now, &TimeZone::UTC).into_owned(),
+                    ago(now - DAY * 3, now),
+                    ago(now + HOUR * 3, now),
+                    list(three()),
+                    either(three()),
+                    number_of(0, "order", "orders"),
+                ]
+            });
+            assert_eq!(said.map(|said| said.replace(TOGETHER, "_")), expected);
+        }
+        check(
+            Language::English,
+            [
+                "€1,204.50",
+                "−CHF 1,204.50",
+                "¥1,234,567",
+                "€12,481",
+                "−€1,200",
+                "€0.041",
+                "1,204",
+                "7.5_%",
+                "1 of 12 orders",
+                "7.5_% of orders",
+                "20 Nov 2026, 12:00",
+                "Today",
+                "Wed 18 Nov",
+                "Wed 19 Nov 2025",
+                "3 days ago",
+                "in 3_h",
+                "a, b and c",
+                "a, b or c",
+                "no orders",
+            ],
+        );
+        check(
+            Language::German,
+            [
+                "1.204,50_€",
+                "−1.204,50_CHF",
+                "1.234.567_¥",
+                "12.481_€",
+                "−1.200_€",
+                "0,041_€",
+                "1.204",
+                "7,5_%",
+                "1 von 12 Bestellungen",
+                "7,5_% der Bestellungen",
+                "20. Nov. 2026, 12:00",
+                "Heute",
+                "Mi, 18. Nov.",
+                "Mi, 19. Nov. 2025",
+                "vor 3 Tagen",
+                "in 3_h",
+                "a, b und c",
+                "a, b oder c",
+                "keine Bestellungen",
+            ],
+        );
+        check(
+            Language::Spanish,
+            [
+                "1.204,50_€",
+                "−1.204,50_CHF",
+                "1.234.567_¥",
+                "12.481_€",
+                "−1.200_€",
+                "0,041_€",
+                "1.204",
+                "7,5_%",
+                "1 de 12 pedidos",
+                "7,5_% de pedidos",
+                "20 nov 2026, 12:00",
+                "Hoy",
+                "mié, 18 nov",
+                "mié, 19 nov 2025",
+                "hace 3 días",
+                "en 3_h",
+                "a, b y c",
+                "a, b o c",
+                "0 pedidos",
+            ],
+        );
     }
 
     #[test]
@@ -367,9 +521,6 @@ mod tests {
         assert_eq!(number_of(0, "order", "orders"), "no orders");
         assert_eq!(number_of(1, "order", "orders"), "1 order");
         assert_eq!(number_of(1_204, "text", "texts"), "1,204 texts");
-        assert_eq!(agree(0, "cart", "carts", "were texted"), "No carts were texted");
-        assert_eq!(agree(1, "cart", "carts", "were texted"), "1 cart was texted");
-        assert_eq!(agree(1, "cart", "carts", "could be texted"), "1 cart could be texted");
         assert_eq!(sentence_case("no orders"), "No orders");
         assert_eq!(size(14_400), "14 kB");
     }

@@ -1,10 +1,15 @@
 //! The law: where the chosen shop may text, when and on whose consent, and where each rule is from.
 
+use std::fmt;
+
 use askama::Template;
 
-use super::{Page, Tone, format};
+use super::{
+    Page, Tone, format,
+    hours::said,
+    words::{self, filters, noted, say, t},
+};
 use crate::domain::{
-    hours::Hours,
     law::{Confidence, Effective, Pack, Row, RowRule},
     time::Time,
 };
@@ -52,13 +57,21 @@ impl LawRow {
         tone(&self.found)
     }
 
+    pub fn hours(&self) -> String {
+        said(&self.found.hours)
+    }
+
+    pub fn caps(&self) -> String {
+        caps(&self.found)
+    }
+
     pub fn confidence(&self) -> &'static str {
-        self.confidence.map_or("not looked up", Confidence::words)
+        t(self.confidence.map_or(noted("not looked up"), Confidence::words))
     }
 }
 
 fn label(found: &Effective) -> &'static str {
-    if found.sends { "Sends" } else { "Held" }
+    if found.sends { t("Sends") } else { t("Held") }
 }
 
 fn tone(found: &Effective) -> Tone {
@@ -69,18 +82,24 @@ impl Laws {
     pub fn answer(&self) -> String {
         let known = self.rows.len() as u64;
         if self.page.shop.is_none() {
-            return format!("Rules for {} are known; connect a shop to see its own.", countries(known));
+            let known = countries(known);
+            return say("Rules for {countries} are known; connect a shop to see its own.", &[("countries", &known)]);
         }
         let sends: Vec<String> =
             self.rows.iter().filter(|row| row.found.sends).map(|row| row.found.name.clone()).collect();
-        let shop = self.page.shop_name();
+        let (shop, all) = (self.page.shop_name(), countries(known));
         match sends.len() {
-            0 => format!("{shop} texts none of these {}.", countries(known)),
+            0 => say("{shop} texts none of these {countries}.", &[("shop", &shop), ("countries", &all)]),
             few if few <= NAMED => {
                 let names = format::list(sends.iter().cloned());
-                format!("{shop} texts {} of these {}: {names}.", few, countries(known))
+                let values: [(&str, &dyn fmt::Display); 4] =
+                    [("shop", &shop), ("few", &few), ("countries", &all), ("names", &names)];
+                say("{shop} texts {few} of these {countries}: {names}.", &values)
             }
-            many => format!("{shop} texts {many} of these {}.", countries(known)),
+            many => say(
+                "{shop} texts {many} of these {countries}.",
+                &[("shop", &shop), ("many", &many), ("countries", &all)],
+            ),
         }
     }
 }
@@ -110,7 +129,7 @@ pub struct Law {
 /// One row of the pack.
 #[derive(Clone, Debug)]
 pub struct RowShown {
-    /// `From 2026-01-01`; `None` where it always holds.
+    /// `From 1 Jan 2026`; `None` where it always holds.
     pub span: Option<String>,
     pub current: bool,
     pub note: String,
@@ -120,7 +139,15 @@ pub struct RowShown {
 impl RowShown {
     pub fn new(row: &Row, now: Time) -> RowShown {
         RowShown {
-            span: row.span().map(|span| format::sentence_case(&span)),
+            span: match (row.valid_from, row.valid_to) {
+                (None, None) => None,
+                (Some(from), None) => Some(say("From {day}", &[("day", &format::date_year(from))])),
+                (None, Some(to)) => Some(say("Until {day}", &[("day", &format::date_year(to))])),
+                (Some(from), Some(to)) => Some(say(
+                    "From {from} to {to}",
+                    &[("from", &format::date_year(from)), ("to", &format::date_year(to))],
+                )),
+            },
             current: row.is_current(now),
             note: row.note.clone(),
             rules: row.rules(),
@@ -130,10 +157,11 @@ impl RowShown {
 
 impl Law {
     pub fn answer(&self) -> String {
-        let (found, hours) = (&self.found, self.found.hours.words());
-        match &found.held {
-            Some(_) => format!("{}: texts are held; they would go {hours}.", found.name),
-            None => format!("{}: texts go {hours}.", found.name),
+        let values: [(&str, &dyn fmt::Display); 2] =
+            [("country", &self.found.name), ("hours", &said(&self.found.hours))];
+        match &self.found.held {
+            Some(_) => say("{country}: texts are held; they would go {hours}.", &values),
+            None => say("{country}: texts go {hours}.", &values),
         }
     }
 
@@ -148,52 +176,104 @@ impl Law {
     /// What holds for this shop, line by line.
     pub fn lines(&self) -> Vec<(&'static str, String)> {
         let found = &self.found;
-        let mut lines = vec![("Texts go", found.hours.words())];
+        let mut lines = vec![(t("Texts go"), said(&found.hours))];
         lines.push((
-            "Own hours",
+            t("Own hours"),
             match &found.own_hours {
-                None => "none set: the usual ones".to_owned(),
-                Some(own) if found.narrowed => format!("{}; the law cuts them", own.words()),
-                Some(own) => own.words(),
+                None => t("none set: the usual ones").to_owned(),
+                Some(own) if found.narrowed => say("{hours}; the law cuts them", &[("hours", &said(own))]),
+                Some(own) => said(own),
             },
         ));
-        let none = "no law was found that names hours";
+        let none = t("no law was found that names hours").to_owned();
         lines.push(match &found.legal {
-            Some(bound) if !found.listed => ("No wider than", bound.words()),
-            legal => ("By law", legal.as_ref().map_or(none.to_owned(), Hours::words)),
+            Some(bound) if !found.listed => (t("No wider than"), said(bound)),
+            legal => (t("By law"), legal.as_ref().map_or(none, said)),
         });
-        lines.push(("Usually", found.usual.words()));
+        lines.push((t("Usually"), said(&found.usual)));
         if !found.unknown_holidays.is_empty() {
-            let where_to = found.unknown_holidays.join(", ");
-            lines.push(("Public holidays", format!("not known for {where_to}: none is closed")));
+            let places = found.unknown_holidays.join(", ");
+            let unknown = say("not known for {places}: none is closed", &[("places", &places)]);
+            lines.push((t("Public holidays"), unknown));
         } else if !found.holidays.is_empty() {
-            lines.push(("Public holidays", format!("closed, by the calendar of {}", found.holidays.join(", "))));
+            let places = found.holidays.join(", ");
+            let closed = say("closed, by the calendar of {places}", &[("places", &places)]);
+            lines.push((t("Public holidays"), closed));
         }
-        lines.push(("Consent", found.consent.words().to_owned()));
-        lines.push(("At most", found.caps()));
+        lines.push((t("Consent"), t(found.consent.words()).to_owned()));
+        lines.push((t("At most"), caps(found)));
         lines.push((
-            "After the cart was left",
-            format!("from {} minutes to {} hours", found.first_after_minutes, found.give_up_after_hours),
+            t("After the cart was left"),
+            say(
+                "from {minutes} minutes to {hours} hours",
+                &[("minutes", &found.first_after_minutes), ("hours", &found.give_up_after_hours)],
+            ),
         ));
-        if !found.sender().is_empty() {
-            lines.push(("Sender", found.sender().join("; ")));
+        let sender = sender(found);
+        if !sender.is_empty() {
+            lines.push((t("Sender"), sender.join("; ")));
         }
-        lines.push(("Every text has", format::list(found.required.iter().map(|piece| words(piece).to_owned()))));
+        lines.push((
+            t("Every text has"),
+            format::list(found.required.iter().map(|piece| t(piece_words(piece)).to_owned())),
+        ));
         if found.discount_needs_promo_consent {
-            lines.push(("Discounts", "only with consent to promotions".to_owned()));
+            lines.push((t("Discounts"), t("only with consent to promotions").to_owned()));
         }
-        lines.push(("Opt-out link works", format::number_of(found.opt_out_link_days.into(), "day", "days")));
+        lines.push((t("Opt-out link works"), format::number_of(found.opt_out_link_days.into(), "day", "days")));
         lines
     }
 }
 
+/// `Effective::caps` in the reader's language.
+fn caps(found: &Effective) -> String {
+    let values: [(&str, &dyn fmt::Display); 3] = [
+        ("reminders", &found.cart_texts_per_day),
+        ("texts", &found.all_texts_per_day),
+        ("month", &found.cart_texts_per_30_days),
+    ];
+    let all = match found.cart_texts_per_day {
+        1 => say("1 reminder and {texts} texts a day, {month} reminders in 30 days", &values),
+        _ => say("{reminders} reminders and {texts} texts a day, {month} reminders in 30 days", &values),
+    };
+    let per_cart = found.per_cart.map(|cap| say("{count} a cart", &[("count", &cap)]));
+    per_cart.into_iter().chain([all]).collect::<Vec<_>>().join(", ")
+}
+
+/// `Effective::sender` in the reader's language.
+fn sender(found: &Effective) -> Vec<String> {
+    let demands = [
+        found.two_way_required.then(|| t("it must take replies").to_owned()),
+        (!found.alphanumeric).then(|| t("no sender of letters").to_owned()),
+        found.sender_prefix.as_ref().map(|prefix| say("it begins with {prefix}", &[("prefix", prefix)])),
+        found.stop_short_code.then(|| t("STOP goes to a short number the text names").to_owned()),
+    ];
+    demands.into_iter().flatten().collect()
+}
+
+/// What the pack calls its levels, doubts and subjects, for `t`.
+const _: [&str; 12] = [
+    noted("consent"),
+    noted("consent confirmed by text"),
+    noted("confirmed"),
+    noted("second hand"),
+    noted("sources disagree"),
+    noted("unconfirmed"),
+    noted("hours by law"),
+    noted("usual hours"),
+    noted("how many"),
+    noted("sender"),
+    noted("text"),
+    noted("opting out"),
+];
+
 /// A required piece in words.
-fn words(piece: &str) -> &str {
+fn piece_words(piece: &str) -> &str {
     match piece {
-        "brand" => "the shop’s name",
-        "opt_out" => "a way to opt out",
-        "own_link" => "a link on its own domain",
-        "contact" => "a way to reach the shop, or a link to it",
+        "brand" => noted("the shop’s name"),
+        "opt_out" => noted("a way to opt out"),
+        "own_link" => noted("a link on its own domain"),
+        "contact" => noted("a way to reach the shop, or a link to it"),
         other => other,
     }
 }
@@ -224,7 +304,7 @@ mod tests {
     fn every_piece_has_words() {
         for row in current().countries() {
             for piece in row.text.iter().flat_map(|text| &text.required) {
-                assert_ne!(words(piece), piece, "{}", row.code);
+                assert_ne!(piece_words(piece), piece, "{}", row.code);
             }
         }
     }

@@ -2,7 +2,10 @@
 
 use askama::Template;
 
-use super::{Page, Tone};
+use super::{
+    Page, Tone, format,
+    words::{filters, say, t},
+};
 use crate::domain::time::Time;
 
 #[derive(Clone, Debug, Template)]
@@ -52,7 +55,13 @@ impl Ledger {
     }
 
     pub fn name(&self) -> &str {
-        if self.number.is_empty() { "An erased phone" } else { &self.number }
+        if self.number.is_empty() { t("An erased phone") } else { &self.number }
+    }
+
+    /// Why no text goes to it for now.
+    pub fn held(&self, since: &Time) -> String {
+        let moment = format::moment(*since, &self.page.zone);
+        say("A reply of {moment} waits to be read; until then no text goes to this phone.", &[("moment", &moment)])
     }
 
     pub fn opt_out_href(&self) -> String {

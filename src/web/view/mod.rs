@@ -18,7 +18,8 @@
 //! | `/replies` | [`replies::Replies`] | `after`; `POST /replies/{rep_…}/settle` with `how` |
 //! | `/phones/{hash}` | [`ledger::Ledger`] | `POST …/opt-out` with `why` |
 //! | `/orders/{ord_…}` | [`order::Order`] | |
-//! | `/report` | [`report::Report`] | |
+//! | `/report` | [`report::Report`] | `days` = 1, 7, 30, 90 or `from` and `to`; `compare=no`; `heat` = taps, texts, orders; `/report/{table}.csv` the same as CSV |
+//! | `/statement` | [`statement::Statement`] | `month` = `2026-10`, the one before this without |
 //! | `/shops`, `/shops/{n}` | [`shop::Shops`], [`shop::Shop`] | `look=subscriptions` asks the platform; `POST /shops/{n}/pause`, `…/resume`, `…/self-test` |
 //! | `/connect`, `/connect/new` | [`connect::Platforms`], [`connect::NewShop`] | `kind`, `country`; `POST /connect/new` adds a shop |
 //! | `/shops/{n}/set-up` | [`connect::SetUp`] | `step` = a [`connect::Step`]; `POST` with `act` = `keys`, `subscribe`, `gateway`, `preset`, `test`, `live` |
@@ -29,7 +30,14 @@
 //! | `/inbox` | [`inbox::Inbox`] | `verdict` = an [`inbox::Filter`], `after`; `POST /inbox/{dlv_…}/replay` |
 //! | `/webhooks` | [`webhook::Webhooks`], `/webhooks/schema.json` the shape of every event | `POST` adds an endpoint |
 //! | `/webhooks/{sink_…}` | [`webhook::Webhook`] | `state` = a [`webhook::Filter`], `after`; `POST` saves; `POST …/rotate`, `…/enable`, `…/disable`, `…/remove`, `…/test`, `…/replay` with `event` or `since` (hours) |
-//! | `/sign-in`, `/sign-in/{token}` | [`sign_in::SignIn`] | `POST /sign-in/{token}`, `POST /sign-out` |
+//! | `/tokens` | [`tokens::Tokens`] | `POST` makes one, which stands in the answer and nowhere else; `POST /tokens/revoke` with `name` |
+//! | `/api` | [`reference::Reference`] | `about` = a noun of the API |
+//! | `/sign-in`, `/sign-in/{token}` | [`sign_in::SignIn`] | `POST /sign-in` with `email`, `password`; `POST /sign-in/{token}`, `POST /sign-out` |
+//! | `/welcome` | [`welcome::Welcome`] | `POST` with `name`, `email`, `password` |
+//! | `/account` | [`account::Account`] | `POST` with `name`, `language`; `POST /account/password` with `old`, `new`; `POST /account/sessions/end` with `session` |
+//! | `/team` | [`team::Team`] | `POST` with `email`, `name`, `role`, `reach`, `shop` (repeated) invites |
+//! | `/team/{usr_…}` | [`team::Member`] | `POST` with `role`, `reach`, `shop`; `POST …/link`; [`team::Remove`] at `…/remove`, whose `POST` removes |
+//! | `/audit` | [`trail::Trail`] | `person` = a `usr_…`, `act`, `of` = a shop, `after`; `POST` with `days`; `/audit.csv` the same as CSV |
 //! | `/o/{token}` | [`public::OptOut`] | `POST` opts out |
 //! | `/r/{token}` | [`public::LinkGone`], when the link no longer leads anywhere | |
 //! | `/demo/phone` | [`demo::Phone`] | `phone`; `POST /demo/phone` with `phone`, `text` replies |
@@ -45,6 +53,9 @@
 
 pub mod words;
 pub mod format;
+mod counted;
+mod locale;
+mod hours;
 pub mod chart;
 pub mod takings;
 pub mod funnel;
@@ -63,6 +74,7 @@ pub mod orders;
 pub mod people;
 pub mod delivery;
 pub mod report;
+pub mod statement;
 pub mod law;
 pub mod shop;
 pub mod connect;
@@ -73,9 +85,15 @@ pub mod gateway;
 pub mod risk;
 pub mod inbox;
 pub mod webhook;
+pub mod tokens;
+pub mod reference;
 pub mod replies;
 pub mod ledger;
 pub mod sign_in;
+pub mod welcome;
+pub mod account;
+pub mod team;
+pub mod trail;
 pub mod public;
 pub mod demo;
 pub mod error;
@@ -85,7 +103,7 @@ mod sample;
 use std::fmt;
 
 use askama::filters::HtmlSafe;
-use jiff::tz::TimeZone;
+use jiff::{civil::Date, tz::TimeZone};
 
 use crate::domain::time::Time;
 use words::{noted, say, t};
@@ -99,6 +117,8 @@ pub struct Page {
     /// The chosen one; `None` only while there is none.
     pub shop: Option<ShopChoice>,
     pub days: Days,
+    /// Whether the period before stands beside it.
+    pub compare: bool,
     pub now: Time,
     /// The chosen shop's zone, UTC without one.
     pub zone: TimeZone,
@@ -108,6 +128,10 @@ pub struct Page {
     /// What the last `POST` did, in a sentence, shown once.
     pub notice: Option<String>,
     pub demo: Option<demo::Bar>,
+    /// Whether the visitor may change what is their shops'.
+    pub may_manage: bool,
+    /// Whether the house is theirs to run.
+    pub may_run_house: bool,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -132,8 +156,14 @@ pub enum Section {
     Gateways,
     Inbox,
     Webhooks,
+    Tokens,
+    Api,
     Risk,
     Law,
+    Team,
+    Audit,
+    /// Not in the navigation: the visitor's name leads there.
+    Account,
 }
 
 /// Places that belong together in the menu behind the daily ones.
@@ -169,6 +199,8 @@ impl Section {
             name: noted("Connections"),
             sections: &[Section::Shops, Section::Gateways, Section::Inbox, Section::Webhooks],
         },
+        Group { name: noted("Programs"), sections: &[Section::Tokens, Section::Api] },
+        Group { name: noted("House"), sections: &[Section::Team, Section::Audit, Section::Account] },
     ];
 
     pub fn label(&self) -> &'static str {
@@ -187,7 +219,12 @@ impl Section {
             Section::Risk => noted("Risk"),
             Section::Inbox => noted("Inbox"),
             Section::Webhooks => noted("Webhooks"),
+            Section::Tokens => noted("API tokens"),
+            Section::Api => noted("API"),
             Section::Law => noted("Law"),
+            Section::Team => noted("Team"),
+            Section::Audit => noted("Audit log"),
+            Section::Account => noted("You"),
         })
     }
 
@@ -207,7 +244,12 @@ impl Section {
             Section::Risk => "/risk",
             Section::Inbox => "/inbox",
             Section::Webhooks => "/webhooks",
+            Section::Tokens => "/tokens",
+            Section::Api => "/api",
             Section::Law => "/law",
+            Section::Team => "/team",
+            Section::Audit => "/audit",
+            Section::Account => "/account",
         }
     }
 
@@ -217,32 +259,67 @@ impl Section {
     }
 }
 
-/// The period a page's figures are of: the last so many of the shop's own days, today included.
+/// The period a page's figures are of: the last so many of the shop's own days, today included, or a free range.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Days {
+    Today,
     Week,
     #[default]
     Month,
     Quarter,
+    /// From the first to the last of these days, both counted; never the other way round.
+    Between(Date, Date),
 }
 
-impl Days {
-    pub const ALL: [Days; 3] = [Days::Week, Days::Month, Days::Quarter];
+/// The longest free range, in days: as long as a report may be.
+const RANGE_DAYS_MAX: i32 = 731;
 
-    /// Anything but 7, 30 and 90 is 30.
+impl Days {
+    pub const ALL: [Days; 4] = [Days::Today, Days::Week, Days::Month, Days::Quarter];
+
+    /// Anything but 1, 7, 30 and 90 is 30.
     pub fn parse(text: &str) -> Days {
         Days::ALL.into_iter().find(|days| days.number().to_string() == text).unwrap_or_default()
     }
 
-    pub fn label(&self) -> String {
-        say("{count} days", &[("count", &self.number())])
+    /// As the query names it. A range that cannot be read is none, one typed backwards is turned round, one too long
+    /// ends where it was asked to.
+    pub fn asked(days: &str, from: &str, to: &str) -> Days {
+        let (Ok(from), Ok(to)) = (from.parse::<Date>(), to.parse::<Date>()) else { return Days::parse(days) };
+        let (from, to) = (from.min(to), from.max(to));
+        let longest = to.checked_sub(jiff::Span::new().days(RANGE_DAYS_MAX - 1)).unwrap_or(to);
+        Days::Between(from.max(longest), to)
     }
 
     pub fn number(&self) -> u16 {
         match self {
+            Days::Today => 1,
             Days::Week => 7,
             Days::Month => 30,
             Days::Quarter => 90,
+            Days::Between(from, to) => {
+                from.until(*to).ok().and_then(|span| u16::try_from(span.get_days()).ok()).unwrap_or(0) + 1
+            }
+        }
+    }
+
+    /// As a choice: `30 days`.
+    pub fn label(&self) -> String {
+        match self {
+            Days::Today => t("Today").to_owned(),
+            days => say("{count} days", &[("count", &days.number())]),
+        }
+    }
+
+    /// As the end of a sentence: `in the last 30 days`.
+    pub fn phrase(&self) -> String {
+        match self {
+            Days::Today => t("today").to_owned(),
+            Days::Between(from, to) if from == to => say("on {day}", &[("day", &format::date_year(*from))]),
+            Days::Between(from, to) => {
+                say("from {from} to {to}", &[("from", &format::date_year(*from)), ("to", &format::date_year(*to))])
+            },
+            days => say("in the last {count} days", &[("count", &days.number())]),
         }
     }
 }
@@ -278,8 +355,16 @@ impl Page {
         if let Some(shop) = shop.filter(|_| self.shops.len() > 1) {
             add("shop", &shop.id);
         }
-        if days != Days::default() {
-            add("days", &days.number().to_string());
+        match days {
+            Days::Between(from, to) => {
+                add("from", &from.to_string());
+                add("to", &to.to_string());
+            }
+            days if days != Days::default() => add("days", &days.number().to_string()),
+            _ => {}
+        }
+        if !self.compare {
+            add("compare", "no");
         }
         if let Some(fragment) = fragment {
             href.push('#');
@@ -288,8 +373,58 @@ impl Page {
         href
     }
 
+    /// The first and the last day of the period.
+    pub fn span(&self) -> (Date, Date) {
+        match self.days {
+            Days::Between(from, to) => (from, to),
+            days => {
+                let today = format::day_of(self.now, &self.zone);
+                let back = jiff::Span::new().days(i32::from(days.number()) - 1);
+                (today.checked_sub(back).unwrap_or(today), today)
+            }
+        }
+    }
+
+    pub fn first_day(&self) -> String {
+        self.span().0.to_string()
+    }
+
+    pub fn last_day(&self) -> String {
+        self.span().1.to_string()
+    }
+
+    /// A list of what a figure of this period counts: the days are named, so that it shows the same ones tomorrow.
+    pub fn list(&self, path: &str) -> String {
+        let (from, to) = self.span();
+        Page { compare: true, ..self.clone() }.href_for(path, self.shop.as_ref(), Days::Between(from, to))
+    }
+
+    /// This section with the period before beside it, or without.
+    pub fn href_compare(&self) -> String {
+        let other = Page { compare: !self.compare, ..self.clone() };
+        other.href_for(self.section.path(), self.shop.as_ref(), self.days)
+    }
+
+    /// The shop, where a form must name it.
+    pub fn shop_field(&self) -> Option<&str> {
+        self.shop.as_ref().filter(|_| self.shops.len() > 1).map(|shop| shop.id.as_str())
+    }
+
+    pub fn is_range(&self) -> bool {
+        matches!(self.days, Days::Between(..))
+    }
+
     pub fn daily(&self) -> &'static [Section] {
         Section::DAILY
+    }
+
+    /// Whether a place of the menu is this visitor's to see.
+    pub fn leads_to(&self, section: &Section) -> bool {
+        match section {
+            Section::Team => self.may_run_house,
+            Section::Audit => self.may_manage,
+            _ => true,
+        }
     }
 
     pub fn groups(&self) -> &'static [Group] {
@@ -355,7 +490,7 @@ impl Page {
     }
 
     fn tag(&self, at: Time, shown: String) -> TimeTag {
-        TimeTag { at, exact: format!("{}, shop time", format::moment(at, &self.zone)), shown }
+        TimeTag { at, exact: say("{moment}, shop time", &[("moment", &format::moment(at, &self.zone))]), shown }
     }
 }
 
@@ -453,6 +588,11 @@ mod tests {
         assert_eq!(Days::parse("7"), Days::Week);
         assert_eq!(Days::parse("90"), Days::Quarter);
         assert_eq!(Days::parse("<script>"), Days::Month);
+        let date = jiff::civil::date;
+        assert_eq!(Days::asked("7", "2026-11-05", "2026-11-01"), Days::Between(date(2026, 11, 1), date(2026, 11, 5)));
+        assert_eq!(Days::asked("7", "2026-11-05", ""), Days::Week);
+        assert_eq!(Days::asked("", "0001-01-01", "2026-11-01").number(), 731);
+        assert_eq!(Days::asked("", "2026-02-27", "2026-03-01").number(), 3);
     }
 
     #[test]

@@ -1,11 +1,14 @@
 //! One order's credit: which text earned it, on what evidence, and why the other candidates lost.
 
+use std::fmt::Display;
+
 use askama::Template;
 
 use super::{
     Page, Tone,
     cart::{Entry, TimelineDay, by_day},
     format::{self, Shown as _},
+    words::{self, filters, say, t},
 };
 use crate::domain::{money::Money, time::Time};
 
@@ -66,7 +69,7 @@ pub struct Candidate {
 
 impl Candidate {
     pub fn label(&self) -> &'static str {
-        if self.won { "Won" } else { "Lost" }
+        if self.won { t("Won") } else { t("Lost") }
     }
 
     pub fn tone(&self) -> Tone {
@@ -84,22 +87,27 @@ pub struct OtherRule {
 
 impl Order {
     pub fn answer(&self) -> String {
-        let number = &self.number;
-        match &self.credit {
-            Some(credit) => {
-                format!("{} of order {number} is credited to {}: {}.", credit.net.shown(), credit.to, credit.why)
-            }
-            None => match self.candidates.len() as u64 {
-                0 => {
-                    format!("Order {number} ({}) is credited to no text: 0 touches came before it.", self.value.shown())
-                }
-                some => format!(
-                    "Order {number} ({}) is credited to no text: {} looked at, none counts.",
-                    self.value.shown(),
-                    format::number_of(some, "touch was", "touches were")
-                ),
-            },
+        let (number, value) = (&self.number, self.value.shown());
+        if let Some(credit) = &self.credit {
+            let values: [(&str, &dyn Display); 4] =
+                [("amount", &credit.net.shown()), ("number", number), ("to", &credit.to), ("why", &credit.why)];
+            return say("{amount} of order {number} is credited to {to}: {why}.", &values);
         }
+        let touches = self.candidates.len() as u64;
+        let values: [(&str, &dyn Display); 3] =
+            [("number", number), ("value", &value), ("count", &format::count(touches))];
+        match touches {
+            0 => say("Order {number} ({value}) is credited to no text: 0 touches came before it.", &values),
+            1 => say("Order {number} ({value}) is credited to no text: 1 touch was looked at, none counts.", &values),
+            _ => say(
+                "Order {number} ({value}) is credited to no text: {count} touches were looked at, none counts.",
+                &values,
+            ),
+        }
+    }
+
+    pub fn placed(&self) -> String {
+        say("Placed {moment}.", &[("moment", &format::moment(self.placed_at, &self.page.zone))])
     }
 
     pub fn days(&self) -> Vec<TimelineDay<'_>> {

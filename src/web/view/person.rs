@@ -2,7 +2,10 @@
 
 use askama::Template;
 
-use super::{Page, format};
+use super::{
+    Page, format,
+    words::{self, filters, say, t},
+};
 use crate::domain::{message::MessageState, time::Time};
 
 #[derive(Clone, Debug, Template)]
@@ -73,15 +76,20 @@ pub struct Request {
 impl Person {
     pub fn answer(&self) -> String {
         match &self.held {
-            _ if !self.problem.is_empty() => "Nobody can be searched for by that.".to_owned(),
-            Some(held) if held.is_empty => "Nothing is held about this person.".to_owned(),
-            Some(held) => format!("{} are held about this person.", format::sentence_case(&held.words)),
-            None if self.open.is_empty() => "Nobody waits for an answer about their data.".to_owned(),
-            None => {
-                let waiting = self.open.len() as u64;
-                format::agree(waiting, "person", "people", "wait for an answer about their data") + "."
-            }
+            _ if !self.problem.is_empty() => t("Nobody can be searched for by that.").to_owned(),
+            Some(held) if held.is_empty => t("Nothing is held about this person.").to_owned(),
+            Some(held) => say("{words} are held about this person.", &[("words", &format::sentence_case(&held.words))]),
+            None if self.open.is_empty() => t("Nobody waits for an answer about their data.").to_owned(),
+            None if self.open.len() == 1 => t("1 person waits for an answer about their data.").to_owned(),
+            None => say(
+                "{count} people wait for an answer about their data.",
+                &[("count", &format::count(self.open.len() as u64))],
+            ),
         }
+    }
+
+    pub fn moment(&self, at: &Time) -> String {
+        format::moment(*at, &self.page.zone)
     }
 
     pub fn is_found(&self) -> bool {

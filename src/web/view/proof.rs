@@ -5,6 +5,8 @@ use askama::Template;
 use data_encoding::BASE64;
 use sha2::{Digest, Sha256};
 
+use super::words::{self, filters};
+
 use crate::{domain::time::Time, pipeline::people::proof::Proof};
 
 #[derive(Template)]
@@ -41,6 +43,11 @@ impl ProofPage {
             json: proof.json.clone(),
             made_at: now.to_string(),
         }
+    }
+
+    /// Where the JSON can be had.
+    pub fn json_path(&self) -> String {
+        format!("/messages/{}/proof.json", self.message)
     }
 
     pub fn style(&self) -> &'static str {

@@ -3,6 +3,8 @@
 
 use askama::Template;
 
+use super::words::{self, filters};
+
 #[derive(Clone, Debug, Template)]
 #[template(path = "page/opt_out.html")]
 pub struct OptOut {

@@ -1,11 +1,14 @@
 //! Replies: what people wrote back. Those that wait for a person stand first, with what can be done about each.
 
+use std::fmt::Display;
+
 use askama::Template;
 
 use super::{
     Page, Pager, Tone,
     format::{self, Shown as _},
     query,
+    words::{filters, say, t},
 };
 use crate::domain::{
     consent::{Meaning, heard::Rule},
@@ -47,13 +50,13 @@ pub struct ReplyRow {
 impl ReplyRow {
     pub fn label(&self) -> &'static str {
         match self.meaning {
-            Meaning::Stop if self.doubtful => "Stop?",
-            Meaning::Stop => "Stop",
-            Meaning::Help => "Help",
-            Meaning::Start => "Start",
-            Meaning::Confirm => "Confirmed",
-            Meaning::Nothing => "Nothing follows",
-            Meaning::Unclear => "Unclear",
+            Meaning::Stop if self.doubtful => t("Stop?"),
+            Meaning::Stop => t("Stop"),
+            Meaning::Help => t("Help"),
+            Meaning::Start => t("Start"),
+            Meaning::Confirm => t("Confirmed"),
+            Meaning::Nothing => t("Nothing follows"),
+            Meaning::Unclear => t("Unclear"),
         }
     }
 
@@ -68,17 +71,17 @@ impl ReplyRow {
 
     /// What was made of it.
     pub fn why(&self) -> String {
-        let word = &self.word;
+        let word: [(&str, &dyn Display); 1] = [("word", &self.word)];
         let said = match self.rule {
-            Some(Rule::Exact) => format!("the whole text is “{word}”"),
-            Some(Rule::Edge) => format!("begins or ends in “{word}”"),
-            Some(Rule::Phrase) => format!("says “{word}”"),
-            Some(Rule::Anywhere) => "the word STOP, on a US number".to_owned(),
-            Some(Rule::Refused) => "a no to the request to confirm".to_owned(),
-            Some(Rule::Human) => "read by a person".to_owned(),
+            Some(Rule::Exact) => say("the whole text is “{word}”", &word),
+            Some(Rule::Edge) => say("begins or ends in “{word}”", &word),
+            Some(Rule::Phrase) => say("says “{word}”", &word),
+            Some(Rule::Anywhere) => t("the word STOP, on a US number").to_owned(),
+            Some(Rule::Refused) => t("a no to the request to confirm").to_owned(),
+            Some(Rule::Human) => t("read by a person").to_owned(),
             None => String::new(),
         };
-        let answered = if self.answered { "answered by the gateway" } else { "" };
+        let answered = if self.answered { t("answered by the gateway") } else { "" };
         let parts = [said.as_str(), answered, self.settled.as_str()];
         parts.into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join("; ")
     }
@@ -92,17 +95,17 @@ impl ReplyRow {
 impl Replies {
     pub fn answer(&self) -> String {
         match (self.waiting_total, self.rows.is_empty()) {
-            (0, true) => "Nobody has replied yet.".to_owned(),
-            (0, false) => "Every reply has been read.".to_owned(),
-            (1, _) => "1 reply waits to be read.".to_owned(),
-            (many, _) => format!("{} replies wait to be read.", format::count(many)),
+            (0, true) => t("Nobody has replied yet.").to_owned(),
+            (0, false) => t("Every reply has been read.").to_owned(),
+            (1, _) => t("1 reply waits to be read.").to_owned(),
+            (many, _) => say("{count} replies wait to be read.", &[("count", &format::count(many))]),
         }
     }
 
     pub fn waiting_note(&self) -> String {
         match self.waiting_total.saturating_sub(self.waiting.len() as u64) {
             0 => String::new(),
-            more => format!("And {} more.", more.shown()),
+            more => say("And {count} more.", &[("count", &more.shown())]),
         }
     }
 

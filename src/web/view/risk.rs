@@ -5,6 +5,7 @@ use askama::Template;
 use super::{
     Page,
     format::{self, Shown as _},
+    words::{self, filters, say, t},
 };
 use crate::domain::time::Time;
 
@@ -48,15 +49,22 @@ pub struct HoldRow {
 impl Risk {
     pub fn answer(&self) -> String {
         let waiting: u64 = self.holds.iter().map(|hold| hold.carts + hold.texts).sum();
-        let waits = format::number_of(waiting, "cart waits", "carts wait");
+        let waits = match waiting {
+            0 => t("no cart waits").to_owned(),
+            1 => t("1 cart waits").to_owned(),
+            many => say("{count} carts wait", &[("count", &format::count(many))]),
+        };
         match (&self.switch.thrown, self.pauses.len() as u64) {
-            (Some((_, why)), _) => format!("All sending is stopped: {why}."),
-            (None, 0) if waiting == 0 => format!("Nothing is held; {} spent today.", self.spent()),
-            (None, 0) => format!("Nothing needs you; {waits} for their time."),
-            (None, paused) => format!(
-                "{} until you resume {}; {waits}.",
-                format::sentence_case(&format::number_of(paused, "thing is paused", "things are paused")),
-                if paused == 1 { "it" } else { "them" }
+            (Some((_, why)), _) => say("All sending is stopped: {why}.", &[("why", why)]),
+            (None, 0) if waiting == 0 => say("Nothing is held; {spent} spent today.", &[("spent", &self.spent())]),
+            (None, 0) if waiting == 1 => t("Nothing needs you; 1 cart waits for its time.").to_owned(),
+            (None, 0) => {
+                say("Nothing needs you; {count} carts wait for their time.", &[("count", &format::count(waiting))])
+            }
+            (None, 1) => say("1 thing is paused until you resume it; {waiting}.", &[("waiting", &waits)]),
+            (None, many) => say(
+                "{count} things are paused until you resume them; {waiting}.",
+                &[("count", &format::count(many)), ("waiting", &waits)],
             ),
         }
     }
@@ -70,13 +78,15 @@ impl Risk {
     }
 
     pub fn spent(&self) -> String {
-        format!("{} of {}", decimal(self.spent_micros), decimal(self.most_micros))
+        let (spent, most) = (decimal(self.spent_micros), decimal(self.most_micros));
+        say("{part} of {whole}", &[("part", &spent), ("whole", &most)])
     }
 }
 
 /// Millionths with two decimals; the currency is the gateway's own, which the limit does not know.
 fn decimal(micros: i64) -> String {
-    format!("{}.{:02}", format::count((micros.max(0) / 1_000_000).unsigned_abs()), micros.max(0) % 1_000_000 / 10_000)
+    let micros = micros.max(0);
+    format::decimal(&(micros / 1_000_000).to_string(), &format!("{:02}", micros % 1_000_000 / 10_000))
 }
 
 #[cfg(test)]

@@ -1,8 +1,11 @@
 //! Every page twice, rich and empty, for the tests and for looking at: with `CARTBACK_PREVIEW=1`,
 //! `cargo test --lib web::view::sample` writes them to `target/preview` beside their styles.
 
+mod api;
 mod connecting;
 mod lists;
+mod reports;
+mod team;
 mod webhook;
 
 use std::{fs, path::PathBuf};
@@ -24,7 +27,6 @@ use super::{
     overview::{Holdout, Overview, SetUp},
     public::{LinkGone, OptOut, OptOutState},
     replies::{Replies, ReplyRow},
-    report::{Report, StepRow},
     risk::{HoldRow, PauseRow, Risk, Switch},
     sequences::{self, Line, Preset, Row, Sequence, Sequences},
     sign_in::{SignIn, State},
@@ -68,12 +70,15 @@ pub fn page(section: Section) -> Page {
         shops: vec![shop("1", "Acme Outdoor"), shop("2", "Tea & Tide")],
         shop: Some(shop("1", "Acme Outdoor")),
         days: Days::Month,
+        compare: true,
         now: now(),
         zone: TimeZone::get("Europe/Ljubljana").unwrap(),
         csrf: "c5rf".to_owned(),
         signed_in_as: "maja@acme.example".to_owned(),
         notice: None,
         demo: None,
+        may_manage: true,
+        may_run_house: true,
     }
 }
 
@@ -134,11 +139,14 @@ fn funnel() -> Funnel {
     let step = |stage, carts, left| Step { stage, carts, left };
     Funnel(vec![
         step(Stage::Abandoned, 4_310, vec![]),
-        step(Stage::Reachable, 1_610, vec![euro(34_218_000)]),
-        step(Stage::Texted, 1_204, vec![euro(5_180_000)]),
+        step(Stage::Phone, 3_020, vec![euro(16_402_000)]),
+        step(Stage::Mobile, 2_890, vec![euro(1_611_000)]),
+        step(Stage::Consent, 1_610, vec![euro(16_205_000)]),
+        step(Stage::Allowed, 1_244, vec![euro(4_610_000)]),
+        step(Stage::Sent, 1_204, vec![euro(570_000)]),
         step(Stage::Delivered, 1_162, vec![euro(540_000)]),
         step(Stage::Clicked, 388, vec![euro(9_820_000)]),
-        step(Stage::Recovered, 96, vec![euro(3_611_000), money(84_000, "CHF")]),
+        step(Stage::Bought, 96, vec![euro(3_611_000), money(84_000, "CHF")]),
     ])
 }
 
@@ -358,43 +366,6 @@ fn order() -> Order {
     }
 }
 
-fn report() -> Report {
-    let step = |step: &str, texted, delivered, clicked, orders, net: Vec<Money>, micros| StepRow {
-        step: step.to_owned(),
-        texted,
-        delivered,
-        clicked,
-        orders,
-        net,
-        cost: vec![cost(micros)],
-    };
-    Report {
-        page: page(Section::Report),
-        takings: vec![takings(), francs()],
-        funnel: funnel(),
-        steps: vec![
-            step(
-                "Text 1 of “EU gentle”",
-                1_180,
-                1_140,
-                371,
-                88,
-                vec![euro(1_005_000), money(48_000, "CHF")],
-                56_900_000,
-            ),
-            step("Text 2 of “EU gentle”", 24, 22, 17, 8, vec![euro(93_100)], 4_300_000),
-        ],
-        texts: 1_204,
-        parts: 1_391,
-        cost: vec![cost(61_200_000)],
-        opt_outs: 9,
-        codes: 24,
-        codes_used: 7,
-        discount: vec![euro(8_960)],
-        as_of: Some(now() - MINUTE * 2),
-    }
-}
-
 fn law_rows(codes: &[&str], rules: &Rules) -> Vec<LawRow> {
     let found = |code: &&str| law::current().effective(code, rules, "SI", now()).unwrap();
     codes.iter().map(|code| LawRow::new(law::current(), found(code), now())).collect()
@@ -595,12 +566,11 @@ fn checkout() -> Checkout {
 }
 
 fn sequence_row(place: usize, stored: &crate::domain::sequence::Sequence) -> Row {
-    let when = stored.when.words();
     Row {
         id: stored.id.clone(),
         name: stored.name.clone(),
         on: stored.on_since,
-        for_whom: if when.is_empty() { "every cart".into() } else { format!("carts {}", when.join("; ")) },
+        for_whom: crate::web::view::sequences::whom(&stored.when),
         line: Line::of(stored, HOUR * 48),
         notes: sequences::notes(stored),
         clashes: stored.clashes(HOUR * 24, HOUR * 48),
@@ -720,8 +690,13 @@ fn editor() -> Editor {
     }
 }
 
-fn pages() -> Vec<(&'static str, String)> {
-    let sign_in = |state| SignIn { state, link_command: "cartback user link maja@acme.example".into(), minutes: 15 };
+pub fn pages() -> Vec<(&'static str, String)> {
+    let sign_in = |state, email: &str| SignIn {
+        state,
+        email: email.into(),
+        link_command: "cartback user link".into(),
+        minutes: 1440,
+    };
     let opt_out = |state| OptOut {
         shop: "Acme Outdoor".into(),
         home_url: "https://acme.example".into(),
@@ -816,10 +791,12 @@ fn pages() -> Vec<(&'static str, String)> {
             }
             .render(),
         ),
-        ("report", report().render()),
+        ("report", reports::report().render()),
+        ("statement", reports::statement().render()),
+        ("statement-empty", reports::quiet_statement().render()),
         (
             "report-empty",
-            Report { takings: Vec::new(), funnel: Funnel::default(), steps: Vec::new(), texts: 0, ..report() }.render(),
+            reports::quiet().render(),
         ),
         ("sequences", sequences().render()),
         (
@@ -862,11 +839,14 @@ fn pages() -> Vec<(&'static str, String)> {
         ("webhooks-empty", webhook::none(bare_page(Section::Webhooks)).render()),
         ("webhook", webhook::one().render()),
         ("webhook-new", webhook::fresh().render()),
-        ("sign-in", sign_in(State::Ask).render()),
-        ("sign-in-ready", sign_in(State::Ready { token: "t0k3n".into() }).render()),
-        ("sign-in-expired", sign_in(State::Expired).render()),
-        ("sign-in-used", sign_in(State::Used).render()),
-        ("sign-in-unknown", sign_in(State::Unknown).render()),
+        ("sign-in", sign_in(State::Ask { with_password: true }, "").render()),
+        ("sign-in-first", sign_in(State::Ask { with_password: false }, "").render()),
+        ("sign-in-wrong", sign_in(State::Wrong, HOSTILE).render()),
+        ("sign-in-shut", sign_in(State::Shut { minutes: 15 }, "maja@acme.example").render()),
+        ("sign-in-ready", sign_in(State::Ready { token: "t0k3n".into() }, "").render()),
+        ("sign-in-expired", sign_in(State::Expired, "").render()),
+        ("sign-in-used", sign_in(State::Used, "").render()),
+        ("sign-in-unknown", sign_in(State::Unknown, "").render()),
         ("error-404", error(Kind::NotFound).render()),
         ("error-500", error(Kind::Broken { id: "7kq2m9xv".into() }).render()),
         ("error-503", error(Kind::Busy { retry_seconds: 5 }).render()),
@@ -883,6 +863,8 @@ fn pages() -> Vec<(&'static str, String)> {
     ];
     pages.extend(connecting::pages());
     pages.extend(lists::pages());
+    pages.extend(api::pages());
+    pages.extend(team::pages());
     pages.into_iter().map(|(name, html)| (name, html.unwrap())).collect()
 }
 

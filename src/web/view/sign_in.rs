@@ -1,15 +1,21 @@
-//! Signing in by a link that works once. Opening it changes nothing (previews open links); the button does.
+//! Signing in: by e-mail and password, or by a link that works once. Opening a link changes nothing (previews open
+//! links); the button does.
 
 use askama::Template;
 
-use super::format;
+use super::{
+    format,
+    words::{filters, say, t},
+};
 use crate::domain::time::MINUTE;
 
 #[derive(Clone, Debug, Template)]
 #[template(path = "page/sign_in.html")]
 pub struct SignIn {
     pub state: State,
-    /// How to make a link: `cartback user link ana@example.com`.
+    /// As typed, after it was wrong.
+    pub email: String,
+    /// How to make a link: `cartback user link`.
     pub link_command: String,
     /// For how many minutes a link works.
     pub minutes: u64,
@@ -18,7 +24,16 @@ pub struct SignIn {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum State {
     /// Nobody is signed in and no link was opened.
-    Ask,
+    Ask {
+        /// Whether anybody chose a password yet.
+        with_password: bool,
+    },
+    /// E-mail or password is wrong; which of them is nobody's business.
+    Wrong,
+    /// Too many wrong passwords for this account; for how many minutes.
+    Shut {
+        minutes: u64,
+    },
     /// A good link: `POST` to it signs in.
     Ready {
         token: String,
@@ -33,11 +48,29 @@ impl SignIn {
     pub fn answer(&self) -> String {
         let long = format::span(MINUTE * u32::try_from(self.minutes).unwrap_or(u32::MAX));
         match &self.state {
-            State::Ask => format!("You sign in with a link that works once, for {long}."),
-            State::Ready { .. } => "1 step left: sign in.".to_owned(),
-            State::Expired => format!("This link is older than {long} and no longer works."),
-            State::Used => "This link was used once already and works only once.".to_owned(),
-            State::Unknown => "This is not a whole sign-in link.".to_owned(),
+            State::Ask { with_password: true } => t("Sign in").to_owned(),
+            State::Ask { with_password: false } => {
+                say("You sign in with a link that works once, for {span}.", &[("span", &long)])
+            }
+            State::Wrong => t("This e-mail address and password do not go together.").to_owned(),
+            State::Shut { minutes } => say(
+                "Too many wrong passwords for this address: come back in {minutes} minutes.",
+                &[("minutes", minutes)],
+            ),
+            State::Ready { .. } => t("1 step left: sign in.").to_owned(),
+            State::Expired => say("This link is older than {span} and no longer works.", &[("span", &long)]),
+            State::Used => t("This link was used once already and works only once.").to_owned(),
+            State::Unknown => t("This is not a whole sign-in link.").to_owned(),
         }
+    }
+
+    /// Whether e-mail and password can be typed here.
+    pub fn has_form(&self) -> bool {
+        matches!(self.state, State::Ask { with_password: true } | State::Wrong | State::Shut { .. })
+    }
+
+    /// Whether a link was opened and is not good.
+    pub fn is_about_a_link(&self) -> bool {
+        matches!(self.state, State::Expired | State::Used | State::Unknown)
     }
 }

@@ -56,7 +56,7 @@ impl Day {
     }
 
     pub fn label(&self) -> String {
-        self.date.strftime("%a %-d %b").to_string()
+        format::weekday_date(self.date)
     }
 
     pub fn href(&self) -> String {

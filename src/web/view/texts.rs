@@ -1,12 +1,16 @@
 //! Texts: what each step says in each language, and the editor of one of them. The editor shows what a shopper would read,
 //! what it costs, and everything that keeps it from being sent, while it is being written.
 
+use std::fmt::Display;
+
 use askama::Template;
 
 use super::{
     Page,
     demo::Piece,
     format::{self, Shown as _},
+    hours,
+    words::{self, filters, noted, say, t},
 };
 use crate::domain::{hours::Hours, message::Cost, sms::Encoding, template::VARIABLES};
 
@@ -69,18 +73,17 @@ impl Texts {
         let steps: Vec<&StepTexts> = self.sequences.iter().flat_map(|sequence| &sequence.steps).collect();
         let own = steps.iter().flat_map(|step| &step.variants).filter(|variant| variant.own).count() as u64;
         if steps.is_empty() {
-            return "No texts yet: there is no shop.".to_owned();
+            return t("No texts yet: there is no shop.").to_owned();
         }
-        let said = match own {
-            0 => "all in ready-made words".to_owned(),
-            1 => "one of them in words of your own".to_owned(),
-            _ => format!("{} of them written by you", format::count(own)),
-        };
-        format!(
-            "{} in {}, {said}.",
-            format::sentence_case(&format::number_of(steps.len() as u64, "text", "texts")),
-            format::number_of(self.sequences.len() as u64, "sequence", "sequences")
-        )
+        let texts = format::sentence_case(&format::number_of(steps.len() as u64, "text", "texts"));
+        let sequences = format::number_of(self.sequences.len() as u64, "sequence", "sequences");
+        let values: [(&str, &dyn Display); 3] =
+            [("texts", &texts), ("sequences", &sequences), ("count", &format::count(own))];
+        match own {
+            0 => say("{texts} in {sequences}, all in ready-made words.", &values),
+            1 => say("{texts} in {sequences}, one of them in words of your own.", &values),
+            _ => say("{texts} in {sequences}, {count} of them written by you.", &values),
+        }
     }
 
     pub fn href(&self, sequence: &SequenceTexts, step: &StepTexts, language: &Language) -> String {
@@ -159,9 +162,13 @@ pub struct Fragment {
 
 impl Editor {
     pub fn answer(&self) -> String {
-        let language = if self.language.tag.is_empty() { "every other language" } else { &self.language.name };
-        let whose = if self.own { "your own words" } else { "the ready-made words" };
-        format!("Text {} for {language}: {whose}.", self.step)
+        let language =
+            if self.language.tag.is_empty() { t("every other language") } else { self.language.name.as_str() };
+        let values: [(&str, &dyn Display); 2] = [("step", &self.step), ("language", &language)];
+        match self.own {
+            true => say("Text {step} for {language}: your own words.", &values),
+            false => say("Text {step} for {language}: the ready-made words.", &values),
+        }
     }
 
     pub fn action(&self) -> String {
@@ -195,7 +202,9 @@ impl Preview {
         };
         let room = if self.parts <= 1 { single } else { each * self.parts };
         let parts = format::number_of(self.parts, "part", "parts");
-        format!("{parts}, {} of {} characters", format::count(self.units), format::count(room))
+        let values: [(&str, &dyn Display); 3] =
+            [("parts", &parts), ("part", &format::count(self.units)), ("whole", &format::count(room))];
+        say("{parts}, {part} of {whole} characters", &values)
     }
 
     pub fn too_long(&self) -> bool {
@@ -204,8 +213,8 @@ impl Preview {
 
     pub fn alphabet(&self) -> &'static str {
         match self.encoding {
-            Encoding::Gsm7 => "plain letters, 160 a part",
-            Encoding::Ucs2 => "all letters, 70 a part",
+            Encoding::Gsm7 => t("plain letters, 160 a part"),
+            Encoding::Ucs2 => t("all letters, 70 a part"),
         }
     }
 
@@ -214,45 +223,72 @@ impl Preview {
         self.cheap_parts.map(|parts| format::number_of(parts, "part", "parts"))
     }
 
-    pub fn letters(&self, letters: &[char]) -> String {
-        letters.iter().map(char::to_string).collect::<Vec<_>>().join(" ")
+    /// Which letters make it dear, and what it would take without them.
+    pub fn dear(&self) -> String {
+        let (letters, cheap) = (letters(&self.offenders), self.cheap());
+        let parts = cheap.clone().unwrap_or_default();
+        let values: [(&str, &dyn Display); 2] = [("letters", &letters), ("parts", &parts)];
+        match (self.offenders.len(), cheap) {
+            (1, None) => say("{letters} has no place among the plain letters.", &values),
+            (_, None) => say("{letters} have no place among the plain letters.", &values),
+            (1, Some(_)) => {
+                say("{letters} has no place among the plain letters; without it the text takes {parts}.", &values)
+            }
+            (_, Some(_)) => {
+                say("{letters} have no place among the plain letters; without them the text takes {parts}.", &values)
+            }
+        }
+    }
+
+    /// Which letters stay whatever is done.
+    pub fn left(&self) -> String {
+        let letters = letters(&self.of_values);
+        let values: [(&str, &dyn Display); 1] = [("letters", &letters)];
+        match self.of_values.len() {
+            1 => say("{letters} is left: from the cart’s own words, or a sign with no plain form.", &values),
+            _ => say("{letters} are left: from the cart’s own words, or a sign with no plain form.", &values),
+        }
     }
 
     pub fn price(&self) -> String {
         match self.price {
-            Some(cost) => format!("about {} each, by what your last texts cost", cost.shown()),
-            None => "known after the first texts".to_owned(),
+            Some(cost) => say("about {price} each, by what your last texts cost", &[("price", &cost.shown())]),
+            None => t("known after the first texts").to_owned(),
         }
     }
 
-    /// `in SI Mon–Sat 09:00–20:00, no holidays`
+    /// `in SI Mon–Sat 09:00–20:00, not on public holidays`
     pub fn when(&self) -> String {
-        format!("in {} {}", self.country, hours_said(&self.hours))
+        say("in {country} {hours}", &[("country", &self.country), ("hours", &hours::said(&self.hours))])
     }
 
     pub fn needs(&self) -> String {
-        format::list(self.needs.iter().map(|name| format!("{{{{ {name} }}}}")))
+        let names = format::list(self.needs.iter().map(|name| format!("{{{{ {name} }}}}")));
+        say(
+            "A shopper of whom {names} is not known gets the ready-made words instead. \
+             A stand-in with “default” avoids that.",
+            &[("names", &names)],
+        )
     }
 }
 
-/// Hours as people read them.
-fn hours_said(hours: &Hours) -> String {
-    const DAYS: [&str; 7] = ["mon", "tue", "wed", "thu", "fri", "sat", "sun"];
-    let mut said = hours.to_string().replace("; ", ", ");
-    for day in DAYS {
-        said = said.replace(day, &format::sentence_case(day));
-    }
-    said.replace('-', "–")
+fn letters(letters: &[char]) -> String {
+    letters.iter().map(char::to_string).collect::<Vec<_>>().join(" ")
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn hours_are_said_as_people_read_them() {
-        let hours: Hours = "mon-sat 09:00-20:00; no holidays".parse().unwrap();
-        assert_eq!(hours_said(&hours), "Mon–Sat 09:00–20:00, no holidays");
-        assert_eq!(hours_said(&Hours::NEVER), "never");
-    }
-}
+/// What can be filled in and what every text needs, in the domain's words, for `t`.
+const _: [&str; 13] = [
+    noted("The shopper's first name; may be missing"),
+    noted("Your shop's name; required"),
+    noted("The link back to the cart; required"),
+    noted("How to stop these texts; required"),
+    noted("What the cart is worth; may be missing"),
+    noted("The first item in the cart; may be missing"),
+    noted("How many items are in the cart"),
+    noted("The discount code; may be missing"),
+    noted("What the code is worth, as 10 % or 5.00 EUR; may be missing"),
+    noted("The last day of the code, as 24.11.; may be missing"),
+    noted("the text needs {{ shop }}, whatever its conditions say: every text must say whom it is from"),
+    noted("the text needs {{ link }}, whatever its conditions say: without it there is no way back to the cart"),
+    noted("the text needs {{ opt_out }}, whatever its conditions say: every text must say how to stop them"),
+];

@@ -179,9 +179,10 @@ impl Browser {
     async fn find(&self, path: &str, what: &str) -> Element {
         let seen = self
             .until(async || {
-                // The first that is shown: pages say some things twice, once for narrow screens.
+                // The first that is to be seen: what only screen readers are told takes one pixel.
                 for element in self.client.find_all(Locator::XPath(path)).await.ok()? {
-                    if element.is_displayed().await.unwrap_or(false) {
+                    let shown = element.is_displayed().await.unwrap_or(false);
+                    if shown && element.rectangle().await.is_ok_and(|(_, _, width, _)| width > 1.0) {
                         return Some(element);
                     }
                 }

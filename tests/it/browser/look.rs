@@ -30,7 +30,7 @@ async fn pages_with_much_to_show() {
     let Some(axe) = axe() else { return };
     let Some(stage) = Stage::open_signed_in().await else { return };
     let text = rich::fill(&stage.app).await;
-    let public = [format!("/o/{}", text.token('o')), "/r/AAAAAAAAAAAAAAAAAAAAAAAA".to_owned()];
+    let public = [rich::opt_out_path(&stage.app, &text).await, "/r/AAAAAAAAAAAAAAAAAAAAAAAA".to_owned()];
     let unlinked = UNLINKED.iter().map(|path| (*path).to_owned()).chain(public).chain(["/?shop=2".to_owned()]);
     let mut problems = Problems::new();
     let seen = walk(&stage, unlinked, async |path| examine(&stage, &axe, path, &mut problems).await).await;

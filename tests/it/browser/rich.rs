@@ -1,7 +1,13 @@
 //! A house where everything has happened, for pages that have something to show: carts in every state, texts that
 //! arrived, failed and vanished, replies, requests, broken deliveries, a paused gateway and a paused block of numbers.
 
-use cartback::pipeline::receive::Answer;
+use cartback::{
+    domain::{
+        link::{self, Purpose},
+        message::MessageRef,
+    },
+    pipeline::receive::Answer,
+};
 use serde_json::{Value, json};
 
 use crate::{
@@ -26,6 +32,11 @@ fn shopper(n: usize, name: &str, change: Value) -> Value {
 
 /// Some days in the lives of two shops; answers the text that brought an order back.
 pub async fn fill(app: &App) -> Text {
+    // A long story: on the heap, lest it be too much for the stack of a test's thread.
+    Box::pin(live(app)).await
+}
+
+async fn live(app: &App) -> Text {
     let shop = app.with_shop("generic").await;
     let kannel = app.with_gateway(&shop, "kannel").await;
     let text = recovers(app, &shop, &kannel).await;
@@ -36,6 +47,13 @@ pub async fn fill(app: &App) -> Text {
     let fresh = shopper(30, "Zala", json!({ "items": [{ "title": HEBREW, "quantity": 1, "price": "550.50" }] }));
     app.generic(&shop, "checkout.updated", app.checkout("fresh", fresh)).await;
     text
+}
+
+/// Where a text says one can opt out, when its sender cannot be answered.
+pub async fn opt_out_path(app: &App, text: &Text) -> String {
+    let (_, keys) = app.shop(text.shop).await;
+    let reference = MessageRef { shop: text.shop, message: text.id };
+    format!("/o/{}", link::sign(&keys, Purpose::OptOut, reference))
 }
 
 /// Left, texted, delivered, tapped, bought, and a part of it sent back; and one bought without a tap.

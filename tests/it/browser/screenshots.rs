@@ -118,7 +118,7 @@ async fn every_page() {
     let others = ["/sign-in", "/nothing-is-here"].map(str::to_owned);
     walk(&stage, others.into_iter(), async |path| shoot(path, "empty").await).await;
     let text = rich::fill(&stage.app).await;
-    let others = ["/?shop=2".to_owned(), format!("/o/{}", text.token('o'))];
+    let others = ["/?shop=2".to_owned(), rich::opt_out_path(&stage.app, &text).await];
     walk(&stage, others.into_iter(), async |path| shoot(path, "rich").await).await;
     fs::write(out.join("index.html"), sheet).unwrap();
     say(&format!("every page: {}/index.html", out.display()));

@@ -17,6 +17,8 @@ const OPERATOR_TABLES: &[&str] = &[
     "law_pack",
     "api_token",
     "halt",
+    "mail_server",
+    "house_setting",
 ];
 
 /// Words no migration uses, each with what is used instead.

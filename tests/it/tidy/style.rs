@@ -35,6 +35,13 @@ fn four_values(declaration: &str) -> Option<[&str; 4]> {
     values.try_into().ok()
 }
 
+/// Nothing moves by itself, so nobody has to ask for less of it.
+fn motion(path: &str, text: &str) -> Vec<Problem> {
+    let moves = ["transition", "animation", "scroll-behavior", "@keyframes"];
+    let lines = text.lines().enumerate().filter(|(_, line)| moves.iter().any(|word| line.contains(word)));
+    lines.map(|(number, _)| Problem::at(path, number + 1, "motion: show the state, not the way there".into())).collect()
+}
+
 /// `asset::href` puts the hash of the content into an address.
 fn hashed(path: &str, text: &str) -> Vec<Problem> {
     let lines = text.lines().enumerate().filter(|(_, line)| line.contains("\"/assets/"));
@@ -46,6 +53,11 @@ fn hashed(path: &str, text: &str) -> Vec<Problem> {
 #[test]
 fn styles_name_no_side() {
     hold("assets/css", ".css", sides);
+}
+
+#[test]
+fn nothing_moves() {
+    hold("assets/css", ".css", motion);
 }
 
 #[test]

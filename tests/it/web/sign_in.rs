@@ -89,7 +89,7 @@ async fn a_link_is_used_by_our_page_only() {
     }
     // What a browser sends on plain HTTP from a page without a referrer.
     let unnamed = TestRequest::post().uri(&link).insert_header(("origin", "null"));
-    assert_eq!(ask(&site, unnamed).await.headers().get(header::LOCATION).unwrap(), "/");
+    assert_eq!(ask(&site, unnamed).await.headers().get(header::LOCATION).unwrap(), "/welcome");
 }
 
 #[actix_web::test]

@@ -121,6 +121,8 @@ async fn what_is_another_shops_does_not_exist() {
     let form = json!({ "name": "Ours", "steps": [{ "after_minutes": 60 }] });
     assert_eq!(put(&site, &own, "/api/v1/sequences/ours", &form).await.0, StatusCode::OK);
     let gateway = told(post(&site, &own, "/api/v1/gateways", &json!({ "kind": "log" })).await).await.1;
+    let hears = json!({ "url": "https://example.com/hooks", "events": ["order.recovered"] });
+    let webhook = told(post(&site, &own, "/api/v1/webhooks", &hears).await).await.1;
     let first = async |path: &str| get(&site, &own, path).await.1["data"][0]["id"].as_str().map(str::to_owned);
     let (order, delivery) = (first("/api/v1/orders").await.unwrap(), first("/api/v1/inbox").await.unwrap());
     let theirs_is = another_shop(&house).await;
@@ -129,8 +131,10 @@ async fn what_is_another_shops_does_not_exist() {
     let mut looked = 0;
     for operation in operations() {
         let choose = |path: &str, name: &str| match (operation.noun, name) {
-            ("carts", _) => message.cart().unwrap().to_string(),
+            ("acts", _) if path.contains("/messages/") => message.id.to_string(),
+            ("carts" | "acts", _) => message.cart().unwrap().to_string(),
             ("messages", _) => message.id.to_string(),
+            ("webhooks", _) => webhook["webhook"]["id"].as_str().unwrap().to_owned(),
             ("orders", _) => order.clone(),
             ("inbox", _) => delivery.clone(),
             ("gateways", _) => gateway["id"].as_str().unwrap().to_owned(),
@@ -146,6 +150,7 @@ async fn what_is_another_shops_does_not_exist() {
             ("sequences", "shift") => json!({ "position": 1 }).to_string(),
             ("texts", "put") => json!({ "text": "{{ shop }} {{ link }} {{ opt_out }}" }).to_string(),
             ("texts", "test") => json!({ "phone": PHONE }).to_string(),
+            ("acts", "settle") => json!({ "how": "arrived" }).to_string(),
             // Writing a sequence of this name makes the other shop's own.
             ("sequences", "put") => continue,
             _ => "{}".to_owned(),

@@ -55,6 +55,15 @@ async fn two_writers_of_a_sequence_do_not_overwrite_each_other() {
     )
     .await;
     assert_eq!(status, StatusCode::PRECONDITION_FAILED);
+    // No text of ours has a NUL: one of the two databases could not keep it.
+    for odd in [r#"{"name":"a\u0000b","steps":[{"after_minutes":1}]}"#, r#"{"name":"a","a\u0000":1}"#] {
+        let request = with(&token, TestRequest::put().uri(path).set_payload(odd));
+        assert_eq!(told(ask(&site, request).await).await.0, StatusCode::BAD_REQUEST);
+    }
+    for odd in ["/api/v1/carts?token=a%00b", "/api/v1/orders?number=%00"] {
+        assert_eq!(get(&site, &token, odd).await.0, StatusCode::BAD_REQUEST);
+    }
+    assert_eq!(get(&site, &token, "/api/v1/sequences/a%00").await.0, StatusCode::NOT_FOUND);
     // On, to the front, off, gone.
     let act = async |act: &str, body: Value| told(post(&site, &token, &format!("{path}/{act}"), &body).await).await;
     assert!(act("on", json!({})).await.1["on_since"].is_string());
@@ -298,4 +307,98 @@ async fn a_reply_is_settled_once() {
     assert_eq!((&settled["waits"], &settled["settled"]["by"]), (&json!(false), &json!("token able")));
     assert_eq!(told(post(&site, &token, &path, &json!({ "how": "answered" })).await).await.0, StatusCode::CONFLICT);
     house.app.close().await;
+}
+
+#[actix_web::test]
+async fn a_cart_is_held_released_and_dismissed() {
+    let house = House::open().await;
+    let site = site(house.state()).await;
+    let message = house.texted(&site).await;
+    let token = able(&house).await;
+    let path = format!("/api/v1/carts/{}", message.cart().unwrap());
+    let act = async |act: &str| told(post(&site, &token, &format!("{path}/{act}"), &json!({})).await).await;
+    for step in ["hold", "release", "dismiss"] {
+        let (status, body) = act(step).await;
+        assert_eq!((status, body["cart"]["id"].is_string()), (StatusCode::OK, true), "{step}: {body}");
+    }
+    let (status, refused) = act("send-now").await;
+    assert_eq!((status, kind(&refused)), (StatusCode::CONFLICT, "conflict"), "{refused}");
+    let settle = format!("/api/v1/messages/{}/settle", message.id);
+    let known = told(post(&site, &token, &settle, &json!({ "how": "arrived" })).await).await;
+    assert_eq!((known.0, kind(&known.1)), (StatusCode::CONFLICT, "conflict"), "{}", known.1);
+    house.app.close().await;
+}
+
+#[actix_web::test]
+async fn an_endpoint_is_added_changed_and_removed() {
+    let house = House::open().await;
+    let site = site(house.state()).await;
+    let token = able(&house).await;
+    let hears = json!({ "url": "https://example.com/hooks", "events": ["order.recovered"] });
+    let (status, made) = told(post(&site, &token, "/api/v1/webhooks", &hears).await).await;
+    assert_eq!((status, &made["webhook"]["events"]), (StatusCode::CREATED, &hears["events"]), "{made}");
+    let secret = made["secret"].as_str().unwrap().to_owned();
+    assert!(secret.starts_with("whsec_"));
+    let path = format!("/api/v1/webhooks/{}", made["webhook"]["id"].as_str().unwrap());
+    let (_, shown) = get(&site, &token, &path).await;
+    assert!(!shown.to_string().contains(&secret) && shown == made["webhook"], "{shown}");
+    let (status, changed) =
+        patch(&site, &token, &path, &json!({ "events": ["cart.abandoned", "link.clicked"], "personal": true })).await;
+    assert_eq!(
+        (status, &changed["personal"], changed["events"].as_array().unwrap().len()),
+        (StatusCode::OK, &json!(true), 2)
+    );
+    for odd in [json!({ "events": ["cart.eaten"] }), json!({ "url": "http://127.0.0.1/" }), json!({ "colour": 1 })] {
+        assert_eq!(patch(&site, &token, &path, &odd).await.0, StatusCode::BAD_REQUEST, "{odd}");
+    }
+    let act = async |act: &str| told(post(&site, &token, &format!("{path}/{act}"), &json!({})).await).await.1;
+    assert!(act("disable").await["disabled_at"].is_string());
+    assert_eq!(act("enable").await["disabled_at"], Value::Null);
+    assert!(act("rotate").await["secret"].as_str().is_some_and(|fresh| fresh != secret));
+    assert_eq!(get(&site, &token, "/api/v1/webhooks").await.1["data"].as_array().unwrap().len(), 1);
+    assert_eq!(told(ask(&site, with(&token, TestRequest::delete().uri(&path))).await).await.0, StatusCode::NO_CONTENT);
+    assert_eq!(get(&site, &token, &path).await.0, StatusCode::NOT_FOUND);
+    house.app.close().await;
+}
+
+#[actix_web::test]
+async fn the_pages_of_tokens_and_of_the_reference() {
+    let house = House::open().await;
+    let site = site(house.open_state()).await;
+    assert!(page(&site, "/tokens").await.1.contains("No token opens the API for Acme yet."));
+    let form = |path: &str, body: &str| {
+        crate::web::house::from_our_page(path)
+            .insert_header((header::CONTENT_TYPE, "application/x-www-form-urlencoded"))
+            .set_payload(body.to_owned())
+    };
+    let made = ask(&site, form("/tokens", "name=till&scope=read&scope=write&days=30")).await;
+    assert_eq!(made.status(), StatusCode::OK);
+    assert_eq!(made.headers().get(header::CACHE_CONTROL).unwrap(), "no-store");
+    let shown = text(made).await;
+    let token = format!("cb_{}", &shown.split("value=\"cb_").nth(1).unwrap()[..59]);
+    let (_, list) = page(&site, "/tokens").await;
+    assert!(list.contains("1 token opens the API for Acme.") && !list.contains(&token), "{list}");
+    let state = self::house_site(&house).await;
+    assert_eq!(get(&state, &token, "/api/v1/shop").await.0, StatusCode::OK);
+    assert_eq!(get(&state, &token, "/api/v1/consents").await.0, StatusCode::OK);
+    let refused = text(ask(&site, form("/tokens", "name=till&scope=read")).await).await;
+    assert!(refused.contains("Not made yet") && refused.contains("a name is given once"), "{refused}");
+    assert!(text(ask(&site, form("/tokens", "name=x")).await).await.contains("choose at least one scope"));
+    assert_eq!(ask(&site, form("/tokens/revoke", "name=till")).await.status(), StatusCode::SEE_OTHER);
+    assert_eq!(get(&state, &token, "/api/v1/shop").await.0, StatusCode::UNAUTHORIZED);
+    assert_eq!(ask(&site, form("/tokens/revoke", "name=till")).await.status(), StatusCode::NOT_FOUND);
+    // The reference has every operation, and each noun its own page.
+    let (status, reference) = page(&site, "/api").await;
+    assert_eq!(status, StatusCode::OK);
+    for operation in operations() {
+        assert!(reference.contains(&operation.path), "{}", operation.path);
+        let (status, noun) = page(&site, &format!("/api?about={}", operation.noun)).await;
+        assert!(status == StatusCode::OK && noun.contains(&operation.path), "{}", operation.path);
+    }
+    assert_eq!(page(&site, "/api?about=pigeons").await.0, StatusCode::NOT_FOUND);
+    house.app.close().await;
+}
+
+async fn house_site(house: &House) -> Site {
+    site(house.state()).await
 }

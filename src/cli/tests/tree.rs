@@ -1,0 +1,212 @@
+//! Every command there is, taken from the tree itself: a new one fails here until it says what it does, answers as JSON,
+//! and has a line below that tries it.
+
+use clap::CommandFactory;
+
+use super::*;
+
+/// What prints a document or a script of its own, or never ends.
+const NO_JSON: [&str; 7] = ["serve", "demo", "completions", "man", "person export", "person proof", "opt-out export"];
+
+/// A line for every command, in an order in which each finds what it needs. `{…}` is taken from what was said before by
+/// the command that named it. The number is the exit code; `None` where it does not open a house.
+const LINES: &[(&str, Option<u8>)] = &[
+    ("serve", None),
+    ("demo", None),
+    ("migrate", Some(0)),
+    ("report", Some(0)),
+    ("doctor", Some(1)),
+    ("key new", None),
+    ("law SI", None),
+    ("completions bash", None),
+    ("man", None),
+    ("shop list", Some(0)),
+    ("shop show 1", Some(0)),
+    ("shop show 7", Some(3)),
+    ("shop set 1 rest_hours=12", Some(0)),
+    ("shop set 1 rest_hours=many", Some(2)),
+    ("shop pause 1", Some(0)),
+    ("shop resume 1", Some(0)),
+    ("shop pause 7", Some(3)),
+    ("shop subscribe 1", Some(0)),
+    ("gateway add log", Some(0)),
+    ("gateway list", Some(0)),
+    ("gateway pause {gateway}", Some(0)),
+    ("gateway resume {gateway}", Some(0)),
+    ("gateway set {gateway} colour=red", Some(2)),
+    ("gateway set gw_0000000000001 x=y", Some(3)),
+    ("sequence list", Some(0)),
+    ("sequence preset", Some(0)),
+    ("sequence add eu", Some(0)),
+    ("sequence show eu", Some(0)),
+    ("sequence on eu", Some(0)),
+    ("sequence off eu", Some(0)),
+    ("sequence set eu name=Europe", Some(0)),
+    ("sequence move eu 1", Some(0)),
+    ("text list", Some(0)),
+    ("text show eu 1", Some(0)),
+    ("text show eu 9", Some(3)),
+    ("text show eu 1 --language xx", Some(2)),
+    ("text set eu 1 {{shop}}:{{link}}{{opt_out}}", Some(0)),
+    ("text set eu 1 nothing", Some(2)),
+    ("text preview eu 1", Some(0)),
+    ("text unset eu 1", Some(0)),
+    ("text test eu 1 +38640555101", Some(0)),
+    ("sequence remove eu", Some(0)),
+    ("message list", Some(0)),
+    ("message show {message}", Some(0)),
+    ("message show msg_0000000000001", Some(3)),
+    ("cart list", Some(0)),
+    ("cart show cart_0000000000001", Some(3)),
+    ("explain cart_0000000000001", Some(3)),
+    ("order list", Some(0)),
+    ("order show #1093", Some(3)),
+    ("reply list", Some(0)),
+    ("reply settle rep_0000000000001 answered", Some(3)),
+    ("phone show +38640555101", Some(0)),
+    ("phone opt-out +38640555101", Some(0)),
+    ("phone replies", Some(0)),
+    ("phone settle rep_0000000000001 answered", Some(3)),
+    ("risk list", Some(0)),
+    ("risk resume breaker", Some(2)),
+    ("halt --why test", Some(0)),
+    ("halt --off", Some(0)),
+    ("inbox list", Some(0)),
+    ("inbox show dlv_0000000000001", Some(3)),
+    ("inbox replay --problems", Some(0)),
+    ("inbox replay --since 2026-03-01", Some(0)),
+    ("inbox replay --since soon", None),
+    ("person export --phone +38640555101", Some(0)),
+    ("person erase --phone +38640555101 --dry-run", Some(0)),
+    ("person proof msg_0000000000001", Some(3)),
+    ("person requests", Some(0)),
+    ("person answered req_0000000000001", Some(3)),
+    ("consent import {list}", Some(0)),
+    ("opt-out add +38640555102", Some(0)),
+    ("opt-out import {list}", Some(0)),
+    ("opt-out export", Some(0)),
+    ("token create --name x --scope read", Some(0)),
+    ("token list", Some(0)),
+    ("token revoke x", Some(0)),
+    ("token revoke y", Some(3)),
+    ("user link", Some(0)),
+    ("webhook add https://crm.example/in", Some(0)),
+    ("webhook add ftp://crm.example", Some(2)),
+    ("webhook add https://crm.example --events cart.left", Some(2)),
+    ("webhook list", Some(0)),
+    ("webhook show {endpoint}", Some(0)),
+    ("webhook show sink_0000000000001", Some(3)),
+    ("webhook set {endpoint} --events message.sent --personal yes", Some(0)),
+    ("webhook rotate {endpoint}", Some(0)),
+    ("webhook test {endpoint}", Some(1)),
+    ("webhook log", Some(0)),
+    ("webhook log --state failed", Some(0)),
+    ("webhook replay {endpoint} --since 2026-03-01", Some(0)),
+    ("webhook replay {endpoint} --event evt_0000000000001", Some(3)),
+    ("webhook disable {endpoint}", Some(0)),
+    ("webhook enable {endpoint}", Some(0)),
+    ("webhook remove {endpoint}", Some(0)),
+    ("webhook schema", Some(0)),
+    ("shop add generic --name B --country SI --currency EUR --timezone UTC --set site=b.example", Some(0)),
+];
+
+/// Every command that does something, by the words that name it.
+fn leaves() -> Vec<(String, clap::Command)> {
+    fn walk(path: &str, command: &clap::Command, all: &mut Vec<(String, clap::Command)>) {
+        let mut below = command.get_subcommands().filter(|below| below.get_name() != "help").peekable();
+        if below.peek().is_none() || !command.is_subcommand_required_set() && !path.is_empty() {
+            all.push((path.to_owned(), command.clone()));
+        }
+        for next in below {
+            walk(format!("{path} {}", next.get_name()).trim(), next, all);
+        }
+    }
+    let mut all = Vec::new();
+    walk("", &Cli::command(), &mut all);
+    all
+}
+
+#[test]
+fn every_command_says_what_it_does_and_answers_as_json() {
+    for (path, command) in leaves() {
+        let help = command.clone().render_long_help().to_string();
+        let about = command.get_about().map(ToString::to_string).unwrap_or_default();
+        assert!(about.split(' ').count() >= 2 && help.contains(&about), "{path}: says nothing of itself");
+        assert!(about.starts_with(char::is_uppercase), "{path}: {about}");
+        let json = command.get_arguments().any(|argument| argument.get_id() == "json");
+        assert_eq!(json, !NO_JSON.contains(&path.as_str()), "{path}: --json");
+        let words: Vec<&str> = path.split(' ').collect();
+        let tried = LINES.iter().any(|(line, _)| line.split(' ').take(words.len()).eq(words.iter().copied()));
+        assert!(tried, "{path}: no line tries it");
+        // An example that would be refused teaches the wrong thing.
+        let after = command.get_after_help().map(ToString::to_string).unwrap_or_default();
+        for example in after.lines().filter_map(|line| Some(line.split_once("cartback ")?.1)) {
+            let plain = example.split(['\'', '>', '|']).next().unwrap_or_default().replace("01…", "0000000000001");
+            let words = plain.split_whitespace().filter(|word| !word.contains('…'));
+            let cut = example.contains('\'');
+            let read = Cli::try_parse_from(std::iter::once("cartback").chain(words));
+            assert!(
+                read.is_ok() || cut,
+                "{path}: {example}: {}",
+                read.err().map(|e| e.to_string()).unwrap_or_default()
+            );
+        }
+    }
+}
+
+#[tokio::test]
+async fn every_command_answers_one_json_document_and_its_exit_code() {
+    let house = House::new();
+    house.types(&SHOP).await.unwrap();
+    std::fs::create_dir_all(&house.config.data).unwrap();
+    let list = house.config.data.join("list.csv");
+    std::fs::write(&list, "phone,given_at\n+38640555109,2026-03-01T00:00:00Z\n").unwrap();
+    let mut known: BTreeMap<&str, String> = [("list", list.display().to_string())].into();
+    for (line, expected) in LINES {
+        let Some(expected) = *expected else { continue };
+        // Ids are made from the clock: no two commands in one millisecond.
+        house.clock.advance(Duration::from_secs(1));
+        let line =
+            known.iter().fold((*line).to_owned(), |line, (name, value)| line.replace(&format!("{{{name}}}"), value));
+        let takes_json = !NO_JSON.iter().any(|path| line.starts_with(path));
+        let words: Vec<&str> = line.split(' ').chain(takes_json.then_some("--json")).collect();
+        match house.types(&words).await {
+            Ok(said) => {
+                let code = if said.well { 0 } else { FAILED };
+                assert_eq!(code, expected, "{line}: {}", said.words);
+                if takes_json {
+                    let printed = said.printed(Form { json: true });
+                    let read: Value = serde_json::from_str(&printed).unwrap();
+                    assert!(read.is_array() || read.is_object(), "{line}: {printed}");
+                    assert!(!printed.contains('\n'), "{line}: more than one line");
+                    for name in ["gateway", "endpoint"] {
+                        if let Some(id) = read[name].as_str() {
+                            known.insert(name, id.to_owned());
+                        }
+                    }
+                    if let Some(id) = read[0]["message"].as_str() {
+                        known.insert("message", id.to_owned());
+                    }
+                }
+            }
+            Err((code, told)) => assert_eq!(code, expected, "{line}: {told}"),
+        }
+    }
+}
+
+#[test]
+fn completions_and_manual_know_every_command() {
+    for shell in [clap_complete::Shell::Bash, clap_complete::Shell::Zsh, clap_complete::Shell::Fish] {
+        let mut script = Vec::new();
+        clap_complete::generate(shell, &mut Cli::command(), "cartback", &mut script);
+        let script = String::from_utf8(script).unwrap();
+        for (path, _) in leaves() {
+            let last = path.rsplit(' ').next().unwrap();
+            assert!(script.contains(last), "{shell}: {path}");
+        }
+    }
+    let folder = tempfile::tempdir().unwrap();
+    shell::man(&shell::Man { to: Some(folder.path().to_owned()) }).unwrap();
+    let pages = std::fs::read_dir(folder.path()).unwrap().count();
+    assert!(pages > leaves().len(), "{pages} pages");
+}

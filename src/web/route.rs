@@ -1,0 +1,253 @@
+//! Who may ask for what: every route of ours in one table, with what an act is called in the audit log and where the
+//! thing it was done to is shown. `gate` holds requests to it before any handler runs.
+//!
+//! # How to add a route
+//! Add its line here beside its handler. A route that is not listed is treated as the strictest sensible kind (look:
+//! somebody signed in; change: nobody who may only look) and is recorded under its own path; the matrix in
+//! `tests/it/web/roles.rs` fails until it has its line, and one there.
+
+use actix_web::http::Method;
+
+use super::api::{Operation, operations};
+
+/// Who may ask.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum May {
+    /// Nobody has to be signed in: the route proves who asks in its own way, or shows nothing.
+    Anyone,
+    /// Whoever is signed in, for themselves or only to look.
+    SignedIn,
+    /// Owners and managers, at their own shops.
+    Change,
+    /// Owners: the whole house.
+    House,
+}
+
+#[derive(Clone, Copy, Debug)]
+pub struct Route {
+    /// `GET` stands for `HEAD` too.
+    pub method: &'static str,
+    /// As it is registered.
+    pub path: &'static str,
+    pub may: May,
+    /// What was done, as the audit log says it; "" for what changes nothing.
+    pub said: &'static str,
+    /// The page of what it was done to, by the names in `path`; "" for none.
+    pub shown_at: &'static str,
+}
+
+const fn open(method: &'static str, path: &'static str) -> Route {
+    Route { method, path, may: May::Anyone, said: "", shown_at: "" }
+}
+
+const fn look(path: &'static str) -> Route {
+    Route { method: "GET", path, may: May::SignedIn, said: "", shown_at: "" }
+}
+
+const fn look_to_change(path: &'static str) -> Route {
+    Route { method: "GET", path, may: May::Change, said: "", shown_at: "" }
+}
+
+const fn look_as_owner(path: &'static str) -> Route {
+    Route { method: "GET", path, may: May::House, said: "", shown_at: "" }
+}
+
+const fn act(path: &'static str, may: May, said: &'static str, shown_at: &'static str) -> Route {
+    Route { method: "POST", path, may, said, shown_at }
+}
+
+use May::{Anyone, Change, House, SignedIn};
+
+/// Every route but the demo's, whose door is open, and the API's, which has its own table (`api::operations`).
+pub const ROUTES: &[Route] = &[
+    open("POST", "/hook/shop/{connection}"),
+    open("POST", "/hook/sms/{connection}"),
+    open("GET", "/hook/sms/{connection}"),
+    open("GET", "/r/{token}"),
+    open("GET", "/o/{token}"),
+    open("POST", "/o/{token}"),
+    open("GET", "/healthz"),
+    open("GET", "/readyz"),
+    open("GET", "/metrics"),
+    open("GET", "/assets/{path:.*}"),
+    open("GET", "/sign-in"),
+    act("/sign-in", Anyone, "Signed in", ""),
+    open("GET", "/sign-in/{token}"),
+    act("/sign-in/{token}", Anyone, "Signed in with a one-time link", ""),
+    act("/sign-out", Anyone, "Signed out", ""),
+    look("/"),
+    look("/carts"),
+    look("/carts.csv"),
+    look("/carts/{id}"),
+    look_to_change("/carts/{id}/send-now"),
+    act("/carts/{id}/send-now", Change, "Asked for a cart’s next text now", "/carts/{id}"),
+    look_to_change("/carts/{id}/dismiss"),
+    act("/carts/{id}/dismiss", Change, "Dismissed a cart", "/carts/{id}"),
+    act("/carts/{id}/hold", Change, "Held a cart", "/carts/{id}"),
+    act("/carts/{id}/release", Change, "Released a cart", "/carts/{id}"),
+    look("/messages"),
+    look("/messages.csv"),
+    look("/messages/{id}"),
+    act("/messages/{id}/settle", Change, "Settled a text", "/messages/{id}"),
+    look_to_change("/messages/{id}/proof"),
+    look_to_change("/messages/{id}/proof.json"),
+    look("/person"),
+    act("/person/export", Change, "Exported a person’s data", ""),
+    act("/person/erase", Change, "Forgot a person", ""),
+    act("/person/{id}/answered", Change, "Answered a person’s request", "/person"),
+    look("/sequences"),
+    act("/sequences", Change, "Added a sequence", "/sequences"),
+    look("/sequences/{id}"),
+    act("/sequences/{id}", Change, "Changed a sequence", "/sequences/{id}"),
+    act("/sequences/{id}/on", Change, "Switched a sequence on", "/sequences/{id}"),
+    act("/sequences/{id}/off", Change, "Switched a sequence off", "/sequences/{id}"),
+    act("/sequences/{id}/move", Change, "Moved a sequence", "/sequences/{id}"),
+    act("/sequences/{id}/remove", Change, "Removed a sequence", "/sequences"),
+    look("/texts"),
+    look("/texts/{sequence}/{step}"),
+    act("/texts/{sequence}/{step}", Change, "Changed a text", "/texts/{sequence}/{step}"),
+    act("/texts/{sequence}/{step}/preview", SignedIn, "", ""),
+    look("/replies"),
+    act("/replies/{id}/settle", Change, "Settled a reply", "/replies"),
+    look("/phones/{phone}"),
+    act("/phones/{phone}/opt-out", Change, "Opted a phone out", ""),
+    look("/people"),
+    look("/people.csv"),
+    act("/people/load", Change, "Loaded a list of people", "/people"),
+    look("/orders"),
+    look("/orders.csv"),
+    look("/orders/{id}"),
+    look("/report"),
+    look("/shops"),
+    look("/shops/{id}"),
+    look("/shops/{id}/arrivals"),
+    look_to_change("/shops/{id}/set-up"),
+    act("/shops/{id}/set-up", Change, "Set a shop up", "/shops/{id}"),
+    look_to_change("/shops/{id}/settings"),
+    act("/shops/{id}/settings", Change, "Changed a shop’s settings", "/shops/{id}"),
+    look_to_change("/shops/{id}/rules"),
+    act("/shops/{id}/rules", Change, "Changed a shop’s rules", "/shops/{id}"),
+    act("/shops/{id}/pause", Change, "Paused a shop", "/shops/{id}"),
+    act("/shops/{id}/resume", Change, "Let a shop text again", "/shops/{id}"),
+    act("/shops/{id}/self-test", Change, "Had the self-test played", "/shops/{id}"),
+    look_as_owner("/shops/{id}/disconnect"),
+    act("/shops/{id}/disconnect", House, "Disconnected a shop", "/shops/{id}"),
+    look("/connect"),
+    look_as_owner("/connect/new"),
+    act("/connect/new", House, "Connected a shop", "/shops"),
+    look("/law"),
+    look("/law/{id}"),
+    look("/gateways"),
+    look_to_change("/gateways/add"),
+    act("/gateways/add", Change, "Connected a gateway", "/gateways"),
+    look_to_change("/gateways/{id}"),
+    act("/gateways/{id}", Change, "Changed a gateway", "/gateways/{id}"),
+    act("/gateways/{id}/test", Change, "Sent a test through a gateway", "/gateways/{id}"),
+    look_to_change("/gateways/{id}/remove"),
+    act("/gateways/{id}/remove", Change, "Removed a gateway", "/gateways"),
+    act("/gateways/{id}/pause", Change, "Paused a gateway", "/gateways"),
+    act("/gateways/{id}/resume", Change, "Let a gateway send again", "/gateways"),
+    look("/risk"),
+    act("/risk/halt", House, "Stopped all sending", "/risk"),
+    act("/risk/lift", House, "Let sending go on", "/risk"),
+    act("/risk/{id}/resume", Change, "Let paused texts go on", "/risk"),
+    look("/inbox"),
+    look("/inbox.csv"),
+    look("/inbox/{id}"),
+    act("/inbox/{id}/fix", Change, "Mended a delivery", "/inbox/{id}"),
+    act("/inbox/replay", Change, "Had deliveries read again", "/inbox"),
+    act("/inbox/replays/{id}/stop", Change, "Stopped reading deliveries again", "/inbox"),
+    look_to_change("/webhooks"),
+    act("/webhooks", Change, "Added a webhook endpoint", "/webhooks"),
+    look("/webhooks/schema.json"),
+    look_to_change("/webhooks/{id}"),
+    act("/webhooks/{id}", Change, "Changed a webhook endpoint", "/webhooks/{id}"),
+    act("/webhooks/{id}/rotate", Change, "Gave a webhook endpoint a new secret", "/webhooks/{id}"),
+    act("/webhooks/{id}/enable", Change, "Switched a webhook endpoint on", "/webhooks/{id}"),
+    act("/webhooks/{id}/disable", Change, "Switched a webhook endpoint off", "/webhooks/{id}"),
+    act("/webhooks/{id}/test", Change, "Sent a test event", "/webhooks/{id}"),
+    act("/webhooks/{id}/replay", Change, "Told events again", "/webhooks/{id}"),
+    act("/webhooks/{id}/remove", Change, "Removed a webhook endpoint", "/webhooks"),
+    act("/inbox/{id}/replay", Change, "Had a delivery read again", "/inbox"),
+    look("/tokens"),
+    act("/tokens", Change, "Made an API token", "/tokens"),
+    act("/tokens/revoke", Change, "Revoked an API token", "/tokens"),
+    look("/api"),
+    look_as_owner("/team"),
+    act("/team", House, "Invited somebody", "/team"),
+    look_as_owner("/team/{id}"),
+    act("/team/{id}", House, "Changed what somebody may do", "/team/{id}"),
+    act("/team/{id}/link", House, "Made a one-time link", "/team/{id}"),
+    look_as_owner("/team/{id}/remove"),
+    act("/team/{id}/remove", House, "Removed somebody from the team", "/team"),
+    look("/account"),
+    act("/account", SignedIn, "Changed their name or language", ""),
+    act("/account/password", SignedIn, "Changed their password", ""),
+    act("/account/sessions/end", SignedIn, "Ended a session of theirs", ""),
+    look("/welcome"),
+    act("/welcome", SignedIn, "Chose a name and a password", ""),
+    look_to_change("/audit"),
+    look_to_change("/audit.csv"),
+    act("/audit", House, "Changed how long the audit log is kept", "/audit"),
+];
+
+/// Paths whose routes need nobody to be signed in even where the table does not know them: the demo's, and those that
+/// prove who asks by a token of their own.
+const OPEN: [&str; 2] = [API, "/demo"];
+const API: &str = "/api/";
+
+/// The line of a route. One that is not listed has the strictest sensible kind.
+pub fn of(method: &Method, pattern: &str) -> Route {
+    let method = if *method == Method::HEAD { &Method::GET } else { method };
+    let listed = ROUTES.iter().find(|route| route.method == method.as_str() && route.path == pattern);
+    listed.copied().unwrap_or_else(|| {
+        let may = match () {
+            () if OPEN.iter().any(|open| pattern.starts_with(open)) => May::Anyone,
+            () if *method == Method::GET => May::SignedIn,
+            () => May::Change,
+        };
+        Route { method: "", path: "", may, said: "", shown_at: "" }
+    })
+}
+
+/// What an act is called, by the form in which the log keeps it (`POST /gateways/{id}/pause`).
+pub fn said(act: &str) -> Option<&'static str> {
+    let (method, path) = act.split_once(' ')?;
+    if path.starts_with(API) {
+        return said_by_api(method, path);
+    }
+    let route = ROUTES.iter().find(|route| route.method == method && route.path == path)?;
+    (!route.said.is_empty()).then_some(route.said)
+}
+
+/// The API calls its operations by their summaries.
+fn said_by_api(method: &str, path: &str) -> Option<&'static str> {
+    let asked = |operation: &&Operation| operation.method.eq_ignore_ascii_case(method) && operation.path == path;
+    operations().iter().find(asked)?.described.summary.as_deref()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_not_listed_is_shut() {
+        #[track_caller]
+        fn check(method: Method, pattern: &str, expected: May) {
+            assert_eq!(of(&method, pattern).may, expected, "{method} {pattern}");
+        }
+        check(Method::GET, "/nowhere", May::SignedIn);
+        check(Method::POST, "/nowhere", May::Change);
+        check(Method::DELETE, "/carts", May::Change);
+        check(Method::HEAD, "/team", May::House);
+        check(Method::POST, "/demo/skip", May::Anyone);
+    }
+
+    #[test]
+    fn each_route_is_listed_once() {
+        for (at, route) in ROUTES.iter().enumerate() {
+            let again = ROUTES[at + 1..].iter().any(|other| (other.method, other.path) == (route.method, route.path));
+            assert!(!again, "{} {} is listed twice", route.method, route.path);
+        }
+    }
+}

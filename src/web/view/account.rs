@@ -1,0 +1,86 @@
+//! Your account: what you are called, in which language you read, your password, and where you are signed in.
+
+use askama::Template;
+
+use super::{Page, format};
+use crate::domain::{
+    member::{LANGUAGES, Role},
+    password::{CHARS_MAX, CHARS_MIN},
+    time::Time,
+};
+
+#[derive(Clone, Debug, Template)]
+#[template(path = "page/account.html")]
+pub struct Account {
+    pub page: Page,
+    /// `None` behind an open door, where nobody signs in.
+    pub you: Option<You>,
+    pub sessions: Vec<SessionRow>,
+    /// What was wrong with name or language, each a sentence.
+    pub problems: Vec<String>,
+    pub password_problems: Vec<String>,
+}
+
+#[derive(Clone, Debug)]
+pub struct You {
+    pub name: String,
+    pub email: String,
+    pub role: Role,
+    pub reach: String,
+    /// "" follows the browser.
+    pub language: String,
+    /// The old password is not asked for: this session began by a link.
+    pub renews: bool,
+}
+
+#[derive(Clone, Debug)]
+pub struct SessionRow {
+    /// Names it in a form.
+    pub id: String,
+    /// `Firefox, Windows`; "" when it did not say.
+    pub browser: String,
+    pub address: String,
+    pub began_at: Time,
+    pub seen_at: Time,
+    pub is_this: bool,
+}
+
+impl You {
+    pub fn role_label(&self) -> &'static str {
+        super::team::label(&self.role)
+    }
+
+    /// Tag and own name of each language, the browser's first.
+    pub fn languages(&self) -> Vec<(&'static str, &'static str)> {
+        let name = |tag| match tag {
+            "de" => "Deutsch",
+            "es" => "Español",
+            _ => "English",
+        };
+        LANGUAGES.into_iter().map(|tag| (tag, name(tag))).collect()
+    }
+
+    pub fn reads(&self, tag: &str) -> bool {
+        self.language == tag
+    }
+}
+
+impl Account {
+    pub fn answer(&self) -> String {
+        match &self.you {
+            None => "Nobody signs in here: whoever opens it is let in as an owner, from 1 machine only.".to_owned(),
+            Some(_) => {
+                let many = format::number_of(self.sessions.len() as u64, "browser", "browsers");
+                format!("You are signed in in {many}.")
+            }
+        }
+    }
+
+    pub fn has_others(&self) -> bool {
+        self.sessions.iter().any(|session| !session.is_this)
+    }
+
+    pub fn hint(&self) -> String {
+        format!("{CHARS_MIN} to {CHARS_MAX} characters.")
+    }
+}
