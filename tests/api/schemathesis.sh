@@ -48,7 +48,7 @@ done
 
 # Something to look at: carts, and an order of one.
 python3 - "$hook" "$secret" <<'PYTHON'
-import base64, datetime, hashlib, hmac, json, sys, time, urllib.request
+import base64, datetime, hashlib, hmac, json, sys, time, urllib.error, urllib.request
 
 hook, secret = sys.argv[1], base64.b64decode(sys.argv[2].removeprefix("whsec_"))
 
@@ -57,7 +57,15 @@ def tell(number, body):
     signed = hmac.new(secret, b".".join([number.encode(), at.encode(), body]), hashlib.sha256).digest()
     headers = {"webhook-id": number, "webhook-timestamp": at, "content-type": "application/json",
                "webhook-signature": "v1," + base64.b64encode(signed).decode()}
-    urllib.request.urlopen(urllib.request.Request(hook, body, headers)).read()
+    for _ in range(20):
+        try:
+            return urllib.request.urlopen(urllib.request.Request(hook, body, headers)).read()
+        except urllib.error.HTTPError as error:
+            # A machine with much else to do may be busy; a shop comes again too.
+            if error.code != 503:
+                raise
+            time.sleep(1)
+    sys.exit("the server stays busy")
 
 now = datetime.datetime.now(datetime.timezone.utc)
 for number in range(12):
