@@ -63,11 +63,8 @@ pub async fn get(request: HttpRequest) -> Result<HttpResponse, Problem> {
         page.discount = taken.map(|(&currency, sums)| Money::new(sums.discount_minor, currency)).collect();
         page.as_of = Some(figures.report.at);
         let parts = &figures.report.parts;
-        page.cuts = parts
-            .breakdowns
-            .iter()
-            .map(|cut| Cut { by: cut.by, rows: cut.lines.iter().map(row).collect() })
-            .collect();
+        page.cuts =
+            parts.breakdowns.iter().map(|cut| Cut { by: cut.by, rows: cut.lines.iter().map(row).collect() }).collect();
         page.delay = delay(&parts.delay);
         page.heat = heat(&parts.hours, HeatOf::parse(visit.asked("heat")));
         page.funnel = figures.funnel;

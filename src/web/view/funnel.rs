@@ -114,8 +114,7 @@ mod tests {
 
     #[test]
     fn shares_are_of_the_step_before() {
-        let funnel =
-            funnel(&[(Stage::Abandoned, 400), (Stage::Consent, 100), (Stage::Sent, 20), (Stage::Clicked, 3)]);
+        let funnel = funnel(&[(Stage::Abandoned, 400), (Stage::Consent, 100), (Stage::Sent, 20), (Stage::Clicked, 3)]);
         let shares: Vec<_> = funnel.rows().into_iter().map(|row| (row.width, row.share.unwrap_or_default())).collect();
         let expected = [
             ("100.00%", ""),

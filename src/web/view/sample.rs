@@ -794,10 +794,7 @@ pub fn pages() -> Vec<(&'static str, String)> {
         ("report", reports::report().render()),
         ("statement", reports::statement().render()),
         ("statement-empty", reports::quiet_statement().render()),
-        (
-            "report-empty",
-            reports::quiet().render(),
-        ),
+        ("report-empty", reports::quiet().render()),
         ("sequences", sequences().render()),
         (
             "sequences-empty",

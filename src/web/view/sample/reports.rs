@@ -75,7 +75,9 @@ pub fn report() -> Report {
         },
         heat: Heat {
             what: HeatOf::Taps,
-            rows: (0..7u64).map(|day| (0..24).map(|hour| if hour > 8 { (hour * (day + 2)) % 23 } else { 0 }).collect()).collect(),
+            rows: (0..7u64)
+                .map(|day| (0..24).map(|hour| if hour > 8 { (hour * (day + 2)) % 23 } else { 0 }).collect())
+                .collect(),
         },
         texts: 1_204,
         parts: 1_391,
