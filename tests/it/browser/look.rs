@@ -43,7 +43,12 @@ async fn pages_with_much_to_show() {
     let Some(stage) = Stage::open_signed_in().await else { return };
     let text = rich::fill(&stage.app).await;
     let public = [rich::opt_out_path(&stage.app, &text).await, "/r/AAAAAAAAAAAAAAAAAAAAAAAA".to_owned()];
-    let unlinked = UNLINKED.iter().chain(&BEHIND_FORMS).map(|path| (*path).to_owned()).chain(public).chain(["/?shop=2".to_owned()]);
+    let unlinked = UNLINKED
+        .iter()
+        .chain(&BEHIND_FORMS)
+        .map(|path| (*path).to_owned())
+        .chain(public)
+        .chain(["/?shop=2".to_owned()]);
     let mut problems = Problems::new();
     let seen = walk(&stage, unlinked, async |path| examine(&stage, &axe, path, &mut problems).await).await;
     assert!(problems.is_empty(), "{}", told(&problems));
