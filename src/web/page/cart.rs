@@ -118,7 +118,9 @@ pub fn by(name: &str) -> String {
 fn next(state: CartState, why: &str) -> String {
     match state {
         CartState::Open | CartState::Waiting => format!("{why}."),
-        CartState::Recovered | CartState::Bought | CartState::Lost => say("{why}. Nothing more will be sent.", &[("why", &why)]),
+        CartState::Recovered | CartState::Bought | CartState::Lost => {
+            say("{why}. Nothing more will be sent.", &[("why", &why)])
+        }
         CartState::NotTexted | CartState::Texted | CartState::Clicked => format!("{why}."),
     }
 }
@@ -268,8 +270,8 @@ fn notice(message: &Message, public_url: &str) -> Vec<Entry> {
         Purpose::Answer => t("answer"),
         Purpose::Reminder | Purpose::Test => t("text"),
     };
-    let mut queued =
-        Entry::new(message.created_at, Tone::Live, say("{what}: queued", &[("what", &what)])).anchor(message.id.to_string());
+    let mut queued = Entry::new(message.created_at, Tone::Live, say("{what}: queued", &[("what", &what)]))
+        .anchor(message.id.to_string());
     if message.words.text.is_empty() {
         queued.detail = t("Its words were erased").to_owned();
     } else {
@@ -309,12 +311,10 @@ async fn permissions(read: &mut Read, shop: &Shop, keys: &ShopKeys, cart: &Cart)
         };
         Entry::new(consent.at, tone, what).detail(say("By {source}", &[("source", &consent.proof.source)]))
     });
-    let outs = outs
-        .into_iter()
-        .map(|out| {
-            let by = say("By {source}: no text follows", &[("source", &out.source)]);
-            Entry::new(out.at, Tone::Bad, t("opted out")).detail(by)
-        });
+    let outs = outs.into_iter().map(|out| {
+        let by = say("By {source}: no text follows", &[("source", &out.source)]);
+        Entry::new(out.at, Tone::Bad, t("opted out")).detail(by)
+    });
     Ok(consents.chain(outs).collect())
 }
 

@@ -72,8 +72,7 @@ fn href(message: &Message) -> String {
 }
 
 fn candidate(each: &Considered, message: &Message) -> Candidate {
-    let touch =
-        if each.tapped_at.is_some() { noted("Tap on text {step}") } else { noted("Text {step}") };
+    let touch = if each.tapped_at.is_some() { noted("Tap on text {step}") } else { noted("Text {step}") };
     let touch = say(touch, &[("step", &each.step)]);
     Candidate {
         touch,

@@ -203,7 +203,11 @@ async fn change(
 }
 
 fn found<'r>(rules: &'r mut Rules, id: &str) -> Result<&'r mut Stored, Vec<String>> {
-    rules.sequences.iter_mut().find(|sequence| sequence.id == id).ok_or_else(|| vec![t("it was removed meanwhile").into()])
+    rules
+        .sequences
+        .iter_mut()
+        .find(|sequence| sequence.id == id)
+        .ok_or_else(|| vec![t("it was removed meanwhile").into()])
 }
 
 pub async fn add(request: HttpRequest, body: Bytes) -> Result<HttpResponse, Problem> {

@@ -168,7 +168,7 @@ impl Story {
         if let Some(text) = self.texts.iter().find(|text| text.state() != MessageState::Queued) {
             return self.one_text(text);
         }
-        let Some(kept) = self.decisions.last() else { 
+        let Some(kept) = self.decisions.last() else {
             return t("Its first text is decided within seconds").to_owned();
         };
         match (kept.decision.reason(), kept.decision.verdict) {
@@ -194,11 +194,7 @@ impl Story {
     fn one_text(&self, text: &Text) -> String {
         let (state, why) = (t(state_label(text.state())).to_lowercase(), &text.message.reason);
         let values: [(&str, &dyn Display); 3] = [("step", &text.message.step), ("state", &state), ("why", why)];
-        if why.is_empty() {
-            say("Text {step} {state}", &values)
-        } else {
-            say("Text {step} {state}: {why}", &values)
-        }
+        if why.is_empty() { say("Text {step} {state}", &values) } else { say("Text {step} {state}: {why}", &values) }
     }
 }
 

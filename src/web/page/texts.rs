@@ -53,9 +53,7 @@ pub async fn get_all(request: HttpRequest) -> Result<HttpResponse, Problem> {
                     number,
                     after: match step.after_minutes {
                         0 => t("as soon as the cart counts as left").to_owned(),
-                        minutes => {
-                            say("{span} after the cart was left", &[("span", &long(MINUTE * minutes))])
-                        }
+                        minutes => say("{span} after the cart was left", &[("span", &long(MINUTE * minutes))]),
                     },
                     discount: step.discount.is_some(),
                     variants: variants(&visit, &mut read, (shop, keys), step, number).await?,
@@ -358,11 +356,11 @@ async fn carts(visit: &Visit, read: &mut Read, keys: &ShopKeys) -> Result<Vec<Ca
 }
 
 fn whose(cart: &Cart) -> String {
-    let name =
-        cart.latest.first_name.as_deref().map_or_else(
-            || t("a cart without a name").to_owned(),
-            |name| say("{name}’s cart", &[("name", &name)]),
-        );
+    let name = cart
+        .latest
+        .first_name
+        .as_deref()
+        .map_or_else(|| t("a cart without a name").to_owned(), |name| say("{name}’s cart", &[("name", &name)]));
     match cart.latest.total {
         Some(total) => format!("{name}, {}", total.shown()),
         None => name,

@@ -404,10 +404,9 @@ impl Cart {
         let (who, value) = (&self.who, self.value.shown());
         let state = t(self.state.label()).to_lowercase();
         match (self.state, self.abandoned_at) {
-            (CartState::Open, _) | (_, None) => say(
-                "{who} has {value} in the cart: {state}.",
-                &[("who", who), ("value", &value), ("state", &state)],
-            ),
+            (CartState::Open, _) | (_, None) => {
+                say("{who} has {value} in the cart: {state}.", &[("who", who), ("value", &value), ("state", &state)])
+            }
             (_, Some(at)) => {
                 let ago = format::ago(at, self.page.now);
                 let values: [(&str, &dyn std::fmt::Display); 4] =

@@ -78,9 +78,7 @@ impl Person {
         match &self.held {
             _ if !self.problem.is_empty() => t("Nobody can be searched for by that.").to_owned(),
             Some(held) if held.is_empty => t("Nothing is held about this person.").to_owned(),
-            Some(held) => {
-                say("{words} are held about this person.", &[("words", &format::sentence_case(&held.words))])
-            }
+            Some(held) => say("{words} are held about this person.", &[("words", &format::sentence_case(&held.words))]),
             None if self.open.is_empty() => t("Nobody waits for an answer about their data.").to_owned(),
             None if self.open.len() == 1 => t("1 person waits for an answer about their data.").to_owned(),
             None => say(

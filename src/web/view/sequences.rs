@@ -122,8 +122,7 @@ pub fn long(length: Duration) -> String {
 }
 
 /// What `long` counts, for the catalogue.
-const _: [&str; 6] =
-    [noted("day"), noted("days"), noted("hour"), noted("hours"), noted("minute"), noted("minutes")];
+const _: [&str; 6] = [noted("day"), noted("days"), noted("hour"), noted("hours"), noted("minute"), noted("minutes")];
 
 /// `at once`, `after 24 hours`
 pub fn after(length: Duration) -> String {
@@ -158,8 +157,7 @@ fn conditions(when: &Conditions) -> Vec<String> {
         (noted("that came from {list}"), &when.sources),
     ];
     let given = lists.into_iter().filter(|(_, list)| !list.is_empty());
-    let mut told: Vec<String> =
-        given.map(|(sentence, list)| say(sentence, &[("list", &listed(list))])).collect();
+    let mut told: Vec<String> = given.map(|(sentence, list)| say(sentence, &[("list", &listed(list))])).collect();
     let (least, most) = (when.total_least.map(|total| total.shown()), when.total_most.map(|total| total.shown()));
     told.extend(match (least, most) {
         (Some(least), Some(most)) => Some(say("worth {least} to {most}", &[("least", &least), ("most", &most)])),
