@@ -8,14 +8,17 @@ use crate::config::key;
 #[derive(clap::Subcommand)]
 pub enum Command {
     /// Print a fresh key. For CARTBACK_KEY: the newest first, older ones after a comma
-    New,
+    New {
+        #[command(flatten)]
+        form: Form,
+    },
 }
 
 pub fn run(command: &Command) -> (Said, Form) {
     match command {
-        Command::New => {
+        Command::New { form } => {
             let fresh = key::fresh();
-            (Said::new(fresh.as_str(), json!({ "key": fresh.as_str() })), Form::default())
+            (Said::new(fresh.as_str(), json!({ "key": fresh.as_str() })), *form)
         }
     }
 }

@@ -23,6 +23,7 @@ mod law;
 mod person;
 mod consent;
 mod token;
+mod bench;
 mod webhook;
 mod message;
 mod order;
@@ -131,6 +132,9 @@ pub enum Command {
     /// Outbound webhooks: tell other systems what happens, signed; see what was told, tell it again
     #[command(subcommand)]
     Webhook(webhook::Command),
+    /// A database to measure on: carts and texts of eighteen months, of nobody
+    #[command(subcommand)]
+    Bench(bench::Command),
     /// Tokens of the API
     #[command(subcommand)]
     Token(token::Command),
@@ -304,6 +308,7 @@ impl Command {
             Command::Consent(command) => consent::run(core, command).await,
             Command::OptOut(command) => consent::run_opt_out(core, command).await,
             Command::Token(command) => token::run(core, command).await,
+            Command::Bench(command) => bench::run(core, command).await,
             Command::Message(command) => message::run(core, command).await,
             Command::Order(command) => order::run(core, command).await,
             Command::Reply(command) => phone::run_reply(core, command).await,

@@ -389,12 +389,12 @@ async fn what_is_wrong_is_told_all_at_once_with_its_exit_code() {
         assert!(found == code && problem.contains(says), "{found} {problem}");
     }
     check(house.types(&["report"]).await, 1, "no shop yet");
-    check(house.types(&["shop", "show", "7"]).await, 1, "no shop 7");
-    check(house.types(&["cart", "show", "cart_0000000000001"]).await, 1, "no cart cart_0000000000001");
+    check(house.types(&["shop", "show", "7"]).await, 3, "no shop 7");
+    check(house.types(&["cart", "show", "cart_0000000000001"]).await, 3, "no cart cart_0000000000001");
     check(house.types(&["gateway", "add", "pigeon"]).await, 2, "must be one of");
-    check(house.types(&["gateway", "resume", "gw_0000000000001"]).await, 1, "no gateway");
+    check(house.types(&["gateway", "resume", "gw_0000000000001"]).await, 3, "no gateway");
     house.types(&SHOP).await.unwrap();
-    check(house.types(&["inbox", "show", "dlv_0000000000001"]).await, 1, "no delivery");
+    check(house.types(&["inbox", "show", "dlv_0000000000001"]).await, 3, "no delivery");
     check(house.types(&["shop", "set", "1", "rest_hours=1", "rest_hours=2"]).await, 2, "given twice");
     house.types(&SHOP).await.unwrap();
     check(house.types(&["report"]).await, 2, "name one of 1, 2");
@@ -477,7 +477,7 @@ async fn the_law_is_told_with_its_sources() {
 async fn the_law_for_a_shop_is_what_comes_out() {
     let house = House::new();
     let (exit, _) = house.types(&["law", "--shop", "1"]).await.unwrap_err();
-    assert_eq!(exit, FAILED);
+    assert_eq!(exit, MISSING);
     house.types(&SHOP).await.unwrap();
     house.types(&["shop", "set", "1", "countries=SI,AE,FR", "hours=mon-sun 07:00-23:00"]).await.unwrap();
     let said = house.types(&["law", "--shop", "1"]).await.unwrap();

@@ -16,6 +16,8 @@ mod history;
 mod stage;
 mod page;
 
+pub use chance::Chance;
+
 use std::{net::TcpListener, sync::Arc, time::Instant};
 
 use actix_web::web::Data;

@@ -414,7 +414,7 @@ mod tests {
             told.body(),
             json!({
                 "type": "cart.abandoned",
-                "timestamp": "2026-03-03T09:00:00Z",
+                "timestamp": "2026-03-03T09:00:00.000Z",
                 "shop": 3,
                 "data": {
                     "cart": "cart_0",

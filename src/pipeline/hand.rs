@@ -4,7 +4,7 @@
 use super::{
     Core, decide, dirty,
     facts::{Asking, ask},
-    guard, send,
+    forward, guard, send,
     sequence::Plan,
 };
 use crate::{
@@ -220,6 +220,7 @@ async fn settle_in(
     if word == Settled::Again && message.words.phone.is_empty() {
         return Ok(Done::Refused("whom it was for was forgotten".to_owned()));
     }
+    let before = message.moments;
     let attempted_at = message.moments.sending_at;
     let done = act::OnMessage { message: id, settled: word, attempted_at, at: now, by: by.to_owned() };
     act::on_message(tx, keys, core.fresh_id(), &done).await?;
@@ -243,6 +244,7 @@ async fn settle_in(
         }
     }
     store::message::save(tx, keys, &message).await?;
+    forward::moved(core, tx, shop, &before, &message).await?;
     if word == Settled::Again {
         job::schedule(tx, shop.id, job::Kind::Send, id.get(), now).await?;
     }

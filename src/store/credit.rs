@@ -193,3 +193,52 @@ pub async fn list(read: &mut Read, keys: &ShopKeys, from: Time, to: Time, most: 
         })
         .collect()
 }
+
+/// An order of a statement: what it was, what went back in the span and after it, and why it is credited.
+#[derive(Clone, Debug)]
+pub struct Stated {
+    pub order: OrderId,
+    pub number: String,
+    pub placed_at: Time,
+    pub gross: Money,
+    /// What went back before the span's end, and after it; counted up.
+    pub back: Money,
+    pub back_later: Money,
+    pub verdict: Option<Attribution>,
+}
+
+/// Orders credited strictly in a span `[from, to)` of their placing, oldest first.
+pub async fn stated(read: &mut Read, keys: &ShopKeys, from: Time, to: Time, most: u32) -> Result<Vec<Stated>, Error> {
+    let rows = all!(
+        read,
+        (i64, String, i64, String, i64, i64, i64, Option<String>),
+        "SELECT won.order_id, shop_order.number, won.at, won.currency, won.amount_minor,
+                CAST(COALESCE((SELECT SUM(back.amount_minor) FROM credit AS back WHERE back.shop_id = $1
+                      AND back.order_id = won.order_id AND back.entry <> 'order' AND back.at < $3), 0) AS BIGINT),
+                CAST(COALESCE((SELECT SUM(back.amount_minor) FROM credit AS back WHERE back.shop_id = $1
+                      AND back.order_id = won.order_id AND back.entry <> 'order' AND back.at >= $3), 0) AS BIGINT),
+                evidence.verdict
+         FROM credit AS won JOIN shop_order ON shop_order.shop_id = $1 AND shop_order.order_id = won.order_id
+         LEFT JOIN evidence ON evidence.shop_id = $1 AND evidence.order_id = won.order_id
+         WHERE won.shop_id = $1 AND won.entry = 'order' AND won.class = 'credited' AND won.at >= $2 AND won.at < $3
+         ORDER BY won.at, won.order_id LIMIT $4",
+        of(keys),
+        from.millis(),
+        to.millis(),
+        i64::from(most)
+    )?;
+    rows.into_iter()
+        .map(|(order, number, at, code, gross, back, later, verdict)| {
+            let currency = Currency::parse(&code).map_err(|why| Error::damaged("currency", why))?;
+            Ok(Stated {
+                order: OrderId::new(order),
+                number,
+                placed_at: time(at),
+                gross: Money::new(gross, currency),
+                back: Money::new(back.saturating_neg(), currency),
+                back_later: Money::new(later.saturating_neg(), currency),
+                verdict: verdict.map(|text| from_json("evidence", &text)).transpose()?,
+            })
+        })
+        .collect()
+}

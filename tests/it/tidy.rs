@@ -195,8 +195,11 @@ fn test_files(root: &Path) -> HashSet<String> {
         let mut lines = text.lines();
         while let Some(line) = lines.next() {
             let module = (line.trim() == "#[cfg(test)]").then(|| lines.next()).flatten();
-            if let Some(module) = module.and_then(|line| line.trim().strip_prefix("mod ")?.strip_suffix(';')) {
+            let module = module.and_then(|line| line.split_once("mod ")?.1.trim().strip_suffix(';'));
+            if let Some(module) = module {
                 found.insert(named(root, &home.join(format!("{module}.rs"))));
+                // Its own modules are for tests only, like itself.
+                found.extend(files(&home.join(module)).iter().map(|path| named(root, path)));
             }
         }
     }

@@ -121,5 +121,5 @@ async fn a_person_is_told_proved_and_forgotten() {
         assert!(matches!(house.types(wrong).await, Err((2, _))), "{wrong:?}");
     }
     assert!(Cli::try_parse_from(["cartback", "person", "export"]).is_err());
-    assert!(matches!(house.types(&["person", "answered", "req_0000000000001"]).await, Err((2, _))));
+    assert!(matches!(house.types(&["person", "answered", "req_0000000000001"]).await, Err((3, _))));
 }

@@ -158,14 +158,9 @@ async fn of_shop(read: &mut Read, shop: &Shop, keys: &ShopKeys, kept: &Kept) -> 
                 let what = format!("Order {}.", order.number);
                 led(what, "See the order", found.map(|order| format!("/orders/{}", order.id)))
             }
-            ShopEvent::Refunds { order, refunds } => {
+            ShopEvent::Refunds { order, .. } => {
                 let found = store::order::by_external_id(read, keys, &order).await?;
-                let what = format!(
-                    "{} of an order.",
-                    crate::web::view::format::number_of(refunds.len() as u64, "refund", "refunds")
-                );
-                let what = crate::web::view::format::sentence_case(&what);
-                led(what, "See the order", found.map(|order| format!("/orders/{}", order.id)))
+                led("What went back of an order.", "See the order", found.map(|order| format!("/orders/{}", order.id)))
             }
             ShopEvent::Consent(consent) => {
                 let href = ledger(shop, keys, &consent.phone);

@@ -1,7 +1,7 @@
 //! Figures of a period, as the overview and the report show them: the report of the period and of the one before it, read
-//! from the daily roll-ups, and the funnel, counted over carts. Nothing here is summed across currencies.
+//! from the daily roll-ups, with the funnel of the carts abandoned in it. Nothing here is summed across currencies.
 
-use jiff::civil::Date;
+use jiff::{ToSpan, civil::Date};
 
 use super::Visit;
 use crate::{
@@ -9,16 +9,14 @@ use crate::{
         hours,
         message::Cost,
         money::{Currency, Money},
-        report::{Report, Slice, Sums},
-        seal::ShopKeys,
-        time::Time,
+        report::{Report, Slice, Stage as Way, Sums},
     },
     pipeline::{report, zone_of},
-    store::{self, Error, Read, cart::Stopped, shop::Shop},
+    store::shop::Shop,
     web::{
         problem::Problem,
         view::{
-            funnel::{Funnel, Stage, Step},
+            funnel::{Funnel, Step},
             takings::{Before, Day, Takings},
         },
     },
@@ -32,38 +30,42 @@ pub struct Figures {
 }
 
 /// Of the visit's period; the shop is the chosen one.
-pub async fn of(visit: &Visit, shop: &Shop, keys: &ShopKeys) -> Result<Figures, Problem> {
-    let days = u32::from(visit.page.days.number());
-    let whole = report::report(visit.core(), shop.id, days, 0).await?.ok_or(Problem::NotFound)?;
-    let before = report::report(visit.core(), shop.id, days, days).await?;
-    let zone = zone_of(shop);
-    let start = |day: &str| day.parse::<Date>().map(|day| hours::start_of_day(&zone, day)).unwrap_or(Time::FIRST);
-    // A history that was read in is older than its shop.
-    let before = before.filter(|before| start(&before.from) >= shop.created_at || before.total != Slice::default());
+pub async fn of(visit: &Visit, shop: &Shop) -> Result<Figures, Problem> {
+    let (from, to) = visit.page.span();
     let mut read = visit.read().await?;
-    let funnel = funnel(&mut read, shop, keys, start(&whole.from), visit.page.now).await?;
+    let whole = report::between(visit.core(), &mut read, shop, from, to).await?;
+    let days = i64::from(visit.page.days.number());
+    let earlier = |day: Date| day.checked_sub(days.days()).ok();
+    let before = match (earlier(from), earlier(to)) {
+        (Some(from), Some(to)) if visit.page.compare => {
+            let before = report::between(visit.core(), &mut read, shop, from, to).await?;
+            let began = hours::start_of_day(&zone_of(shop), from);
+            // A history that was read in is older than its shop.
+            (began >= shop.created_at || before.total != Slice::default()).then_some(before)
+        }
+        _ => None,
+    };
+    let funnel = funnel(&whole.parts.way, shop.currency);
     Ok(Figures { report: whole, before, funnel })
 }
 
-const STAGES: [Stage; 6] =
-    [Stage::Abandoned, Stage::Reachable, Stage::Texted, Stage::Delivered, Stage::Clicked, Stage::Recovered];
-
-async fn funnel(read: &mut Read, shop: &Shop, keys: &ShopKeys, from: Time, now: Time) -> Result<Funnel, Error> {
-    let stopped = store::cart::stages(read, keys, from, now + std::time::Duration::from_millis(1)).await?;
-    Ok(stack(&stopped, shop.currency))
-}
-
-/// A cart that stopped at a stage came to every one before it.
-fn stack(stopped: &[Stopped], own: Currency) -> Funnel {
-    let steps = STAGES.iter().zip(0i64..).map(|(&stage, number)| {
-        let came = stopped.iter().filter(|each| each.stage >= number);
-        let left = stopped.iter().filter(|each| each.stage == number - 1 && each.total_minor != 0);
-        let mut left: Vec<Money> =
-            left.filter_map(|each| Some(Money::new(each.total_minor, Currency::parse(&each.currency).ok()?))).collect();
-        left.sort_by_key(|money| money.currency != own);
-        Step { stage, carts: came.map(|each| each.carts).sum(), left }
-    });
-    Funnel(steps.collect())
+/// What stays behind at each stage is what came to the one before and not to this one.
+pub fn funnel(way: &[Way], own: Currency) -> Funnel {
+    let mut steps = Vec::new();
+    let mut before: Option<&Way> = None;
+    for stage in way {
+        let left = before.map(|before| {
+            let left = before.worth.iter().map(|(&currency, minor)| {
+                Money::new(minor - stage.worth.get(&currency).copied().unwrap_or(0), currency)
+            });
+            let mut left: Vec<Money> = left.filter(|money| money.minor != 0).collect();
+            left.sort_by_key(|money| money.currency != own);
+            left
+        });
+        steps.push(Step { stage: stage.reached, carts: count(stage.carts), left: left.unwrap_or_default() });
+        before = Some(stage);
+    }
+    Funnel(steps)
 }
 
 impl Figures {
@@ -132,17 +134,26 @@ pub fn count(number: i64) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::domain::breakdown::Reached;
 
     #[test]
-    fn who_came_far_came_to_every_stage_before() {
-        let euro = Currency::parse("EUR").unwrap();
-        let at = |stage, code: &str, carts, total_minor| Stopped { stage, currency: code.into(), carts, total_minor };
-        let Funnel(steps) =
-            stack(&[at(0, "CHF", 1, 500), at(0, "EUR", 3, 900), at(2, "EUR", 2, 700), at(5, "EUR", 4, 800)], euro);
-        let carts: Vec<_> = steps.iter().map(|step| step.carts).collect();
-        assert_eq!(carts, [10, 6, 6, 4, 4, 4]);
+    fn what_stops_at_a_stage_is_left_there() {
+        let currency = |code: &str| Currency::parse(code).unwrap();
+        let way = |reached, carts, worth: &[(&str, i64)]| Way {
+            reached,
+            carts,
+            worth: worth.iter().map(|&(code, minor)| (currency(code), minor)).collect(),
+        };
+        let Funnel(steps) = funnel(
+            &[
+                way(Reached::Abandoned, 4, &[("CHF", 500), ("EUR", 900)]),
+                way(Reached::Phone, 2, &[("EUR", 700)]),
+                way(Reached::Mobile, 2, &[("EUR", 700)]),
+            ],
+            currency("EUR"),
+        );
         let left: Vec<_> =
             steps.iter().map(|step| step.left.iter().map(|money| money.minor).collect::<Vec<_>>()).collect();
-        assert_eq!(left, [vec![], vec![900, 500], vec![], vec![700], vec![], vec![]]);
+        assert_eq!(left, [vec![], vec![200, 500], vec![]]);
     }
 }

@@ -28,6 +28,7 @@ pub mod sequences;
 pub mod texts;
 pub mod order;
 pub mod report;
+pub mod statement;
 pub mod shops;
 pub mod connect;
 pub mod settings;
@@ -133,6 +134,8 @@ pub fn routes(config: &mut ServiceConfig) {
         .service(act("/phones/{phone}/opt-out", web::post().to(phone::opt_out)))
         .service(page("/orders/{id}", get().to(order::get)))
         .service(page("/report", get().to(report::get)))
+        .service(page("/report/{table}.csv", get().to(report::csv)))
+        .service(page("/statement", get().to(statement::get)))
         .service(page("/shops", get().to(shops::get_all)))
         .service(page("/shops/{id}", get().to(shops::get)))
         .service(page("/connect", get().to(connect::get_all)))
@@ -286,7 +289,8 @@ impl Visit {
             section,
             shops: shops.iter().map(choice).collect(),
             shop: shop.as_ref().map(|(shop, _)| choice(shop)),
-            days: Days::parse(value(&query, "days")),
+            days: Days::asked(value(&query, "days"), value(&query, "from"), value(&query, "to")),
+            compare: value(&query, "compare") != "no",
             now: core.now(),
             zone: shop.as_ref().map_or(TimeZone::UTC, |(shop, _)| zone_of(shop)),
             // `shield` asks the browser itself where a form comes from.

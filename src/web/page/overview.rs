@@ -47,7 +47,7 @@ pub async fn get(request: HttpRequest) -> Result<HttpResponse, Problem> {
         page.set_up = set_up(&mut read, &visit, shop, keys).await?;
         page.needs = needs(&mut read, &visit, shop, keys).await?;
         drop(read);
-        let figures = figures::of(&visit, shop, keys).await?;
+        let figures = figures::of(&visit, shop).await?;
         let total = &figures.report.total;
         page.takings = figures.takings(shop);
         page.texts = count(total.counts.texts);

@@ -26,6 +26,7 @@ use crate::{
         view::{
             Pager, Section,
             webhook::{AttemptRow, EndpointForm, EndpointRow, EventRow, Filter, Off, State, Webhook, Webhooks},
+            words::t,
         },
     },
 };
@@ -288,7 +289,7 @@ pub async fn replay(request: HttpRequest, body: Bytes) -> Result<HttpResponse, P
         Ok(_) => Ok(back(&format!("/webhooks/{id}"), &request, "webhook_replayed")),
         Err(NotReplayed::Store(error)) => Err(error.into()),
         Err(NotReplayed::Off) => {
-            let problems = vec!["It is off: switch it on first.".to_owned()];
+            let problems = vec![t("It is off: switch it on first.").to_owned()];
             one(&visit, id, Just { problems, ..Just::default() }).await
         }
         Err(NotReplayed::NoEndpoint | NotReplayed::NoEvent) => Err(Problem::NotFound),

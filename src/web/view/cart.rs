@@ -204,11 +204,12 @@ impl Carts {
         if self.is_new {
             return "No cart has arrived yet.".to_owned();
         }
-        let phrase = match self.q.as_str() {
-            "" => self.filter.phrase().to_owned(),
-            typed => format!("match “{typed}”"),
+        let count = self.list.count;
+        let found = match self.q.as_str() {
+            "" => listing::agree(count, "cart", "carts", self.filter.phrase()),
+            typed => listing::matching(count, "cart", "carts", typed),
         };
-        format!("{}.", listing::agree(self.list.count, "cart", "carts", &phrase))
+        format!("{found}.")
     }
 
     pub fn choices(&self) -> Vec<Choice> {

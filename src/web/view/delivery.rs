@@ -2,6 +2,7 @@
 
 use askama::Template;
 
+use super::words::filters;
 use super::{
     Page,
     cart::Link,

@@ -2,7 +2,11 @@
 
 use askama::Template;
 
-use super::{format, format::Shown as _};
+use super::{
+    format,
+    format::Shown as _,
+    words::{self, filters, say, t},
+};
 use crate::domain::{money::Money, time::Time};
 
 /// Above every page of a demo.
@@ -85,11 +89,8 @@ impl Piece<'_> {
 impl Phone {
     pub fn answer(&self) -> String {
         let texts = self.texts.iter().filter(|text| !text.is_reply).count() as u64;
-        format!(
-            "{} on the phone of {}.",
-            format::sentence_case(&format::number_of(texts, "text", "texts")),
-            self.number
-        )
+        let texts = format::sentence_case(&format::number_of(texts, "text", "texts"));
+        say("{texts} on the phone of {number}.", &[("texts", &texts), ("number", &self.number)])
     }
 }
 
@@ -126,9 +127,12 @@ pub struct Placed {
 impl Checkout {
     pub fn answer(&self) -> String {
         match &self.order {
-            Some(order) => format!("Thank you! Order {} is placed.", order.number),
-            None if self.items.is_empty() => "The cart is empty.".to_owned(),
-            None => format!("{} in your cart, {} to pay.", self.pieces(), self.total.shown()),
+            Some(order) => say("Thank you! Order {number} is placed.", &[("number", &order.number)]),
+            None if self.items.is_empty() => t("The cart is empty.").to_owned(),
+            None => say(
+                "{items} in your cart, {total} to pay.",
+                &[("items", &self.pieces()), ("total", &self.total.shown())],
+            ),
         }
     }
 

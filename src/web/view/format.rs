@@ -9,6 +9,7 @@ use jiff::{
     tz::TimeZone,
 };
 
+pub use super::counted::agree;
 use super::{
     locale::Locale,
     words::{noted, say, t},
@@ -170,14 +171,6 @@ pub fn number_of(number: u64, one: &str, many: &str) -> String {
     }
 }
 
-/// `3 carts`, `were texted` → `3 carts were texted`; one of them *was*.
-pub fn agree(number: u64, one: &str, many: &str, phrase: &str) -> String {
-    let verbs = [("were ", "was "), ("have ", "has "), ("are ", "is "), ("wait ", "waits "), ("match ", "matches ")];
-    let singular = verbs.iter().find_map(|(plural, single)| Some(format!("{single}{}", phrase.strip_prefix(plural)?)));
-    let phrase = singular.filter(|_| number == 1).unwrap_or_else(|| phrase.to_owned());
-    format!("{} {phrase}", sentence_case(&number_of(number, one, many)))
-}
-
 /// `31 of 412`
 pub fn out_of(part: u64, whole: u64) -> String {
     say("{part} of {whole}", &[("part", &count(part)), ("whole", &count(whole))])
@@ -253,11 +246,6 @@ pub fn date(date: Date) -> String {
     Locale::here().day(date)
 }
 
-/// `18 Nov 2026`
-pub fn date_year(date: Date) -> String {
-    Locale::here().date(date)
-}
-
 /// `Wed 18 Nov`
 pub fn weekday_date(date: Date) -> String {
     Locale::here().with_weekday(date, &self::date(date))
@@ -266,6 +254,11 @@ pub fn weekday_date(date: Date) -> String {
 /// `Wed`
 pub fn weekday(day: Weekday) -> &'static str {
     Locale::here().weekday(day)
+}
+
+/// `18 Nov 2026`
+pub fn date_year(date: Date) -> String {
+    Locale::here().date(date)
 }
 
 /// `21 h ago`, `in 3 h`, `just now`; two days and more in days.
@@ -528,9 +521,6 @@ mod tests {
         assert_eq!(number_of(0, "order", "orders"), "no orders");
         assert_eq!(number_of(1, "order", "orders"), "1 order");
         assert_eq!(number_of(1_204, "text", "texts"), "1,204 texts");
-        assert_eq!(agree(0, "cart", "carts", "were texted"), "No carts were texted");
-        assert_eq!(agree(1, "cart", "carts", "were texted"), "1 cart was texted");
-        assert_eq!(agree(1, "cart", "carts", "could be texted"), "1 cart could be texted");
         assert_eq!(sentence_case("no orders"), "No orders");
         assert_eq!(size(14_400), "14 kB");
     }

@@ -4,63 +4,41 @@ use super::format;
 use crate::domain::money::Money;
 
 /// How far a cart came. The figures of a funnel are carts, at every stage.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Stage {
-    Abandoned,
-    Reachable,
-    Texted,
-    Delivered,
-    Clicked,
-    Recovered,
-}
+pub use crate::domain::breakdown::Reached as Stage;
 
 impl Stage {
     pub fn label(&self) -> &'static str {
         match self {
             Stage::Abandoned => "Abandoned",
-            Stage::Reachable => "Reachable",
-            Stage::Texted => "Texted",
+            Stage::Phone => "With a number",
+            Stage::Mobile => "Mobile",
+            Stage::Consent => "Consented",
+            Stage::Allowed => "Allowed",
+            Stage::Sent => "Texted",
             Stage::Delivered => "Delivered",
             Stage::Clicked => "Tapped",
-            Stage::Recovered => "Recovered",
+            Stage::Bought => "Recovered",
         }
     }
 
-    pub fn definition(&self) -> &'static str {
-        match self {
-            Stage::Abandoned => "Carts without activity for the shop’s waiting time, and without an order until then.",
-            Stage::Reachable => {
-                "Of those, carts with a mobile number, a recorded consent and no opt-out: we were allowed to text."
-            }
-            Stage::Texted => "Of those, carts for which at least one text was accepted by a gateway.",
-            Stage::Delivered => {
-                "Of those, carts with a text the carrier reported delivered, or whose link a person opened."
-            }
-            Stage::Clicked => {
-                "Of those, carts whose link a person opened. Previews, scanners and bots are kept but not counted."
-            }
-            Stage::Recovered => "Of those, carts that became an order credited to a text.",
-        }
-    }
-
-    /// The carts this figure counts.
+    /// The carts this figure counts, where that is a list of its own.
     pub fn href(&self) -> &'static str {
         match self {
-            Stage::Abandoned => "/carts?state=abandoned",
-            Stage::Reachable => "/carts?state=reachable",
-            Stage::Texted => "/carts?state=texted",
+            Stage::Abandoned | Stage::Phone | Stage::Mobile => "/carts?state=abandoned",
+            Stage::Consent | Stage::Allowed => "/carts?state=reachable",
+            Stage::Sent => "/carts?state=texted",
             Stage::Delivered => "/carts?state=delivered",
             Stage::Clicked => "/carts?state=clicked",
-            Stage::Recovered => "/carts?state=recovered",
+            Stage::Bought => "/carts?state=recovered",
         }
     }
 
     /// The carts that came to the stage before and stopped there, where that is a list of its own.
     pub fn stopped_href(&self) -> Option<&'static str> {
         match self {
-            Stage::Reachable => Some("/carts?state=unreachable"),
-            Stage::Texted => Some("/carts?state=held"),
-            Stage::Delivered => Some("/messages?state=undelivered"),
+            Stage::Consent => Some("/carts?state=unreachable"),
+            Stage::Allowed | Stage::Sent => Some("/carts?state=held"),
+            Stage::Delivered => Some("/carts?state=undelivered"),
             _ => None,
         }
     }
@@ -114,13 +92,13 @@ impl Funnel {
 
     /// The sentence above the bars: where most of what could be won stops.
     pub fn sentence(&self) -> String {
-        let (abandoned, recovered) = (self.carts(Stage::Abandoned), self.carts(Stage::Recovered));
+        let (abandoned, recovered) = (self.carts(Stage::Abandoned), self.carts(Stage::Bought));
         match abandoned {
             0 => "No cart was abandoned in this period.".to_owned(),
             _ => format!(
                 "{} abandoned carts were recovered; {} could be texted.",
                 format::out_of(recovered, abandoned),
-                format::count(self.carts(Stage::Reachable)),
+                format::count(self.carts(Stage::Consent)),
             ),
         }
     }
@@ -136,13 +114,12 @@ mod tests {
 
     #[test]
     fn shares_are_of_the_step_before() {
-        let funnel =
-            funnel(&[(Stage::Abandoned, 400), (Stage::Reachable, 100), (Stage::Texted, 20), (Stage::Clicked, 3)]);
+        let funnel = funnel(&[(Stage::Abandoned, 400), (Stage::Consent, 100), (Stage::Sent, 20), (Stage::Clicked, 3)]);
         let shares: Vec<_> = funnel.rows().into_iter().map(|row| (row.width, row.share.unwrap_or_default())).collect();
         let expected = [
             ("100.00%", ""),
             ("25.00%", "25\u{a0}% of abandoned"),
-            ("5.00%", "20\u{a0}% of reachable"),
+            ("5.00%", "20\u{a0}% of consented"),
             ("0.75%", "3 of 20"),
         ];
         assert_eq!(shares, expected.map(|(width, share)| (width.to_owned(), share.to_owned())));
@@ -153,7 +130,7 @@ mod tests {
         assert!(funnel(&[(Stage::Abandoned, 0)]).is_empty());
         assert_eq!(Funnel::default().sentence(), "No cart was abandoned in this period.");
         assert_eq!(
-            funnel(&[(Stage::Abandoned, 412), (Stage::Recovered, 31)]).sentence(),
+            funnel(&[(Stage::Abandoned, 412), (Stage::Bought, 31)]).sentence(),
             "31 of 412 abandoned carts were recovered; 0 could be texted."
         );
     }

@@ -2,6 +2,7 @@
 
 use askama::Template;
 
+use super::words::filters;
 use super::{Page, cart::Gate, format, message::MessageRow};
 use crate::domain::time::Time;
 

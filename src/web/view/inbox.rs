@@ -2,6 +2,7 @@
 
 use askama::Template;
 
+use super::words::filters;
 use super::{
     Choice, Page, Tone,
     format::{self, Shown as _},

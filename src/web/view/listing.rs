@@ -7,8 +7,10 @@
 
 use super::{
     Page,
+    counted::told,
     format::{self, Shown as _},
     query,
+    words::{noted, say, t},
 };
 
 /// A list in its frame.
@@ -47,8 +49,11 @@ impl Count {
     /// `412`, `more than 10,000`, `412 among the newest 100,000`
     pub fn words(&self) -> String {
         match (self.more, self.looked_at) {
-            (true, _) => format!("more than {}", format::count(self.rows)),
-            (false, Some(of)) => format!("{} among the first {}", format::count(self.rows), format::count(of)),
+            (true, _) => say("more than {count}", &[("count", &format::count(self.rows))]),
+            (false, Some(of)) => say(
+                "{part} among the first {whole}",
+                &[("part", &format::count(self.rows)), ("whole", &format::count(of))],
+            ),
             (false, None) => format::count(self.rows),
         }
     }
@@ -213,8 +218,8 @@ impl Listing {
     /// `412 rows`, `more than 10,000 rows`
     pub fn counted(&self) -> String {
         match self.count {
-            Count { rows: 1, more: false, looked_at: None } => "1 row".to_owned(),
-            count => format!("{} rows", count.words()),
+            Count { rows: 1, more: false, looked_at: None } => t("1 row").to_owned(),
+            count => say("{count} rows", &[("count", &count.words())]),
         }
     }
 
@@ -226,12 +231,28 @@ impl Listing {
 
 /// `412 carts were texted`, `More than 10,000 carts were texted`
 pub fn agree(count: Count, one: &str, many: &str, phrase: &str) -> String {
-    match count {
-        Count { rows, more: false, looked_at: None } => format::agree(rows, one, many, phrase),
-        Count { rows, more: true, .. } => format!("More than {} {many} {phrase}", rows.shown()),
-        Count { rows, looked_at: Some(of), .. } => {
-            format!("{}, of the first {} looked at", format::agree(rows, one, many, phrase), of.shown())
-        }
+    match count.more {
+        true => told(&more_than(count.rows, many), phrase),
+        false => of_looked_at(count, format::agree(count.rows, one, many, phrase)),
+    }
+}
+
+/// `2 carts match “ana”`
+pub fn matching(count: Count, one: &str, many: &str, query: &str) -> String {
+    let things = if count.more { more_than(count.rows, many) } else { format::number_of(count.rows, one, many) };
+    let is_one = count.rows == 1 && !count.more;
+    let sentence = if is_one { noted("{things} matches “{query}”") } else { noted("{things} match “{query}”") };
+    of_looked_at(count, say(sentence, &[("things", &format::sentence_case(&things)), ("query", &query)]))
+}
+
+fn more_than(rows: u64, many: &str) -> String {
+    say("more than {count} {things}", &[("count", &rows.shown()), ("things", &t(many))])
+}
+
+fn of_looked_at(count: Count, told: String) -> String {
+    match count.looked_at.filter(|_| !count.more) {
+        Some(of) => say("{told}, of the first {count} looked at", &[("told", &told), ("count", &of.shown())]),
+        None => told,
     }
 }
 

@@ -6,9 +6,13 @@
 //! | path | page | also accepts |
 //! |---|---|---|
 //! | `/` | [`overview`] | |
-//! | `/carts` | [`cart::Carts`] | `state` = a [`cart::Filter`], `q` (a whole phone, e-mail, order number, customer or checkout id), `day`, `after` (cursor) |
+//! | `/carts` | [`cart::Carts`] | a list; `state` = a [`cart::Filter`], `q` (a whole phone, e-mail, order number, customer or checkout id), `country`, `language`, `worth_from`, `worth_to`, `currency`, `sequence`, `step`, `phone`, `consent`; `sort` = `worth` |
 //! | `/carts/{cart_…}` | [`cart::Cart`] | `#msg_…` jumps to a text |
-//! | `/messages` | [`message::Messages`] | `state` = a `MessageState` name, `after` |
+//! | `/carts/{cart_…}/send-now`, `…/dismiss` | [`hand::CartAsk`] | `POST` does it; `POST …/hold`, `…/release` |
+//! | `/messages` | [`message::Messages`] | a list; `state` = a [`message::Filter`], `purpose`, `step`, `gateway`, `country`, `currency`; `sort` = `cost` |
+//! | `/messages/{msg_…}` | [`hand::Message`] | `POST …/settle` with `how`, `sure` |
+//! | `/orders` | [`orders::Orders`] | a list; `state` = an [`orders::Filter`], `worth_from`, `worth_to`, `currency`, `step`; `sort` = `worth` |
+//! | `/people` | [`people::People`] | a list; `show` = `consents`; `POST /people/load` with `what`, `sheet` |
 //! | `/messages/{msg_…}/proof` | [`proof::ProofPage`], `…/proof.json` the same as JSON | |
 //! | `/person` | [`person::Person`] | `phone`, `email`, `customer`, `request` = a `req_…`, `cart`; `POST /person/export`, `…/erase`, `…/{req_…}/answered` |
 //! | `/sequences` | [`sequences::Sequences`] | `POST` with `preset` adds one; `POST /sequences/{id}/on`, `…/off`, `…/remove`, `…/move` with `to` |
@@ -18,7 +22,8 @@
 //! | `/replies` | [`replies::Replies`] | `after`; `POST /replies/{rep_…}/settle` with `how` |
 //! | `/phones/{hash}` | [`ledger::Ledger`] | `POST …/opt-out` with `why` |
 //! | `/orders/{ord_…}` | [`order::Order`] | |
-//! | `/report` | [`report::Report`] | |
+//! | `/report` | [`report::Report`] | `days` = 1, 7, 30, 90 or `from` and `to`; `compare=no`; `heat` = taps, texts, orders; `/report/{table}.csv` the same as CSV |
+//! | `/statement` | [`statement::Statement`] | `month` = `2026-10`, the one before this without |
 //! | `/shops`, `/shops/{n}` | [`shop::Shops`], [`shop::Shop`] | `look=subscriptions` asks the platform; `POST /shops/{n}/pause`, `…/resume`, `…/self-test` |
 //! | `/connect`, `/connect/new` | [`connect::Platforms`], [`connect::NewShop`] | `kind`, `country`; `POST /connect/new` adds a shop |
 //! | `/shops/{n}/set-up` | [`connect::SetUp`] | `step` = a [`connect::Step`]; `POST` with `act` = `keys`, `subscribe`, `gateway`, `preset`, `test`, `live` |
@@ -26,7 +31,8 @@
 //! | `/law`, `/law/{FR or US-FL}` | [`law::Laws`], [`law::Law`] | |
 //! | `/gateways`, `/gateways/add`, `/gateways/{gw_…}`, `…/remove` | [`gateway::Gateways`], [`gateway::Add`], [`gateway::Gateway`], [`gateway::Remove`] | `POST` adds, saves, removes; `POST …/pause`, `…/resume`, `…/test` |
 //! | `/risk` | [`risk::Risk`] | `POST /risk/{pause}/resume`, `/risk/halt`, `/risk/lift` |
-//! | `/inbox` | [`inbox::Inbox`] | `verdict` = an [`inbox::Filter`], `after`; `POST /inbox/{dlv_…}/replay` |
+//! | `/inbox` | [`inbox::Inbox`] | a list; `verdict` = an [`inbox::Filter`], `topic`, `from_whom`; `POST /inbox/{dlv_…}/replay`, `POST /inbox/replay` (all of the list), `POST /inbox/replays/{n}/stop` |
+//! | `/inbox/{dlv_…}` | [`delivery::Delivery`] | `POST …/fix` with `body` |
 //! | `/webhooks` | [`webhook::Webhooks`], `/webhooks/schema.json` the shape of every event | `POST` adds an endpoint |
 //! | `/webhooks/{sink_…}` | [`webhook::Webhook`] | `state` = a [`webhook::Filter`], `after`; `POST` saves; `POST …/rotate`, `…/enable`, `…/disable`, `…/remove`, `…/test`, `…/replay` with `event` or `since` (hours) |
 //! | `/tokens` | [`tokens::Tokens`] | `POST` makes one, which stands in the answer and nowhere else; `POST /tokens/revoke` with `name` |
@@ -44,6 +50,9 @@
 //! | `/demo/skip` | | `POST` with `minutes` moves the demo's clock |
 //! | `/assets/…` | css, js, icon | |
 //!
+//! A list ([`listing`]) also accepts `from`, `to` or `day` (the shop's own days), `after` and `before` (cursors); with `.csv`
+//! at its path it is a sheet.
+//!
 //! Every signed-in page accepts `shop` (a number) and `days` (7, 30 or 90). A form that changes anything carries `csrf`.
 //!
 //! # How to add a page
@@ -51,7 +60,9 @@
 //! samples in `sample.rs`. The first line of a page answers its question in one sentence with a number.
 
 pub mod words;
+mod section;
 pub mod format;
+mod counted;
 mod locale;
 mod hours;
 pub mod chart;
@@ -72,6 +83,7 @@ pub mod orders;
 pub mod people;
 pub mod delivery;
 pub mod report;
+pub mod statement;
 pub mod law;
 pub mod shop;
 pub mod connect;
@@ -100,10 +112,11 @@ mod sample;
 use std::fmt;
 
 use askama::filters::HtmlSafe;
-use jiff::tz::TimeZone;
+use jiff::{civil::Date, tz::TimeZone};
 
 use crate::domain::time::Time;
-use words::{noted, say, t};
+pub use section::{Group, Section};
+use words::{say, t};
 
 /// What frames every signed-in page.
 #[derive(Clone, Debug)]
@@ -114,6 +127,8 @@ pub struct Page {
     /// The chosen one; `None` only while there is none.
     pub shop: Option<ShopChoice>,
     pub days: Days,
+    /// Whether the period before stands beside it.
+    pub compare: bool,
     pub now: Time,
     /// The chosen shop's zone, UTC without one.
     pub zone: TimeZone,
@@ -135,151 +150,67 @@ pub struct ShopChoice {
     pub name: String,
 }
 
-/// The places of the navigation.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Section {
-    Overview,
-    Carts,
-    Messages,
-    Orders,
-    People,
-    Replies,
-    Sequences,
-    Texts,
-    Report,
-    Shops,
-    Gateways,
-    Inbox,
-    Webhooks,
-    Tokens,
-    Api,
-    Risk,
-    Law,
-    Team,
-    Audit,
-    /// Not in the navigation: the visitor's name leads there.
-    Account,
-}
-
-/// Places that belong together in the menu behind the daily ones.
-#[derive(Clone, Copy, Debug)]
-pub struct Group {
-    name: &'static str,
-    pub sections: &'static [Section],
-}
-
-impl Group {
-    pub fn label(&self) -> &'static str {
-        t(self.name)
-    }
-}
-
-impl Section {
-    /// The places of every day, always in sight.
-    pub const DAILY: &[Section] = &[
-        Section::Overview,
-        Section::Carts,
-        Section::Messages,
-        Section::Replies,
-        Section::Orders,
-        Section::People,
-        Section::Texts,
-        Section::Report,
-    ];
-
-    /// What is set up once and looked at when something is wrong.
-    pub const GROUPS: &[Group] = &[
-        Group { name: noted("Rules"), sections: &[Section::Sequences, Section::Risk, Section::Law] },
-        Group {
-            name: noted("Connections"),
-            sections: &[Section::Shops, Section::Gateways, Section::Inbox, Section::Webhooks],
-        },
-        Group { name: noted("Programs"), sections: &[Section::Tokens, Section::Api] },
-        Group { name: noted("House"), sections: &[Section::Team, Section::Audit, Section::Account] },
-    ];
-
-    pub fn label(&self) -> &'static str {
-        t(match self {
-            Section::Overview => noted("Overview"),
-            Section::Carts => noted("Carts"),
-            Section::Messages => noted("Messages"),
-            Section::Orders => noted("Orders"),
-            Section::People => noted("People"),
-            Section::Replies => noted("Replies"),
-            Section::Sequences => noted("Sequences"),
-            Section::Texts => noted("Texts"),
-            Section::Report => noted("Report"),
-            Section::Shops => noted("Shops"),
-            Section::Gateways => noted("Gateways"),
-            Section::Risk => noted("Risk"),
-            Section::Inbox => noted("Inbox"),
-            Section::Webhooks => noted("Webhooks"),
-            Section::Tokens => noted("API tokens"),
-            Section::Api => noted("API"),
-            Section::Law => noted("Law"),
-            Section::Team => noted("Team"),
-            Section::Audit => noted("Audit log"),
-            Section::Account => noted("You"),
-        })
-    }
-
-    pub fn path(&self) -> &'static str {
-        match self {
-            Section::Overview => "/",
-            Section::Carts => "/carts",
-            Section::Messages => "/messages",
-            Section::Orders => "/orders",
-            Section::People => "/people",
-            Section::Replies => "/replies",
-            Section::Sequences => "/sequences",
-            Section::Texts => "/texts",
-            Section::Report => "/report",
-            Section::Shops => "/shops",
-            Section::Gateways => "/gateways",
-            Section::Risk => "/risk",
-            Section::Inbox => "/inbox",
-            Section::Webhooks => "/webhooks",
-            Section::Tokens => "/tokens",
-            Section::Api => "/api",
-            Section::Law => "/law",
-            Section::Team => "/team",
-            Section::Audit => "/audit",
-            Section::Account => "/account",
-        }
-    }
-
-    /// Whether its figures are of a period.
-    fn has_period(self) -> bool {
-        matches!(self, Section::Overview | Section::Report)
-    }
-}
-
-/// The period a page's figures are of: the last so many of the shop's own days, today included.
+/// The period a page's figures are of: the last so many of the shop's own days, today included, or a free range.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Days {
+    Today,
     Week,
     #[default]
     Month,
     Quarter,
+    /// From the first to the last of these days, both counted; never the other way round.
+    Between(Date, Date),
 }
 
-impl Days {
-    pub const ALL: [Days; 3] = [Days::Week, Days::Month, Days::Quarter];
+/// The longest free range, in days: as long as a report may be.
+const RANGE_DAYS_MAX: i32 = 731;
 
-    /// Anything but 7, 30 and 90 is 30.
+impl Days {
+    pub const ALL: [Days; 4] = [Days::Today, Days::Week, Days::Month, Days::Quarter];
+
+    /// Anything but 1, 7, 30 and 90 is 30.
     pub fn parse(text: &str) -> Days {
         Days::ALL.into_iter().find(|days| days.number().to_string() == text).unwrap_or_default()
     }
 
-    pub fn label(&self) -> String {
-        say("{count} days", &[("count", &self.number())])
+    /// As the query names it. A range that cannot be read is none, one typed backwards is turned round, one too long
+    /// ends where it was asked to.
+    pub fn asked(days: &str, from: &str, to: &str) -> Days {
+        let (Ok(from), Ok(to)) = (from.parse::<Date>(), to.parse::<Date>()) else { return Days::parse(days) };
+        let (from, to) = (from.min(to), from.max(to));
+        let longest = to.checked_sub(jiff::Span::new().days(RANGE_DAYS_MAX - 1)).unwrap_or(to);
+        Days::Between(from.max(longest), to)
     }
 
     pub fn number(&self) -> u16 {
         match self {
+            Days::Today => 1,
             Days::Week => 7,
             Days::Month => 30,
             Days::Quarter => 90,
+            Days::Between(from, to) => {
+                from.until(*to).ok().and_then(|span| u16::try_from(span.get_days()).ok()).unwrap_or(0) + 1
+            }
+        }
+    }
+
+    /// As a choice: `30 days`.
+    pub fn label(&self) -> String {
+        match self {
+            Days::Today => t("Today").to_owned(),
+            days => say("{count} days", &[("count", &days.number())]),
+        }
+    }
+
+    /// As the end of a sentence: `in the last 30 days`.
+    pub fn phrase(&self) -> String {
+        match self {
+            Days::Today => t("today").to_owned(),
+            Days::Between(from, to) if from == to => say("on {day}", &[("day", &format::date_year(*from))]),
+            Days::Between(from, to) => {
+                say("from {from} to {to}", &[("from", &format::date_year(*from)), ("to", &format::date_year(*to))])
+            }
+            days => say("in the last {count} days", &[("count", &days.number())]),
         }
     }
 }
@@ -315,14 +246,63 @@ impl Page {
         if let Some(shop) = shop.filter(|_| self.shops.len() > 1) {
             add("shop", &shop.id);
         }
-        if days != Days::default() {
-            add("days", &days.number().to_string());
+        match days {
+            Days::Between(from, to) => {
+                add("from", &from.to_string());
+                add("to", &to.to_string());
+            }
+            days if days != Days::default() => add("days", &days.number().to_string()),
+            _ => {}
+        }
+        if !self.compare {
+            add("compare", "no");
         }
         if let Some(fragment) = fragment {
             href.push('#');
             href.push_str(fragment);
         }
         href
+    }
+
+    /// The first and the last day of the period.
+    pub fn span(&self) -> (Date, Date) {
+        match self.days {
+            Days::Between(from, to) => (from, to),
+            days => {
+                let today = format::day_of(self.now, &self.zone);
+                let back = jiff::Span::new().days(i32::from(days.number()) - 1);
+                (today.checked_sub(back).unwrap_or(today), today)
+            }
+        }
+    }
+
+    pub fn first_day(&self) -> String {
+        self.span().0.to_string()
+    }
+
+    pub fn last_day(&self) -> String {
+        self.span().1.to_string()
+    }
+
+    /// A list of what a figure of this period counts: the days are named, so that it shows the same ones tomorrow.
+    pub fn list(&self, path: &str) -> String {
+        let (from, to) = self.span();
+        Page { compare: true, ..self.clone() }.href_for(path, self.shop.as_ref(), Days::Between(from, to))
+    }
+
+    /// This section with the period before beside it, or without.
+    pub fn href_compare(&self) -> String {
+        let other = Page { compare: !self.compare, ..self.clone() };
+        other.href_for(self.section.path(), self.shop.as_ref(), self.days)
+    }
+
+    /// The shop, where a form must name it.
+    pub fn shop_field(&self) -> Option<&str> {
+        self.shop.as_ref().filter(|_| self.shops.len() > 1).map(|shop| shop.id.as_str())
+    }
+
+    pub fn is_range(&self) -> bool {
+        matches!(self.days, Days::Between(..))
     }
 
     pub fn daily(&self) -> &'static [Section] {
@@ -499,6 +479,11 @@ mod tests {
         assert_eq!(Days::parse("7"), Days::Week);
         assert_eq!(Days::parse("90"), Days::Quarter);
         assert_eq!(Days::parse("<script>"), Days::Month);
+        let date = jiff::civil::date;
+        assert_eq!(Days::asked("7", "2026-11-05", "2026-11-01"), Days::Between(date(2026, 11, 1), date(2026, 11, 5)));
+        assert_eq!(Days::asked("7", "2026-11-05", ""), Days::Week);
+        assert_eq!(Days::asked("", "0001-01-01", "2026-11-01").number(), 731);
+        assert_eq!(Days::asked("", "2026-02-27", "2026-03-01").number(), 3);
     }
 
     #[test]

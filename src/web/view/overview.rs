@@ -101,7 +101,7 @@ impl Overview {
         if let Some(set_up) = &self.set_up {
             return format!("{} of 4 steps done until your first recovered cart.", set_up.done());
         }
-        let days = format!("in the last {} days", self.page.days.number());
+        let days = self.page.days.phrase();
         match takings::net_in_words(&self.takings) {
             Some(net) => format!(
                 "Texts brought back {net} net from {} {days}.",

@@ -5,10 +5,14 @@ use askama::Template;
 use super::{
     Page,
     format::{self, Shown as _},
-    funnel::Funnel,
+    funnel::{Funnel, Stage},
     takings::{self, Takings},
 };
-use crate::domain::{message::Cost, money::Money};
+use crate::domain::{
+    breakdown::{Dimension, OTHER},
+    message::Cost,
+    money::Money,
+};
 
 #[derive(Clone, Debug, Template)]
 #[template(path = "page/report.html")]
@@ -16,8 +20,11 @@ pub struct Report {
     pub page: Page,
     /// One per currency, the shop's own first.
     pub takings: Vec<Takings>,
+    pub rates: Vec<Rate>,
     pub funnel: Funnel,
-    pub steps: Vec<StepRow>,
+    pub cuts: Vec<Cut>,
+    pub delay: Delay,
+    pub heat: Heat,
     pub texts: u64,
     pub parts: u64,
     pub cost: Vec<Cost>,
@@ -30,30 +37,264 @@ pub struct Report {
     pub as_of: Option<crate::domain::time::Time>,
 }
 
-/// One step of a sequence.
+/// A share or a price, with what it is made of.
 #[derive(Clone, Debug)]
-pub struct StepRow {
-    /// `Text 1 of “EU gentle”`
-    pub step: String,
-    pub texted: u64,
+pub struct Rate {
+    pub name: &'static str,
+    pub shown: String,
+    pub beside: String,
+    pub definition: &'static str,
+}
+
+/// The figures by one dimension.
+#[derive(Clone, Debug)]
+pub struct Cut {
+    pub by: Dimension,
+    pub rows: Vec<CutRow>,
+}
+
+/// One value of a dimension.
+#[derive(Clone, Debug, Default)]
+pub struct CutRow {
+    /// As stored; "" where it was not told.
+    pub value: String,
+    /// What people call it, where that is kept apart.
+    pub name: Option<String>,
+    pub carts: u64,
+    pub texts: u64,
     pub delivered: u64,
     pub clicked: u64,
     pub orders: u64,
+    pub all_orders: u64,
+    pub assisted: u64,
     pub net: Vec<Money>,
+    pub per_text: Vec<Money>,
     pub cost: Vec<Cost>,
 }
 
-impl StepRow {
+impl CutRow {
     pub fn delivered(&self) -> Share {
-        Share { part: self.delivered, whole: self.texted }
+        Share { part: self.delivered, whole: self.texts }
     }
 
     pub fn clicked(&self) -> Share {
-        Share { part: self.clicked, whole: self.delivered }
+        Share { part: self.clicked, whole: self.delivered.max(self.clicked) }
     }
 
     pub fn orders(&self) -> Share {
-        Share { part: self.orders, whole: self.texted }
+        Share { part: self.orders, whole: self.texts }
+    }
+}
+
+impl Cut {
+    pub fn id(&self) -> &'static str {
+        self.by.name()
+    }
+
+    pub fn title(&self) -> &'static str {
+        match self.by {
+            Dimension::Step => "By step",
+            Dimension::Language => "By language",
+            Dimension::Country => "By country",
+            Dimension::Gateway => "By gateway",
+            Dimension::Product => "By product",
+            Dimension::Source => "By source",
+            Dimension::Device => "By device of the tap",
+            Dimension::Payment => "By payment method",
+            _ => "",
+        }
+    }
+
+    pub fn heading(&self) -> &'static str {
+        match self.by {
+            Dimension::Step => "Step",
+            Dimension::Language => "Language",
+            Dimension::Country => "Country",
+            Dimension::Gateway => "Gateway",
+            Dimension::Product => "Product",
+            Dimension::Source => "Source",
+            Dimension::Device => "Device",
+            Dimension::Payment => "Paid by",
+            _ => "",
+        }
+    }
+
+    pub fn has_carts(&self) -> bool {
+        matches!(self.by, Dimension::Country | Dimension::Product | Dimension::Source)
+    }
+
+    pub fn has_texts(&self) -> bool {
+        !matches!(self.by, Dimension::Device | Dimension::Payment)
+    }
+
+    pub fn has_taps(&self) -> bool {
+        self.by != Dimension::Payment
+    }
+
+    pub fn has_all_orders(&self) -> bool {
+        self.by == Dimension::Payment
+    }
+
+    pub fn csv(&self) -> String {
+        format!("/report/{}.csv", self.by.name())
+    }
+
+    /// What a value is called.
+    pub fn name(&self, row: &CutRow) -> String {
+        match (self.by, row.value.as_str()) {
+            (Dimension::Step, "") => "Requests to confirm, answers".to_owned(),
+            (_, "") => "Not told".to_owned(),
+            (_, OTHER) => "All others".to_owned(),
+            (Dimension::Step, value) => {
+                let (sequence, step) = value.rsplit_once(' ').unwrap_or(("", value));
+                match row.name.as_deref().unwrap_or(sequence) {
+                    "" => format!("Text {step}"),
+                    name => format!("Text {step} of “{name}”"),
+                }
+            }
+            (Dimension::Gateway, "0") => "Not told".to_owned(),
+            (Dimension::Gateway, _) => row.name.clone().unwrap_or_else(|| "A removed gateway".to_owned()),
+            (Dimension::Device, "iphone") => "iPhone".to_owned(),
+            (Dimension::Device, "ipad") => "iPad".to_owned(),
+            (Dimension::Device, "mac") => "Mac".to_owned(),
+            (Dimension::Device, "other") => "Another".to_owned(),
+            (Dimension::Device, value) => format::sentence_case(value),
+            (_, value) => value.to_owned(),
+        }
+    }
+
+    /// The sentence above the table.
+    pub fn said(&self) -> String {
+        let orders: u64 = self.rows.iter().map(|row| row.orders).sum();
+        match self.rows.iter().max_by_key(|row| row.orders).filter(|row| row.orders > 0) {
+            Some(best) => {
+                format!("{}: {} recovered orders.", self.name(best), format::out_of(best.orders, orders))
+            }
+            None => "No order was recovered in this period.".to_owned(),
+        }
+    }
+}
+
+/// How long recovered orders took.
+#[derive(Clone, Debug, Default)]
+pub struct Delay {
+    pub orders: u64,
+    pub half_within_minutes: Option<u32>,
+    pub rows: Vec<DelayRow>,
+}
+
+#[derive(Clone, Debug)]
+pub struct DelayRow {
+    pub within_minutes: Option<u32>,
+    pub orders: u64,
+    pub gross: Vec<Money>,
+    /// Of the longest bar, in percent.
+    pub width: String,
+}
+
+impl Delay {
+    pub fn said(&self) -> String {
+        match self.half_within_minutes {
+            Some(minutes) => format!(
+                "Half of {} came within {} of the cart being abandoned.",
+                format::number_of(self.orders, "recovered order", "recovered orders"),
+                long(minutes)
+            ),
+            None => "No order was recovered in this period.".to_owned(),
+        }
+    }
+
+    pub fn label(&self, row: &DelayRow) -> String {
+        match row.within_minutes {
+            Some(minutes) => format!("Within {}", long(minutes)),
+            None => "Later".to_owned(),
+        }
+    }
+}
+
+fn long(minutes: u32) -> String {
+    format::span(std::time::Duration::from_secs(u64::from(minutes) * 60))
+}
+
+/// Hours of the week, one count in each.
+#[derive(Clone, Debug, Default)]
+pub struct Heat {
+    pub what: HeatOf,
+    /// Seven rows of 24 counts, Monday first.
+    pub rows: Vec<Vec<u64>>,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum HeatOf {
+    #[default]
+    Taps,
+    Texts,
+    Orders,
+}
+
+impl HeatOf {
+    pub const ALL: [HeatOf; 3] = [HeatOf::Taps, HeatOf::Texts, HeatOf::Orders];
+
+    pub fn name(&self) -> &'static str {
+        match self {
+            HeatOf::Taps => "taps",
+            HeatOf::Texts => "texts",
+            HeatOf::Orders => "orders",
+        }
+    }
+
+    pub fn label(&self) -> &'static str {
+        match self {
+            HeatOf::Taps => "First taps",
+            HeatOf::Texts => "Texts sent",
+            HeatOf::Orders => "Recovered orders",
+        }
+    }
+
+    /// Anything unknown is taps.
+    pub fn parse(text: &str) -> HeatOf {
+        HeatOf::ALL.into_iter().find(|of| of.name() == text).unwrap_or_default()
+    }
+
+    pub fn path(&self) -> String {
+        format!("/report?heat={}#hours", self.name())
+    }
+}
+
+const WEEKDAYS: [&str; 7] = ["Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday"];
+
+impl Heat {
+    fn most(&self) -> u64 {
+        self.rows.iter().flatten().copied().max().unwrap_or(0)
+    }
+
+    /// A step of shade from 0 (nothing) to 4 (the busiest hour); the number stands beside it.
+    pub fn shade(&self, count: &u64) -> u64 {
+        match self.most() {
+            0 => 0,
+            most => (*count * 4).div_ceil(most),
+        }
+    }
+
+    pub fn weekday(&self, place: &usize) -> &'static str {
+        WEEKDAYS.get(*place).copied().unwrap_or_default()
+    }
+
+    pub fn said(&self) -> String {
+        let counts = self.rows.iter().enumerate().flat_map(|(day, row)| {
+            row.iter().enumerate().map(move |(hour, &count)| (count, std::cmp::Reverse((day, hour))))
+        });
+        let what = self.what.label().to_lowercase();
+        match counts.max().filter(|(count, _)| *count > 0) {
+            Some((count, std::cmp::Reverse((day, hour)))) => format!(
+                "Most {what} fell on {} between {hour}:00 and {}:00: {} of {}.",
+                self.weekday(&day),
+                hour + 1,
+                format::count(count),
+                format::count(self.rows.iter().flatten().sum())
+            ),
+            None => format!("There were no {what} in this period."),
+        }
     }
 }
 
@@ -76,15 +317,15 @@ impl Share {
 
 impl Report {
     pub fn answer(&self) -> String {
-        let days = self.page.days.number();
+        let days = self.page.days.phrase();
         match takings::net_in_words(&self.takings) {
             Some(net) => format!(
-                "{net} net came back in {days} days, from {} of {}.",
+                "{net} net came back {days}, from {} of {}.",
                 format::number_of(takings::orders(&self.takings), "order", "orders"),
                 format::number_of(self.abandoned(), "abandoned cart", "abandoned carts"),
             ),
             None => format!(
-                "Nothing came back in {days} days, from {}.",
+                "Nothing came back {days}, from {}.",
                 format::number_of(self.abandoned(), "abandoned cart", "abandoned carts")
             ),
         }
@@ -95,7 +336,7 @@ impl Report {
     }
 
     fn abandoned(&self) -> u64 {
-        self.funnel.carts(super::funnel::Stage::Abandoned)
+        self.funnel.carts(Stage::Abandoned)
     }
 
     pub fn opt_out_rate(&self) -> String {
@@ -105,6 +346,36 @@ impl Report {
     pub fn return_on_cost(&self) -> Option<String> {
         self.takings.iter().find_map(|one| one.per_cost(&self.cost))
     }
+
+    /// What codes took off, in the currency of these takings.
+    pub fn discount_in(&self, one: &Takings) -> String {
+        let found = self.discount.iter().find(|money| money.currency == one.net.currency);
+        found.copied().unwrap_or(Money::new(0, one.net.currency)).shown()
+    }
+
+    /// What texts cost, in the currency of these takings; a dash where they were paid in another.
+    pub fn cost_in(&self, one: &Takings) -> String {
+        self.cost.iter().find(|cost| cost.currency == one.net.currency).map_or("–".to_owned(), |cost| cost.shown())
+    }
+
+    /// Net less the cost of texts, where that was in the same currency.
+    pub fn left_in(&self, one: &Takings) -> String {
+        let Some(cost) = self.cost.iter().find(|cost| cost.currency == one.net.currency) else {
+            return "–".to_owned();
+        };
+        Money::new(one.net.minor.saturating_sub(minor(cost)), one.net.currency).shown()
+    }
+
+    pub fn hour_names(&self) -> std::ops::Range<u8> {
+        0..24
+    }
+}
+
+/// A cost in minor units, rounded half up: what a bill would say.
+pub fn minor(cost: &Cost) -> i64 {
+    let unit = 10_i128.saturating_pow(cost.currency.digits());
+    let scaled = i128::from(cost.micros) * unit;
+    i64::try_from((scaled * 2 + 1_000_000).div_euclid(2_000_000)).unwrap_or(i64::MAX)
 }
 
 #[cfg(test)]
@@ -121,5 +392,22 @@ mod tests {
         check(1_140, 1_180, "1,140 97\u{a0}%");
         check(22, 24, "22 of 24");
         check(0, 0, "0 –");
+    }
+
+    #[test]
+    fn the_busiest_hour_is_named_and_darkest() {
+        let mut rows = vec![vec![0; 24]; 7];
+        rows[1][19] = 8;
+        rows[6][9] = 1;
+        let heat = Heat { what: HeatOf::Taps, rows };
+        assert_eq!(heat.said(), "Most first taps fell on Tuesday between 19:00 and 20:00: 8 of 9.");
+        assert_eq!([0, 1, 2, 3, 8].map(|count| heat.shade(&count)), [0, 1, 1, 2, 4]);
+        assert_eq!(Heat::default().said(), "There were no first taps in this period.");
+    }
+
+    #[test]
+    fn costs_are_rounded_as_a_bill_would() {
+        let cost = |micros| Cost { micros, currency: "EUR".parse().unwrap() };
+        assert_eq!([4_999, 5_000, 61_200_000].map(|micros| minor(&cost(micros))), [0, 1, 6_120]);
     }
 }

@@ -4,6 +4,7 @@
 mod api;
 mod connecting;
 mod lists;
+mod reports;
 mod team;
 mod webhook;
 
@@ -26,7 +27,6 @@ use super::{
     overview::{Holdout, Overview, SetUp},
     public::{LinkGone, OptOut, OptOutState},
     replies::{Replies, ReplyRow},
-    report::{Report, StepRow},
     risk::{HoldRow, PauseRow, Risk, Switch},
     sequences::{self, Line, Preset, Row, Sequence, Sequences},
     sign_in::{SignIn, State},
@@ -70,6 +70,7 @@ pub fn page(section: Section) -> Page {
         shops: vec![shop("1", "Acme Outdoor"), shop("2", "Tea & Tide")],
         shop: Some(shop("1", "Acme Outdoor")),
         days: Days::Month,
+        compare: true,
         now: now(),
         zone: TimeZone::get("Europe/Ljubljana").unwrap(),
         csrf: "c5rf".to_owned(),
@@ -138,11 +139,14 @@ fn funnel() -> Funnel {
     let step = |stage, carts, left| Step { stage, carts, left };
     Funnel(vec![
         step(Stage::Abandoned, 4_310, vec![]),
-        step(Stage::Reachable, 1_610, vec![euro(34_218_000)]),
-        step(Stage::Texted, 1_204, vec![euro(5_180_000)]),
+        step(Stage::Phone, 3_020, vec![euro(16_402_000)]),
+        step(Stage::Mobile, 2_890, vec![euro(1_611_000)]),
+        step(Stage::Consent, 1_610, vec![euro(16_205_000)]),
+        step(Stage::Allowed, 1_244, vec![euro(4_610_000)]),
+        step(Stage::Sent, 1_204, vec![euro(570_000)]),
         step(Stage::Delivered, 1_162, vec![euro(540_000)]),
         step(Stage::Clicked, 388, vec![euro(9_820_000)]),
-        step(Stage::Recovered, 96, vec![euro(3_611_000), money(84_000, "CHF")]),
+        step(Stage::Bought, 96, vec![euro(3_611_000), money(84_000, "CHF")]),
     ])
 }
 
@@ -359,43 +363,6 @@ fn order() -> Order {
             rule("Delivered within 24 h", "assisted"),
         ],
         evidence: cart().timeline.into_iter().skip(7).collect(),
-    }
-}
-
-fn report() -> Report {
-    let step = |step: &str, texted, delivered, clicked, orders, net: Vec<Money>, micros| StepRow {
-        step: step.to_owned(),
-        texted,
-        delivered,
-        clicked,
-        orders,
-        net,
-        cost: vec![cost(micros)],
-    };
-    Report {
-        page: page(Section::Report),
-        takings: vec![takings(), francs()],
-        funnel: funnel(),
-        steps: vec![
-            step(
-                "Text 1 of “EU gentle”",
-                1_180,
-                1_140,
-                371,
-                88,
-                vec![euro(1_005_000), money(48_000, "CHF")],
-                56_900_000,
-            ),
-            step("Text 2 of “EU gentle”", 24, 22, 17, 8, vec![euro(93_100)], 4_300_000),
-        ],
-        texts: 1_204,
-        parts: 1_391,
-        cost: vec![cost(61_200_000)],
-        opt_outs: 9,
-        codes: 24,
-        codes_used: 7,
-        discount: vec![euro(8_960)],
-        as_of: Some(now() - MINUTE * 2),
     }
 }
 
@@ -824,11 +791,10 @@ pub fn pages() -> Vec<(&'static str, String)> {
             }
             .render(),
         ),
-        ("report", report().render()),
-        (
-            "report-empty",
-            Report { takings: Vec::new(), funnel: Funnel::default(), steps: Vec::new(), texts: 0, ..report() }.render(),
-        ),
+        ("report", reports::report().render()),
+        ("statement", reports::statement().render()),
+        ("statement-empty", reports::quiet_statement().render()),
+        ("report-empty", reports::quiet().render()),
         ("sequences", sequences().render()),
         (
             "sequences-empty",

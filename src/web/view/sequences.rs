@@ -46,6 +46,19 @@ pub struct Row {
     pub is_last: bool,
 }
 
+impl Row {
+    /// Whether it is on, and since when where that is known.
+    pub fn switched(&self, page: &Page) -> String {
+        match self.on {
+            Some(since) if since.millis() > 0 => {
+                say("on since {moment}", &[("moment", &format::moment(since, &page.zone))])
+            }
+            Some(_) => t("on").to_owned(),
+            None => t("off").to_owned(),
+        }
+    }
+}
+
 /// A ready-made sequence to begin with.
 #[derive(Clone, Debug)]
 pub struct Preset {

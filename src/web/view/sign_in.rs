@@ -3,7 +3,10 @@
 
 use askama::Template;
 
-use super::format;
+use super::{
+    format,
+    words::{filters, say, t},
+};
 use crate::domain::time::MINUTE;
 
 #[derive(Clone, Debug, Template)]
@@ -45,16 +48,19 @@ impl SignIn {
     pub fn answer(&self) -> String {
         let long = format::span(MINUTE * u32::try_from(self.minutes).unwrap_or(u32::MAX));
         match &self.state {
-            State::Ask { with_password: true } => "Sign in".to_owned(),
-            State::Ask { with_password: false } => format!("You sign in with a link that works once, for {long}."),
-            State::Wrong => "This e-mail address and password do not go together.".to_owned(),
-            State::Shut { minutes } => {
-                format!("Too many wrong passwords for this address: come back in {minutes} minutes.")
+            State::Ask { with_password: true } => t("Sign in").to_owned(),
+            State::Ask { with_password: false } => {
+                say("You sign in with a link that works once, for {span}.", &[("span", &long)])
             }
-            State::Ready { .. } => "1 step left: sign in.".to_owned(),
-            State::Expired => format!("This link is older than {long} and no longer works."),
-            State::Used => "This link was used once already and works only once.".to_owned(),
-            State::Unknown => "This is not a whole sign-in link.".to_owned(),
+            State::Wrong => t("This e-mail address and password do not go together.").to_owned(),
+            State::Shut { minutes } => say(
+                "Too many wrong passwords for this address: come back in {minutes} minutes.",
+                &[("minutes", minutes)],
+            ),
+            State::Ready { .. } => t("1 step left: sign in.").to_owned(),
+            State::Expired => say("This link is older than {span} and no longer works.", &[("span", &long)]),
+            State::Used => t("This link was used once already and works only once.").to_owned(),
+            State::Unknown => t("This is not a whole sign-in link.").to_owned(),
         }
     }
 

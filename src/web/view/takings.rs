@@ -60,7 +60,7 @@ impl Day {
     }
 
     pub fn href(&self) -> String {
-        format!("/carts?state=recovered&day={}", self.date)
+        format!("/orders?state=recovered&day={}", self.date)
     }
 }
 

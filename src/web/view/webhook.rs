@@ -7,6 +7,7 @@ use super::{
     Choice, Page, Pager, Tone,
     format::{self, Shown as _},
     query,
+    words::{filters, say, t},
 };
 use crate::domain::{
     outbox::{Fact, Topic},
@@ -108,7 +109,9 @@ impl AttemptRow {
     /// `200 after 31 ms`
     pub fn outcome(&self) -> String {
         match self.status {
-            Some(status) => format!("{status} after {} ms", format::count(self.took_ms)),
+            Some(status) => {
+                say("{status} after {time} ms", &[("status", &status), ("time", &format::count(self.took_ms))])
+            }
             None => self.why.clone(),
         }
     }
@@ -117,11 +120,11 @@ impl AttemptRow {
 impl EventRow {
     pub fn label(&self) -> &'static str {
         match self.state {
-            State::Waiting => "Waiting",
-            State::Retrying => "Retrying",
-            State::Delivered => "Delivered",
-            State::Failed => "Failed",
-            State::Missed => "Missed",
+            State::Waiting => t("Waiting"),
+            State::Retrying => t("Retrying"),
+            State::Delivered => t("Delivered"),
+            State::Failed => t("Failed"),
+            State::Missed => t("Missed"),
         }
     }
 
@@ -151,9 +154,9 @@ impl EventRow {
 impl EndpointRow {
     pub fn label(&self) -> &'static str {
         match (&self.off, self.failing_since) {
-            (Some(_), _) => "Off",
-            (None, Some(_)) => "Failing",
-            (None, None) => "On",
+            (Some(_), _) => t("Off"),
+            (None, Some(_)) => t("Failing"),
+            (None, None) => t("On"),
         }
     }
 
@@ -205,11 +208,11 @@ impl Filter {
 
     fn label(self) -> &'static str {
         match self {
-            Filter::All => "All",
-            Filter::Under => "Retrying",
-            Filter::Delivered => "Delivered",
-            Filter::Failed => "Failed",
-            Filter::Missed => "Missed",
+            Filter::All => t("All"),
+            Filter::Under => t("Retrying"),
+            Filter::Delivered => t("Delivered"),
+            Filter::Failed => t("Failed"),
+            Filter::Missed => t("Missed"),
         }
     }
 }
@@ -245,15 +248,18 @@ impl Webhooks {
     pub fn answer(&self) -> String {
         let all = self.rows.len() as u64;
         if all == 0 {
-            return "No other system is told what happens here.".to_owned();
+            return t("No other system is told what happens here.").to_owned();
         }
         let delivered: u64 = self.rows.iter().map(|row| row.delivered).sum();
         let lost: u64 = self.rows.iter().map(EndpointRow::lost).sum();
         let told = format::sentence_case(&format::number_of(delivered, "event", "events"));
         let to = format::number_of(all, "endpoint", "endpoints");
         match lost {
-            0 => format!("{told} delivered to {to}; none was lost."),
-            lost => format!("{told} delivered to {to}; {} did not arrive.", format::count(lost)),
+            0 => say("{told} delivered to {to}; none was lost.", &[("told", &told), ("to", &to)]),
+            lost => say(
+                "{told} delivered to {to}; {lost} did not arrive.",
+                &[("told", &told), ("to", &to), ("lost", &format::count(lost))],
+            ),
         }
     }
 
@@ -266,12 +272,16 @@ impl Webhook {
     pub fn answer(&self) -> String {
         let (name, row) = (&self.row.name, &self.row);
         match &row.off {
-            Some(off) => format!("{name} is off: {}.", off.why),
+            Some(off) => say("{name} is off: {why}.", &[("name", name), ("why", &off.why)]),
             None if row.failing_since.is_some() => {
                 let waiting = format::number_of(row.waiting, "event waits", "events wait");
-                format!("{name} does not take events at the moment; {waiting} for it.")
+                let values: [(&str, &dyn std::fmt::Display); 2] = [("name", name), ("waiting", &waiting)];
+                say("{name} does not take events at the moment; {waiting} for it.", &values)
             }
-            None => format!("{name} took {}.", format::number_of(row.delivered, "event", "events")),
+            None => {
+                let events = format::number_of(row.delivered, "event", "events");
+                say("{name} took {events}.", &[("name", name), ("events", &events)])
+            }
         }
     }
 

@@ -20,7 +20,19 @@ const UNLINKED: [&str; 4] =
 
 /// Routes that answer with a page and need no look: files, and what leads straight on.
 const NOT_PAGES: [&str; 8] =
-    ["/hook/", "/healthz", "/readyz", "/metrics", "/assets/", "/api/", "/messages/{id}/proof.json", "/sign-in/{token}"];
+    ["/hook/", "/healthz", "/readyz", "/metrics", "/assets/", "/api/", "/shops/{id}/arrivals", "/sign-in/{token}"];
+const NOT_PAGES_BY_ENDING: [&str; 2] = [".csv", ".json"];
+
+/// Forms lead there, with what was chosen in them.
+const BEHIND_FORMS: [&str; 7] = [
+    "/connect/new?kind=generic&country=SI",
+    "/shops/1/set-up?step=shop",
+    "/shops/1/set-up?step=gateway&kind=twilio",
+    "/shops/1/set-up?step=rules",
+    "/shops/1/set-up?step=words",
+    "/shops/1/set-up?step=test",
+    "/shops/1/set-up?step=live",
+];
 
 /// Pages of one kind that are looked at: carts differ by what happened to them.
 const OF_A_KIND: usize = 3;
@@ -31,7 +43,12 @@ async fn pages_with_much_to_show() {
     let Some(stage) = Stage::open_signed_in().await else { return };
     let text = rich::fill(&stage.app).await;
     let public = [rich::opt_out_path(&stage.app, &text).await, "/r/AAAAAAAAAAAAAAAAAAAAAAAA".to_owned()];
-    let unlinked = UNLINKED.iter().map(|path| (*path).to_owned()).chain(public).chain(["/?shop=2".to_owned()]);
+    let unlinked = UNLINKED
+        .iter()
+        .chain(&BEHIND_FORMS)
+        .map(|path| (*path).to_owned())
+        .chain(public)
+        .chain(["/?shop=2".to_owned()]);
     let mut problems = Problems::new();
     let seen = walk(&stage, unlinked, async |path| examine(&stage, &axe, path, &mut problems).await).await;
     assert!(problems.is_empty(), "{}", told(&problems));
@@ -188,7 +205,9 @@ fn routes() -> Vec<String> {
             let rest = &rest[..rest.find(".service(").map_or(rest.len().min(400), |end| end.max(1))];
             let Some(path) = rest.split('"').nth(1).filter(|path| path.starts_with('/')) else { continue };
             let is_page = rest.contains("page(") || rest.contains("get().to(");
-            if is_page && !NOT_PAGES.iter().any(|other| path.starts_with(other)) {
+            let is_other = NOT_PAGES.iter().any(|other| path.starts_with(other))
+                || NOT_PAGES_BY_ENDING.iter().any(|other| path.ends_with(other));
+            if is_page && !is_other {
                 found.insert(path.to_owned());
             }
         }

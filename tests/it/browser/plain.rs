@@ -29,6 +29,6 @@ async fn the_main_pages_work_without_javascript() {
     stage.follow("Tea & Tide").await;
     stage.sees("Tea & Tide’s own").await;
     stage.press("Sign out").await;
-    stage.sees("You sign in with a link").await;
+    stage.sees("Make a new link where Cartback runs").await;
     stage.end().await;
 }

@@ -6,7 +6,10 @@ use cartback::{
         link::{self, Purpose},
         message::MessageRef,
     },
-    pipeline::receive::Answer,
+    pipeline::{
+        receive::Answer,
+        sink::{self, Typed},
+    },
 };
 use serde_json::{Value, json};
 
@@ -39,6 +42,10 @@ pub async fn fill(app: &App) -> Text {
 async fn live(app: &App) -> Text {
     let shop = app.with_shop("generic").await;
     let kannel = app.with_gateway(&shop, "kannel").await;
+    app.outside.receiver("crm.example", []);
+    let (url, topics) = ("https://crm.example/in", "all");
+    let typed = Typed { url: Some(url.into()), topics: Some(topics.into()), ..Typed::default() };
+    sink::add(&app.core, shop.id, &typed).await.unwrap();
     let text = recovers(app, &shop, &kannel).await;
     fails(app, &shop, &kannel).await;
     stays_unsent(app, &shop).await;

@@ -192,7 +192,8 @@ fn every_page_is_whole_in_every_language() {
     for language in Language::ALL {
         for (name, page) in written_in(language, crate::web::view::sample::pages) {
             let is_name = |name: &&str| !name.is_empty() && name.chars().all(|it| it.is_ascii_lowercase() || it == '_');
-            let unfilled = places(&page).into_iter().find(is_name);
+            // The reference shows the API's paths, `{id}` and all.
+            let unfilled = places(&page).into_iter().find(is_name).filter(|_| !name.starts_with("api"));
             assert_eq!(unfilled, None, "{name} in {}", language.name());
             if let Some((_, rest)) = page.split_once("<html lang=\"") {
                 assert!(rest.starts_with(language.tag()), "{name} in {}", language.name());

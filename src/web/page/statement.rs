@@ -1,0 +1,118 @@
+//! The statement of a month: `/statement?month=2026-10`, the month before this one when none is asked for.
+
+use actix_web::{HttpRequest, HttpResponse};
+use jiff::{ToSpan, civil::Date};
+
+use super::{
+    Visit,
+    figures::{self, count},
+    show,
+};
+use crate::{
+    domain::{hours, money::Money, report::Report},
+    pipeline::{self, zone_of},
+    store::{self, credit::Stated},
+    web::{
+        problem::Problem,
+        view::{
+            Section, format,
+            report::minor,
+            statement::{Credited, Statement, Sum},
+        },
+    },
+};
+
+/// Orders listed one by one; more are counted and said to be.
+const ORDERS_MOST: u32 = 2_000;
+
+pub async fn get(request: HttpRequest) -> Result<HttpResponse, Problem> {
+    let visit = Visit::begin(&request, Section::Report).await?;
+    let (shop, keys) = visit.shop().ok_or(Problem::NotFound)?;
+    let zone = zone_of(shop);
+    let today = format::day_of(visit.page.now, &zone);
+    let first = match visit.asked("month") {
+        "" => today.first_of_month().checked_sub(1.month()).unwrap_or(today),
+        asked => format!("{asked}-01").parse::<Date>().map_err(|_| Problem::NotFound)?,
+    };
+    if first > today {
+        return Err(Problem::NotFound);
+    }
+    let next = first.checked_add(1.month()).map_err(|_| Problem::NotFound)?;
+    let last = first.last_of_month();
+    let mut read = visit.read().await?;
+    let report = pipeline::report::between(visit.core(), &mut read, shop, first, last).await?;
+    let (from, to) = (hours::start_of_day(&zone, first), hours::start_of_day(&zone, next));
+    let stated = store::credit::stated(&mut read, keys, from, to, ORDERS_MOST).await?;
+    let sums = sums(&report);
+    let listed: u64 = stated.len() as u64;
+    let other_costs = figures::cost(&report.total)
+        .into_iter()
+        .filter(|cost| !sums.iter().any(|sum| sum.net.currency == cost.currency))
+        .collect();
+    let month = |day: Date| day.strftime("%Y-%m").to_string();
+    let page = Statement {
+        month: month(first),
+        title: first.strftime("%B %Y").to_string(),
+        before: month(first.checked_sub(1.month()).unwrap_or(first)),
+        after: (next <= today).then(|| month(next)),
+        shop: shop.name.clone(),
+        more: sums.iter().map(|sum| sum.orders).sum::<u64>().saturating_sub(listed),
+        sums,
+        other_costs,
+        later: later(&stated),
+        orders: stated.into_iter().map(credited).collect(),
+        click_window_hours: shop.rules.click_window_hours,
+        delivered_window_hours: shop.rules.delivered_window_hours,
+        texts: count(report.total.counts.texts),
+        carts: count(report.total.counts.abandoned),
+        page: visit.page.clone(),
+    };
+    show(&page)
+}
+
+fn sums(report: &Report) -> Vec<Sum> {
+    let costs = figures::cost(&report.total);
+    let took = report.total.money.iter().filter(|(_, sums)| {
+        sums.gross_minor != 0 || sums.refunded_minor != 0 || sums.assisted_orders != 0 || sums.discount_minor != 0
+    });
+    took.map(|(&currency, sums)| {
+        let money = |minor| Money::new(minor, currency);
+        let cost = costs.iter().find(|cost| cost.currency == currency).copied();
+        Sum {
+            currency: currency.code().to_owned(),
+            orders: count(sums.recovered_orders),
+            gross: money(sums.gross_minor),
+            refunded: money(sums.refunded_minor),
+            net: money(sums.net_minor),
+            discounts: money(sums.discount_minor),
+            left: cost.map(|cost| money(sums.net_minor.saturating_sub(minor(&cost)))),
+            cost,
+            assisted_orders: count(sums.assisted_orders),
+            assisted: money(sums.assisted_net_minor),
+        }
+    })
+    .collect()
+}
+
+/// Per currency, what went back after the month.
+fn later(stated: &[Stated]) -> Vec<Money> {
+    let mut sums = std::collections::BTreeMap::new();
+    for order in stated.iter().filter(|order| order.back_later.minor != 0) {
+        *sums.entry(order.back_later.currency).or_insert(0i64) += order.back_later.minor;
+    }
+    sums.into_iter().map(|(currency, minor)| Money::new(minor, currency)).collect()
+}
+
+fn credited(order: Stated) -> Credited {
+    let won = order.verdict.as_ref().and_then(|verdict| verdict.considered.iter().find(|each| each.won));
+    Credited {
+        id: order.order.to_string(),
+        number: order.number,
+        at: order.placed_at,
+        gross: order.gross,
+        back: order.back,
+        back_later: order.back_later,
+        net: Money::new(order.gross.minor - order.back.minor, order.gross.currency),
+        why: won.map(|won| format!("text {}: {}", won.step, won.why)).unwrap_or_default(),
+    }
+}

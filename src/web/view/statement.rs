@@ -1,0 +1,93 @@
+//! A month's statement, to be printed and filed: what came back, by which rules, from which orders, and what is not in it.
+
+use askama::Template;
+
+use super::{
+    Page,
+    format::{self, Shown as _},
+};
+use crate::domain::{message::Cost, money::Money, time::Time};
+
+#[derive(Clone, Debug, Template)]
+#[template(path = "page/statement.html")]
+pub struct Statement {
+    pub page: Page,
+    /// `2026-10`
+    pub month: String,
+    /// `October 2026`
+    pub title: String,
+    pub before: String,
+    /// `None` for the month that is not over.
+    pub after: Option<String>,
+    pub shop: String,
+    /// One per currency: they are never added up.
+    pub sums: Vec<Sum>,
+    /// Texts paid in a currency nothing was sold in.
+    pub other_costs: Vec<Cost>,
+    pub orders: Vec<Credited>,
+    /// Orders that are too many to list here.
+    pub more: u64,
+    /// What went back after the month of orders in it.
+    pub later: Vec<Money>,
+    pub click_window_hours: u32,
+    pub delivered_window_hours: u32,
+    pub texts: u64,
+    pub carts: u64,
+}
+
+#[derive(Clone, Debug)]
+pub struct Sum {
+    pub currency: String,
+    pub orders: u64,
+    pub gross: Money,
+    pub refunded: Money,
+    pub net: Money,
+    pub discounts: Money,
+    pub cost: Option<Cost>,
+    /// Net less the cost of texts in the same currency.
+    pub left: Option<Money>,
+    pub assisted_orders: u64,
+    pub assisted: Money,
+}
+
+#[derive(Clone, Debug)]
+pub struct Credited {
+    /// `ord_…`
+    pub id: String,
+    pub number: String,
+    pub at: Time,
+    pub gross: Money,
+    pub back: Money,
+    pub back_later: Money,
+    /// Gross less what went back in the month.
+    pub net: Money,
+    pub why: String,
+}
+
+impl Statement {
+    pub fn answer(&self) -> String {
+        let net = self.sums.iter().filter(|sum| sum.net.minor != 0).map(|sum| sum.net.shown());
+        let orders = self.sums.iter().map(|sum| sum.orders).sum();
+        match orders {
+            0 if self.sums.iter().all(|sum| sum.net.minor == 0) => format!("Nothing came back in {}.", self.title),
+            _ => format!(
+                "{} net came back in {}, from {}.",
+                format::list(net),
+                self.title,
+                format::number_of(orders, "order", "orders")
+            ),
+        }
+    }
+
+    pub fn href(&self, month: &str) -> String {
+        self.page.href(&format!("/statement?month={month}"))
+    }
+
+    /// Days and hours as people say them: `5 days`, `24 hours`.
+    pub fn window(&self, hours: &u32) -> String {
+        match hours {
+            days if days % 24 == 0 && *days > 24 => format!("{} days", days / 24),
+            hours => format::number_of(u64::from(*hours), "hour", "hours"),
+        }
+    }
+}
