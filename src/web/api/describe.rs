@@ -109,7 +109,63 @@ fn describe_all() -> Result<Value, String> {
         complete(operation, fields);
     }
     sort_out(&mut all);
+    patches(&mut all);
     Ok(all)
+}
+
+/// A merge patch may have `null` wherever it has a field.
+fn patches(all: &mut Value) {
+    let rules = with_nulls(all, &json!({ "$ref": "#/components/schemas/Rules" }), true);
+    all["components"]["schemas"]["RulesPatch"] = rules;
+    all["paths"]["/api/v1/shop/rules"]["patch"]["requestBody"]["content"]["application/json"]["schema"] =
+        json!({ "$ref": "#/components/schemas/RulesPatch" });
+}
+
+fn with_nulls(all: &Value, schema: &Value, is_whole: bool) -> Value {
+    if let Some(pointer) = schema["$ref"].as_str().and_then(|name| name.strip_prefix('#')) {
+        return with_nulls(all, all.pointer(pointer).unwrap_or(&Value::Null), is_whole);
+    }
+    let mut schema = schema.clone();
+    for (_, field) in schema["properties"].as_object_mut().into_iter().flatten() {
+        *field = with_nulls(all, field, false);
+    }
+    if let (Some(kind), false) = (schema["type"].as_str().map(str::to_owned), is_whole) {
+        schema["type"] = json!([kind, "null"]);
+        if let Some(names) = schema["enum"].as_array_mut() {
+            names.push(Value::Null);
+        }
+    }
+    schema
+}
+
+/// Where a body has a list and should have an object: the readers of structs would take one for the other.
+pub fn misplaced_list(operation: &Operation, body: &Value) -> Option<String> {
+    let all = description().ok()?;
+    let told = &all["paths"][&operation.path][operation.method]["requestBody"]["content"]["application/json"];
+    misplaced(all, &told["schema"], body, String::new())
+}
+
+fn misplaced(all: &Value, schema: &Value, value: &Value, place: String) -> Option<String> {
+    if let Some(pointer) = schema["$ref"].as_str().and_then(|name| name.strip_prefix('#')) {
+        return misplaced(all, all.pointer(pointer)?, value, place);
+    }
+    if let Some(choices) = schema["oneOf"].as_array() {
+        return misplaced(all, choices.iter().find(|one| one["type"] != "null")?, value, place);
+    }
+    match value {
+        Value::Array(_) if schema["properties"].is_object() => {
+            Some(if place.is_empty() { "the body".into() } else { place })
+        }
+        Value::Array(rows) => rows
+            .iter()
+            .enumerate()
+            .find_map(|(number, row)| misplaced(all, &schema["items"], row, format!("{place}[{number}]"))),
+        Value::Object(fields) => fields.iter().find_map(|(name, field)| {
+            let own = schema["properties"].get(name).unwrap_or(&schema["additionalProperties"]);
+            misplaced(all, own, field, if place.is_empty() { name.clone() } else { format!("{place}.{name}") })
+        }),
+        _ => None,
+    }
 }
 
 fn nouns() -> Value {
@@ -183,7 +239,7 @@ fn header_parameters(operation: &Operation, tagged: bool) -> Vec<Value> {
     }
     if operation.once {
         let about = "The same key with the same request is done once.";
-        let schema = json!({ "type": "string", "minLength": 1, "maxLength": KEY_CHARS_MAX, "pattern": "^[!#-~]+$" });
+        let schema = json!({ "type": "string", "minLength": 1, "maxLength": KEY_CHARS_MAX, "pattern": "^(\"[!#-~]+\"|[!#-~]+)$" });
         headers.push(header("Idempotency-Key", about, schema));
     }
     if tagged {

@@ -93,6 +93,7 @@ async fn answer(
     let call = Call { state, token, named, request, body };
     check_body(operation, &call)?;
     no_nul(&call)?;
+    no_misplaced_list(operation, &call)?;
     let turn = if operation.once { once::begin(&call).await? } else { Turn::Free };
     match turn {
         Turn::Free => (operation.run)(&call).await,
@@ -190,6 +191,19 @@ fn holds_nul(value: &Value) -> bool {
         Value::Array(all) => all.iter().any(holds_nul),
         Value::Object(fields) => fields.iter().any(|(name, value)| name.contains('\0') || holds_nul(value)),
         _ => false,
+    }
+}
+
+/// A list where an object should be.
+fn no_misplaced_list(operation: &Operation, call: &Call) -> Result<(), Problem> {
+    if !operation.takes_body() || !call.body.contains(&b'[') {
+        return Ok(());
+    }
+    // What is no JSON is told by whoever reads it.
+    let Ok(body) = serde_json::from_slice::<Value>(&call.body) else { return Ok(()) };
+    match super::describe::misplaced_list(operation, &body) {
+        Some(place) => Err(Problem::Wrong(vec![format!("{place}: must be an object")])),
+        None => Ok(()),
     }
 }
 

@@ -102,10 +102,13 @@ impl Begun {
 fn key(call: &Call) -> Result<Option<String>, Problem> {
     let mut sent = call.request.headers().get_all(HEADER);
     let Some(value) = sent.next() else { return Ok(None) };
-    let key = value.to_str().map(|key| key.trim().trim_matches('"')).unwrap_or_default();
-    let is_good = (1..=KEY_CHARS_MAX).contains(&key.len()) && key.bytes().all(|byte| byte.is_ascii_graphic());
-    if !is_good || sent.next().is_some() {
-        let why = format!("Idempotency-Key: must be given once, with 1 to {KEY_CHARS_MAX} visible ASCII characters");
+    let key = value.to_str().unwrap_or_default().trim();
+    let key = key.strip_prefix('"').and_then(|key| key.strip_suffix('"')).unwrap_or(key);
+    let is_good = key.bytes().all(|byte| byte.is_ascii_graphic() && byte != b'"');
+    if !is_good || !(1..=KEY_CHARS_MAX).contains(&key.len()) || sent.next().is_some() {
+        let why = format!(
+            "Idempotency-Key: must be given once, with 1 to {KEY_CHARS_MAX} visible ASCII characters and no quotes in it"
+        );
         return Err(Problem::Wrong(vec![why]));
     }
     Ok(Some(key.to_owned()))

@@ -115,7 +115,16 @@ async fn rules_are_patched_and_texts_are_written() {
         let (status, body) = patch(&site, &token, rules, &odd).await;
         assert_eq!((status, &body["errors"][0]["field"]), (StatusCode::BAD_REQUEST, &json!(field)), "{body}");
     }
+    // A list is not taken for an object, however deep.
+    for (odd, place) in [
+        (json!({ "limits": [] }), "limits"),
+        (json!({ "consent": { "countries": {} }, "retention": [1] }), "retention"),
+    ] {
+        let (status, body) = patch(&site, &token, rules, &odd).await;
+        assert_eq!((status, &body["errors"][0]["field"]), (StatusCode::BAD_REQUEST, &json!(place)), "{body}");
+    }
     assert_eq!(patch(&site, &token, rules, &json!([])).await.0, StatusCode::BAD_REQUEST);
+    assert_eq!(patch(&site, &token, "/api/v1/shop", &json!([])).await.0, StatusCode::BAD_REQUEST);
     // Texts.
     let text = "/api/v1/texts/default/1/de";
     let (tag, ready) = tagged(&site, &token, text).await;
