@@ -51,6 +51,7 @@ async fn connecting_a_shop_and_seeing_its_first_webhook() {
     let (hook, secret) = (read("webhook-url").await, read("secret").await);
     let [hook, secret] = [&hook, &secret].map(|value| value.as_str().unwrap().to_owned());
     stage.press("Save the keys").await;
+    stage.sees("The keys are kept.").await;
     stage.sees("waiting for the first one").await;
     // The shop tells of a checkout; the page notices by itself.
     let (at, cart) = (stage.app.now().seconds(), stage.app.checkout("t1", json!({})));
