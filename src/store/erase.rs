@@ -23,6 +23,7 @@ pub async fn phones(read: &mut Read, keys: &ShopKeys) -> Result<Vec<[u8; 16]>, E
 
 pub async fn shop(tx: &mut Tx, shop: ShopId) -> Result<(), Error> {
     let id = shop.get();
+    super::team::forget_shop(tx, shop).await?;
     run!(tx, "DELETE FROM inbox WHERE shop_id = $1", id)?;
     run!(tx, "DELETE FROM correction WHERE shop_id = $1", id)?;
     run!(tx, "DELETE FROM replay_run WHERE shop_id = $1", id)?;

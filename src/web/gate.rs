@@ -34,6 +34,10 @@ pub async fn gate(
     let Some(pattern) = request.match_pattern().filter(|pattern| !pattern.is_empty()) else {
         return Ok(next.call(request).await?.map_into_boxed_body());
     };
+    // No page is asked for in any other way: the resource says in which. What the API is asked for in, its door judges.
+    if !matches!(*request.method(), Method::GET | Method::HEAD | Method::POST) && !pattern.starts_with("/api/") {
+        return Ok(next.call(request).await?.map_into_boxed_body());
+    }
     let route = route::of(request.method(), &pattern);
     if let Err(problem) = admit(&request, &route).await {
         // Who was turned away though signed in has tried something.

@@ -867,7 +867,7 @@ async fn messages() {
         let named = |name: &str, count| (name.to_owned(), count);
         assert_eq!(by_state, [named("delivered", 1), named("queued", 4), named("unknown", 1)]);
         let counted = message::counted(read!(stage), keys, &Default::default()).await.unwrap();
-        assert_eq!((counted.rows, counted.more), (3, false));
+        assert_eq!((counted.rows, counted.more), (6, false));
         let mut through = message::through(read!(stage), keys, at(0), at(0)).await.unwrap();
         through.sort_by_key(|each| each.texts);
         assert_eq!(

@@ -5,6 +5,7 @@ mod api;
 mod connect;
 mod hook;
 mod link;
+mod lists;
 mod page;
 mod reply;
 mod roles;

@@ -7,7 +7,7 @@ use super::{Visit, cart::by, cart_acts, gateways, id, inbox::row, show};
 use crate::{
     domain::{
         event::{ShopEvent, TypedPhone},
-        id::{DeliveryId, GatewayId, ShopId},
+        id::{DeliveryId, GatewayId},
         message::GatewayEvent,
         seal::ShopKeys,
     },
@@ -16,7 +16,6 @@ use crate::{
     store::{self, Read, identity, inbox::Kept, shop::Shop},
     web::{
         problem::Problem,
-        session,
         view::{
             Section,
             cart::Link,
@@ -52,17 +51,12 @@ const BODY_MOST: usize = 256 * 1024;
 
 pub async fn get(request: HttpRequest) -> Result<HttpResponse, Problem> {
     let visit = Visit::begin(&request, Section::Inbox).await?;
-    let visitor = session::visitor(&visit.state, &request).await?;
     let id: DeliveryId = id(&request)?;
     let (shop, keys) = visit.shop().ok_or(Problem::NotFound)?;
     let mut read = visit.read().await?;
-    let tenant_keys = visit.core().vault.keys(&mut read, ShopId::HOUSE).await?;
+    let house_keys = visit.house_keys(&mut read).await?;
     let mut found = None;
-    for keys in [keys, &tenant_keys] {
-        // A callback of the house's gateway may be about any shop: only who may see the whole house sees its bytes.
-        if keys.shop() == ShopId::HOUSE && !visitor.is_owner {
-            continue;
-        }
+    for keys in std::iter::once(keys).chain(&house_keys) {
         if let Some(kept) = store::inbox::get(&mut read, keys, id).await? {
             found = Some((kept, keys));
             break;
@@ -87,7 +81,7 @@ pub async fn get(request: HttpRequest) -> Result<HttpResponse, Problem> {
         corrected: corrected.map(|body| String::from_utf8_lossy(&body).into_owned()),
         corrections: corrections.into_iter().map(|line| Correction { at: line.at, by: by(&line.by) }).collect(),
         effects,
-        may_change: visitor.may_change,
+        may_change: visit.visitor.may_change,
         page: visit.page.clone(),
     })
 }

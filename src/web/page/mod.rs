@@ -330,6 +330,14 @@ impl Visit {
         Ok(visit)
     }
 
+    /// The house's own keys, for whom all of the house's is to see: callbacks of its gateways may be about any shop.
+    pub async fn house_keys(&self, read: &mut Read) -> Result<Option<ShopKeys>, Problem> {
+        if !self.is_owner {
+            return Ok(None);
+        }
+        Ok(Some(self.state.core.vault.keys(read, ShopId::HOUSE).await?))
+    }
+
     pub fn core(&self) -> &Core {
         &self.state.core
     }

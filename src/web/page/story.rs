@@ -192,7 +192,7 @@ impl Story {
     }
 
     fn one_text(&self, text: &Text) -> String {
-        let (state, why) = (t(state_label(text.state())).to_lowercase(), &text.message.reason);
+        let (state, why) = (state_label(text.state()).to_lowercase(), &text.message.reason);
         let values: [(&str, &dyn Display); 3] = [("step", &text.message.step), ("state", &state), ("why", why)];
         if why.is_empty() { say("Text {step} {state}", &values) } else { say("Text {step} {state}: {why}", &values) }
     }

@@ -60,14 +60,14 @@ pub enum CartState {
 impl CartState {
     pub fn label(&self) -> &'static str {
         match self {
-            CartState::Open => "Shopping",
-            CartState::Waiting => "Text planned",
-            CartState::NotTexted => "Not texted",
-            CartState::Texted => "Texted",
-            CartState::Clicked => "Tapped",
-            CartState::Recovered => "Recovered",
-            CartState::Bought => "Bought by itself",
-            CartState::Lost => "Lost",
+            CartState::Open => t("Shopping"),
+            CartState::Waiting => t("Text planned"),
+            CartState::NotTexted => t("Not texted"),
+            CartState::Texted => t("Texted"),
+            CartState::Clicked => t("Tapped"),
+            CartState::Recovered => t("Recovered"),
+            CartState::Bought => t("Bought by itself"),
+            CartState::Lost => t("Lost"),
         }
     }
 
@@ -159,21 +159,21 @@ impl Filter {
 
     pub fn label(&self) -> &'static str {
         match self {
-            Filter::All => "All",
-            Filter::Open => "Shopping",
-            Filter::Abandoned => "Abandoned",
-            Filter::Unreachable => "Not reachable",
-            Filter::Reachable => "Reachable",
-            Filter::Held => "Held back",
-            Filter::Texted => "Texted",
-            Filter::Undelivered => "Not delivered",
-            Filter::Delivered => "Delivered",
-            Filter::Untapped => "Not tapped",
-            Filter::Unbought => "Tapped, not bought",
-            Filter::Clicked => "Tapped",
-            Filter::Recovered => "Recovered",
-            Filter::Bought => "Bought by itself",
-            Filter::OptedOut => "Opted out",
+            Filter::All => t("All"),
+            Filter::Open => t("Shopping"),
+            Filter::Abandoned => t("Abandoned"),
+            Filter::Unreachable => t("Not reachable"),
+            Filter::Reachable => t("Reachable"),
+            Filter::Held => t("Held back"),
+            Filter::Texted => t("Texted"),
+            Filter::Undelivered => t("Not delivered"),
+            Filter::Delivered => t("Delivered"),
+            Filter::Untapped => t("Not tapped"),
+            Filter::Unbought => t("Tapped, not bought"),
+            Filter::Clicked => t("Tapped"),
+            Filter::Recovered => t("Recovered"),
+            Filter::Bought => t("Bought by itself"),
+            Filter::OptedOut => t("Opted out"),
         }
     }
 
@@ -202,7 +202,7 @@ impl Filter {
 impl Carts {
     pub fn answer(&self) -> String {
         if self.is_new {
-            return "No cart has arrived yet.".to_owned();
+            return t("No cart has arrived yet.").to_owned();
         }
         let count = self.list.count;
         let found = match self.q.as_str() {
@@ -403,7 +403,7 @@ impl Cart {
     /// `Ana, …4455 left €128.00 behind 21 h ago: recovered.`
     pub fn answer(&self) -> String {
         let (who, value) = (&self.who, self.value.shown());
-        let state = t(self.state.label()).to_lowercase();
+        let state = self.state.label().to_lowercase();
         match (self.state, self.abandoned_at) {
             (CartState::Open, _) | (_, None) => {
                 say("{who} has {value} in the cart: {state}.", &[("who", who), ("value", &value), ("state", &state)])

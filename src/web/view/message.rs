@@ -2,7 +2,7 @@
 
 use askama::Template;
 
-use super::words::filters;
+use super::words::{filters, say, t};
 use super::{
     Choice, Page, Tone,
     format::{self, Shown as _},
@@ -51,10 +51,10 @@ impl Filter {
     pub fn label(self) -> &'static str {
         match self {
             // Beside every text that was sent, whatever became of it.
-            Filter::State(MessageState::Accepted) => "No receipt yet",
+            Filter::State(MessageState::Accepted) => t("No receipt yet"),
             Filter::State(state) => state_label(state),
-            Filter::Sent => "Sent",
-            Filter::Tapped => "Tapped",
+            Filter::Sent => t("Sent"),
+            Filter::Tapped => t("Tapped"),
         }
     }
 
@@ -137,15 +137,15 @@ const OFFERED: [Filter; 8] = [
 
 pub fn state_label(state: MessageState) -> &'static str {
     match state {
-        MessageState::Queued => "Queued",
-        MessageState::Sending => "Being sent",
-        MessageState::Unknown => "Outcome unknown",
-        MessageState::Accepted => "Sent",
-        MessageState::Delivered => "Delivered",
-        MessageState::Undelivered => "Not delivered",
-        MessageState::Refused => "Refused",
-        MessageState::Cancelled => "Cancelled",
-        MessageState::Expired => "Too late",
+        MessageState::Queued => t("Queued"),
+        MessageState::Sending => t("Being sent"),
+        MessageState::Unknown => t("Outcome unknown"),
+        MessageState::Accepted => t("Sent"),
+        MessageState::Delivered => t("Delivered"),
+        MessageState::Undelivered => t("Not delivered"),
+        MessageState::Refused => t("Refused"),
+        MessageState::Cancelled => t("Cancelled"),
+        MessageState::Expired => t("Too late"),
     }
 }
 
@@ -172,22 +172,24 @@ pub fn parse_state(text: &str) -> Option<Filter> {
 
 impl Messages {
     pub fn answer(&self) -> String {
-        let cost = if self.cost.is_empty() { String::new() } else { format!(", for {}", self.cost.shown()) };
         let texts = match self.list.count {
             listing::Count { rows, more: false, looked_at: None } => {
                 format::sentence_case(&format::number_of(rows, "text", "texts"))
             }
-            count => format::sentence_case(&format!("{} texts", count.words())),
+            count => format::sentence_case(&format!("{} {}", count.words(), t("texts"))),
+        };
+        let priced = |told: String| match self.cost.is_empty() {
+            true => told,
+            false => say("{texts}, for {cost}", &[("texts", &told), ("cost", &self.cost.shown())]),
         };
         match self.filter {
-            _ if self.is_new => "No text has been sent yet.".to_owned(),
-            Some(filter) => {
-                format!("{}{cost}.", listing::agree(self.list.count, "text", "texts", filter.phrase()))
-            }
-            None if self.unknown_total > 0 => {
-                format!("{texts}{cost}; the outcome of {} is unknown.", format::count(self.unknown_total))
-            }
-            None => format!("{texts}{cost}; the outcome of every one is known."),
+            _ if self.is_new => t("No text has been sent yet.").to_owned(),
+            Some(filter) => priced(listing::agree(self.list.count, "text", "texts", filter.phrase())) + ".",
+            None if self.unknown_total > 0 => say(
+                "{texts}; the outcome of {count} is unknown.",
+                &[("texts", &priced(texts)), ("count", &format::count(self.unknown_total))],
+            ),
+            None => say("{texts}; the outcome of every one is known.", &[("texts", &priced(texts))]),
         }
     }
 
@@ -197,7 +199,7 @@ impl Messages {
             .chain(OFFERED.map(Some))
             .chain(self.filter.filter(|state| !OFFERED.contains(state)).map(Some))
             .map(|state| Choice {
-                label: state.map_or("All", Filter::label),
+                label: state.map_or_else(|| t("All"), Filter::label),
                 href: self.list.with(&self.page, "state", state.map_or("", Filter::name)),
                 current: state == self.filter,
                 count: (state == unknown && self.unknown_total > 0).then_some(self.unknown_total),
@@ -206,7 +208,7 @@ impl Messages {
     }
 
     pub fn heading(&self) -> &'static str {
-        self.filter.map_or("Every text", Filter::label)
+        self.filter.map_or_else(|| t("Every text"), Filter::label)
     }
 }
 

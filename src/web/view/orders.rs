@@ -2,7 +2,7 @@
 
 use askama::Template;
 
-use super::words::filters;
+use super::words::{filters, t};
 use super::{
     Choice, Page, Tone,
     format::Shown as _,
@@ -45,9 +45,9 @@ pub struct Credit {
 impl OrderRow {
     pub fn label(&self) -> &'static str {
         match &self.credit {
-            Some(credit) if credit.recovered => "Recovered",
-            Some(_) => "Assisted",
-            None => "By itself",
+            Some(credit) if credit.recovered => t("Recovered"),
+            Some(_) => t("Assisted"),
+            None => t("By itself"),
         }
     }
 
@@ -89,10 +89,10 @@ impl Filter {
 
     fn label(self) -> &'static str {
         match self {
-            Filter::All => "All",
-            Filter::Recovered => "Recovered",
-            Filter::Assisted => "Assisted",
-            Filter::Other => "By itself",
+            Filter::All => t("All"),
+            Filter::Recovered => t("Recovered"),
+            Filter::Assisted => t("Assisted"),
+            Filter::Other => t("By itself"),
         }
     }
 
@@ -109,7 +109,7 @@ impl Filter {
 impl Orders {
     pub fn answer(&self) -> String {
         if self.is_new {
-            return "No order has arrived yet.".to_owned();
+            return t("No order has arrived yet.").to_owned();
         }
         format!("{}.", listing::agree(self.list.count, "order", "orders", self.filter.phrase()))
     }

@@ -2,7 +2,7 @@
 
 use askama::Template;
 
-use super::words::filters;
+use super::words::{filters, t};
 use super::{
     Choice, Page, Tone,
     format::Shown as _,
@@ -43,8 +43,8 @@ impl Show {
 
     fn label(self) -> &'static str {
         match self {
-            Show::OptOuts => "Opt-outs",
-            Show::Consents => "Consents",
+            Show::OptOuts => t("Opt-outs"),
+            Show::Consents => t("Consents"),
         }
     }
 }

@@ -5,6 +5,8 @@
 pub mod bodies;
 
 mod journey;
+mod acts;
+mod lists;
 mod closing;
 mod consent;
 mod confirm;

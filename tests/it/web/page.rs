@@ -239,7 +239,7 @@ async fn buttons_act() {
     assert_eq!(act("/risk/breaker/resume?shop=1".into()).await.0, StatusCode::NOT_FOUND);
     assert_eq!(act("/risk/nonsense/resume?shop=1".into()).await.0, StatusCode::NOT_FOUND);
     let (_, inbox) = page(&site, "/inbox").await;
-    let delivery = inbox.split("/inbox/dlv_").nth(1).and_then(|rest| rest.split('/').next()).unwrap();
+    let delivery = inbox.split("/inbox/dlv_").nth(1).and_then(|rest| rest.split(['/', '"', '?']).next()).unwrap();
     assert_eq!(act(format!("/inbox/dlv_{delivery}/replay")).await, led("/inbox?done=replayed"));
     house.work().await;
     assert_eq!(house.messages().await.len(), 1, "applying it again changed something");
@@ -305,7 +305,7 @@ async fn assets_are_known_by_their_content() {
     let tag = first.headers().get(header::ETAG).unwrap().clone();
     let again = ask(&site, get().insert_header((header::IF_NONE_MATCH, tag.clone()))).await;
     assert_eq!(again.status(), StatusCode::NOT_MODIFIED);
-    let hashed = format!("/assets/css/base.css?v={}", tag.to_str().unwrap().trim_matches('"'));
+    let hashed = format!("/assets/css/base.css?v={}", tag.to_str().unwrap().trim_start_matches("W/").trim_matches('"'));
     let hashed = ask(&site, TestRequest::get().uri(&hashed)).await;
     assert!(hashed.headers().get(header::CACHE_CONTROL).unwrap().to_str().unwrap().contains("immutable"));
     for path in
