@@ -28,7 +28,7 @@ const STYLE: &str = "body{font:16px/1.5 system-ui,sans-serif;max-width:48rem;mar
 background:#fff}h1{font-size:1.4rem}h2{font-size:1.1rem;margin-top:2rem}table{border-collapse:collapse;width:100%}th,td\
 {text-align:left;vertical-align:top;padding:.3rem .8rem .3rem 0;border-bottom:1px solid #ccc;overflow-wrap:anywhere;\
 white-space:pre-wrap}th{width:14rem;font-weight:600}pre{white-space:pre-wrap;overflow-wrap:anywhere;font-size:.75rem}\
-.hash{font-family:monospace;overflow-wrap:anywhere}";
+.hash{font-family:monospace;overflow-wrap:anywhere}h1,th,td{overflow-wrap:anywhere}";
 
 impl ProofPage {
     pub fn new(proof: &Proof, now: Time) -> ProofPage {

@@ -181,7 +181,8 @@ impl Browser {
             .until(async || {
                 // The first that is to be seen: what only screen readers are told takes one pixel.
                 for element in self.client.find_all(Locator::XPath(path)).await.ok()? {
-                    let shown = element.is_displayed().await.unwrap_or(false);
+                    let hidden = element.attr("aria-hidden").await.is_ok_and(|hidden| hidden.is_some());
+                    let shown = !hidden && element.is_displayed().await.unwrap_or(false);
                     if shown && element.rectangle().await.is_ok_and(|(_, _, width, _)| width > 1.0) {
                         return Some(element);
                     }

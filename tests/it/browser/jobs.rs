@@ -40,7 +40,6 @@ async fn signing_in_by_the_link_and_later_by_password() {
 async fn connecting_a_shop_and_seeing_its_first_webhook() {
     let Some(stage) = Stage::open_signed_in().await else { return };
     stage.follow("Connect a shop").await;
-    stage.follow("Connect your first shop").await;
     stage.tick("Any other shop").await;
     stage.choose("In which country is it?", "Slovenia").await;
     stage.press("Go on").await;
@@ -119,7 +118,7 @@ async fn reading_from_the_overview_down_to_one_orders_evidence() {
     stage.visit("/").await;
     stage.sees("Texts brought back €100 net from 1 order").await;
     stage.follow("€100").await;
-    stage.sees("€100 net came back in 30 days, from 1 order of").await;
+    stage.sees("€100 net came back in the last 30 days, from 1 order of").await;
     stage.follow("1").await;
     stage.sees("Maja").await;
     stage.follow("Maja, …5101").await;
