@@ -17,6 +17,8 @@ SEED=${SEED:-1}
 command -v "$SCHEMATHESIS" >/dev/null || { echo "schemathesis is not there: pip install schemathesis, or name it in SCHEMATHESIS" >&2; exit 2; }
 command -v "$CARTBACK" >/dev/null || { echo "$CARTBACK is not there: cargo build, or name it in CARTBACK" >&2; exit 2; }
 
+SCHEMATHESIS=$(realpath "$(command -v "$SCHEMATHESIS")")
+
 folder=$(mktemp -d)
 server=
 clean_up() {
@@ -82,10 +84,12 @@ tell("order-1", {"type": "order.upserted", "data": {
 PYTHON
 sleep 2
 
-report=${REPORT:-$(mktemp -d)}
+report=$(realpath "${REPORT:-$(mktemp -d)}")
 # Not asked: whether every body that fits the schema is taken (a phone number that is none fits it too), and whether ids of
 # one's own making are found.
 status=0
+# It keeps notes where it is run.
+cd "$folder"
 "$SCHEMATHESIS" run "http://127.0.0.1:$PORT/api/v1/openapi.json" --url "http://127.0.0.1:$PORT" \
   -H "Authorization: Bearer $token" -H "Cartback-Shop: 1" \
   --checks not_a_server_error,status_code_conformance,content_type_conformance,response_headers_conformance,response_schema_conformance,negative_data_rejection,unsupported_method,ignored_auth \

@@ -126,12 +126,12 @@ fn with_nulls(all: &Value, schema: &Value, is_whole: bool) -> Value {
         return with_nulls(all, all.pointer(pointer).unwrap_or(&Value::Null), is_whole);
     }
     let mut schema = schema.clone();
-    for (_, field) in schema["properties"].as_object_mut().into_iter().flatten() {
+    for (_, field) in schema.get_mut("properties").and_then(Value::as_object_mut).into_iter().flatten() {
         *field = with_nulls(all, field, false);
     }
     if let (Some(kind), false) = (schema["type"].as_str().map(str::to_owned), is_whole) {
         schema["type"] = json!([kind, "null"]);
-        if let Some(names) = schema["enum"].as_array_mut() {
+        if let Some(names) = schema.get_mut("enum").and_then(Value::as_array_mut) {
             names.push(Value::Null);
         }
     }
@@ -331,6 +331,19 @@ mod tests {
         let described: usize =
             all["paths"].as_object().unwrap().values().map(|one| one.as_object().unwrap().len()).sum();
         assert_eq!(described, count);
+        // A null is a word of `enum` and `type` only, never a schema's own part.
+        fn whole(value: &Value) -> bool {
+            match value {
+                Value::Object(fields) => {
+                    let parts = ["enum", "properties", "items", "required"];
+                    parts.iter().all(|part| fields.get(*part).is_none_or(|part| !part.is_null()))
+                        && fields.values().all(whole)
+                }
+                Value::Array(all) => all.iter().all(whole),
+                _ => true,
+            }
+        }
+        assert!(whole(&all["components"]["schemas"]) && whole(&all["paths"]));
         let text = all.to_string();
         for part in text.split("\"#/").skip(1) {
             let pointer = format!("/{}", part.split('"').next().unwrap());

@@ -367,12 +367,15 @@ pub async fn change(call: &Call) -> Result<Answer, Problem> {
     let (if_match, stale) = (call.if_match(), Cell::new(false));
     let changed = connect::change_rules(call.core(), call.shop()?, |stored, _| {
         let now = Rules::of(stored);
+        // What is wrong in itself is told first, whatever state it was meant for.
+        let next = now.patched(&patch)?.read(stored)?;
+        next.check().map_err(|problem| vec![problem])?;
         let tag = etag_of(&now).map_err(|problem| vec![problem.to_string()])?;
         stale.set(if_match.as_ref().is_some_and(|tags| !tags.hold(&tag)));
         if stale.get() {
             return Err(Vec::new());
         }
-        *stored = now.patched(&patch)?.read(stored)?;
+        *stored = next;
         Ok(())
     });
     let changed = changed.await;
