@@ -237,40 +237,6 @@ pub async fn mark_reachable(tx: &mut Tx, keys: &ShopKeys, id: CartId, at: Time) 
 
 pub use list::{Filter, Narrow, Sort, count, counted, leaf, list};
 
-/// Carts of one stage and currency.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Stopped {
-    /// How far they came: 0 abandoned, 1 reachable, 2 texted, 3 delivered, 4 clicked, 5 recovered.
-    pub stage: i64,
-    /// "" where the shop named no total.
-    pub currency: String,
-    pub carts: u64,
-    pub total_minor: i64,
-}
-
-/// How far the carts came that were abandoned in the span `[from, to)`, each counted once, at its last stage.
-pub async fn stages(read: &mut Read, keys: &ShopKeys, from: Time, to: Time) -> Result<Vec<Stopped>, Error> {
-    let rows = all!(
-        read,
-        (i64, String, i64, i64),
-        "SELECT stage, currency, CAST(COUNT(*) AS BIGINT), CAST(SUM(total_minor) AS BIGINT) FROM cart
-         WHERE shop_id = $1 AND listed_at >= $2 AND listed_at < $3 AND abandoned_at IS NOT NULL
-         GROUP BY stage, currency ORDER BY stage, currency",
-        of(keys),
-        from.millis(),
-        to.millis()
-    )?;
-    Ok(rows
-        .into_iter()
-        .map(|(stage, currency, carts, total_minor)| Stopped {
-            stage,
-            currency,
-            carts: carts.unsigned_abs(),
-            total_minor,
-        })
-        .collect())
-}
-
 /// Looks again how far a cart came, after a text of it, a tap or a credit changed.
 pub(super) async fn restage(tx: &mut Tx, shop: i64, cart: i64) -> Result<(), Error> {
     run!(

@@ -45,6 +45,16 @@ pub struct Stage {
     pub worth: BTreeMap<Currency, i64>,
 }
 
+impl Stage {
+    /// What stayed behind before it: the worth of carts that came to `before`, the stage before, and not to this one, in
+    /// minor units; currencies in which nothing did are left out.
+    pub fn left_since(&self, before: &Stage) -> BTreeMap<Currency, i64> {
+        let came = |currency| self.worth.get(currency).copied().unwrap_or(0);
+        let left = before.worth.iter().map(|(currency, minor)| (*currency, minor - came(currency)));
+        left.filter(|(_, minor)| *minor != 0).collect()
+    }
+}
+
 fn reached<S: serde::Serializer>(reached: &Reached, to: S) -> Result<S::Ok, S::Error> {
     to.serialize_str(reached.name())
 }

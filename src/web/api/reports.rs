@@ -17,14 +17,14 @@ use crate::{
         hours,
         message::Cost as StoredCost,
         money::Currency,
-        report::{Metric, Slice as Stored, Sums},
+        report::{Metric, Slice as Stored, Stage as Came, Sums},
         time::Time,
     },
     pipeline::{
         report::{self, DAYS_MAX},
         rollup, zone_of,
     },
-    store::{self, cart::Stopped, shop::Shop},
+    store::{self, shop::Shop},
     web::problem::Problem,
 };
 
@@ -146,8 +146,8 @@ pub struct Funnel {
 
 #[derive(Serialize, ToSchema)]
 pub struct Stage {
-    /// `abandoned`, `reachable`, `texted`, `delivered`, `clicked` or `recovered`.
-    #[schema(example = "reachable")]
+    /// `abandoned`, `phone`, `mobile`, `consent`, `allowed`, `sent`, `delivered`, `clicked` or `bought`.
+    #[schema(example = "consent")]
     stage: String,
     /// Carts that came so far.
     carts: u64,
@@ -168,8 +168,6 @@ pub struct CreditedOrder {
     gross: Money,
     net: Money,
 }
-
-const STAGES: [&str; 6] = ["abandoned", "reachable", "texted", "delivered", "clicked", "recovered"];
 
 /// Days of a period, and how many days before today it ends.
 fn span(period: &Period, today: Date) -> Result<(u32, u32), Problem> {
@@ -298,22 +296,21 @@ fn name(metric: Metric) -> &'static str {
 #[utoipa::path(get, path = "/api/v1/report/funnel", params(Period), responses((status = 200, description = "The funnel.", body = Funnel)))]
 pub async fn funnel(call: &Call) -> Result<Answer, Problem> {
     let period: Period = call.query()?;
-    let (mut read, shop, keys) = call.open().await?;
+    let (mut read, shop, _) = call.open().await?;
     let (first, last) = bounds(call, &shop, &period)?;
-    let (from, to) = edges(&shop, first, last);
-    let stopped = store::cart::stages(&mut read, &keys, from, to).await?;
-    let stages = STAGES.iter().zip(0_i64..).map(|(stage, number)| Stage {
-        stage: (*stage).to_owned(),
-        carts: stopped.iter().filter(|each| each.stage >= number).map(|each| each.carts).sum(),
-        left: left(&stopped, number - 1),
+    let whole = report::between(call.core(), &mut read, &shop, first, last).await?;
+    let way = &whole.parts.way;
+    let before = std::iter::once(None).chain(way.iter().map(Some));
+    let stages = way.iter().zip(before).map(|(stage, before)| Stage {
+        stage: stage.reached.name().to_owned(),
+        carts: stage.carts.unsigned_abs(),
+        left: before.map(|before| left(stage, before)).unwrap_or_default(),
     });
-    let stages = stages.collect();
-    Answer::ok(&Funnel { from: first.to_string(), to: last.to_string(), stages })
+    Answer::ok(&Funnel { from: first.to_string(), to: last.to_string(), stages: stages.collect() })
 }
 
-fn left(stopped: &[Stopped], stage: i64) -> Vec<Money> {
-    let left = stopped.iter().filter(|each| each.stage == stage && each.total_minor != 0);
-    left.filter_map(|each| Some(Money::minor(each.total_minor, Currency::parse(&each.currency).ok()?))).collect()
+fn left(stage: &Came, before: &Came) -> Vec<Money> {
+    stage.left_since(before).into_iter().map(|(currency, minor)| Money::minor(minor, currency)).collect()
 }
 
 /// First and last day.

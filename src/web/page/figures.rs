@@ -55,10 +55,8 @@ pub fn funnel(way: &[Way], own: Currency) -> Funnel {
     let mut before: Option<&Way> = None;
     for stage in way {
         let left = before.map(|before| {
-            let left = before.worth.iter().map(|(&currency, minor)| {
-                Money::new(minor - stage.worth.get(&currency).copied().unwrap_or(0), currency)
-            });
-            let mut left: Vec<Money> = left.filter(|money| money.minor != 0).collect();
+            let left = stage.left_since(before).into_iter();
+            let mut left: Vec<Money> = left.map(|(currency, minor)| Money::new(minor, currency)).collect();
             left.sort_by_key(|money| money.currency != own);
             left
         });

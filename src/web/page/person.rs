@@ -9,7 +9,7 @@ use actix_web::{
 use askama::Template;
 use serde::Deserialize;
 
-use super::{Visit, back, come_in_to_change, id, show};
+use super::{Visit, back, id, show};
 use crate::{
     domain::{
         cart::Cart,
@@ -182,10 +182,9 @@ impl Typed {
 
 /// Who may hand over and forget, for which shop.
 async fn chosen(request: &HttpRequest) -> Result<(Data<State>, ShopId), Problem> {
-    let state = come_in_to_change(request).await?;
-    let visit = Visit::begin(request, Section::Carts).await?;
-    let (shop, _) = visit.shop().ok_or(Problem::NotFound)?;
-    Ok((state, shop.id))
+    let visit = Visit::to_change(request, Section::Carts).await?;
+    let shop = visit.shop().ok_or(Problem::NotFound)?.0.id;
+    Ok((visit.state, shop))
 }
 
 async fn searchable(state: &State, shop: ShopId, typed: &Typed) -> Result<Identity, Problem> {

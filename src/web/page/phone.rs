@@ -5,7 +5,7 @@ use actix_web::{HttpRequest, HttpResponse, web::Form};
 use data_encoding::HEXLOWER;
 use serde::Deserialize;
 
-use super::{Visit, back, come_in_to_change, show};
+use super::{Visit, back, show};
 use crate::{
     domain::{
         consent::{Consent, ConsentFacts, Level, OptOut, OutProof, StandingName},
@@ -228,12 +228,12 @@ pub struct Why {
 const WHY_CHARS_MAX: usize = 200;
 
 pub async fn opt_out(request: HttpRequest, why: Form<Why>) -> Result<HttpResponse, Problem> {
-    let state = come_in_to_change(&request).await?;
-    let visit = Visit::begin(&request, Section::Replies).await?;
+    let visit = Visit::to_change(&request, Section::Replies).await?;
+    let state = &visit.state;
     let (shop, _) = visit.shop().ok_or(Problem::NotFound)?;
     let phone = chosen(&request)?;
     let why: String = why.why.trim().chars().take(WHY_CHARS_MAX).collect();
-    let by = session::visitor(&state, &request).await?.name;
+    let by = visit.visitor.name.clone();
     if !reply::opt_out_known(&state.core, shop.id, &phone, &why, &by).await? {
         return Err(Problem::NotFound);
     }

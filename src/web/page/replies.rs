@@ -3,7 +3,7 @@
 use actix_web::{HttpRequest, HttpResponse, web::Form};
 use serde::Deserialize;
 
-use super::{ROWS, Visit, back, come_in_to_change, id, show};
+use super::{ROWS, Visit, back, id, show};
 use crate::{
     domain::{id::ReplyId, phone::Phone},
     pipeline::reply,
@@ -74,8 +74,8 @@ pub struct Read {
 }
 
 pub async fn settle(request: HttpRequest, read: Form<Read>) -> Result<HttpResponse, Problem> {
-    let state = come_in_to_change(&request).await?;
-    let visit = Visit::begin(&request, Section::Replies).await?;
+    let visit = Visit::to_change(&request, Section::Replies).await?;
+    let state = &visit.state;
     let (shop, _) = visit.shop().ok_or(Problem::NotFound)?;
     let how = How::by_name(&read.how).filter(|how| *how != How::Heeded);
     let how = how.ok_or(Problem::NotFound)?;

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use actix_web::{HttpRequest, HttpResponse, web::Bytes};
 
-use super::{Visit, back, come_in_to_change, show};
+use super::{Visit, back, show};
 use crate::{
     domain::{
         rules::Rules,
@@ -105,8 +105,7 @@ async fn one(
 }
 
 pub async fn post(request: HttpRequest, body: Bytes) -> Result<HttpResponse, Problem> {
-    come_in_to_change(&request).await?;
-    let visit = Visit::begin(&request, Section::Sequences).await?;
+    let visit = Visit::to_change(&request, Section::Sequences).await?;
     let stored = stored(&visit, &request)?;
     let typed = Typed::of(&body);
     let saved = change(&visit, |rules, _| typed.put_into(found(rules, &stored.id)?)).await?;
@@ -211,8 +210,7 @@ fn found<'r>(rules: &'r mut Rules, id: &str) -> Result<&'r mut Stored, Vec<Strin
 }
 
 pub async fn add(request: HttpRequest, body: Bytes) -> Result<HttpResponse, Problem> {
-    come_in_to_change(&request).await?;
-    let visit = Visit::begin(&request, Section::Sequences).await?;
+    let visit = Visit::to_change(&request, Section::Sequences).await?;
     let typed = Typed::of(&body);
     let made = typed.value("preset").and_then(preset).ok_or(Problem::NotFound)?;
     let added = change(&visit, |rules, _| {
@@ -231,8 +229,7 @@ async fn act(
     done: &str,
     act: impl Fn(&mut Vec<Stored>, usize, Time),
 ) -> Result<HttpResponse, Problem> {
-    come_in_to_change(request).await?;
-    let visit = Visit::begin(request, Section::Sequences).await?;
+    let visit = Visit::to_change(request, Section::Sequences).await?;
     let id = stored(&visit, request)?.id;
     let changed = change(&visit, |rules, now| {
         if let Some(place) = rules.sequences.iter().position(|sequence| sequence.id == id) {

@@ -2,7 +2,7 @@
 
 use actix_web::{HttpRequest, HttpResponse, web::Bytes};
 
-use super::{Visit, back, come_in_as_owner, come_in_to_change, show};
+use super::{Visit, back, come_in_as_owner, show};
 use crate::{
     domain::id::ShopId,
     pipeline::people::token::{self, NotMade},
@@ -68,8 +68,7 @@ async fn page(
 }
 
 pub async fn post(request: HttpRequest, body: Bytes) -> Result<HttpResponse, Problem> {
-    let state = come_in_to_change(&request).await?;
-    let visit = Visit::begin(&request, Section::Tokens).await?;
+    let visit = Visit::to_change(&request, Section::Tokens).await?;
     let (shop, _) = visit.shop().ok_or(Problem::NotFound)?;
     let all: Vec<(String, String)> = url::form_urlencoded::parse(&body).into_owned().collect();
     let value = |name: &str| all.iter().find(|(known, _)| known == name).map_or("", |(_, value)| value.trim());
@@ -91,8 +90,9 @@ pub async fn post(request: HttpRequest, body: Bytes) -> Result<HttpResponse, Pro
         // Out of bounds is refused as such.
         days => Some(days.parse().unwrap_or(0)),
     };
-    match token::create(&state.core, owner, &typed.name, scopes, days).await {
+    match token::create(visit.core(), owner, &typed.name, scopes, days).await {
         Ok(token) => {
+            crate::web::gate::done(&request);
             let fresh = Fresh { token, name: typed.name };
             page(&request, Some(fresh), Vec::new(), Typed::default()).await
         }
@@ -102,8 +102,7 @@ pub async fn post(request: HttpRequest, body: Bytes) -> Result<HttpResponse, Pro
 }
 
 pub async fn revoke(request: HttpRequest, body: Bytes) -> Result<HttpResponse, Problem> {
-    let state = come_in_to_change(&request).await?;
-    let visit = Visit::begin(&request, Section::Tokens).await?;
+    let visit = Visit::to_change(&request, Section::Tokens).await?;
     let (shop, _) = visit.shop().ok_or(Problem::NotFound)?;
     let all: Vec<(String, String)> = url::form_urlencoded::parse(&body).into_owned().collect();
     let value = |name: &str| all.iter().find(|(known, _)| known == name).map_or("", |(_, value)| value.as_str());
@@ -113,7 +112,7 @@ pub async fn revoke(request: HttpRequest, body: Bytes) -> Result<HttpResponse, P
     } else {
         shop.id
     };
-    if token::revoke(&state.core, owner, value("name")).await? {
+    if token::revoke(visit.core(), owner, value("name")).await? {
         Ok(back("/tokens", &request, "token_revoked"))
     } else {
         Err(Problem::NotFound)

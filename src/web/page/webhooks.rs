@@ -3,7 +3,7 @@
 
 use actix_web::{HttpRequest, HttpResponse, http::header, web::Bytes};
 
-use super::{ROWS, Visit, back, come_in_to_change, id, show};
+use super::{ROWS, Visit, back, id, show};
 use crate::{
     domain::{
         id::{EventId, SinkId},
@@ -182,8 +182,7 @@ fn as_typed(form: &EndpointForm) -> Typed {
 }
 
 pub async fn add(request: HttpRequest, body: Bytes) -> Result<HttpResponse, Problem> {
-    come_in_to_change(&request).await?;
-    let visit = Visit::begin(&request, Section::Webhooks).await?;
+    let visit = Visit::to_change(&request, Section::Webhooks).await?;
     let (shop, _) = visit.shop().ok_or(Problem::NotFound)?;
     let form = typed(&body);
     match sink::add(visit.core(), shop.id, &as_typed(&form)).await {
@@ -197,8 +196,7 @@ pub async fn add(request: HttpRequest, body: Bytes) -> Result<HttpResponse, Prob
 }
 
 pub async fn post(request: HttpRequest, body: Bytes) -> Result<HttpResponse, Problem> {
-    come_in_to_change(&request).await?;
-    let visit = Visit::begin(&request, Section::Webhooks).await?;
+    let visit = Visit::to_change(&request, Section::Webhooks).await?;
     let (shop, keys) = visit.shop().ok_or(Problem::NotFound)?;
     let id: SinkId = id(&request)?;
     let form = typed(&body);
@@ -219,8 +217,7 @@ pub async fn post(request: HttpRequest, body: Bytes) -> Result<HttpResponse, Pro
 }
 
 pub async fn rotate(request: HttpRequest) -> Result<HttpResponse, Problem> {
-    come_in_to_change(&request).await?;
-    let visit = Visit::begin(&request, Section::Webhooks).await?;
+    let visit = Visit::to_change(&request, Section::Webhooks).await?;
     let (shop, _) = visit.shop().ok_or(Problem::NotFound)?;
     let id: SinkId = id(&request)?;
     let secret = sink::rotate(visit.core(), shop.id, id).await?.ok_or(Problem::NotFound)?;
@@ -229,8 +226,7 @@ pub async fn rotate(request: HttpRequest) -> Result<HttpResponse, Problem> {
 }
 
 pub async fn test(request: HttpRequest) -> Result<HttpResponse, Problem> {
-    come_in_to_change(&request).await?;
-    let visit = Visit::begin(&request, Section::Webhooks).await?;
+    let visit = Visit::to_change(&request, Section::Webhooks).await?;
     let (shop, _) = visit.shop().ok_or(Problem::NotFound)?;
     let id: SinkId = id(&request)?;
     let tested = sink::test(visit.core(), shop.id, id).await?.ok_or(Problem::NotFound)?;
@@ -239,8 +235,7 @@ pub async fn test(request: HttpRequest) -> Result<HttpResponse, Problem> {
 }
 
 pub async fn enable(request: HttpRequest) -> Result<HttpResponse, Problem> {
-    come_in_to_change(&request).await?;
-    let visit = Visit::begin(&request, Section::Webhooks).await?;
+    let visit = Visit::to_change(&request, Section::Webhooks).await?;
     let (shop, _) = visit.shop().ok_or(Problem::NotFound)?;
     let id: SinkId = id(&request)?;
     let known = sink::enable(visit.core(), shop.id, id).await?;
@@ -248,8 +243,7 @@ pub async fn enable(request: HttpRequest) -> Result<HttpResponse, Problem> {
 }
 
 pub async fn disable(request: HttpRequest) -> Result<HttpResponse, Problem> {
-    come_in_to_change(&request).await?;
-    let visit = Visit::begin(&request, Section::Webhooks).await?;
+    let visit = Visit::to_change(&request, Section::Webhooks).await?;
     let (shop, _) = visit.shop().ok_or(Problem::NotFound)?;
     let id: SinkId = id(&request)?;
     let known = sink::disable(visit.core(), shop.id, id).await?;
@@ -257,8 +251,7 @@ pub async fn disable(request: HttpRequest) -> Result<HttpResponse, Problem> {
 }
 
 pub async fn remove(request: HttpRequest) -> Result<HttpResponse, Problem> {
-    come_in_to_change(&request).await?;
-    let visit = Visit::begin(&request, Section::Webhooks).await?;
+    let visit = Visit::to_change(&request, Section::Webhooks).await?;
     let (shop, _) = visit.shop().ok_or(Problem::NotFound)?;
     let known = sink::remove(visit.core(), shop.id, id(&request)?).await?;
     done(known, &request, "/webhooks", "webhook_removed")
@@ -272,8 +265,7 @@ fn done(known: bool, request: &HttpRequest, path: &str, what: &str) -> Result<Ht
 const REPLAY_HOURS_MAX: u32 = 24 * 365;
 
 pub async fn replay(request: HttpRequest, body: Bytes) -> Result<HttpResponse, Problem> {
-    come_in_to_change(&request).await?;
-    let visit = Visit::begin(&request, Section::Webhooks).await?;
+    let visit = Visit::to_change(&request, Section::Webhooks).await?;
     let (shop, _) = visit.shop().ok_or(Problem::NotFound)?;
     let id: SinkId = id(&request)?;
     let form: Vec<(String, String)> = url::form_urlencoded::parse(&body).into_owned().collect();

@@ -5,8 +5,10 @@ mod api;
 mod connecting;
 mod lists;
 mod reports;
+mod rules;
 mod team;
 mod webhook;
+mod wording;
 
 use std::{fs, path::PathBuf};
 
@@ -62,6 +64,8 @@ fn cost(micros: i64) -> Cost {
 }
 
 pub use lists::list;
+use rules::{law, laws, ledger, replies, risk};
+use wording::{editor, sequence, sequences, texts};
 
 pub fn page(section: Section) -> Page {
     let shop = |id: &str, name: &str| ShopChoice { id: id.to_owned(), name: name.to_owned() };
@@ -366,125 +370,6 @@ fn order() -> Order {
     }
 }
 
-fn law_rows(codes: &[&str], rules: &Rules) -> Vec<LawRow> {
-    let found = |code: &&str| law::current().effective(code, rules, "SI", now()).unwrap();
-    codes.iter().map(|code| LawRow::new(law::current(), found(code), now())).collect()
-}
-
-fn laws() -> Laws {
-    let mut rules = Rules::default();
-    rules.set_all([("countries", "SI,FR,CH"), ("hours", "mon-sun 08:00-21:00; no holidays")]).unwrap();
-    Laws {
-        page: page(Section::Law),
-        version: law::current().version().to_owned(),
-        rows: law_rows(&["SI", "FR", "CH", "US", "AE"], &rules),
-        states: law_rows(&["US-FL", "US-RI"], &rules),
-    }
-}
-
-fn law(code: &str, countries: &str) -> Law {
-    let mut rules = Rules::default();
-    rules.set_all([("countries", countries), ("hours", "mon-sun 07:00-22:00")]).unwrap();
-    let pack = law::current();
-    Law {
-        page: page(Section::Law),
-        version: pack.version().to_owned(),
-        found: pack.effective(code, &rules, "SI", now()).unwrap(),
-        rows: pack.rows(code).into_iter().map(|row| RowShown::new(row, now())).collect(),
-        states: if code == "US" { law_rows(&["US-FL", "US-RI"], &rules) } else { Vec::new() },
-        set_command: "cartback shop set 1 hours=\"mon-sat 09:00-20:00; no holidays\"".into(),
-    }
-}
-
-fn risk() -> Risk {
-    let pause = |id: &str, what: &str, why: &str, hours: u32| PauseRow {
-        id: id.into(),
-        what: what.into(),
-        why: why.into(),
-        at: now() - HOUR * hours,
-    };
-    let hold = |why: &str, carts, texts| HoldRow { why: why.into(), carts, texts };
-    Risk {
-        page: page(Section::Risk),
-        switch: Switch { thrown: None, may: true },
-        pauses: vec![
-            pause(
-                "prefix-0badc0de",
-                "Numbers +38640555…",
-                "10 texts within an hour went to one block of neighbouring numbers.",
-                2,
-            ),
-            pause("country-0badc0de", "Numbers of GB", "300 texts to one country brought no tap.", 30),
-        ],
-        holds: vec![
-            hold(
-                "too many texts to numbers that differ in their last digits only; held until a person resumes it",
-                482,
-                8,
-            ),
-            hold("as many texts as may be in an hour went to carts from the same internet address", 0, 12),
-            hold("mon-sat 09:00-20:00 in Europe/Ljubljana, opens 24 Nov 2026, 09:00", 31, 0),
-        ],
-        spent_micros: 12_480_000,
-        most_micros: 100_000_000,
-    }
-}
-
-fn replies() -> Replies {
-    use crate::domain::consent::{Meaning, heard::Rule};
-    let row = |id: &str, text: &str, meaning, rule, settled: &str| ReplyRow {
-        id: format!("rep_{id}"),
-        from: "…0142".into(),
-        phone: "00".repeat(16),
-        at: now() - HOUR * 3,
-        text: text.into(),
-        meaning,
-        rule,
-        word: text.to_lowercase(),
-        doubtful: rule == Some(Rule::Edge),
-        settled: settled.into(),
-        answered: false,
-    };
-    Replies {
-        page: page(Section::Replies),
-        waiting: vec![
-            row("01", HOSTILE, Meaning::Unclear, None, ""),
-            row("02", "cancel my order", Meaning::Stop, Some(Rule::Edge), ""),
-        ],
-        waiting_total: 3,
-        rows: vec![
-            row("03", "STOP", Meaning::Stop, Some(Rule::Exact), ""),
-            row("04", "who is this?", Meaning::Unclear, None, "read and answered, by Maja"),
-        ],
-        pager: Pager::default(),
-        may_change: true,
-    }
-}
-
-fn ledger() -> Ledger {
-    let entry = |what: &str, tone, source: &str, proof| ledger::Entry {
-        at: now() - HOUR * 30,
-        what: what.into(),
-        tone,
-        source: source.into(),
-        proof,
-    };
-    Ledger {
-        page: page(Section::Replies),
-        phone: "00".repeat(16),
-        number: "…0142".into(),
-        standing: "Opted out on 20 Nov 2026, 14:05 by reply.".into(),
-        may_be_texted: false,
-        opted_out: false,
-        held_since: Some(now()),
-        entries: vec![
-            entry("Opted out", Tone::Bad, "reply", vec![("Reply", HOSTILE.into()), ("Rule", "a phrase in it".into())]),
-            entry("Consent (single)", Tone::Good, "shopify", Vec::new()),
-        ],
-        may_change: true,
-    }
-}
-
 fn inbox() -> Inbox {
     let row = |id: &str, topic: &str, verdict, minutes: u32| DeliveryRow {
         id: format!("dlv_{id}"),
@@ -562,131 +447,6 @@ fn checkout() -> Checkout {
         total: euro(11_520),
         order: None,
         from_text: true,
-    }
-}
-
-fn sequence_row(place: usize, stored: &crate::domain::sequence::Sequence) -> Row {
-    Row {
-        id: stored.id.clone(),
-        name: stored.name.clone(),
-        on: stored.on_since,
-        for_whom: crate::web::view::sequences::whom(&stored.when),
-        line: Line::of(stored, HOUR * 48),
-        notes: sequences::notes(stored),
-        clashes: stored.clashes(HOUR * 24, HOUR * 48),
-        carts: 12,
-        is_first: place == 0,
-        is_last: place == 2,
-    }
-}
-
-fn some_sequences() -> Vec<crate::domain::sequence::Sequence> {
-    use crate::domain::sequence::{default_sequence, preset};
-    let mut eu = preset("eu").unwrap();
-    eu.switch_on(now() - DAY);
-    eu.set_all([("step.2.discount", "percent:10"), ("step.2.when.total_least", "40.00 EUR"), ("when.tags", HOSTILE)])
-        .unwrap();
-    vec![eu, preset("three-step").unwrap(), default_sequence()]
-}
-
-fn sequences() -> Sequences {
-    let preset = |id: &str, name: &str, about: &str| Preset { id: id.into(), name: name.into(), about: about.into() };
-    let presets = crate::domain::sequence::PRESETS.iter().map(|(id, name, about)| preset(id, name, about));
-    Sequences {
-        page: page(Section::Sequences),
-        rows: some_sequences().iter().enumerate().map(|(place, stored)| sequence_row(place, stored)).collect(),
-        presets: presets.collect(),
-        problems: Vec::new(),
-    }
-}
-
-fn sequence() -> Sequence {
-    let stored = some_sequences().remove(0);
-    Sequence {
-        page: page(Section::Sequences),
-        row: sequence_row(0, &stored),
-        fields: stored.typed().into_iter().collect(),
-        steps: vec![1, 2],
-        next_step: Some(3),
-        problems: Vec::new(),
-    }
-}
-
-/// Every page, by the name of its file.
-fn language(tag: &str, name: &str) -> Language {
-    Language { tag: tag.into(), name: name.into() }
-}
-
-fn texts() -> Texts {
-    let variant = |language, own, problem: Option<&str>| Variant {
-        language,
-        own,
-        said: format!("Acme Outdoor: {HOSTILE} https://sms.acme.example/r/AQEx9fK2 Odjava: odgovorite STOP"),
-        parts: 1,
-        problem: problem.map(str::to_owned),
-    };
-    let step = |number, variants| StepTexts {
-        number,
-        after: "24 hours after the cart was left".into(),
-        discount: number == 2,
-        variants,
-        others: vec![language("", "Every other language"), language("de", "German")],
-    };
-    let sequence = |id: &str, on, steps| SequenceTexts { id: id.into(), name: HOSTILE.into(), on, steps };
-    Texts {
-        page: page(Section::Texts),
-        sequences: vec![
-            sequence(
-                "eu",
-                true,
-                vec![
-                    step(1, vec![variant(language("sl", "Slovenian"), true, None)]),
-                    step(2, vec![variant(language("hr", "Croatian"), false, Some("`code` is missing"))]),
-                ],
-            ),
-            sequence("us", false, vec![step(1, Vec::new())]),
-        ],
-        ready: 44,
-    }
-}
-
-fn editor() -> Editor {
-    Editor {
-        page: page(Section::Texts),
-        sequence: "eu".into(),
-        sequence_name: "EU gentle".into(),
-        step: 2,
-        language: language("sl", "Slovenian"),
-        own: true,
-        written: vec![language("sl", "Slovenian"), language("hr", "Croatian")],
-        others: vec![language("", "Every other language")],
-        source: format!("{{{{ shop }}}}: {HOSTILE} {{{{ link }}}} {{{{ opt_out }}}}"),
-        rtl: false,
-        refused: vec![HOSTILE.into()],
-        phone: HOSTILE.into(),
-        preview: Preview {
-            shop: "Acme Outdoor".into(),
-            cart: format!("{HOSTILE}’s cart, €64.90"),
-            cart_id: Some("cart_01hx9".into()),
-            next_cart: Some("cart_01hxa".into()),
-            said: Some(format!("Acme Outdoor: {HOSTILE} čaka https://sms.acme.example/r/AQEx9fK2 Odjava: STOP")),
-            problems: vec![HOSTILE.into()],
-            needs: vec!["first_name".into(), "total".into()],
-            has_link: true,
-            has_brand: true,
-            has_opt_out: false,
-            encoding: crate::domain::sms::Encoding::Ucs2,
-            units: 143,
-            parts: 3,
-            parts_most: 2,
-            offenders: vec!['č', 'š'],
-            of_values: vec!['Ž'],
-            cheap_parts: Some(1),
-            price: Some(cost(214_000)),
-            country: "SI".into(),
-            hours: "mon-sat 09:00-20:00; no holidays".parse().unwrap(),
-            on: true,
-        },
     }
 }
 
