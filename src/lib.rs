@@ -22,6 +22,7 @@
 //! | [`domain`] | pure rules and words: money, phones, hours, consent, decisions, attribution. No async, SQL, HTTP, clock | nothing of ours |
 //! | [`clock`] | the only place that asks for time or randomness | `domain` |
 //! | [`http`] | the one door out, guarded | `domain` |
+//! | [`mail`] | the door for mail | `domain` |
 //! | [`store`] | the only SQL; [`store::db`] is the seam between the two engines; one file per noun | `domain` |
 //! | [`shop`], [`gateway`], [`sink`] | connectors: one file each, pure, described by a `Spec` | `domain`, `http` |
 //! | [`pipeline`] | one verb per file: load facts, ask the domain, write in one transaction | all of the above |
@@ -98,6 +99,7 @@ pub mod config;
 pub mod domain;
 pub mod clock;
 pub mod http;
+pub mod mail;
 pub mod shop;
 pub mod gateway;
 pub mod sink;
