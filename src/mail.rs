@@ -264,7 +264,7 @@ fn of_house(error: &Error) -> NotSent {
         () if error.is_tls() => "The mail server’s certificate is not good for its name.".to_owned(),
         () if error.status().is_some() => said(error),
         () if error.is_timeout() => "The mail server did not answer in time.".to_owned(),
-        () => "The mail server cannot be reached.".to_owned(),
+        () => "The mail server cannot be reached, or no safe connection with it came about.".to_owned(),
     })
 }
 

@@ -103,7 +103,7 @@ const _: [&str; 13] = [
     noted("There is nobody like that in the team, or they may not see this shop."),
     noted("The process ended while it was being sent: it may have arrived."),
     noted("The mail server did not answer in time."),
-    noted("The mail server cannot be reached."),
+    noted("The mail server cannot be reached, or no safe connection with it came about."),
     noted("The mail server does not offer STARTTLS."),
     noted("The mail server’s certificate is not good for its name."),
     noted("Choose daily, weekly, monthly or a schedule of your own."),

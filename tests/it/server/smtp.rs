@@ -201,7 +201,8 @@ fn encoded_words(value: &str) -> String {
     let mut said = String::new();
     let mut rest = value;
     while let Some((before, after)) = rest.split_once("=?utf-8?b?") {
-        said.push_str(if said.is_empty() { before } else { before.trim() });
+        // What parts two encoded words is no part of either.
+        said.push_str(if said.is_empty() || !before.trim().is_empty() { before } else { "" });
         let (word, behind) = after.split_once("?=").unwrap();
         said.push_str(&String::from_utf8_lossy(&BASE64.decode(word.as_bytes()).unwrap()));
         rest = behind;

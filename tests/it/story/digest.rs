@@ -187,7 +187,7 @@ async fn what_is_put_off_is_tried_again_and_what_is_refused_is_not() {
         assert_eq!((last.tries, last.why.as_str(), last.sent_at.is_some()), (4, "", true));
 
         server.next([Ends::Refused]);
-        app.pass(hours(23)).await;
+        app.pass(hours(24)).await;
         let last = issues(app, &shop, reader).await.remove(0);
         assert!(last.refused_at.is_some() && last.why.contains("550"), "{last:?}");
         assert!(!last.why.contains('@'), "an address is in {}", last.why);
