@@ -62,6 +62,8 @@
 //!
 //! - **A self-test plays elsewhere** ([`pipeline::self_test`]): on a twin of the shop in a database of its own that is
 //!   gone afterwards, so that no list, report, export or gateway has to leave it out.
+//! - **A period is mailed once** ([`pipeline::digest`]): an issue's key is its occurrence, noted before the mail server is
+//!   spoken to; one that may have left is not sent again.
 //! - **What is set up step by step** ([`pipeline::connect`]) sends nothing before it goes live, and going live reaches no
 //!   cart from before it.
 //!

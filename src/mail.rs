@@ -124,7 +124,8 @@ impl Smtp {
             ("smtps", None | Some("required")) => Secrecy::Tls,
             ("smtp", None | Some("required")) => Secrecy::StartTls,
             ("smtp", Some("none")) => Secrecy::None,
-            ("smtps" | "smtp", Some(_)) => return Err("say tls=required or tls=none behind the question mark".into()),
+            ("smtps", Some(_)) => return Err("leave tls= away: smtps:// is always protected".into()),
+            ("smtp", Some(_)) => return Err("say tls=required or tls=none behind the question mark".into()),
             _ => return Err(shape()),
         };
         if parsed.query_pairs().any(|(name, _)| name != "tls") || !matches!(parsed.path(), "" | "/") {
@@ -174,9 +175,11 @@ impl Smtp {
     /// Everything up to the letter: nothing has left when this fails.
     async fn prepare(&self, to: &Address) -> Result<AsyncSmtpConnection, NotSent> {
         let hello = ClientId::Domain(self.from.email.domain().to_owned());
-        let tls = || TlsParameters::new(self.host.clone()).map_err(|error| of_house(&error));
+        // An IPv6 address has brackets in a URL and nowhere else.
+        let host = self.host.trim_start_matches('[').trim_end_matches(']');
+        let tls = || TlsParameters::new(host.to_owned()).map_err(|error| of_house(&error));
         let implicit = if self.secrecy == Secrecy::Tls { Some(tls()?) } else { None };
-        let server = (self.host.as_str(), self.port);
+        let server = (host, self.port);
         let mut line = AsyncSmtpConnection::connect_tokio1(server, Some(PREPARE_WITHIN), &hello, implicit, None)
             .await
             .map_err(|error| of_house(&error))?;
@@ -337,7 +340,7 @@ mod tests {
         check("https://mail.example", "smtps://");
         check("smtps://", "smtps://");
         check("smtp://mail.example?tls=maybe", "tls=required or tls=none");
-        check("smtps://me:hunter2@mail.example?tls=none", "tls=required or tls=none");
+        check("smtps://me:hunter2@mail.example?tls=none", "always protected");
         check("smtp://me@mail.example", "a password");
         check("smtp://me:hunter2@mail.example?tls=none", "unprotected");
         check("smtps://me:hunter2@mail.example/inbox", "nothing behind");
