@@ -16,6 +16,7 @@ use tracing_subscriber::EnvFilter;
 
 use crate::{
     domain::seal::OperatorKeys,
+    mail::{self, Smtp},
     pipeline::recurring::{self, Recurring},
 };
 
@@ -58,6 +59,13 @@ pub struct Flags {
     /// Requests of one API token in one minute, 1 to 1000000 [variable: CARTBACK_API_REQUESTS] [default: 600]
     #[arg(long, global = true, value_name = "COUNT")]
     pub api_requests: Option<String>,
+    /// Mail server for digests: smtps://name:password@host:465, smtp://name:password@host:587 (STARTTLS) or
+    /// smtp://host:25?tls=none for a relay on this network [variable: CARTBACK_SMTP_URL, the better place for its password]
+    #[arg(long, global = true, value_name = "URL")]
+    pub smtp_url: Option<String>,
+    /// Sender of digests, as in "Cartback <reports@example.com>" [variable: CARTBACK_MAIL_FROM]
+    #[arg(long, global = true, value_name = "ADDRESS")]
+    pub mail_from: Option<String>,
     /// When a recurring work runs, as a cron expression of six fields, seconds first: KIND=EXPRESSION; may be repeated
     /// [variable: CARTBACK_RECURRING_<KIND>] [file: table recurring]
     #[arg(long, global = true, value_name = "KIND=EXPRESSION")]
@@ -83,6 +91,8 @@ pub struct Config {
     pub workers: usize,
     /// Requests of one API token in one minute; `None`: as many as the API itself allows.
     pub api_requests: Option<u32>,
+    /// Where mail is given; `None`: there are no digests.
+    pub smtp: Option<Smtp>,
     /// Recovery links may be `http://`: only for a simulated shop on this machine; no setting turns it on.
     pub plain_links: bool,
     /// What is odd but no reason to stop; to be logged once.
@@ -120,8 +130,21 @@ const API_REQUESTS_MAX: u32 = 1_000_000;
 const DEFAULT_WORKERS_MAX: usize = 4;
 
 /// Settings that are one value each, as the TOML file names them; the variable is `CARTBACK_` and the same in capitals.
-const NAMES: [&str; 9] =
-    ["listen", "data", "database_url", "key", "public_url", "log", "log_format", "workers", "api_requests"];
+const NAMES: [&str; 11] = [
+    "listen",
+    "data",
+    "database_url",
+    "key",
+    "public_url",
+    "log",
+    "log_format",
+    "workers",
+    "api_requests",
+    "smtp_url",
+    "mail_from",
+];
+/// Those that hold a secret.
+const SECRETS: [&str; 3] = ["key", "database_url", "smtp_url"];
 const RECURRING: &str = "recurring";
 const PREFIX: &str = "CARTBACK_";
 const RECURRING_PREFIX: &str = "CARTBACK_RECURRING_";
@@ -159,6 +182,7 @@ impl Config {
             recurring: BTreeMap::new(),
             workers: default_workers(),
             api_requests: None,
+            smtp: None,
             plain_links: false,
             warnings: Vec::new(),
         }
@@ -281,7 +305,7 @@ impl Found {
                 self.problems.push(format!("{name}{source}: there is no such setting{}", did_you_mean(hint)));
             }
         }
-        if let Some((secret, _)) = self.values.iter().find(|(name, _)| matches!(**name, "key" | "database_url"))
+        if let Some((secret, _)) = self.values.iter().find(|(name, _)| SECRETS.contains(name))
             && key::open_to_others(path)
         {
             self.warnings.push(format!("{} holds {secret} and others may read it: chmod 600 it", path.display()));
@@ -332,6 +356,8 @@ impl Found {
             ("log_format", &flags.log_format),
             ("workers", &flags.workers),
             ("api_requests", &flags.api_requests),
+            ("smtp_url", &flags.smtp_url),
+            ("mail_from", &flags.mail_from),
         ] {
             if let Some(value) = value {
                 self.values.insert(name, (value.clone(), Source::Flag(format!("--{}", name.replace('_', "-")))));
@@ -361,6 +387,23 @@ impl Found {
         }
     }
 
+    /// A mail server is one only with a sender; each is looked at by itself, so that both problems are told at once.
+    fn read_smtp(&mut self) -> Option<Smtp> {
+        let from = self.read("mail_from", |typed| mail::parse_from(typed).map(|_| typed.to_owned()));
+        let given = self.values.contains_key("mail_from");
+        let smtp = self.read("smtp_url", |url| Smtp::parse(url, from.as_deref().unwrap_or("nobody@example.com")));
+        match (&smtp, given) {
+            (Some(_), false) => {
+                self.problems.push("mail_from: must be set beside smtp_url: letters need a sender".to_owned());
+            }
+            (None, true) if !self.values.contains_key("smtp_url") => {
+                self.warnings.push("mail_from is set and smtp_url is not: no mail is sent".to_owned());
+            }
+            _ => {}
+        }
+        smtp.filter(|_| from.is_some())
+    }
+
     fn into_config(mut self) -> Result<Config, Problems> {
         let mut config = Config::in_folder(DEFAULT_DATA);
         if let Some(listen) = self.read("listen", read_address) {
@@ -387,6 +430,7 @@ impl Found {
             config.workers = workers;
         }
         config.api_requests = self.read("api_requests", read_api_requests);
+        config.smtp = self.read_smtp();
         for (kind, (schedule, source)) in std::mem::take(&mut self.recurring) {
             match check_recurring(&kind, &schedule) {
                 Ok(()) => {

@@ -22,6 +22,7 @@
 //! | [`domain`] | pure rules and words: money, phones, hours, consent, decisions, attribution. No async, SQL, HTTP, clock | nothing of ours |
 //! | [`clock`] | the only place that asks for time or randomness | `domain` |
 //! | [`http`] | the one door out, guarded | `domain` |
+//! | [`mail`] | the door for mail | `domain` |
 //! | [`store`] | the only SQL; [`store::db`] is the seam between the two engines; one file per noun | `domain` |
 //! | [`shop`], [`gateway`], [`sink`] | connectors: one file each, pure, described by a `Spec` | `domain`, `http` |
 //! | [`pipeline`] | one verb per file: load facts, ask the domain, write in one transaction | all of the above |
@@ -61,6 +62,8 @@
 //!
 //! - **A self-test plays elsewhere** ([`pipeline::self_test`]): on a twin of the shop in a database of its own that is
 //!   gone afterwards, so that no list, report, export or gateway has to leave it out.
+//! - **A period is mailed once** ([`pipeline::digest`]): an issue's key is its occurrence, noted before the mail server is
+//!   spoken to; one that may have left is not sent again.
 //! - **What is set up step by step** ([`pipeline::connect`]) sends nothing before it goes live, and going live reaches no
 //!   cart from before it.
 //!
@@ -98,6 +101,7 @@ pub mod config;
 pub mod domain;
 pub mod clock;
 pub mod http;
+pub mod mail;
 pub mod shop;
 pub mod gateway;
 pub mod sink;

@@ -16,7 +16,7 @@ use crate::{
         time::Time,
     },
     pipeline::{
-        Core, attribute, decide, detect, discount, forward, ingest, judge, people,
+        Core, attribute, decide, detect, digest, discount, forward, ingest, judge, people,
         recurring::{Recurring, Timetable},
         reread, rollup, send, settle,
     },
@@ -33,7 +33,7 @@ const CLAIM_MOST: u32 = 100;
 const LEASE: Duration = Duration::from_secs(45);
 /// Texts on their way at once, per shop.
 const SENDS_AT_ONCE: usize = 16;
-/// Endpoints told at once, over all shops: whoever answers slowly keeps nobody's texts waiting.
+/// Endpoints and mail servers spoken to at once, over all shops: whoever answers slowly keeps nobody's texts waiting.
 const ERRANDS_AT_ONCE: usize = 64;
 /// Failures after which a job is given up and a person told.
 const TRIES_MAX: u32 = 5;
@@ -147,7 +147,8 @@ impl Worker {
     }
 
     async fn do_all(&mut self, jobs: Vec<Job>) -> Result<(), Error> {
-        let (errands, jobs): (Vec<Job>, Vec<Job>) = jobs.into_iter().partition(|job| job.kind == Kind::Forward);
+        let (errands, jobs): (Vec<Job>, Vec<Job>) =
+            jobs.into_iter().partition(|job| matches!(job.kind, Kind::Forward | Kind::Digest));
         for job in errands {
             self.errands.spawn(errand(self.core.clone(), self.places.clone(), job));
         }
@@ -248,6 +249,7 @@ async fn attempt(core: &Arc<Core>, job: &Job) -> Result<(), Error> {
         Kind::SelfTest => self_test::begin(core, job).await,
         Kind::Replay => transact!(core.db, |tx| reread::step(core, tx, job).await?),
         Kind::Forward => forward::forward(core, job).await,
+        Kind::Digest => digest::digest(core, job).await,
     }
 }
 

@@ -87,6 +87,9 @@ pub async fn run(config: &Config, opened: anyhow::Result<App>) -> Said {
     }
     folder(config, &mut found);
     public_url(config, &mut found);
+    if let Some(smtp) = &config.smtp {
+        found.add(Mark::Ok, "mail", format!("{}; cartback digest send proves it", smtp.place()));
+    }
     match opened {
         // Opening tries the key, brings the schema up to date and writes: all three are proven or named here.
         Err(why) => found.add(Mark::Fail, "database", format!("{why:#}")),

@@ -25,6 +25,7 @@ mod consent;
 mod token;
 mod bench;
 mod webhook;
+mod digest;
 mod message;
 mod order;
 mod text;
@@ -132,6 +133,9 @@ pub enum Command {
     /// Outbound webhooks: tell other systems what happens, signed; see what was told, tell it again
     #[command(subcommand)]
     Webhook(webhook::Command),
+    /// Figures by mail: who gets them, how often, and one at once as a proof
+    #[command(subcommand)]
+    Digest(digest::Command),
     /// A database to measure on: carts and texts of eighteen months, of nobody
     #[command(subcommand)]
     Bench(bench::Command),
@@ -314,6 +318,7 @@ impl Command {
             Command::Reply(command) => phone::run_reply(core, command).await,
             Command::Text(command) => text::run(core, command).await,
             Command::Webhook(command) => webhook::run(core, command).await,
+            Command::Digest(command) => digest::run(core, command).await,
             Command::Serve
             | Command::Demo
             | Command::Doctor(_)

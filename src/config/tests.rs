@@ -66,6 +66,21 @@ fn a_wrong_value_is_refused_with_its_source() {
 }
 
 #[test]
+fn a_mail_server_has_a_sender_and_keeps_its_password() {
+    let server = ("CARTBACK_SMTP_URL", "smtps://me:hunter2@mail.example");
+    let config = load(&Flags::default(), &[server, ("CARTBACK_MAIL_FROM", "Cartback <a@shop.example>")]).unwrap();
+    assert_eq!(config.smtp.as_ref().unwrap().place(), "mail.example:465, TLS, from a@shop.example");
+    assert!(!format!("{config:?}").contains("hunter2"));
+    let Problems(problems) = load(&Flags::default(), &[server]).unwrap_err();
+    assert!(problems.len() == 1 && problems[0].contains("mail_from"), "{problems:?}");
+    let bad = [("CARTBACK_SMTP_URL", "mail.example:hunter2"), ("CARTBACK_MAIL_FROM", "nobody")];
+    let Problems(problems) = load(&Flags::default(), &bad).unwrap_err();
+    assert!(problems.len() == 2 && !problems.concat().contains("hunter2"), "{problems:?}");
+    let (_folder, flags) = with_file("smtp_url = 'smtp://relay?tls=none'\nmail_from = 'a@shop.example'");
+    assert!(load(&flags, &[]).unwrap().smtp.is_some());
+}
+
+#[test]
 fn a_file_that_is_not_there_is_a_problem() {
     let Problems(problems) = load(&Flags::default(), &[("CARTBACK_CONFIG", "/nowhere/cartback.toml")]).unwrap_err();
     assert!(problems[0].contains("/nowhere/cartback.toml cannot be read"), "{problems:?}");

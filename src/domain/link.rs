@@ -37,16 +37,19 @@ pub enum Purpose {
     OptOut,
     /// Shows staff what a shopper would see; counts nothing.
     Preview,
+    /// Ends a digest. It names the digest's reader where the others name a message (`digest::stop_token`).
+    Digest,
 }
 
 impl Purpose {
-    pub const ALL: [Purpose; 3] = [Purpose::Restore, Purpose::OptOut, Purpose::Preview];
+    pub const ALL: [Purpose; 4] = [Purpose::Restore, Purpose::OptOut, Purpose::Preview, Purpose::Digest];
 
     fn key_name(self) -> &'static str {
         match self {
             Purpose::Restore => "link/restore",
             Purpose::OptOut => "link/opt-out",
             Purpose::Preview => "link/preview",
+            Purpose::Digest => "link/digest",
         }
     }
 }

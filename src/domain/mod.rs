@@ -3,6 +3,7 @@
 
 pub mod id;
 pub mod time;
+pub mod schedule;
 pub mod money;
 pub mod phone;
 pub mod zone;
@@ -39,5 +40,6 @@ pub mod attribution;
 pub mod discount;
 pub mod outbox;
 pub mod report;
+pub mod digest;
 pub mod facet;
 pub mod breakdown;

@@ -29,6 +29,7 @@ pub mod rollup;
 pub mod forward;
 pub mod sink;
 pub mod report;
+pub mod digest;
 pub mod recurring;
 pub mod connect;
 pub mod trial;
@@ -54,6 +55,8 @@ pub struct Core {
     pub clock: Arc<dyn Clock>,
     pub ids: Ids,
     pub http: Arc<dyn Http>,
+    /// Where mail is given and who writes it; `None` where no mail server is set.
+    pub post: Option<digest::Post>,
     /// Our address as the world sees it, without a slash at the end: `https://sms.example.com`.
     pub public_url: String,
     /// This process, among those that share the database.

@@ -1,16 +1,16 @@
 //! Recurring work: on cron expressions from the settings, in the shop's zone, once per occurrence whatever number of
 //! processes runs, and once (not once for each) for occurrences missed while nobody ran.
 
-use std::{collections::HashMap, str::FromStr, time::Duration};
+use std::{collections::HashMap, time::Duration};
 
-use chrono::{DateTime, MappedLocalTime, NaiveDate, NaiveDateTime, Offset};
-use jiff::{Timestamp, civil, tz::AmbiguousOffset, tz::TimeZone};
+use jiff::tz::TimeZone;
 
-use super::{Core, erase, guard, ingest::Place, people, rollup, self_test, sink, trail, zone_of};
+use super::{Core, digest, erase, guard, ingest::Place, people, rollup, self_test, sink, trail, zone_of};
 use crate::{
     clock,
     domain::{
         id::{CartId, ShopId},
+        schedule::{Occurrence, Schedule},
         seal::ShopKeys,
         time::{DAY, MINUTE, Time},
     },
@@ -62,13 +62,13 @@ impl Kind {
 #[derive(Clone, Debug)]
 pub struct Recurring {
     pub kind: Kind,
-    schedule: cron::Schedule,
+    schedule: Schedule,
 }
 
 impl Recurring {
     /// `schedule` is a cron expression of six or seven fields, seconds first.
     pub fn new(kind: Kind, schedule: &str) -> Result<Recurring, String> {
-        cron::Schedule::from_str(schedule).map(|schedule| Recurring { kind, schedule }).map_err(|_| {
+        Schedule::parse(schedule).map(|schedule| Recurring { kind, schedule }).ok_or_else(|| {
             format!("{}: {schedule:?} is not a cron expression (seconds first, as in \"0 40 4 * * *\")", kind.name())
         })
     }
@@ -79,34 +79,13 @@ impl Recurring {
 
     /// The first occurrence after a moment, in this zone.
     pub fn next(&self, zone: &TimeZone, after: Time) -> Option<Occurrence> {
-        self.schedule.after(&moment(zone, after)?).next().map(occurrence)
+        self.schedule.next(zone, after)
     }
 
     /// The last occurrence up to and including a moment, in this zone.
     pub fn newest(&self, zone: &TimeZone, now: Time) -> Option<Occurrence> {
-        let beyond = moment(zone, now + Duration::from_secs(1))?;
-        let found = self.schedule.after(&beyond).rev().map(occurrence).find(|found| found.at <= now)?;
-        Some(found)
+        self.schedule.newest(zone, now)
     }
-}
-
-fn moment(zone: &TimeZone, at: Time) -> Option<DateTime<Zone>> {
-    Some(DateTime::from_timestamp_millis(at.millis())?.with_timezone(&Zone(zone.clone())))
-}
-
-fn occurrence(found: DateTime<Zone>) -> Occurrence {
-    Occurrence {
-        at: Time::from_millis(found.timestamp_millis()),
-        wall: Time::from_millis(found.naive_local().and_utc().timestamp_millis()),
-    }
-}
-
-/// When, and what the clock on the wall says then: the wall's time names it, so that 02:30 in the night the clocks go
-/// back is one occurrence and not two.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Occurrence {
-    pub at: Time,
-    wall: Time,
 }
 
 /// The occurrences each shop waits for. Kept in memory; what was taken is in the database.
@@ -286,6 +265,7 @@ async fn retain(core: &Core, shop_id: ShopId) -> Result<(), Error> {
                     store::gateway::forget_removed(tx, shop_id, now - REMOVED_KEPT_FOR).await?;
                     store::guard::prune(tx, shop_id, now - guard::KEPT_FOR).await?;
                     store::idempotency::prune(tx, shop_id, now - DAY).await?;
+                    store::digest::prune(tx, shop_id, now - digest::KEPT_FOR).await?;
                     // What was told to other systems is kept as long as what they told us.
                     store::outbox::prune(tx, &keys, now - DAY * shop.rules.inbox_days).await?;
                     sink::forget_old_secrets(tx, &keys, now).await?;
@@ -325,72 +305,6 @@ async fn rotate(core: &Core, shop: ShopId) -> Result<(), Error> {
     })?;
     core.vault.forget(shop);
     Ok(())
-}
-
-/// A zone of jiff's database for the `cron` crate, which speaks chrono.
-#[derive(Clone)]
-struct Zone(TimeZone);
-
-/// An offset that remembers its zone, as chrono wants it.
-#[derive(Clone)]
-struct ZoneOffset {
-    zone: Zone,
-    seconds: i32,
-}
-
-impl std::fmt::Debug for ZoneOffset {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "{} s", self.seconds)
-    }
-}
-
-impl Offset for ZoneOffset {
-    fn fix(&self) -> chrono::FixedOffset {
-        chrono::FixedOffset::east_opt(self.seconds).unwrap_or(chrono::Utc.fix())
-    }
-}
-
-impl Zone {
-    fn offset(&self, seconds: i32) -> ZoneOffset {
-        ZoneOffset { zone: self.clone(), seconds }
-    }
-}
-
-fn civil_of(local: &NaiveDateTime) -> Option<civil::DateTime> {
-    let at = Timestamp::from_second(local.and_utc().timestamp()).ok()?;
-    Some(TimeZone::UTC.to_datetime(at))
-}
-
-impl chrono::TimeZone for Zone {
-    type Offset = ZoneOffset;
-
-    fn from_offset(offset: &ZoneOffset) -> Zone {
-        offset.zone.clone()
-    }
-
-    fn offset_from_local_date(&self, local: &NaiveDate) -> MappedLocalTime<ZoneOffset> {
-        local.and_hms_opt(0, 0, 0).map_or(MappedLocalTime::None, |noon| self.offset_from_local_datetime(&noon))
-    }
-
-    fn offset_from_local_datetime(&self, local: &NaiveDateTime) -> MappedLocalTime<ZoneOffset> {
-        let Some(shown) = civil_of(local) else { return MappedLocalTime::None };
-        match self.0.to_ambiguous_timestamp(shown).offset() {
-            AmbiguousOffset::Unambiguous { offset } => MappedLocalTime::Single(self.offset(offset.seconds())),
-            AmbiguousOffset::Gap { .. } => MappedLocalTime::None,
-            AmbiguousOffset::Fold { before, after } => {
-                MappedLocalTime::Ambiguous(self.offset(before.seconds()), self.offset(after.seconds()))
-            }
-        }
-    }
-
-    fn offset_from_utc_date(&self, utc: &NaiveDate) -> ZoneOffset {
-        self.offset_from_utc_datetime(&utc.and_hms_opt(0, 0, 0).unwrap_or_default())
-    }
-
-    fn offset_from_utc_datetime(&self, utc: &NaiveDateTime) -> ZoneOffset {
-        let at = Timestamp::from_second(utc.and_utc().timestamp()).unwrap_or(Timestamp::UNIX_EPOCH);
-        self.offset(self.0.to_offset(at).seconds())
-    }
 }
 
 #[cfg(test)]

@@ -71,6 +71,14 @@ pub async fn between(core: &Core, read: &mut Read, shop: &Shop, from: Date, to: 
     Ok(report)
 }
 
+/// The same of the days before, to compare with; `None` where they lie before the shop was connected and are empty.
+pub async fn before(core: &Core, read: &mut Read, shop: &Shop, from: Date, to: Date) -> Result<Option<Report>, Error> {
+    let before = between(core, read, shop, from, to).await?;
+    let began = hours::start_of_day(&zone_of(shop), from);
+    // A history that was read in is older than its shop.
+    Ok((began >= shop.created_at || before.total != Slice::default()).then_some(before))
+}
+
 /// What the sequence of `{sequence} {step}` is called; `None` once it was removed.
 fn sequence_name(shop: &Shop, value: &str) -> Option<String> {
     let (sequence, _) = value.rsplit_once(' ')?;

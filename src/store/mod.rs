@@ -53,6 +53,7 @@ pub mod guard;
 pub mod phone_use;
 pub mod halt;
 pub mod recurring;
+pub mod digest;
 pub mod self_test;
 pub mod coverage;
 pub mod erase;

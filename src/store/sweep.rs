@@ -12,7 +12,7 @@ pub fn first_id(at: Time) -> i64 {
     at.millis().checked_shl(ID_TIME_SHIFT).unwrap_or(i64::MAX)
 }
 
-/// Deliveries, carts, messages and discounts made in `[from, to)`, and sinks, that wait for something no job will do.
+/// Deliveries, carts, messages and discounts made in `[from, to)`, sinks and digests, that wait for something no job will do.
 pub async fn orphans(read: &mut Read, shop: ShopId, from: Time, to: Time) -> Result<Vec<(Kind, i64)>, Error> {
     let (shop, from, to) = (shop.get(), first_id(from), first_id(to));
     let deliveries = all!(
@@ -69,6 +69,14 @@ pub async fn orphans(read: &mut Read, shop: ShopId, from: Time, to: Time) -> Res
                              AND job.subject_id = forward.sink_id)",
         shop
     )?;
+    let digests = all!(
+        read,
+        (i64,),
+        "SELECT user_id FROM digest WHERE shop_id = $1
+           AND NOT EXISTS (SELECT 1 FROM job WHERE job.shop_id = $1 AND job.kind = 'digest'
+                             AND job.subject_id = digest.user_id)",
+        shop
+    )?;
     let tagged = |kind: Kind| move |(id,): (i64,)| (kind, id);
     Ok(deliveries
         .into_iter()
@@ -77,5 +85,6 @@ pub async fn orphans(read: &mut Read, shop: ShopId, from: Time, to: Time) -> Res
         .chain(messages.into_iter().map(tagged(Kind::Send)))
         .chain(discounts.into_iter().map(tagged(Kind::Discount)))
         .chain(sinks.into_iter().map(tagged(Kind::Forward)))
+        .chain(digests.into_iter().map(tagged(Kind::Digest)))
         .collect())
 }

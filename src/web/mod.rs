@@ -8,6 +8,7 @@
 //! | `/healthz`, `/readyz`, `/metrics` | the operator's machines; no personal data in any of them | [`health`], [`metric`] |
 //! | `/api/v1/…` | other systems of the shop, with a token | [`api`] |
 //! | `/assets/…` | browsers | [`asset`] |
+//! | `/digest/stop/{token}` | readers of a digest and their mail programs | [`page::digest`] |
 //! | everything else | people who are signed in | [`page`], [`session`] |
 //!
 //! Every answer passes [`shield`]: it adds the security headers, refuses changes asked for by other sites, turns
@@ -30,6 +31,7 @@ pub mod session;
 pub mod route;
 pub mod gate;
 pub mod page;
+pub mod letter;
 pub mod api;
 
 use std::{sync::Arc, time::Duration};
@@ -137,6 +139,12 @@ fn routes(config: &mut ServiceConfig) {
             web::resource("/o/{token}")
                 .route(get().to(follow::ask_opt_out))
                 .route(web::post().to(follow::opt_out))
+                .default_service(only("GET, HEAD, POST")),
+        )
+        .service(
+            web::resource("/digest/stop/{token}")
+                .route(get().to(page::digest::ask_stop))
+                .route(web::post().to(page::digest::stop))
                 .default_service(only("GET, HEAD, POST")),
         )
         .service(web::resource("/healthz").route(get().to(health::alive)).default_service(only("GET, HEAD")))

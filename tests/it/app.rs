@@ -35,6 +35,7 @@ use cartback::{
     pipeline::{
         Core,
         connect::{self, Connected, ShopTyped},
+        digest::Post,
         follow::{self, Way},
         receive::{self, Answer, Inbox, Side},
         recurring::Recurring,
@@ -178,6 +179,22 @@ impl App {
 
     /// Reached at another address, for stories that a browser plays.
     pub async fn start_at(engine: Engine, public_url: &str, outside: Arc<Outside>, http: Arc<dyn Http>) -> Option<App> {
+        App::start_whole(engine, public_url, outside, http, None).await
+    }
+
+    /// With a mail server, or expressly without.
+    pub async fn start_posting(engine: Engine, post: Option<Post>) -> Option<App> {
+        let outside = Arc::new(Outside::default());
+        App::start_whole(engine, "https://cb.example", outside.clone(), outside, post).await
+    }
+
+    async fn start_whole(
+        engine: Engine,
+        public_url: &str,
+        outside: Arc<Outside>,
+        http: Arc<dyn Http>,
+        post: Option<Post>,
+    ) -> Option<App> {
         let (db, home) = database(engine).await?;
         let clock = Arc::new(ManualClock::at(Time::parse(START).unwrap()));
         let core = Arc::new(Core {
@@ -186,6 +203,7 @@ impl App {
             clock: clock.clone(),
             ids: Ids::new(1),
             http,
+            post,
             public_url: public_url.into(),
             holder: "story".into(),
             // As the settings say it for this machine's own address.
@@ -211,6 +229,7 @@ impl App {
             clock: self.clock.clone(),
             ids: Ids::new(node),
             http: self.outside.clone(),
+            post: self.core.post.clone(),
             public_url: self.core.public_url.clone(),
             holder: format!("story {node}"),
             plain_links: false,

@@ -33,13 +33,14 @@ const IMPORTS: &[(&str, &[&str])] = &[
     ("domain", &[]),
     ("clock", &["domain"]),
     ("http", &["domain"]),
+    ("mail", &["domain"]),
     ("store", &["domain"]),
     ("shop", &["domain", "http"]),
     ("gateway", &["domain", "http"]),
     ("sink", &["domain", "http"]),
-    ("pipeline", &["domain", "store", "shop", "gateway", "sink", "http", "clock"]),
+    ("pipeline", &["domain", "store", "shop", "gateway", "sink", "http", "mail", "clock"]),
     // Settings know which recurring work there is, and make the key of a first start.
-    ("config", &["domain", "clock", "pipeline"]),
+    ("config", &["domain", "clock", "mail", "pipeline"]),
     ("observe", &["config"]),
     ("worker", &["pipeline", "store", "clock", "domain"]),
     ("web", &["pipeline", "store", "domain", "clock", "config", "shop", "gateway", "sink"]),
@@ -50,8 +51,8 @@ const IMPORTS: &[(&str, &[&str])] = &[
     ("", EVERYTHING),
 ];
 const EVERYTHING: &[&str] = &[
-    "domain", "clock", "http", "config", "observe", "store", "shop", "gateway", "sink", "pipeline", "worker", "web",
-    "app", "cli", "demo",
+    "domain", "clock", "http", "mail", "config", "observe", "store", "shop", "gateway", "sink", "pipeline", "worker",
+    "web", "app", "cli", "demo",
 ];
 
 fn imports(path: &str, text: &str) -> Vec<Problem> {
@@ -73,7 +74,8 @@ fn imports(path: &str, text: &str) -> Vec<Problem> {
 }
 
 /// Crates that stay in one room: the name (a prefix where it ends in `*`) and the layers that may use it.
-const ROOMS: &[(&str, &[&str])] = &[("sqlx*", &["store"]), ("actix*", &["web", "app", "demo"]), ("reqwest", &["http"])];
+const ROOMS: &[(&str, &[&str])] =
+    &[("sqlx*", &["store"]), ("actix*", &["web", "app", "demo"]), ("reqwest", &["http"]), ("lettre", &["mail"])];
 
 fn rooms(path: &str, text: &str) -> Vec<Problem> {
     let source = Source::read(path, text);

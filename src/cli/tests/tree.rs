@@ -113,6 +113,12 @@ const LINES: &[(&str, Option<u8>)] = &[
     ("webhook enable {endpoint}", Some(0)),
     ("webhook remove {endpoint}", Some(0)),
     ("webhook schema", Some(0)),
+    ("digest list", Some(0)),
+    ("digest set b@shop.example weekly", Some(2)),
+    ("digest set nobody@shop.example weekly", Some(3)),
+    ("digest set b@shop.example own --schedule often", Some(2)),
+    ("digest stop b@shop.example", Some(3)),
+    ("digest send b@shop.example", Some(2)),
     ("shop add generic --name B --country SI --currency EUR --timezone UTC --set site=b.example", Some(0)),
 ];
 

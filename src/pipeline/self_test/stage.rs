@@ -161,6 +161,7 @@ impl<W: Work> Stage<W> {
             clock: clock.clone(),
             ids: Ids::new(0),
             http: Arc::new(NoWayOut),
+            post: None,
             public_url: real.public_url.clone(),
             holder: "self-test".to_owned(),
             plain_links: false,

@@ -6,12 +6,11 @@ use jiff::{ToSpan, civil::Date};
 use super::Visit;
 use crate::{
     domain::{
-        hours,
         message::Cost,
         money::{Currency, Money},
         report::{Report, Slice, Stage as Way, Sums},
     },
-    pipeline::{report, zone_of},
+    pipeline::report,
     store::shop::Shop,
     web::{
         problem::Problem,
@@ -37,12 +36,7 @@ pub async fn of(visit: &Visit, shop: &Shop) -> Result<Figures, Problem> {
     let days = i64::from(visit.page.days.number());
     let earlier = |day: Date| day.checked_sub(days.days()).ok();
     let before = match (earlier(from), earlier(to)) {
-        (Some(from), Some(to)) if visit.page.compare => {
-            let before = report::between(visit.core(), &mut read, shop, from, to).await?;
-            let began = hours::start_of_day(&zone_of(shop), from);
-            // A history that was read in is older than its shop.
-            (began >= shop.created_at || before.total != Slice::default()).then_some(before)
-        }
+        (Some(from), Some(to)) if visit.page.compare => report::before(visit.core(), &mut read, shop, from, to).await?,
         _ => None,
     };
     let funnel = funnel(&whole.parts.way, shop.currency);

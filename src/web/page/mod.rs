@@ -43,6 +43,7 @@ pub mod reference;
 pub mod sign_in;
 pub mod welcome;
 pub mod account;
+pub mod digest;
 pub mod team;
 pub mod trail;
 
@@ -217,6 +218,8 @@ pub fn routes(config: &mut ServiceConfig) {
                 .route(web::post().to(account::post))
                 .default_service(only("GET, HEAD, POST")),
         )
+        .service(asked("/digest", get().to(digest::get), web::post().to(digest::post)))
+        .service(act("/digest/send", web::post().to(digest::send)))
         .service(act("/account/password", web::post().to(account::password)))
         .service(act("/account/sessions/end", web::post().to(account::end_sessions)))
         .service(
@@ -424,6 +427,8 @@ fn notice(done: &str) -> Option<String> {
         "introduced" => "Saved.",
         "password_changed" => "Your password is changed, and every other session of yours has ended.",
         "sessions_ended" => "Ended.",
+        "digest_saved" => "Saved. The next one goes out as the page says.",
+        "digest_ended" => "Ended. No more figures of this shop come by mail.",
         "welcome" => "Welcome. From now on you sign in with your e-mail address and password.",
         "trail_kept" => "Saved.",
         "shop_added" => "Added. Paste its address into the shop, and see the first webhook arrive.",

@@ -40,6 +40,8 @@
 //! | `/sign-in`, `/sign-in/{token}` | [`sign_in::SignIn`] | `POST /sign-in` with `email`, `password`; `POST /sign-in/{token}`, `POST /sign-out` |
 //! | `/welcome` | [`welcome::Welcome`] | `POST` with `name`, `email`, `password` |
 //! | `/account` | [`account::Account`] | `POST` with `name`, `language`; `POST /account/password` with `old`, `new`; `POST /account/sessions/end` with `session` |
+//! | `/digest` | [`digest::Digest`] | `POST` with `rhythm`, `schedule`; `POST /digest/send` sends one at once |
+//! | `/digest/stop/{token}` | [`digest::Stop`] | `POST` ends it |
 //! | `/team` | [`team::Team`] | `POST` with `email`, `name`, `role`, `reach`, `shop` (repeated) invites |
 //! | `/team/{usr_…}` | [`team::Member`] | `POST` with `role`, `reach`, `shop`; `POST …/link`; [`team::Remove`] at `…/remove`, whose `POST` removes |
 //! | `/audit` | [`trail::Trail`] | `person` = a `usr_…`, `act`, `of` = a shop, `after`; `POST` with `days`; `/audit.csv` the same as CSV |
@@ -101,6 +103,8 @@ pub mod ledger;
 pub mod sign_in;
 pub mod welcome;
 pub mod account;
+pub mod digest;
+pub mod letter;
 pub mod team;
 pub mod trail;
 pub mod public;

@@ -14,6 +14,7 @@ pub enum Section {
     Sequences,
     Texts,
     Report,
+    Digest,
     Shops,
     Gateways,
     Inbox,
@@ -62,7 +63,7 @@ impl Section {
             sections: &[Section::Shops, Section::Gateways, Section::Inbox, Section::Webhooks],
         },
         Group { name: noted("Programs"), sections: &[Section::Tokens, Section::Api] },
-        Group { name: noted("House"), sections: &[Section::Team, Section::Audit, Section::Account] },
+        Group { name: noted("House"), sections: &[Section::Team, Section::Audit, Section::Digest, Section::Account] },
     ];
 
     pub fn label(&self) -> &'static str {
@@ -76,6 +77,7 @@ impl Section {
             Section::Sequences => noted("Sequences"),
             Section::Texts => noted("Texts"),
             Section::Report => noted("Report"),
+            Section::Digest => noted("Digest"),
             Section::Shops => noted("Shops"),
             Section::Gateways => noted("Gateways"),
             Section::Risk => noted("Risk"),
@@ -101,6 +103,7 @@ impl Section {
             Section::Sequences => "/sequences",
             Section::Texts => "/texts",
             Section::Report => "/report",
+            Section::Digest => "/digest",
             Section::Shops => "/shops",
             Section::Gateways => "/gateways",
             Section::Risk => "/risk",

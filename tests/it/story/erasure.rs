@@ -58,6 +58,8 @@ const TABLES: &[(&str, &str, &str)] = &[
     ("credit", "names nobody", "orders.credited_to"),
     ("data_request", "forgets who", "requests"),
     ("decision", "facts name nobody", "carts.decisions"),
+    ("digest", "names who of the shop, no shopper", "-"),
+    ("digest_issue", "names who of the shop, no shopper", "-"),
     ("discount", "names nobody", "messages.discount"),
     ("discount_use", "names nobody", "-"),
     ("evidence", "names nobody", "-"),

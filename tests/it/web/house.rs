@@ -18,6 +18,7 @@ use cartback::{
         time::{MINUTE, Time},
     },
     http::{Exchange, Http, HttpError, Request},
+    mail::Smtp,
     pipeline::{
         Core,
         connect::{self, ShopTyped},
@@ -69,10 +70,19 @@ impl House {
     }
 
     pub async fn open_in(public_url: &str, database: Database) -> House {
+        House::open_whole(public_url, database, None).await
+    }
+
+    /// A house that mails.
+    pub async fn open_mailing(smtp: Smtp) -> House {
+        House::open_whole(PUBLIC_URL, Database::Lite, Some(smtp)).await
+    }
+
+    async fn open_whole(public_url: &str, database: Database, smtp: Option<Smtp>) -> House {
         let folder = tempfile::tempdir().unwrap();
         let clock = Arc::new(ManualClock::at(morning()));
         let given_public_url = Some(public_url.to_owned());
-        let config = Config { given_public_url, database, ..Config::in_folder(folder.path()) };
+        let config = Config { given_public_url, database, smtp, ..Config::in_folder(folder.path()) };
         let app = App::open(&config, clock.clone(), Arc::new(NoHttp)).await.unwrap();
         let secret = standard_webhooks::secret([7; 32]);
         let typed = ShopTyped {

@@ -73,6 +73,7 @@ fn rows(things: &Things) -> Vec<Row> {
         "/risk",
         "/inbox",
         "/account",
+        "/digest",
         "/welcome",
         "/audit",
         "/audit.csv",
@@ -175,6 +176,8 @@ fn rows(things: &Things) -> Vec<Row> {
     act("/team/{id}/link", format!("/team/{member}/link"), "", 200);
     act("/team/{id}", format!("/team/{member}"), "role=analyst&reach=these&shop=1", 303);
     act("/team/{id}/remove", format!("/team/{member}/remove"), "", 303);
+    act("/digest", "/digest".to_owned(), "rhythm=never", 303);
+    act("/digest/send", "/digest/send".to_owned(), "", 200);
     act("/account", "/account".to_owned(), "name=Ana&language=de", 303);
     act("/welcome", "/welcome".to_owned(), "name=Ana&email=ana%40acme.example&password=correct+horse+battery", 303);
     act(

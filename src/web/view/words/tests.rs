@@ -144,7 +144,7 @@ fn every_word_has_its_translations_and_every_translation_its_word() {
 }
 
 /// What stands in templates and is the same in every language: names, a class, examples of what to type.
-const SAME_EVERYWHERE: [&str; 10] = [
+const SAME_EVERYWHERE: [&str; 11] = [
     "Cartback",
     "· Cartback",
     "API",
@@ -155,6 +155,7 @@ const SAME_EVERYWHERE: [&str; 10] = [
     "24h",
     "40.00 EUR",
     "https://example.com/hooks/cartback",
+    "30 7 * * Mon-Fri",
 ];
 
 /// What a template shows as it stands there: its text and those attributes that people read, without what is code.

@@ -36,6 +36,7 @@ fn another_process(house: &House) -> State {
         clock: house.clock.clone() as Arc<dyn Clock>,
         ids: Ids::new(77),
         http: Arc::new(NoHttp),
+        post: None,
         public_url: core.public_url.clone(),
         holder: "another".into(),
         plain_links: false,
