@@ -111,6 +111,18 @@ pub enum Call {
     Loses,
 }
 
+impl Call {
+    pub fn name(self) -> &'static str {
+        match self {
+            Call::Broken => "broken",
+            Call::TooFew => "too_few",
+            Call::NotShown => "not_shown",
+            Call::Earns => "earns",
+            Call::Loses => "loses",
+        }
+    }
+}
+
 /// A run with everything that can be said of it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Report {

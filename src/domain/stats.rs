@@ -12,7 +12,7 @@ mod sample;
 mod tests;
 
 use serde::{Deserialize, Serialize};
-use statrs::distribution::{ChiSquared, ContinuousCDF, Normal};
+use statrs::distribution::{ChiSquared, ContinuousCDF, Normal, StudentsT};
 
 pub use chance::Chance;
 pub use sample::{DRAWS, Sample};
@@ -199,4 +199,12 @@ fn normal_cdf(at: f64) -> f64 {
 
 fn normal_quantile(probability: f64) -> f64 {
     Normal::standard().inverse_cdf(probability.clamp(1e-12, 1.0 - 1e-12))
+}
+
+/// How far out the ends of a resampled 95 % interval lie, where the smaller group has so many amounts: Student's quantile
+/// in place of the normal one, and the deviation of a sample in place of that of its draws.
+fn expanded_z(amounts: u64) -> f64 {
+    let free = amounts.max(4) as f64 - 1.0;
+    let student = StudentsT::new(0.0, 1.0, free).map_or(Z_95, |law| law.inverse_cdf(0.975));
+    student * ((free + 1.0) / free).sqrt()
 }

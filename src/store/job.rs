@@ -39,10 +39,14 @@ pub enum Kind {
     Replay,
     /// Tell a sink what is due.
     Forward,
+    /// Count what came of a person of the holdout.
+    Outcome,
+    /// Work out what a run of the holdout shows.
+    Lift,
 }
 
 impl Kind {
-    pub const ALL: [Kind; 13] = [
+    pub const ALL: [Kind; 15] = [
         Kind::Ingest,
         Kind::Detect,
         Kind::Decide,
@@ -56,6 +60,8 @@ impl Kind {
         Kind::SelfTest,
         Kind::Replay,
         Kind::Forward,
+        Kind::Outcome,
+        Kind::Lift,
     ];
 
     pub fn name(self) -> &'static str {
@@ -73,6 +79,8 @@ impl Kind {
             Kind::SelfTest => "self_test",
             Kind::Replay => "replay",
             Kind::Forward => "forward",
+            Kind::Outcome => "outcome",
+            Kind::Lift => "lift",
         }
     }
 }

@@ -1,7 +1,7 @@
 //! A sample: what each person brought, most of them nothing. Kept as how many people there are and the amounts that are
 //! not nothing, so that a hundred thousand people who bought nothing cost nothing.
 
-use super::{Chance, Interval, Z_95, normal_cdf, normal_quantile};
+use super::{Chance, Interval, expanded_z, normal_cdf, normal_quantile};
 
 /// What each of `people` brought.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -72,8 +72,9 @@ impl Sample {
     }
 
     /// The 95 % interval of this sample's mean less the other's: the bootstrap, bias-corrected and accelerated (Efron
-    /// 1987, JASA 82:171; the acceleration is that of the influence of each person on the difference). The same seed gives
-    /// the same interval. `None` while one has fewer than two people, or nobody brought anything.
+    /// 1987, JASA 82:171; the acceleration is that of the influence of each person on the difference), expanded because few
+    /// who brought something resample too narrowly (Hesterberg 2015, The American Statistician 69:371). The same seed
+    /// gives the same interval. `None` while one has fewer than two people, or nobody brought anything.
     pub fn difference(&self, other: &Sample, seed: u64, draws: usize) -> Option<Interval> {
         if self.people < 2 || other.people < 2 || self.amounts.is_empty() && other.amounts.is_empty() || draws == 0 {
             return None;
@@ -94,7 +95,8 @@ impl Sample {
             let at = (place * (draws as f64 - 1.0)).round().clamp(0.0, draws as f64 - 1.0) as usize;
             drawn.get(at).copied().unwrap_or(estimate)
         };
-        let (low, high) = (end(-Z_95), end(Z_95));
+        let z = expanded_z(self.amounts.len().min(other.amounts.len()) as u64);
+        let (low, high) = (end(-z), end(z));
         Some(Interval { low: low.min(estimate), high: high.max(estimate) })
     }
 }

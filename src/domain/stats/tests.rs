@@ -108,7 +108,7 @@ fn over_simulated_shops_the_interval_of_money_holds_the_true_lift_as_often_as_it
         let truth = (shop.texted - shop.anyway) * shop.basket;
         let (a, b) = (Sample::new(texted.of, spent), Sample::new(held.of, anyway));
         asked += 1;
-        hits += u64::from(a.difference(&b, seed, 1_000).is_some_and(|found| found.contains(truth)));
+        hits += u64::from(a.difference(&b, seed, 500).is_some_and(|found| found.contains(truth)));
     }
     covered(hits, asked, "money");
 }
