@@ -5,6 +5,7 @@ mod api;
 mod connecting;
 mod lists;
 mod reports;
+mod earned;
 mod rules;
 mod team;
 mod webhook;
@@ -158,7 +159,7 @@ fn overview() -> Overview {
     Overview {
         page: page(Section::Overview),
         takings: vec![takings()],
-        holdout: Some(Holdout { orders: 61, low: 52, high: 70 }),
+        holdout: Some(Holdout { days: 14, buyers: 96, orders: 61, low: 52, high: 70 }),
         texts: 1_204,
         texts_before: Some(1_116),
         cost: vec![cost(61_200_000)],
@@ -622,6 +623,7 @@ pub fn pages() -> Vec<(&'static str, String)> {
     pages.extend(lists::pages());
     pages.extend(api::pages());
     pages.extend(team::pages());
+    pages.extend(earned::pages());
     pages.into_iter().map(|(name, html)| (name, html.unwrap())).collect()
 }
 

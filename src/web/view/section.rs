@@ -14,6 +14,7 @@ pub enum Section {
     Sequences,
     Texts,
     Report,
+    Earned,
     Shops,
     Gateways,
     Inbox,
@@ -52,6 +53,7 @@ impl Section {
         Section::People,
         Section::Texts,
         Section::Report,
+        Section::Earned,
     ];
 
     /// What is set up once and looked at when something is wrong.
@@ -76,6 +78,7 @@ impl Section {
             Section::Sequences => noted("Sequences"),
             Section::Texts => noted("Texts"),
             Section::Report => noted("Report"),
+            Section::Earned => noted("Earned"),
             Section::Shops => noted("Shops"),
             Section::Gateways => noted("Gateways"),
             Section::Risk => noted("Risk"),
@@ -101,6 +104,7 @@ impl Section {
             Section::Sequences => "/sequences",
             Section::Texts => "/texts",
             Section::Report => "/report",
+            Section::Earned => "/earned",
             Section::Shops => "/shops",
             Section::Gateways => "/gateways",
             Section::Risk => "/risk",
