@@ -57,6 +57,9 @@
 //! - **Rules have versions** ([`store::rules`]). A cart follows one sequence ([`domain::sequence`]) as it was when the cart
 //!   was abandoned; what is switched on later never reaches back.
 //! - **Consent is a ledger** ([`domain::consent`]), append-only, with levels; only the person can undo an opt-out.
+//! - **What texts earn is measured, not claimed** ([`domain::holdout`]). A share of people is drawn by keyed hash and not
+//!   texted; both groups enter by the same rule at the same moment, and a figure is called only by an interval that holds
+//!   however often one looks ([`domain::lift`]).
 //! - **Money at risk is counted where the intent is noted** ([`domain::risk`]), in the same transaction, so that caps hold
 //!   with several processes at work.
 //!
@@ -70,7 +73,7 @@
 //! # A text, step by step
 //! 1. [`pipeline::detect`] fires when the cart's timer does, looks again, and marks the cart abandoned as of the moment
 //!    that was true.
-//! 2. [`pipeline::decide`] loads the facts of the next step and asks [`domain::decide::decide`]: nine gates, each with a
+//! 2. [`pipeline::decide`] loads the facts of the next step and asks [`domain::decide::decide`]: ten gates, each with a
 //!    verdict, what it looked at and a reason, all kept. A yes becomes a queued message in the same transaction; the unique
 //!    key (shop, purpose, cart, step) is the last word on "at most once". Where only the person's confirmation is missing,
 //!    a request goes out instead and the cart waits for the answer.

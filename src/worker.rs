@@ -16,7 +16,7 @@ use crate::{
         time::Time,
     },
     pipeline::{
-        Core, attribute, decide, detect, digest, discount, forward, ingest, judge, people,
+        Core, attribute, decide, detect, digest, discount, forward, holdout, ingest, judge, people,
         recurring::{Recurring, Timetable},
         reread, rollup, send, settle,
     },
@@ -250,6 +250,8 @@ async fn attempt(core: &Arc<Core>, job: &Job) -> Result<(), Error> {
         Kind::Replay => transact!(core.db, |tx| reread::step(core, tx, job).await?),
         Kind::Forward => forward::forward(core, job).await,
         Kind::Digest => digest::digest(core, job).await,
+        Kind::Outcome => transact!(core.db, |tx| holdout::outcome(core, tx, job).await?),
+        Kind::Lift => holdout::lift(core, job).await,
     }
 }
 

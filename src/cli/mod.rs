@@ -8,6 +8,7 @@ mod serve;
 mod demo;
 mod migrate;
 mod report;
+mod lift;
 mod doctor;
 mod shop;
 mod sequence;
@@ -80,6 +81,8 @@ pub enum Command {
     Migrate(migrate::Args),
     /// What was abandoned, texted and recovered
     Report(report::Args),
+    /// What the texts really earned: the held out beside the texted
+    Lift(lift::Args),
     /// Check key, database, clock, shops and gateways; exit code 1 when something is broken
     Doctor(doctor::Args),
     /// Connect shops, look at them, change their rules
@@ -297,6 +300,7 @@ impl Command {
         match self {
             Command::Migrate(args) => Ok((migrate::run(config), args.form)),
             Command::Report(args) => Ok((report::run(core, args).await?, args.form)),
+            Command::Lift(args) => Ok((lift::run(core, args).await?, args.form)),
             Command::Shop(command) => shop::run(core, command).await,
             Command::Sequence(command) => sequence::run(core, command).await,
             Command::Gateway(command) => gateway::run(core, command).await,

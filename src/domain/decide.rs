@@ -2,7 +2,7 @@
 //! `Decision` out. The same four give the same decision for ever, so a kept decision can be made again.
 //!
 //! Every gate is asked, also after one has said no, so that the cart can tell its whole story. The gates and their order
-//! are compliance.md section 2.2. The first `Stop` ends the step; otherwise the latest `Wait` moves it; otherwise it goes.
+//! are compliance.md section 2.2, with the holdout before the last. The first `Stop` ends the step; otherwise the latest `Wait` moves it; otherwise it goes.
 //! A wait that would end after the step's time is a stop: a text is dropped rather than sent late.
 
 mod gates;
@@ -16,6 +16,7 @@ use super::{
     consent::ConsentFacts,
     content::ContentFacts,
     hand::HandFacts,
+    holdout::HoldoutFacts,
     hours,
     law::{Binding, Pack, Whereabouts},
     risk::RiskFacts,
@@ -47,6 +48,9 @@ pub struct Facts {
     /// What people did to the cart by hand.
     #[serde(default)]
     pub hand: HandFacts,
+    /// The arm the person is in, while a share of people is held out.
+    #[serde(default)]
+    pub holdout: Option<HoldoutFacts>,
     /// What the words are like; `None` while there is nobody to write to.
     pub content: Option<ContentFacts>,
     /// Asked in the transaction that notes the intent to send, not when the step was planned.
@@ -138,11 +142,12 @@ pub enum GateName {
     #[serde(alias = "hours")]
     Time,
     Content,
+    Holdout,
     Dispatch,
 }
 
 impl GateName {
-    pub const ALL: [GateName; 9] = [
+    pub const ALL: [GateName; 10] = [
         GateName::Service,
         GateName::Number,
         GateName::OptOut,
@@ -151,6 +156,7 @@ impl GateName {
         GateName::Caps,
         GateName::Time,
         GateName::Content,
+        GateName::Holdout,
         GateName::Dispatch,
     ];
 
@@ -164,6 +170,7 @@ impl GateName {
             GateName::Caps => "not too many texts",
             GateName::Time => "open hours",
             GateName::Content => "words in order",
+            GateName::Holdout => "not held out",
             GateName::Dispatch => "asked again on leaving",
         }
     }
@@ -219,11 +226,18 @@ impl Decision {
         stop.or_else(|| self.gates.iter().find(|gate| gate.verdict == self.verdict && gate.verdict != Verdict::Pass))
     }
 
+    /// Whether the cart could be texted as far as it goes by itself: its number, its consent or one that can be asked for,
+    /// its state. Neither hours nor caps nor words are looked at, nor anything else that texts themselves change, so that
+    /// it is asked alike of everybody (intention to treat). A cart whose time runs out in closed hours is eligible.
+    pub fn is_eligible(&self) -> bool {
+        is_eligible(&self.gates)
+    }
+
     /// Bought, deleted or opted out: later steps would only say the same.
     pub fn ends_the_cart(&self) -> bool {
         let ended = |gate: &&Gate| gate.verdict == Verdict::Stop;
         self.gates.iter().filter(ended).any(|gate| match gate.gate {
-            GateName::OptOut => true,
+            GateName::OptOut | GateName::Holdout => true,
             GateName::Cart => gate.inputs.iter().any(|(name, _)| name == gates::OVER),
             _ => false,
         })
@@ -269,6 +283,10 @@ pub fn decide(facts: &Facts, rules: &Rules, pack: &Pack, now: Time) -> Decision 
     let resume = resume.max();
     let deadline_at = asked.deadline();
     asked.drop_if_late(&mut gates, resume, deadline_at);
+    // Not asked where nobody is held out, so that a decision from before there was this gate is made again alike.
+    if let Some(holdout) = &facts.holdout {
+        gates.push(asked.holdout(holdout, is_eligible(&gates)));
+    }
     gates.push(asked.dispatch(closes_at, deadline_at));
     let verdict = if gates.iter().any(|gate| gate.verdict == Verdict::Stop) {
         Verdict::Stop
@@ -279,6 +297,15 @@ pub fn decide(facts: &Facts, rules: &Rules, pack: &Pack, now: Time) -> Decision 
         gates.iter().all(|gate| (gate.gate == GateName::Consent) != (gate.verdict == Verdict::Pass));
     let confirm = confirm.filter(|_| only_consent_waits);
     Decision { gates, verdict, closes_at, deadline_at, confirm }
+}
+
+fn is_eligible(gates: &[Gate]) -> bool {
+    gates.iter().all(|gate| match gate.gate {
+        GateName::Service | GateName::Number | GateName::OptOut => gate.verdict == Verdict::Pass,
+        GateName::Consent => gate.verdict != Verdict::Stop,
+        GateName::Cart => gate.verdict != Verdict::Stop || gate.inputs.iter().any(|(name, _)| name == gates::LATE),
+        GateName::Caps | GateName::Time | GateName::Content | GateName::Holdout | GateName::Dispatch => true,
+    })
 }
 
 /// How long the gateway may try: until the hours close, the step's time is up, or `VALID_AT_MOST`.

@@ -12,6 +12,7 @@ use super::{
         Modes,
         mode::{STALE_MONTHS, STALE_MONTHS_MOST},
     },
+    holdout,
     hours::Hours,
     retention::Retention,
     risk::Limits,
@@ -66,6 +67,9 @@ pub struct Rules {
     pub cart_days: u32,
     /// How long every other kind of data about people is kept.
     pub retention: Retention,
+    /// Percent of people who could be texted and deliberately are not, so that what texts earn can be told: 0 (off) or 5
+    /// to 20. Carts must be kept 29 days then.
+    pub holdout_percent: u32,
 }
 
 impl Default for Rules {
@@ -93,6 +97,7 @@ impl Default for Rules {
             inbox_days: 30,
             cart_days: 90,
             retention: Retention::default(),
+            holdout_percent: 0,
         }
     }
 }
@@ -283,6 +288,15 @@ impl Rules {
         within("link_days", self.link_days, 1, 90);
         within("inbox_days", self.inbox_days, 1, 365);
         within("cart_days", self.cart_days, 1, 730);
+        if self.holdout_percent != 0 {
+            within("holdout_percent", self.holdout_percent, holdout::PERCENT_LEAST, holdout::PERCENT_MOST);
+            if self.cart_days < holdout::CART_DAYS_LEAST {
+                let (least, most) = (holdout::CART_DAYS_LEAST, holdout::HORIZON_MOST);
+                problems.push(format!(
+                    "cart_days: must be at least {least} while people are held out, whose orders of {most} days are counted"
+                ));
+            }
+        }
         problems.extend(sequence::check_all(&self.sequences, self.give_up_after()));
         problems.extend(self.consent.check());
         problems.extend(self.limits.problems());

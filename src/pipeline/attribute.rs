@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{Core, dirty, dirty_cart, discount, forward, judge};
+use super::{Core, dirty, dirty_cart, discount, forward, holdout, judge};
 use crate::{
     domain::{
         attribution::{Candidate, OrderFacts, Tie, attribute as verdict_on},
@@ -43,6 +43,7 @@ pub async fn attribute(core: &Core, tx: &mut Tx, job: &Job) -> Result<(), Error>
         let before = store::credit::of_order(tx, &keys, order.id).await?;
         store::credit::replace(tx, &keys, order.id, facts.currency, &verdict).await?;
         forward::credited(core, tx, &shop, &order, &before, &verdict).await?;
+        holdout::order_changed(tx, &keys, &order, now).await?;
         discount::note_uses(tx, &shop, &keys, &order, verdict.winner.map(|winner| winner.message), now).await?;
         let days = before.iter().map(|line| line.entry.at).chain(verdict.entries.iter().map(|entry| entry.at));
         for at in days {

@@ -5,7 +5,7 @@ use super::{
     Core, confirm, dirty_cart,
     discount::{self, Giving},
     facts::{Asking, ask},
-    guard, hand,
+    guard, hand, holdout,
     sequence::Plan,
 };
 use crate::{
@@ -56,6 +56,11 @@ pub async fn decide(core: &Core, tx: &mut Tx, job: &Job) -> Result<(), Error> {
         guard::act(core, tx, &shop, &keys, phone, &facts.risk).await?;
     }
     let decision = asked.decision;
+    if let (Ok(phone), Some(facts)) = (&asked.phone, &asked.made_of.facts)
+        && decision.is_eligible()
+    {
+        holdout::assign(tx, &keys, id, phone, facts.holdout.as_ref(), now).await?;
+    }
     if !repeats(&decided, step, &decision) {
         let kept = Kept { cart: id, step, at: now, decision: decision.clone(), made_of: asked.made_of };
         store::decision::record(tx, &keys, DecisionId::new(core.fresh_id()), &kept).await?;

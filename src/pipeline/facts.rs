@@ -146,6 +146,7 @@ pub(crate) async fn ask(read: &mut Read, core: &Core, asking: &Asking<'_>) -> Re
         },
         risk: guard::facts(read, core, asking).await?,
         hand: hand::facts(read, keys, cart.id, step).await?,
+        holdout: super::holdout::facts(read, keys, cart, phone.as_ref().ok()).await?,
         content,
         leaving: asking.sending.is_some(),
     };

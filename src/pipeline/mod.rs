@@ -12,6 +12,7 @@ pub mod guard;
 pub mod held;
 pub(crate) mod confirm;
 pub(crate) mod notice;
+pub mod holdout;
 pub mod decide;
 pub mod hand;
 pub mod replay;

@@ -49,6 +49,8 @@ pub async fn shop(tx: &mut Tx, shop: ShopId) -> Result<(), Error> {
     run!(tx, "DELETE FROM data_request WHERE shop_id = $1", id)?;
     run!(tx, "DELETE FROM message_digest WHERE shop_id = $1", id)?;
     run!(tx, "DELETE FROM retention_mark WHERE shop_id = $1", id)?;
+    run!(tx, "DELETE FROM holdout WHERE shop_id = $1", id)?;
+    run!(tx, "DELETE FROM holdout_outcome WHERE shop_id = $1", id)?;
     run!(tx, "DELETE FROM guard WHERE shop_id = $1", id)?;
     run!(tx, "DELETE FROM spend WHERE shop_id = $1", id)?;
     run!(tx, "DELETE FROM pause WHERE shop_id = $1", id)?;

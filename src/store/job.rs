@@ -41,10 +41,14 @@ pub enum Kind {
     Forward,
     /// Mail a reader the shop's figures.
     Digest,
+    /// Count what came of a person of the holdout.
+    Outcome,
+    /// Work out what a run of the holdout shows.
+    Lift,
 }
 
 impl Kind {
-    pub const ALL: [Kind; 14] = [
+    pub const ALL: [Kind; 16] = [
         Kind::Ingest,
         Kind::Detect,
         Kind::Decide,
@@ -59,6 +63,8 @@ impl Kind {
         Kind::Replay,
         Kind::Forward,
         Kind::Digest,
+        Kind::Outcome,
+        Kind::Lift,
     ];
 
     pub fn name(self) -> &'static str {
@@ -77,6 +83,8 @@ impl Kind {
             Kind::Replay => "replay",
             Kind::Forward => "forward",
             Kind::Digest => "digest",
+            Kind::Outcome => "outcome",
+            Kind::Lift => "lift",
         }
     }
 }

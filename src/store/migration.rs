@@ -25,6 +25,7 @@ pub const ALL: &[(i64, &str, &str)] = &[
     (11, "api", include_str!("../../migrations/0011_api.sql")),
     (12, "webhook out", include_str!("../../migrations/0012_webhook_out.sql")),
     (13, "digest", include_str!("../../migrations/0013_digest.sql")),
+    (16, "holdout", include_str!("../../migrations/0016_holdout.sql")),
 ];
 
 /// Applies what is missing. Refuses a database whose applied migrations are not the ones we know.

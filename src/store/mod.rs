@@ -45,6 +45,7 @@ pub mod click;
 pub mod order;
 pub mod credit;
 pub mod discount;
+pub mod holdout;
 pub mod rollup;
 pub mod breakdown;
 pub mod facet;

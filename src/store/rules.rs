@@ -28,6 +28,7 @@ pub async fn save(tx: &mut Tx, keys: &ShopKeys, rules: &Rules, now: Time) -> Res
         now.millis()
     )?;
     run!(tx, "UPDATE shop SET rules = $2, rules_version = $3 WHERE shop_id = $1", of(keys), text.as_str(), version)?;
+    super::holdout::ruled(tx, keys.shop(), rules.holdout_percent, version, now).await?;
     Ok(version.unsigned_abs())
 }
 

@@ -2,7 +2,7 @@
 //! none; if there ever is, it is found here and not by a shopkeeper.
 
 use super::{Error, Read, db::all, job::Kind};
-use crate::domain::{id::ShopId, time::Time};
+use crate::domain::{holdout::HORIZON_MOST, id::ShopId, time::Time};
 
 /// Ids hold their time above this many bits (`clock::Ids`): a span of time is a span of ids.
 const ID_TIME_SHIFT: u32 = 21;
@@ -77,6 +77,19 @@ pub async fn orphans(read: &mut Read, shop: ShopId, from: Time, to: Time) -> Res
                              AND job.subject_id = digest.user_id)",
         shop
     )?;
+    // A person of the holdout whose horizons are not all counted.
+    let outcomes = all!(
+        read,
+        (i64,),
+        "SELECT cart_id FROM holdout WHERE shop_id = $1 AND cart_id >= $2 AND cart_id < $3 AND first_at IS NOT NULL
+           AND counted_days < $4 AND LENGTH(person) > 0
+           AND NOT EXISTS (SELECT 1 FROM job WHERE job.shop_id = $1 AND job.kind = 'outcome'
+                             AND job.subject_id = holdout.cart_id)",
+        shop,
+        from,
+        to,
+        i64::from(HORIZON_MOST)
+    )?;
     let tagged = |kind: Kind| move |(id,): (i64,)| (kind, id);
     Ok(deliveries
         .into_iter()
@@ -86,5 +99,6 @@ pub async fn orphans(read: &mut Read, shop: ShopId, from: Time, to: Time) -> Res
         .chain(discounts.into_iter().map(tagged(Kind::Discount)))
         .chain(sinks.into_iter().map(tagged(Kind::Forward)))
         .chain(digests.into_iter().map(tagged(Kind::Digest)))
+        .chain(outcomes.into_iter().map(tagged(Kind::Outcome)))
         .collect())
 }

@@ -121,6 +121,8 @@ pub const ROUTES: &[Route] = &[
     look("/orders/{id}"),
     look("/report"),
     look("/report/{table}.csv"),
+    look("/earned"),
+    act("/earned", Change, "Chose how many people are held out", "/earned"),
     look("/statement"),
     look("/shops"),
     look("/shops/{id}"),

@@ -82,6 +82,7 @@ macro_rules! read {
 
 // After the macros, which its cases use.
 mod api;
+mod holdout;
 mod team;
 
 fn at(minute: i64) -> Time {

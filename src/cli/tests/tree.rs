@@ -15,6 +15,8 @@ const LINES: &[(&str, Option<u8>)] = &[
     ("demo", None),
     ("migrate", Some(0)),
     ("report", Some(0)),
+    ("lift", Some(0)),
+    ("lift --run 99", Some(3)),
     ("doctor", Some(1)),
     ("key new", None),
     ("law SI", None),

@@ -1,10 +1,11 @@
-//! The nine gates, in the order they are asked. Each looks at its own facts and says pass, wait or stop with its reason.
+//! The ten gates, in the order they are asked. Each looks at its own facts and says pass, wait or stop with its reason.
 
 use std::time::Duration;
 
 use super::{ASK_AGAIN, Asked, Confirm, Gate, GateName, GatewayFact, HELD_AGAIN, VALID_AT_LEAST, Verdict};
 use crate::domain::{
     consent::{Level, Request, StandingName, confirm::PENDING_FOR},
+    holdout::{Arm, HoldoutFacts},
     hours::{Opening, opening},
     risk,
     sequence::Closed,
@@ -348,6 +349,21 @@ impl Asked<'_> {
             None => gate(name, Verdict::Pass, "names the shop, has its link and says how to opt out"),
         };
         asked.with("parts", content.parts).with("language", &content.language)
+    }
+
+    /// Asked after everything a cart can be eligible by, so that who is held out is counted like who is not.
+    pub(super) fn holdout(&self, holdout: &HoldoutFacts, eligible: bool) -> Gate {
+        let (name, percent) = (GateName::Holdout, holdout.percent);
+        let asked = match (holdout.arm, holdout.assigned_at.is_some() || eligible) {
+            (Arm::Held, true) => {
+                let why = "of people are not texted, so that what texts earn can be told";
+                gate(name, Verdict::Stop, format!("held out on purpose: {percent} % {why}"))
+            }
+            (Arm::Held, false) => gate(name, Verdict::Pass, "would be held out, if nothing else stopped it"),
+            (Arm::Texted, _) => gate(name, Verdict::Pass, format!("not among the {percent} % who are held out")),
+        };
+        let counted = holdout.assigned_at.map_or_else(|| "not yet".to_owned(), |at| self.told(at));
+        asked.with("held out", format!("{percent} %")).with("run", holdout.run).with("counted", counted)
     }
 
     /// What the gateway is told, and whether this was asked in the transaction that notes the intent.

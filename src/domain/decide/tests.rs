@@ -8,6 +8,7 @@ use proptest::prelude::*;
 use super::*;
 use crate::domain::{
     consent::{Level, OutFact, Request, StandingName},
+    holdout::{Arm, HoldoutFacts},
     holidays::Holidays,
     hours::Hours,
     law,
@@ -146,6 +147,12 @@ fn some(dice: &mut Dice) -> Scene {
     let due_at = abandoned_at + dice.minutes(50 * 60);
     let facts = Facts {
         hand: Default::default(),
+        holdout: dice.one_in(4).then(|| HoldoutFacts {
+            run: 3,
+            percent: 10,
+            arm: *dice.pick(&Arm::ALL),
+            assigned_at: dice.one_in(4).then_some(abandoned_at),
+        }),
         zone: "Europe/Ljubljana".into(),
         shop_country: "SI".into(),
         service: ServiceFacts {
@@ -374,7 +381,9 @@ fn a_decision_is_made_again_from_what_was_kept() {
         let rules = Rules::restored(&serde_json::to_string(&scene.rules).unwrap()).unwrap();
         let pack = Pack::read(law::current().text()).unwrap();
         assert_eq!(decide(&facts, &rules, &pack, now), made, "seed {seed}");
-        assert_eq!(made.gates.iter().map(|gate| gate.gate).collect::<Vec<_>>(), GateName::ALL);
+        let asked = |name: &GateName| *name != GateName::Holdout || facts.holdout.is_some();
+        let names: Vec<_> = GateName::ALL.into_iter().filter(asked).collect();
+        assert_eq!(made.gates.iter().map(|gate| gate.gate).collect::<Vec<_>>(), names);
     }
 }
 
@@ -385,4 +394,30 @@ fn decisions_of_older_versions_are_read() {
     let read: Decision = serde_json::from_str(old).unwrap();
     let gates: Vec<_> = read.gates.iter().map(|gate| gate.gate).collect();
     assert_eq!(gates, [GateName::Cart, GateName::Caps, GateName::Time]);
+}
+
+#[test]
+fn both_arms_are_found_eligible_alike_and_the_one_held_out_is_never_written_to() {
+    let (mut eligible, mut held) = (0, 0);
+    for seed in 0..3_000 {
+        let mut scene = some(&mut Dice(seed));
+        let now = scene.facts.step.due_at;
+        let mut of = |arm: Option<Arm>| {
+            let facts = |arm| HoldoutFacts { run: 3, percent: 10, arm, assigned_at: None };
+            scene.facts.holdout = arm.map(facts);
+            decide(&scene.facts, &scene.rules, law::current(), now)
+        };
+        let [nobody, texted, apart] = [None, Some(Arm::Texted), Some(Arm::Held)].map(&mut of);
+        assert_eq!((nobody.is_eligible(), nobody.is_eligible()), (texted.is_eligible(), apart.is_eligible()), "{seed}");
+        assert_eq!((nobody.verdict, nobody.confirm), (texted.verdict, texted.confirm), "{seed}");
+        assert!(nobody.verdict != Verdict::Pass && nobody.confirm.is_none() || nobody.is_eligible(), "{seed}");
+        if apart.is_eligible() {
+            eligible += 1;
+            held += u32::from(apart.reason().is_some_and(|gate| gate.gate == GateName::Holdout));
+            assert_eq!((apart.verdict, apart.confirm, apart.ends_the_cart()), (Verdict::Stop, None, true), "{seed}");
+        } else {
+            assert_eq!(apart.verdict, nobody.verdict, "{seed}: what is not eligible is decided as without");
+        }
+    }
+    assert!(eligible > 300 && held > 200, "{eligible} eligible, {held} held out");
 }

@@ -67,6 +67,7 @@ async fn piece(tx: &mut Tx, place: &Place<'_>, kept: &Retention, now: Time) -> R
     for phone in &phones {
         store::consent::erase(tx, keys, phone).await?;
         forget_numbers(tx, place, phone).await?;
+        store::holdout::forget(tx, keys, phone).await?;
     }
     if let Some(before) = kept.opt_outs_before(now) {
         aged::forget_opt_outs(tx, keys, before).await?;

@@ -311,6 +311,8 @@ fn rules(real: &Rules) -> Rules {
         }
     }
     rules.sequences = vec![sequence];
+    // Its visit must be texted.
+    rules.holdout_percent = 0;
     // Every one of these is within its bounds, so nothing of it is refused.
     let _ = rules.set_all(FOR_TRIALS);
     rules

@@ -169,7 +169,7 @@ operations! {
         opt_outs __path_opt_outs Read,
         record_opt_outs __path_record_opt_outs People once,
     }
-    reports { get __path_get Read, funnel __path_funnel Read, credited __path_credited Read }
+    reports { get __path_get Read, funnel __path_funnel Read, credited __path_credited Read, lift __path_lift Read }
     inbox { list __path_list Read, get __path_get Read, replay __path_replay Write }
     webhooks {
         list __path_list Read,

@@ -14,13 +14,17 @@ use super::{
 };
 use crate::{
     domain::{
+        holdout::Run,
         hours,
+        lift::{Lift, Money as Extra},
         message::Cost as StoredCost,
         money::Currency,
         report::{Metric, Slice as Stored, Stage as Came, Sums},
+        stats::Share,
         time::Time,
     },
     pipeline::{
+        holdout,
         report::{self, DAYS_MAX},
         rollup, zone_of,
     },
@@ -167,6 +171,75 @@ pub struct CreditedOrder {
     placed_at: Moment,
     gross: Money,
     net: Money,
+}
+
+/// What the texts really earned, from the people deliberately not texted.
+#[derive(Serialize, ToSchema)]
+pub struct LiftReport {
+    /// Every comparison, newest first; empty while nobody was ever held out.
+    runs: Vec<LiftRun>,
+    /// People found eligible in the newest one so far.
+    texted: u64,
+    held_out: u64,
+    /// How likely a split at least as uneven as this one is by chance; below 0.001 no figure can be believed.
+    split_probability: f64,
+    /// After 7, 14 and 28 days, of people for whom these are over.
+    horizons: Vec<LiftHorizon>,
+}
+
+/// A stretch of time with one share of people held out.
+#[derive(Serialize, ToSchema)]
+pub struct LiftRun {
+    run: u64,
+    /// Percent of people held out.
+    percent: u32,
+    started_at: Moment,
+    ended_at: Option<Moment>,
+}
+
+#[derive(Serialize, ToSchema)]
+pub struct LiftHorizon {
+    days: u32,
+    texted: LiftArm,
+    held_out: LiftArm,
+    /// Orders of the texted that would not have come; `null` while an arm is empty.
+    orders: Option<LiftOrders>,
+    /// One per currency.
+    money: Vec<LiftMoney>,
+    /// `earns` or `loses` once that may be said however often one looks; else `not_shown`, `too_few` or `broken`.
+    call: String,
+    /// About how many more eligible people until a difference worth knowing shows.
+    more_people: Option<u64>,
+}
+
+#[derive(Serialize, ToSchema)]
+pub struct LiftArm {
+    people: u64,
+    ordered: u64,
+}
+
+#[derive(Serialize, ToSchema)]
+pub struct LiftOrders {
+    extra: f64,
+    /// 95 %, for a single look.
+    low: f64,
+    high: f64,
+    /// 95 %, however often one looks.
+    safe_low: f64,
+    safe_high: f64,
+}
+
+#[derive(Serialize, ToSchema)]
+pub struct LiftMoney {
+    texted: Money,
+    held_out: Money,
+    /// What the texted paid on top, less what went back.
+    extra: Money,
+    /// 95 %; `null` while a group has fewer than 10 buyers.
+    low: Option<Money>,
+    high: Option<Money>,
+    cost_of_texts: Money,
+    left_after_texts: Money,
 }
 
 /// Days of a period, and how many days before today it ends.
@@ -346,6 +419,64 @@ pub async fn credited(call: &Call) -> Result<Answer, Problem> {
         net: order.net.into(),
     });
     Answer::ok(&form::List::new(data.collect(), None))
+}
+
+/// What the texts really earned
+///
+/// The newest comparison of people who may be texted with people deliberately held out. Each person counts once, whether
+/// they tapped or not.
+#[utoipa::path(get, path = "/api/v1/report/lift", responses((status = 200, description = "The comparison.", body = LiftReport)))]
+pub async fn lift(call: &Call) -> Result<Answer, Problem> {
+    let (mut read, shop, _) = call.open().await?;
+    let runs = store::holdout::runs(&mut read, shop.id).await?;
+    let report = match runs.first() {
+        Some(run) => holdout::report(&mut read, shop.id, run.id).await?,
+        None => None,
+    };
+    let run = |run: &Run| LiftRun {
+        run: run.id,
+        percent: run.percent,
+        started_at: run.started_at.into(),
+        ended_at: run.ended_at.map(Moment::from),
+    };
+    Answer::ok(&LiftReport {
+        runs: runs.iter().map(run).collect(),
+        texted: report.as_ref().map_or(0, |report| report.texted),
+        held_out: report.as_ref().map_or(0, |report| report.held),
+        split_probability: report.as_ref().map_or(1.0, |report| report.split),
+        horizons: report.iter().flat_map(|report| &report.lifts).map(horizon).collect(),
+    })
+}
+
+fn horizon(lift: &Lift) -> LiftHorizon {
+    let arm = |share: Share| LiftArm { people: share.of, ordered: share.hits };
+    let money = |found: &Extra| {
+        let money = |minor: i64| Money::minor(minor, found.currency);
+        LiftMoney {
+            texted: money(found.texted),
+            held_out: money(found.held),
+            extra: money(found.extra),
+            low: found.interval.map(|(low, _)| money(low)),
+            high: found.interval.map(|(_, high)| money(high)),
+            cost_of_texts: money(found.cost),
+            left_after_texts: money(found.gain().0),
+        }
+    };
+    LiftHorizon {
+        days: lift.days,
+        texted: arm(lift.texted),
+        held_out: arm(lift.held),
+        orders: lift.orders.map(|orders| LiftOrders {
+            extra: orders.extra,
+            low: orders.interval.low,
+            high: orders.interval.high,
+            safe_low: orders.safe.low,
+            safe_high: orders.safe.high,
+        }),
+        money: lift.money.iter().map(money).collect(),
+        call: lift.call.name().to_owned(),
+        more_people: lift.more,
+    }
 }
 
 const ORDERS_MAX: u32 = 1_000;

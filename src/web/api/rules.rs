@@ -72,6 +72,9 @@ pub struct Rules {
     /// Days carts without an order are kept.
     #[schema(minimum = 1, maximum = 730)]
     cart_days: u32,
+    /// Percent of people deliberately not texted, so that what texts earn can be told; 0 is off, else 5 to 20.
+    #[schema(minimum = 0, maximum = 20)]
+    holdout_percent: u32,
     retention: Retention,
 }
 
@@ -225,6 +228,7 @@ impl Rules {
             utm_campaign: stored.utm_campaign.clone(),
             inbox_days: stored.inbox_days,
             cart_days: stored.cart_days,
+            holdout_percent: stored.holdout_percent,
             retention: Retention {
                 message_days: kept.message_days,
                 click_days: kept.click_days,
@@ -298,6 +302,7 @@ impl Rules {
             utm_campaign: self.utm_campaign.clone(),
             inbox_days: self.inbox_days,
             cart_days: self.cart_days,
+            holdout_percent: self.holdout_percent,
             retention: Kept {
                 message_days: kept.message_days,
                 click_days: kept.click_days,

@@ -28,6 +28,7 @@ pub mod sequences;
 pub mod texts;
 pub mod order;
 pub mod report;
+pub mod earned;
 pub mod statement;
 pub mod shops;
 pub mod connect;
@@ -136,6 +137,7 @@ pub fn routes(config: &mut ServiceConfig) {
         .service(page("/orders/{id}", get().to(order::get)))
         .service(page("/report", get().to(report::get)))
         .service(page("/report/{table}.csv", get().to(report::csv)))
+        .service(both("/earned", get().to(earned::get), web::post().to(earned::post)))
         .service(page("/statement", get().to(statement::get)))
         .service(page("/shops", get().to(shops::get_all)))
         .service(page("/shops/{id}", get().to(shops::get)))
@@ -406,6 +408,7 @@ fn notice(done: &str) -> Option<String> {
         "replay_stopped" => "Stopped. What was begun is still read.",
         "read" => "The reply is settled.",
         "opted_out" => "This phone gets no more texts.",
+        "holdout_chosen" => "Saved. Carts left from now on count.",
         "guard_resumed" => "Texted again from now on; what waited is asked again now.",
         "halted" => "Nothing is sent any more, by any shop.",
         "lifted" => "Sending goes on; what waited is asked again now.",

@@ -9,6 +9,8 @@ use super::{
 };
 use crate::{
     domain::{
+        holdout::HEADLINE,
+        lift::Call,
         seal::ShopKeys,
         time::{DAY, Time},
     },
@@ -20,7 +22,7 @@ use crate::{
             Section,
             funnel::Funnel,
             need::Need,
-            overview::{Overview, SetUp},
+            overview::{Holdout, Overview, SetUp},
             risk::Switch,
         },
     },
@@ -46,6 +48,7 @@ pub async fn get(request: HttpRequest) -> Result<HttpResponse, Problem> {
         page.switch = risk::switch(&mut read, &visit).await?;
         page.set_up = set_up(&mut read, &visit, shop, keys).await?;
         page.needs = needs(&mut read, &visit, shop, keys).await?;
+        page.holdout = holdout(&mut read, shop).await?;
         drop(read);
         let figures = figures::of(&visit, shop).await?;
         let total = &figures.report.total;
@@ -57,6 +60,26 @@ pub async fn get(request: HttpRequest) -> Result<HttpResponse, Problem> {
         page.funnel = figures.funnel;
     }
     show(&page)
+}
+
+/// What the run that is on shows, once it may be said.
+async fn holdout(read: &mut Read, shop: &Shop) -> Result<Option<Holdout>, Problem> {
+    let Some(run) = store::holdout::current(read, shop.id).await? else { return Ok(None) };
+    let report = store::holdout::report(read, shop.id, run.id).await?;
+    let lift = report.and_then(|(report, _)| report.lift(HEADLINE).cloned());
+    let Some((orders, lift)) = lift.and_then(|lift| Some((lift.orders?, lift))) else { return Ok(None) };
+    if !matches!(lift.call, Call::Earns | Call::Loses) {
+        return Ok(None);
+    }
+    let buyers = lift.texted.hits;
+    let anyway = |extra: f64| (buyers as f64 - extra).round().max(0.0) as u64;
+    Ok(Some(Holdout {
+        days: lift.days,
+        buyers,
+        orders: anyway(orders.extra),
+        low: anyway(orders.safe.high),
+        high: anyway(orders.safe.low),
+    }))
 }
 
 const EVER: (Time, Time) = (Time::FIRST, Time::LAST);

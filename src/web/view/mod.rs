@@ -23,6 +23,7 @@
 //! | `/phones/{hash}` | [`ledger::Ledger`] | `POST …/opt-out` with `why` |
 //! | `/orders/{ord_…}` | [`order::Order`] | |
 //! | `/report` | [`report::Report`] | `days` = 1, 7, 30, 90 or `from` and `to`; `compare=no`; `heat` = taps, texts, orders; `/report/{table}.csv` the same as CSV |
+//! | `/earned` | [`earned::Earned`] | `run` = an earlier comparison; `POST` with `percent` |
 //! | `/statement` | [`statement::Statement`] | `month` = `2026-10`, the one before this without |
 //! | `/shops`, `/shops/{n}` | [`shop::Shops`], [`shop::Shop`] | `look=subscriptions` asks the platform; `POST /shops/{n}/pause`, `…/resume`, `…/self-test` |
 //! | `/connect`, `/connect/new` | [`connect::Platforms`], [`connect::NewShop`] | `kind`, `country`; `POST /connect/new` adds a shop |
@@ -85,6 +86,7 @@ pub mod orders;
 pub mod people;
 pub mod delivery;
 pub mod report;
+pub mod earned;
 pub mod statement;
 pub mod law;
 pub mod shop;

@@ -32,9 +32,12 @@ pub struct Overview {
     pub set_up: Option<SetUp>,
 }
 
-/// What would have happened without texts, from the people deliberately not texted: orders, with a 95 % interval.
+/// What would have happened without texts, from the people deliberately not texted: of those who were texted and ordered
+/// within so many days, how many would have anyway, with 95 % certainty however often one looks.
 #[derive(Clone, Copy, Debug)]
 pub struct Holdout {
+    pub days: u32,
+    pub buyers: u64,
     pub orders: u64,
     pub low: u64,
     pub high: u64,
@@ -128,10 +131,16 @@ impl Overview {
     }
 
     pub fn holdout_sentence(&self) -> Option<String> {
-        let Holdout { orders, low, high } = self.holdout.filter(|_| self.set_up.is_none())?;
+        let Holdout { days, buyers, orders, low, high } = self.holdout.filter(|_| self.set_up.is_none())?;
         Some(say(
-            "Without them you would have had about {orders} of these anyway (holdout, 95 %: {low}–{high}).",
-            &[("orders", &format::count(orders)), ("low", &low), ("high", &high)],
+            "Of {buyers} texted people who ordered within {days} days, about {orders} would have anyway ({low} to {high} with 95 % certainty).",
+            &[
+                ("buyers", &format::count(buyers)),
+                ("days", &days),
+                ("orders", &format::count(orders)),
+                ("low", &format::count(low)),
+                ("high", &format::count(high)),
+            ],
         ))
     }
 

@@ -189,6 +189,13 @@ const CREDIT: &[Line] = &[
     ("utm_campaign", noted("utm_campaign of links"), noted("What other statistics call the campaign."), Typed::Text),
 ];
 
+const PROOF: &[Line] = &[(
+    "holdout_percent",
+    noted("Percent of people held out"),
+    noted("Who could be texted and is not, by chance: 0 is off, else 5 to 20. Carts must be kept 29 days then."),
+    Typed::Number,
+)];
+
 const LIMITS: &[Line] = &[
     (
         "limits.spend_per_day_micros",
@@ -279,6 +286,12 @@ const GROUPS: &[(&str, &str, &str, &[Line])] = &[
         noted("What counts as brought back"),
         noted("Changing these judges orders of the last days anew."),
         CREDIT,
+    ),
+    (
+        "proof",
+        noted("What texts really earn"),
+        noted("People who are not texted show what would have happened anyway. Another share begins a new comparison."),
+        PROOF,
     ),
     (
         "limits",

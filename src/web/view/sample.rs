@@ -6,6 +6,7 @@ mod connecting;
 mod digest;
 mod lists;
 mod reports;
+mod earned;
 mod rules;
 mod team;
 mod webhook;
@@ -159,7 +160,7 @@ fn overview() -> Overview {
     Overview {
         page: page(Section::Overview),
         takings: vec![takings()],
-        holdout: Some(Holdout { orders: 61, low: 52, high: 70 }),
+        holdout: Some(Holdout { days: 14, buyers: 96, orders: 61, low: 52, high: 70 }),
         texts: 1_204,
         texts_before: Some(1_116),
         cost: vec![cost(61_200_000)],
@@ -624,6 +625,7 @@ pub fn pages() -> Vec<(&'static str, String)> {
     pages.extend(api::pages());
     pages.extend(team::pages());
     pages.extend(digest::pages());
+    pages.extend(earned::pages());
     pages.into_iter().map(|(name, html)| (name, html.unwrap())).collect()
 }
 

@@ -15,6 +15,7 @@ pub enum Section {
     Texts,
     Report,
     Digest,
+    Earned,
     Shops,
     Gateways,
     Inbox,
@@ -53,6 +54,7 @@ impl Section {
         Section::People,
         Section::Texts,
         Section::Report,
+        Section::Earned,
     ];
 
     /// What is set up once and looked at when something is wrong.
@@ -78,6 +80,7 @@ impl Section {
             Section::Texts => noted("Texts"),
             Section::Report => noted("Report"),
             Section::Digest => noted("Digest"),
+            Section::Earned => noted("Earned"),
             Section::Shops => noted("Shops"),
             Section::Gateways => noted("Gateways"),
             Section::Risk => noted("Risk"),
@@ -104,6 +107,7 @@ impl Section {
             Section::Texts => "/texts",
             Section::Report => "/report",
             Section::Digest => "/digest",
+            Section::Earned => "/earned",
             Section::Shops => "/shops",
             Section::Gateways => "/gateways",
             Section::Risk => "/risk",

@@ -24,6 +24,7 @@ mod age;
 mod inbox;
 mod recurring;
 mod report;
+mod holdout;
 mod risk;
 mod self_test;
 mod connect;

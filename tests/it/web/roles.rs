@@ -67,6 +67,7 @@ fn rows(things: &Things) -> Vec<Row> {
         "/texts",
         "/replies",
         "/report",
+        "/earned",
         "/shops",
         "/law",
         "/gateways",
@@ -128,6 +129,7 @@ fn rows(things: &Things) -> Vec<Row> {
     act("/gateways/{id}/resume", format!("/gateways/{gateway}/resume"), "", 303);
     act("/inbox/{id}/replay", format!("/inbox/{delivery}/replay"), "", 303);
     act("/risk/{id}/resume", "/risk/breaker/resume?shop=1".to_owned(), "", 303);
+    act("/earned", "/earned".to_owned(), "percent=10", 303);
     act("/risk/halt", "/risk/halt".to_owned(), "", 303);
     act("/risk/lift", "/risk/lift".to_owned(), "", 303);
     act("/sequences", "/sequences".to_owned(), "preset=us", 303);

@@ -198,6 +198,8 @@ async fn a_recovered_cart_is_told_from_end_to_end() {
         (&report["countries"][1]["country"], &report["countries"][1]["figures"]["texts"]),
         (&json!("US"), &json!(1))
     );
+    let (status, lift) = get(&site, &token, "/api/v1/report/lift").await;
+    assert_eq!((status.as_u16(), &lift["runs"], &lift["split_probability"]), (200, &json!([]), &json!(1.0)), "{lift}");
     let (_, funnel) = get(&site, &token, "/api/v1/report/funnel?days=7").await;
     let carts: Vec<u64> =
         funnel["stages"].as_array().unwrap().iter().map(|stage| stage["carts"].as_u64().unwrap()).collect();
