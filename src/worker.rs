@@ -16,7 +16,7 @@ use crate::{
         time::Time,
     },
     pipeline::{
-        Core, attribute, decide, detect, discount, forward, ingest, judge, people,
+        Core, attribute, audit, decide, detect, discount, forward, ingest, judge, people,
         recurring::{Recurring, Timetable},
         reread, rollup, send, settle,
     },
@@ -147,7 +147,8 @@ impl Worker {
     }
 
     async fn do_all(&mut self, jobs: Vec<Job>) -> Result<(), Error> {
-        let (errands, jobs): (Vec<Job>, Vec<Job>) = jobs.into_iter().partition(|job| job.kind == Kind::Forward);
+        let (errands, jobs): (Vec<Job>, Vec<Job>) =
+            jobs.into_iter().partition(|job| matches!(job.kind, Kind::Forward | Kind::Audit));
         for job in errands {
             self.errands.spawn(errand(self.core.clone(), self.places.clone(), job));
         }
@@ -248,6 +249,7 @@ async fn attempt(core: &Arc<Core>, job: &Job) -> Result<(), Error> {
         Kind::SelfTest => self_test::begin(core, job).await,
         Kind::Replay => transact!(core.db, |tx| reread::step(core, tx, job).await?),
         Kind::Forward => forward::forward(core, job).await,
+        Kind::Audit => audit::step(core, job).await,
     }
 }
 

@@ -41,3 +41,4 @@ pub mod outbox;
 pub mod report;
 pub mod facet;
 pub mod breakdown;
+pub mod audit;

@@ -29,6 +29,7 @@ pub mod rollup;
 pub mod forward;
 pub mod sink;
 pub mod report;
+pub mod audit;
 pub mod recurring;
 pub mod connect;
 pub mod trial;

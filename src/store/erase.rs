@@ -57,6 +57,10 @@ pub async fn shop(tx: &mut Tx, shop: ShopId) -> Result<(), Error> {
     run!(tx, "DELETE FROM forward WHERE shop_id = $1", id)?;
     run!(tx, "DELETE FROM outbox WHERE shop_id = $1", id)?;
     run!(tx, "DELETE FROM sink WHERE shop_id = $1", id)?;
+    run!(tx, "DELETE FROM audit_line WHERE shop_id = $1", id)?;
+    run!(tx, "DELETE FROM audit_run WHERE shop_id = $1", id)?;
+    run!(tx, "DELETE FROM audit_finding WHERE shop_id = $1", id)?;
+    run!(tx, "DELETE FROM audit_limits WHERE shop_id = $1", id)?;
     run!(tx, "UPDATE shop SET forwards = '' WHERE shop_id = $1", id)?;
     Ok(())
 }

@@ -24,6 +24,7 @@ pub const ALL: &[(i64, &str, &str)] = &[
     (10, "report", include_str!("../../migrations/0010_report.sql")),
     (11, "api", include_str!("../../migrations/0011_api.sql")),
     (12, "webhook out", include_str!("../../migrations/0012_webhook_out.sql")),
+    (18, "audit", include_str!("../../migrations/0018_audit.sql")),
 ];
 
 /// Applies what is missing. Refuses a database whose applied migrations are not the ones we know.
