@@ -4,6 +4,7 @@
 mod api;
 mod connecting;
 mod lists;
+mod books;
 mod reports;
 mod rules;
 mod team;
@@ -620,6 +621,7 @@ pub fn pages() -> Vec<(&'static str, String)> {
     ];
     pages.extend(connecting::pages());
     pages.extend(lists::pages());
+    pages.extend(books::pages());
     pages.extend(api::pages());
     pages.extend(team::pages());
     pages.into_iter().map(|(name, html)| (name, html.unwrap())).collect()

@@ -28,4 +28,5 @@ mod risk;
 mod self_test;
 mod connect;
 mod webhook_out;
+mod books;
 mod shuffle;
