@@ -2,7 +2,7 @@
 
 use askama::Template;
 
-use super::words::{filters, t};
+use super::words::{self, filters, t};
 use super::{
     Choice, Page, Tone,
     format::Shown as _,
