@@ -3,10 +3,12 @@
 use askama::Template;
 use jiff::tz::TimeZone;
 
+#[cfg(test)]
+use super::words::noted;
 use super::{
     Page, Tone,
     format::{self, Shown as _},
-    words::{self, filters, say, t},
+    words::{filters, say, t},
 };
 use crate::domain::{
     audit::{Grade, State as How, Summary, Told},
@@ -254,5 +256,95 @@ impl Group {
     pub fn further(&self) -> Option<String> {
         let more = self.count.saturating_sub(self.rows.len() as u64);
         (more > 0).then(|| say("and {count} more: cartback audit show", &[("count", &format::count(more))]))
+    }
+}
+
+/// What the domain says of each kind, for the catalogue: `t` is asked for it by value.
+#[cfg(test)]
+const OF_KINDS: &[&str] = &[
+    noted("Missing in our books"),
+    noted("Missing in the shop's books"),
+    noted("Twice in our books"),
+    noted("Twice in the shop's list"),
+    noted("Another amount"),
+    noted("With and without tax or shipping"),
+    noted("Another currency"),
+    noted("Bought, and we do not know it"),
+    noted("Not bought, and we count it"),
+    noted("Cancelled, and we do not know it"),
+    noted("Not cancelled, and we took it off"),
+    noted("Other refunds"),
+    noted("Placed at another time"),
+    noted("Shifted by a time zone"),
+    noted("A test in one of the books"),
+    noted("Credit without an order"),
+    noted("Credit larger than the order"),
+    noted("Credited to two texts"),
+    noted("Came by our link, not credited"),
+    noted(
+        "No webhook told of it: the webhook was switched off or removed, Cartback was down, or the order came in by a channel that sends none.",
+    ),
+    noted("It was deleted or archived in the shop, the list left it out, or it was told by another shop's webhook."),
+    noted("The shop gave the order a new id, after a move or an import, and both were told under one number."),
+    noted("The list was exported with a line for each item, or two exports were joined where they overlap."),
+    noted("The order was edited after it was placed, and no webhook told of it."),
+    noted("One book counts with tax or shipping and the other without: a setting of the shop or of the export."),
+    noted("One book counts in the currency the buyer paid in, the other in the shop's own."),
+    noted("The payment came later, and no webhook told of it."),
+    noted("The payment failed or was taken back after the order had been told as bought."),
+    noted("It was cancelled, and the webhook for cancelled orders is missing or came to nothing."),
+    noted("It was cancelled and restored, or the shop's staff opened it again."),
+    noted("Something was refunded, and the webhook for refunds is missing or came to nothing."),
+    noted("The order was imported or placed by hand, and the books note different moments of it."),
+    noted("The list is written in another time zone than the shop's, so that orders near midnight lie on another day."),
+    noted("The order was paid with a test gateway, and only one of the books knows."),
+    noted("The order it was earned with was deleted in the shop, or never was one of this shop's."),
+    noted("The order shrank after it was credited, and the credit was not worked out again."),
+    noted("A defect of ours: an order is credited once or not at all."),
+    noted("The order reached us without the link it came by, or has not been judged yet."),
+    noted("Fetch it now. If there are many: look at the shop's webhooks, and whether they are still there."),
+    noted("Look for it in the shop. If it is gone there, ignore this with the reason; if not, compare a longer span."),
+    noted("Ignore the older of the two with the reason, and check where the new id came from."),
+    noted("Export one line for each order, and one span at a time."),
+    noted("Fetch it now. If there are many: add the webhook for updated orders."),
+    noted("Choose the same basis for both. Fetching it again helps where our amount is the older one."),
+    noted("Export amounts in the shop's own currency. Fetching it again helps where ours is wrong."),
+    noted("If it was never paid, cancel it in the shop: a cancelled order takes its credit back."),
+    noted("Fetch it now. If there are many: add the webhook for cancelled orders."),
+    noted(
+        "A cancelled order stays cancelled here, so that no credit comes back by itself. Ignore it with the reason, or place it anew.",
+    ),
+    noted("Fetch it now. If there are many: add the webhook for refunds."),
+    noted("Nothing, if the order was imported. Windows are counted from the moment in our books."),
+    noted("Set the shop's time zone to the one its reports use, or name the list's zone when it is read."),
+    noted("Fetch it now: a test order earns no credit."),
+    noted("Look for the order in the shop. If it is gone, cancel it here or correct the credit by hand."),
+    noted("Have the credits of these days worked out again, and compare once more."),
+    noted("Have the credits of these days worked out again, and report it if it comes back."),
+    noted("Fetch it now: it is judged again with the link it carries."),
+];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::audit::Kind;
+
+    #[test]
+    fn every_kind_is_in_the_catalogue() {
+        for kind in Kind::ALL {
+            for words in [kind.title(), kind.cause(), kind.mend()] {
+                assert!(OF_KINDS.contains(&words), "{words}");
+            }
+        }
+        let all = Kind::ALL.iter().flat_map(|kind| [kind.title(), kind.cause(), kind.mend()]).collect::<Vec<_>>();
+        assert!(OF_KINDS.iter().all(|words| all.contains(words)));
+    }
+
+    #[test]
+    fn shares_are_per_cent() {
+        assert_eq!(
+            (share(0), share(7), share(150), share(10_000)),
+            ("0.00 %".into(), "0.07 %".into(), "1.50 %".into(), "100.00 %".into())
+        );
     }
 }
