@@ -24,6 +24,8 @@ pub struct Request {
     pub body: Vec<u8>,
     /// The operator chose this address: private networks are allowed.
     pub private: bool,
+    /// The answer's body is cut at so many bytes.
+    pub room: usize,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -36,7 +38,14 @@ pub enum Method {
 
 impl Request {
     pub fn get(url: impl Into<String>) -> Request {
-        Request { method: Method::Get, url: url.into(), headers: Vec::new(), body: Vec::new(), private: false }
+        Request {
+            method: Method::Get,
+            url: url.into(),
+            headers: Vec::new(),
+            body: Vec::new(),
+            private: false,
+            room: ANSWER_BYTES_MAX,
+        }
     }
 
     /// A form body, percent-encoded.
@@ -69,7 +78,7 @@ impl fmt::Debug for Request {
     }
 }
 
-/// An answer, its body cut at `ANSWER_BYTES_MAX`.
+/// An answer, its body cut at the request's `room`.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Response {
     pub status: u16,
@@ -144,6 +153,7 @@ impl GuardedHttp {
         if !request.private {
             check_public(&url)?;
         }
+        let most = request.room;
         let client = if request.private { &self.private } else { &self.public };
         let method = match request.method {
             Method::Get => reqwest::Method::GET,
@@ -165,9 +175,9 @@ impl GuardedHttp {
             .collect();
         let mut body = Vec::new();
         while let Some(chunk) = answer.chunk().await.map_err(|_| HttpError::Unknown("the answer broke off".into()))? {
-            let room = ANSWER_BYTES_MAX - body.len();
+            let room = most.saturating_sub(body.len());
             body.extend_from_slice(&chunk[..chunk.len().min(room)]);
-            if body.len() == ANSWER_BYTES_MAX {
+            if body.len() >= most {
                 break;
             }
         }

@@ -16,7 +16,7 @@ use crate::{
         time::Time,
     },
     pipeline::{
-        Core, attribute, decide, detect, digest, discount, forward, holdout, ingest, judge, people,
+        Core, attribute, audit, decide, detect, digest, discount, forward, holdout, ingest, judge, people,
         recurring::{Recurring, Timetable},
         reread, rollup, send, settle,
     },
@@ -148,7 +148,7 @@ impl Worker {
 
     async fn do_all(&mut self, jobs: Vec<Job>) -> Result<(), Error> {
         let (errands, jobs): (Vec<Job>, Vec<Job>) =
-            jobs.into_iter().partition(|job| matches!(job.kind, Kind::Forward | Kind::Digest));
+            jobs.into_iter().partition(|job| matches!(job.kind, Kind::Forward | Kind::Digest | Kind::Audit));
         for job in errands {
             self.errands.spawn(errand(self.core.clone(), self.places.clone(), job));
         }
@@ -252,6 +252,7 @@ async fn attempt(core: &Arc<Core>, job: &Job) -> Result<(), Error> {
         Kind::Digest => digest::digest(core, job).await,
         Kind::Outcome => transact!(core.db, |tx| holdout::outcome(core, tx, job).await?),
         Kind::Lift => holdout::lift(core, job).await,
+        Kind::Audit => audit::step(core, job).await,
     }
 }
 

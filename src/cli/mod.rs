@@ -29,6 +29,7 @@ mod webhook;
 mod digest;
 mod message;
 mod order;
+mod audit;
 mod text;
 mod shell;
 mod progress;
@@ -127,6 +128,9 @@ pub enum Command {
     /// Orders, and why each was credited or not
     #[command(subcommand)]
     Order(order::Command),
+    /// Our books against the shop's: what is missing, what differs, how to mend it
+    #[command(subcommand)]
+    Audit(audit::Command),
     /// Replies that wait to be read, and how they were read
     #[command(subcommand)]
     Reply(phone::Reply),
@@ -319,6 +323,7 @@ impl Command {
             Command::Bench(command) => bench::run(core, command).await,
             Command::Message(command) => message::run(core, command).await,
             Command::Order(command) => order::run(core, command).await,
+            Command::Audit(command) => audit::run(core, command).await,
             Command::Reply(command) => phone::run_reply(core, command).await,
             Command::Text(command) => text::run(core, command).await,
             Command::Webhook(command) => webhook::run(core, command).await,

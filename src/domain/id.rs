@@ -122,6 +122,8 @@ id!(/// A person who signs in.
     UserId, "usr");
 id!(/// An entry of the audit log.
     EntryId, "ent");
+id!(/// A difference between our books and the shop's.
+    FindingId, "find");
 
 /// The tenant. Shops are numbered 1, 2, 3 … so that links stay short; 0 is the house itself, whose gateways serve every
 /// shop that has none of its own.

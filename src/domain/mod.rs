@@ -46,3 +46,4 @@ pub mod report;
 pub mod digest;
 pub mod facet;
 pub mod breakdown;
+pub mod audit;

@@ -66,7 +66,7 @@ pub async fn ingest(core: &Core, tx: &mut Tx, shop_id: ShopId, id: DeliveryId) -
 pub(crate) fn read(shop: &Shop, kept: &Kept) -> Result<Vec<ShopEvent>, String> {
     let kind = shop::by_kind(&shop.kind).ok_or_else(|| format!("no connector of kind {}", shop.kind))?;
     let facts = ShopFacts { country: shop.country.clone(), currency: shop.currency };
-    kind.read(&facts, &kept.topic, &kept.delivery).map_err(|unreadable| unreadable.to_string())
+    shop::read(kind, &facts, &kept.topic, &kept.delivery).map_err(|unreadable| unreadable.to_string())
 }
 
 async fn apply(

@@ -31,6 +31,7 @@ pub mod forward;
 pub mod sink;
 pub mod report;
 pub mod digest;
+pub mod audit;
 pub mod recurring;
 pub mod connect;
 pub mod trial;

@@ -5,7 +5,7 @@ use std::{collections::HashMap, time::Duration};
 
 use jiff::tz::TimeZone;
 
-use super::{Core, digest, erase, guard, ingest::Place, people, rollup, self_test, sink, trail, zone_of};
+use super::{Core, audit, digest, erase, guard, ingest::Place, people, rollup, self_test, sink, trail, zone_of};
 use crate::{
     clock,
     domain::{
@@ -31,10 +31,15 @@ pub enum Kind {
     KeyRotation,
     /// Plays each shop's self-test.
     Canary,
+    /// Compares our books with the shop's.
+    Audit,
+    /// Fetches what changed where webhooks are quiet against their usual pace.
+    Heal,
 }
 
 impl Kind {
-    pub const ALL: [Kind; 5] = [Kind::Sweep, Kind::RepairRollups, Kind::Retention, Kind::KeyRotation, Kind::Canary];
+    pub const ALL: [Kind; 7] =
+        [Kind::Sweep, Kind::RepairRollups, Kind::Retention, Kind::KeyRotation, Kind::Canary, Kind::Audit, Kind::Heal];
 
     pub fn name(self) -> &'static str {
         match self {
@@ -43,6 +48,8 @@ impl Kind {
             Kind::Retention => "retention",
             Kind::KeyRotation => "key_rotation",
             Kind::Canary => "canary",
+            Kind::Audit => "audit",
+            Kind::Heal => "heal",
         }
     }
 
@@ -54,6 +61,8 @@ impl Kind {
             Kind::Retention => "0 40 4 * * *",
             Kind::KeyRotation => "0 10 5 * * Mon",
             Kind::Canary => "0 30 3 * * *",
+            Kind::Audit => "0 50 3 * * *",
+            Kind::Heal => "0 */10 * * * *",
         }
     }
 }
@@ -178,6 +187,8 @@ async fn run(core: &Core, shop: ShopId, kind: Kind) -> Result<(), Error> {
         Kind::Retention => retain(core, shop).await,
         Kind::KeyRotation => rotate(core, shop).await,
         Kind::Canary => sing(core, shop).await,
+        Kind::Audit => audit::nightly(core, shop).await,
+        Kind::Heal => audit::heal_if_quiet(core, shop).await,
     }
 }
 
@@ -269,6 +280,7 @@ async fn retain(core: &Core, shop_id: ShopId) -> Result<(), Error> {
                     // What was told to other systems is kept as long as what they told us.
                     store::outbox::prune(tx, &keys, now - DAY * shop.rules.inbox_days).await?;
                     sink::forget_old_secrets(tx, &keys, now).await?;
+                    audit::forget(tx, shop_id, now).await?;
                     let before = now - DAY * shop.rules.cart_days;
                     let old = store::cart::forgettable(tx, &keys, before, FORGET_MOST).await?;
                     let place = Place { core, shop: &shop, keys: &keys, now, arrived_at: now };

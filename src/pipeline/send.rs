@@ -5,7 +5,7 @@
 use std::time::Duration;
 
 use super::{
-    Core, decide, dirty, dirty_cart, discount,
+    Core, audit, decide, dirty, dirty_cart, discount,
     facts::{Asking, ask},
     forward, guard, notice,
     sequence::Plan,
@@ -108,6 +108,11 @@ async fn prepare(core: &Core, tx: &mut Tx, job: &Job) -> Result<Option<(Outgoing
         job::put_back(tx, job, now + CODE_AGAIN).await?;
         return Ok(None);
     }
+    // The shop may know of an order that no webhook told of.
+    if message.purpose == Purpose::Reminder && audit::holds_back(core, tx, &shop, now).await? {
+        job::put_back(tx, job, now + ORDERS_AGAIN).await?;
+        return Ok(None);
+    }
     let Some(account) = sender else { return finish(tx, job).await };
     if !guard::has_place(core, tx, &message).await? {
         job::put_back(tx, job, now + guard::NO_PLACE_WAIT).await?;
@@ -138,6 +143,9 @@ pub(crate) struct Allowed {
 
 /// When a text that still waits for its code is looked at again; it is sent at once when the code is there.
 const CODE_AGAIN: Duration = Duration::from_secs(60);
+
+/// When a text that waits for the shop's newest orders is looked at again.
+const ORDERS_AGAIN: Duration = Duration::from_secs(20);
 
 /// A text that leaves within this span of its decision leaves by that decision.
 const SAME_YES: Duration = Duration::from_secs(60);

@@ -16,6 +16,7 @@ use crate::{
     http::{Request, Response},
 };
 
+pub mod pull;
 mod generic;
 pub mod hosts;
 pub mod json;
@@ -122,6 +123,27 @@ pub trait Shop: Send + Sync {
         Removed::Refused("this platform cannot remove codes for us".into())
     }
 
+    /// A request for a page of orders, from this place on; the first page without one. None where the platform lets nobody
+    /// fetch orders, or nobody gave us a key for it; an error is what stands in the way, in words for the shopkeeper.
+    fn ask_orders(
+        &self,
+        _settings: &Settings,
+        _wanted: &pull::Wanted,
+        _cursor: Option<&str>,
+    ) -> Result<Option<Request>, String> {
+        Ok(None)
+    }
+
+    /// What the answer to that request, asked from that place on, holds.
+    fn orders(&self, _answer: &Response, _cursor: Option<&str>) -> Result<pull::Page, pull::NotPulled> {
+        Err(pull::NotPulled::Refused("this platform does not let orders be fetched".into()))
+    }
+
+    /// The order's page in the shop's own pages, for who works there.
+    fn order_page(&self, _settings: &Settings, _external_id: &str) -> Option<String> {
+        None
+    }
+
     /// The self-test's visit as this platform would tell of it, signed with these settings: `verify` takes it, and `read`
     /// makes of it a cart that can be texted, its order, a refund.
     fn rehearse(&self, settings: &Settings, visit: &Visit, act: Act, at: Time) -> Delivery;
@@ -153,4 +175,19 @@ pub const ALL: &[&dyn Shop] = &[&shopify::Shopify, &woocommerce::WooCommerce, &g
 
 pub fn by_kind(kind: &str) -> Option<&'static dyn Shop> {
     ALL.iter().copied().find(|shop| shop.spec().kind == kind)
+}
+
+/// What stands before the topic of a delivery that we fetched ourselves: it is read like any other, and never counts as
+/// a webhook that arrived.
+pub const PULLED: &str = "pulled/";
+/// The topic of an order that came in a file, in our own format, whatever the shop's kind.
+pub const FROM_FILE: &str = "pulled/order.upserted";
+
+/// What a kept delivery of a shop says, however it came.
+pub fn read(kind: &dyn Shop, shop: &ShopFacts, topic: &str, delivery: &Delivery) -> Result<Vec<ShopEvent>, Unreadable> {
+    match topic.strip_prefix(PULLED) {
+        Some(_) if topic == FROM_FILE => generic::Generic.read(shop, "order.upserted", delivery),
+        Some(topic) => kind.read(shop, topic, delivery),
+        None => kind.read(shop, topic, delivery),
+    }
 }

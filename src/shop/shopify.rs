@@ -15,7 +15,10 @@ use serde_json::Value;
 use sha2::Sha256;
 use subtle::ConstantTimeEq;
 
-use super::{Found, Made, Removed, Shop, Subscription, hosts, json};
+use super::{
+    Found, Made, Removed, Shop, Subscription, hosts, json,
+    pull::{NotPulled, Page, Wanted},
+};
 use crate::{
     domain::{
         connector::{Accepted, Delivery, Field, Refusal, Settings, Spec, Topic, Unreadable},
@@ -30,6 +33,7 @@ use crate::{
 mod checkout;
 mod discount;
 mod order;
+mod pull;
 mod rehearsal;
 mod subscribe;
 #[cfg(test)]
@@ -199,6 +203,24 @@ impl Shop for Shopify {
 
     fn removed_code(&self, answer: &Response) -> Removed {
         discount::removed(answer)
+    }
+
+    fn ask_orders(
+        &self,
+        settings: &Settings,
+        wanted: &Wanted,
+        cursor: Option<&str>,
+    ) -> Result<Option<Request>, String> {
+        pull::ask(settings, wanted, cursor)
+    }
+
+    fn order_page(&self, settings: &Settings, external_id: &str) -> Option<String> {
+        let domain = super::hosts::read(settings.get("domain")).into_iter().next()?;
+        super::pull::is_id(external_id).then(|| format!("https://{domain}/admin/orders/{external_id}"))
+    }
+
+    fn orders(&self, answer: &Response, _cursor: Option<&str>) -> Result<Page, NotPulled> {
+        pull::told(answer)
     }
 
     /// Without a list of storefront hosts, any: a shop's checkout lives on whichever of its domains is the primary one,

@@ -8,7 +8,11 @@
 
 use serde_json::Value;
 
-use super::{Found, Made, Removed, Shop, generic, hosts, json, standard_webhooks};
+use super::{
+    Found, Made, Removed, Shop, generic, hosts, json,
+    pull::{NotPulled, Page, Wanted},
+    standard_webhooks,
+};
 use crate::domain::{
     connector::{Accepted, Delivery, Field, Refusal, Settings, Spec, Topic, Unreadable},
     discount::{NewCode, TakenOff},
@@ -21,6 +25,7 @@ use crate::domain::{
 use crate::http::{Request, Response};
 
 mod coupon;
+mod pull;
 mod rehearsal;
 mod signature;
 
@@ -168,6 +173,26 @@ impl Shop for WooCommerce {
 
     fn removed_code(&self, answer: &Response) -> Removed {
         coupon::removed(answer)
+    }
+
+    fn ask_orders(
+        &self,
+        settings: &Settings,
+        wanted: &Wanted,
+        cursor: Option<&str>,
+    ) -> Result<Option<Request>, String> {
+        pull::ask(settings, wanted, cursor)
+    }
+
+    fn order_page(&self, settings: &Settings, external_id: &str) -> Option<String> {
+        let host = super::hosts::read(settings.get("site")).into_iter().next()?;
+        // Also where orders have tables of their own: WordPress leads on from there.
+        super::pull::is_id(external_id)
+            .then(|| format!("https://{host}/wp-admin/post.php?post={external_id}&action=edit"))
+    }
+
+    fn orders(&self, answer: &Response, cursor: Option<&str>) -> Result<Page, NotPulled> {
+        pull::told(answer, cursor)
     }
 
     fn rehearse(&self, settings: &Settings, visit: &Visit, act: Act, at: Time) -> Delivery {

@@ -61,6 +61,10 @@ pub async fn shop(tx: &mut Tx, shop: ShopId) -> Result<(), Error> {
     run!(tx, "DELETE FROM sink WHERE shop_id = $1", id)?;
     run!(tx, "DELETE FROM digest WHERE shop_id = $1", id)?;
     run!(tx, "DELETE FROM digest_issue WHERE shop_id = $1", id)?;
+    run!(tx, "DELETE FROM audit_line WHERE shop_id = $1", id)?;
+    run!(tx, "DELETE FROM audit_run WHERE shop_id = $1", id)?;
+    run!(tx, "DELETE FROM audit_finding WHERE shop_id = $1", id)?;
+    run!(tx, "DELETE FROM audit_limits WHERE shop_id = $1", id)?;
     run!(tx, "UPDATE shop SET forwards = '' WHERE shop_id = $1", id)?;
     Ok(())
 }

@@ -259,17 +259,44 @@ pub async fn count(read: &mut Read, shop: ShopId, filter: Filter, since: Time) -
     Ok(row.map_or(0, |(count,)| count.unsigned_abs()))
 }
 
-/// Per topic: the last arrival and how many there are since `since`. Gateways' callbacks are left out.
+/// Per topic: the last arrival and how many there are since `since`. Gateways' callbacks are left out, and what we fetched
+/// ourselves: neither says how the shop's webhooks are.
 pub async fn topics(read: &mut Read, shop: ShopId, since: Time) -> Result<Vec<(String, Time, u64)>, Error> {
     let rows = all!(
         read,
         (String, i64, i64),
         "SELECT topic, CAST(MAX(received_at) AS BIGINT), CAST(COUNT(*) AS BIGINT) FROM inbox
-         WHERE shop_id = $1 AND gateway_id = 0 AND received_at >= $2 GROUP BY topic ORDER BY topic",
+         WHERE shop_id = $1 AND gateway_id = 0 AND received_at >= $2 AND topic NOT LIKE 'pulled/%'
+         GROUP BY topic ORDER BY topic",
         shop.get(),
         since.millis()
     )?;
     Ok(rows.into_iter().map(|(topic, last, count)| (topic, time(last), count.unsigned_abs())).collect())
+}
+
+/// When the shop's newest webhook arrived.
+pub async fn last_webhook(read: &mut Read, shop: ShopId) -> Result<Option<Time>, Error> {
+    let row = first!(
+        read,
+        (i64,),
+        "SELECT received_at FROM inbox WHERE shop_id = $1 AND gateway_id = 0 AND topic NOT LIKE 'pulled/%'
+         ORDER BY received_at DESC LIMIT 1",
+        shop.get()
+    )?;
+    Ok(row.map(|(at,)| time(at)))
+}
+
+/// The shop's webhooks since then: how many, and the first and the last of them.
+pub async fn pace(read: &mut Read, shop: ShopId, since: Time) -> Result<Option<(u64, Time, Time)>, Error> {
+    let row = first!(
+        read,
+        (i64, Option<i64>, Option<i64>),
+        "SELECT CAST(COUNT(*) AS BIGINT), CAST(MIN(received_at) AS BIGINT), CAST(MAX(received_at) AS BIGINT) FROM inbox
+         WHERE shop_id = $1 AND gateway_id = 0 AND received_at >= $2 AND topic NOT LIKE 'pulled/%'",
+        shop.get(),
+        since.millis()
+    )?;
+    Ok(row.and_then(|(count, first, last)| Some((count.unsigned_abs(), maybe(first)?, maybe(last)?))))
 }
 
 /// Forgets deliveries that were dealt with and are older than this, with what was put in their place.

@@ -45,10 +45,12 @@ pub enum Kind {
     Outcome,
     /// Work out what a run of the holdout shows.
     Lift,
+    /// The next page of a run of the audit.
+    Audit,
 }
 
 impl Kind {
-    pub const ALL: [Kind; 16] = [
+    pub const ALL: [Kind; 17] = [
         Kind::Ingest,
         Kind::Detect,
         Kind::Decide,
@@ -65,6 +67,7 @@ impl Kind {
         Kind::Digest,
         Kind::Outcome,
         Kind::Lift,
+        Kind::Audit,
     ];
 
     pub fn name(self) -> &'static str {
@@ -85,6 +88,7 @@ impl Kind {
             Kind::Digest => "digest",
             Kind::Outcome => "outcome",
             Kind::Lift => "lift",
+            Kind::Audit => "audit",
         }
     }
 }

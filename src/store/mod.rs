@@ -44,6 +44,7 @@ pub mod message;
 pub mod click;
 pub mod order;
 pub mod credit;
+pub mod audit;
 pub mod discount;
 pub mod holdout;
 pub mod rollup;

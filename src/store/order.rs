@@ -71,6 +71,28 @@ pub async fn list(read: &mut Read, keys: &ShopKeys, before: OrderId, most: u32) 
     rows.into_iter().map(|row| row.into_order(keys)).collect()
 }
 
+/// Orders placed in `[from, to)`, by their id, from behind `after` on.
+pub async fn placed_between(
+    read: &mut Read,
+    keys: &ShopKeys,
+    (from, to): (Time, Time),
+    after: OrderId,
+    most: u32,
+) -> Result<Vec<Order>, Error> {
+    let rows = all!(
+        read,
+        Row,
+        "SELECT order_id, placed_at, updated_at, revision, cancelled_at, detail FROM shop_order
+         WHERE shop_id = $1 AND placed_at >= $2 AND placed_at < $3 AND order_id > $4 ORDER BY order_id LIMIT $5",
+        of(keys),
+        from.millis(),
+        to.millis(),
+        after.get(),
+        i64::from(most)
+    )?;
+    rows.into_iter().map(|row| row.into_order(keys)).collect()
+}
+
 /// Notes that whom the order belongs to was forgotten, so that a late body does not bring them back.
 pub async fn mark_erased(tx: &mut Tx, keys: &ShopKeys, id: OrderId, at: Time) -> Result<(), Error> {
     run!(

@@ -63,6 +63,19 @@ const LINES: &[(&str, Option<u8>)] = &[
     ("explain cart_0000000000001", Some(3)),
     ("order list", Some(0)),
     ("order show #1093", Some(3)),
+    ("audit csv {orders}", Some(0)),
+    // A shop of one's own making cannot be asked for its orders.
+    ("audit run", Some(2)),
+    ("audit fill", Some(2)),
+    ("audit list", Some(0)),
+    ("audit show --state ignored", Some(0)),
+    ("audit cancel 7", Some(3)),
+    ("audit ignore find_0000000000001 --why gone", Some(3)),
+    ("audit ignore find_0000000000001", Some(2)),
+    ("audit limits --small 200", Some(0)),
+    ("audit limits --small 9000", Some(2)),
+    ("audit csv {orders} --decimal x", Some(2)),
+    ("audit csv {list}", Some(2)),
     ("reply list", Some(0)),
     ("reply settle rep_0000000000001 answered", Some(3)),
     ("phone show +38640555101", Some(0)),
@@ -175,7 +188,10 @@ async fn every_command_answers_one_json_document_and_its_exit_code() {
     std::fs::create_dir_all(&house.config.data).unwrap();
     let list = house.config.data.join("list.csv");
     std::fs::write(&list, "phone,given_at\n+38640555109,2026-03-01T00:00:00Z\n").unwrap();
-    let mut known: BTreeMap<&str, String> = [("list", list.display().to_string())].into();
+    let orders = house.config.data.join("orders.csv");
+    std::fs::write(&orders, "id,total,date\n7,12.00,2026-02-27\n").unwrap();
+    let mut known: BTreeMap<&str, String> =
+        [("list", list.display().to_string()), ("orders", orders.display().to_string())].into();
     for (line, expected) in LINES {
         let Some(expected) = *expected else { continue };
         // Ids are made from the clock: no two commands in one millisecond.

@@ -104,14 +104,14 @@ pub(super) fn removed(answer: &Response) -> Removed {
 }
 
 /// Where and with what a site's API is called.
-struct Api<'s> {
+pub(super) struct Api<'s> {
     host: String,
     key: &'s str,
     secret: &'s str,
 }
 
 impl Api<'_> {
-    fn of(settings: &Settings) -> Option<Api<'_>> {
+    pub(super) fn of(settings: &Settings) -> Option<Api<'_>> {
         let host = hosts::read(settings.get("site")).into_iter().next()?;
         Some(Api { host, key: settings.given("key")?, secret: settings.given("secret")? })
     }
@@ -120,7 +120,11 @@ impl Api<'_> {
         format!("https://{}/wp-json/wc/v3/coupons{rest}", self.host)
     }
 
-    fn authorize(&self, request: Request) -> Request {
+    pub(super) fn orders(&self) -> String {
+        format!("https://{}/wp-json/wc/v3/orders", self.host)
+    }
+
+    pub(super) fn authorize(&self, request: Request) -> Request {
         request.basic_auth(self.key, self.secret)
     }
 }

@@ -38,6 +38,7 @@ pub mod law;
 pub mod gateways;
 pub mod risk;
 pub mod inbox;
+pub mod books;
 pub mod webhooks;
 pub mod tokens;
 pub mod reference;
@@ -176,6 +177,13 @@ pub fn routes(config: &mut ServiceConfig) {
         .service(act("/inbox/replay", web::post().to(inbox::replay_all)))
         .service(act("/inbox/replays/{id}/stop", web::post().to(inbox::stop)))
         .service(page("/inbox/{id}", get().to(delivery::get)))
+        .service(page("/books", get().to(books::get)))
+        .service(act("/books/run", web::post().to(books::begin)))
+        .service(act("/books/fill", web::post().to(books::fill)))
+        .service(act("/books/limits", web::post().to(books::limits)))
+        .service(act("/books/{id}/stop", web::post().to(books::stop)))
+        .service(act("/books/findings/{id}/ignore", web::post().to(books::ignore)))
+        .service(act("/books/findings/{id}/open", web::post().to(books::open)))
         .service(long("/inbox/{id}/fix", web::post().to(delivery::fix)))
         .service(act("/inbox/{id}/replay", web::post().to(inbox::replay)))
         .service(
@@ -405,6 +413,12 @@ fn notice(done: &str) -> Option<String> {
         "settled" => "Settled, with your name beside it.",
         "corrected" => "Your correction is being read; its verdict follows within seconds.",
         "replaying" => "The deliveries are being read again, oldest first.",
+        "comparing" => "The shop's orders are being fetched and compared; this page shows how far it is.",
+        "filling" => "The orders are being fetched; afterwards the books are compared again.",
+        "books_stopped" => "Stopped. What was fetched by then is still read.",
+        "finding_ignored" => "It may stand; the next comparison leaves it alone.",
+        "finding_opened" => "It stands open again.",
+        "limits_saved" => "Saved. The next comparison follows it.",
         "replay_stopped" => "Stopped. What was begun is still read.",
         "read" => "The reply is settled.",
         "opted_out" => "This phone gets no more texts.",

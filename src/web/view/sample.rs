@@ -5,6 +5,7 @@ mod api;
 mod connecting;
 mod digest;
 mod lists;
+mod books;
 mod reports;
 mod earned;
 mod rules;
@@ -622,6 +623,7 @@ pub fn pages() -> Vec<(&'static str, String)> {
     ];
     pages.extend(connecting::pages());
     pages.extend(lists::pages());
+    pages.extend(books::pages());
     pages.extend(api::pages());
     pages.extend(team::pages());
     pages.extend(digest::pages());

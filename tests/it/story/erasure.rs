@@ -48,6 +48,10 @@ const CANARIES: [&str; 8] =
 const TABLES: &[(&str, &str, &str)] = &[
     ("alarm", "names nobody", "requests"),
     ("api_token", "names nobody", "-"),
+    ("audit_finding", "ids and amounts of orders, names nobody", "-"),
+    ("audit_limits", "names nobody", "-"),
+    ("audit_line", "ids and amounts of orders, names nobody", "-"),
+    ("audit_run", "names who of the shop, no shopper", "-"),
     ("cart", "blanked", "carts"),
     ("cart_act", "names who of the shop, no shopper", "-"),
     ("cart_deletion", "keyed hash, goes with its age", "-"),

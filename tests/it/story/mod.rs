@@ -30,4 +30,5 @@ mod self_test;
 mod connect;
 mod webhook_out;
 mod digest;
+mod books;
 mod shuffle;

@@ -93,6 +93,7 @@ fn rows(things: &Things) -> Vec<Row> {
         "/tokens",
         "/api",
         "/statement",
+        "/books",
     ] {
         look(path, path.to_owned());
     }
@@ -151,6 +152,12 @@ fn rows(things: &Things) -> Vec<Row> {
     act("/inbox/{id}/fix", format!("/inbox/{delivery}/fix"), "body=x", 404);
     act("/inbox/replay", "/inbox/replay".to_owned(), "", 303);
     act("/inbox/replays/{id}/stop", format!("/inbox/replays/{delivery}/stop"), "", 404);
+    act("/books/run", "/books/run".to_owned(), "", 400);
+    act("/books/fill", "/books/fill".to_owned(), "", 400);
+    act("/books/limits", "/books/limits".to_owned(), "small=1&large=5", 303);
+    act("/books/{id}/stop", "/books/7/stop".to_owned(), "", 404);
+    act("/books/findings/{id}/ignore", "/books/findings/find_0000000000001/ignore".to_owned(), "why=gone", 404);
+    act("/books/findings/{id}/open", "/books/findings/find_0000000000001/open".to_owned(), "", 404);
     act("/connect/new", "/connect/new".to_owned(), "kind=generic", 200);
     act("/shops/{id}/set-up", "/shops/1/set-up?step=rules".to_owned(), "act=preset&preset=us", 303);
     act("/shops/{id}/settings", "/shops/1/settings".to_owned(), "name=Acme", 303);

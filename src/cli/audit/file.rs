@@ -1,0 +1,139 @@
+//! `cartback audit csv`: a file of the shop's orders, compared at once.
+
+use std::{collections::BTreeMap, fmt::Write, path::PathBuf};
+
+use anyhow::{Context, bail};
+use serde_json::{Value, json};
+
+use super::{TOLD_MOST, outcome_json, outcome_words};
+use crate::{
+    cli::{Form, Said, Wrong, chosen_shop, moment, no_shop, pair, pairs},
+    domain::{audit::Grade, hours, id::ShopId, money::Currency, time::Time},
+    pipeline::{
+        Core,
+        audit::{self, Days, NotCompared, sheet},
+    },
+};
+
+/// How days with slashes are written.
+#[derive(Clone, Copy, clap::ValueEnum)]
+pub enum DayOrder {
+    /// 31/12/2026
+    DayFirst,
+    /// 12/31/2026
+    MonthFirst,
+}
+
+#[derive(clap::Args)]
+pub struct Csv {
+    /// The file; the encoding, the separator and the columns are found out and told
+    file: PathBuf,
+    /// Whose; left out, the only shop's
+    #[arg(long)]
+    shop: Option<ShopId>,
+    /// Which heading is which column, as total=Gesamtsumme; may be given several times. An empty heading: there is none
+    #[arg(long = "column", value_name = "COLUMN=HEADING", value_parser = pair)]
+    columns: Vec<(String, String)>,
+    /// The zone of moments without an offset, as Europe/Berlin; left out, the shop's own
+    #[arg(long)]
+    zone: Option<String>,
+    /// How days with slashes are written; left out, as the file tells
+    #[arg(long)]
+    days: Option<DayOrder>,
+    /// The decimal sign: . or ,
+    #[arg(long)]
+    decimal: Option<char>,
+    /// Of lines that name none, as EUR; left out, the shop's own
+    #[arg(long)]
+    currency: Option<Currency>,
+    /// Only orders placed from this moment on, as 2026-03-01; left out, from the file's first day
+    #[arg(long, value_parser = moment)]
+    from: Option<Time>,
+    /// Only orders placed before this moment; left out, to the end of the file's last day
+    #[arg(long, value_parser = moment)]
+    to: Option<Time>,
+    #[command(flatten)]
+    pub form: Form,
+}
+
+/// The largest file read.
+const FILE_BYTES_MAX: u64 = 256 << 20;
+
+impl Csv {
+    fn wish(&self) -> anyhow::Result<sheet::Wish> {
+        let zone = match &self.zone {
+            Some(name) => Some(hours::zone(name).ok_or_else(|| Wrong(format!("--zone: there is no zone {name}")))?),
+            None => None,
+        };
+        if self.decimal.is_some_and(|sign| !matches!(sign, '.' | ',')) {
+            bail!(Wrong("--decimal: must be . or ,".into()));
+        }
+        let days = self.days.map(|order| match order {
+            DayOrder::DayFirst => Days::DayFirst,
+            DayOrder::MonthFirst => Days::MonthFirst,
+        });
+        let columns: BTreeMap<String, String> = pairs(&self.columns)?;
+        Ok(sheet::Wish { columns, zone, days, decimal: self.decimal, currency: self.currency })
+    }
+}
+
+pub async fn compare(core: &Core, args: &Csv) -> anyhow::Result<Said> {
+    let id = chosen_shop(core, args.shop).await?;
+    let path = args.file.display();
+    let found = std::fs::metadata(&args.file).with_context(|| format!("{path} cannot be read"))?;
+    if found.len() > FILE_BYTES_MAX {
+        bail!(Wrong(format!("{path} is larger than 256 MiB: take it in parts")));
+    }
+    let bytes = std::fs::read(&args.file).with_context(|| format!("{path} cannot be read"))?;
+    let compared = match audit::compare_sheet(core, id, &bytes, &args.wish()?, (args.from, args.to)).await {
+        Ok(compared) => compared,
+        Err(NotCompared::NoShop) => return Err(no_shop(id)),
+        Err(NotCompared::Wrong(why)) => bail!(Wrong(why)),
+        Err(NotCompared::Store(error)) => return Err(error.into()),
+    };
+    let sheet = &compared.read;
+    let mut words = String::new();
+    for (name, heading) in &sheet.columns {
+        let _ = writeln!(words, "{name:<14} {heading}");
+    }
+    if !sheet.ignored.is_empty() {
+        let _ = writeln!(words, "left out       {}", sheet.ignored.join(", "));
+    }
+    let _ = writeln!(
+        words,
+        "read as        {}, cells end with {:?}, decimal sign {:?}, days {}\n",
+        sheet.letters,
+        sheet.separator,
+        sheet.decimal,
+        sheet.days.name()
+    );
+    for (line, problem) in sheet.problems.iter().take(TOLD_MOST) {
+        let _ = writeln!(words, "line {line}: {problem}");
+    }
+    if sheet.problems.len() > TOLD_MOST {
+        let _ = writeln!(words, "and {} more bad lines", sheet.problems.len() - TOLD_MOST);
+    }
+    if !sheet.unknown_states.is_empty() {
+        let states = sheet.unknown_states.join(", ");
+        let _ = writeln!(words, "states nobody knows, counted as bought: {states}");
+    }
+    words.push_str(&outcome_words(&compared.outcome));
+    let problems: Vec<Value> =
+        sheet.problems.iter().map(|(line, problem)| json!({ "line": line, "problem": problem })).collect();
+    let json = json!({
+        "shop": id,
+        "from": compared.from.to_string(),
+        "to": compared.to.to_string(),
+        "columns": sheet.columns.iter().map(|(name, heading)| (*name, heading)).collect::<BTreeMap<_, _>>(),
+        "ignored_columns": sheet.ignored,
+        "encoding": sheet.letters,
+        "decimal": sheet.decimal,
+        "days": sheet.days.name(),
+        "lines": sheet.lines.len(),
+        "further_lines": sheet.further,
+        "bad": problems,
+        "unknown_states": sheet.unknown_states,
+        "outcome": outcome_json(&compared.outcome),
+    });
+    Ok(Said { well: compared.outcome.grade != Grade::Large, ..Said::new(words, json) })
+}
