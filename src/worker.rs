@@ -16,7 +16,7 @@ use crate::{
         time::Time,
     },
     pipeline::{
-        Core, attribute, decide, detect, discount, forward, ingest, judge, people,
+        Core, attribute, decide, detect, discount, forward, ingest, judge, people, recredit,
         recurring::{Recurring, Timetable},
         reread, rollup, send, settle,
     },
@@ -248,6 +248,7 @@ async fn attempt(core: &Arc<Core>, job: &Job) -> Result<(), Error> {
         Kind::SelfTest => self_test::begin(core, job).await,
         Kind::Replay => transact!(core.db, |tx| reread::step(core, tx, job).await?),
         Kind::Forward => forward::forward(core, job).await,
+        Kind::Recredit => transact!(core.db, |tx| recredit::step(core, tx, job).await?),
     }
 }
 

@@ -27,6 +27,8 @@ mod bench;
 mod webhook;
 mod message;
 mod order;
+mod attribution;
+mod statement;
 mod text;
 mod shell;
 mod progress;
@@ -123,6 +125,12 @@ pub enum Command {
     /// Orders, and why each was credited or not
     #[command(subcommand)]
     Order(order::Command),
+    /// How orders are credited: other rules side by side, other windows
+    #[command(subcommand)]
+    Attribution(attribution::Command),
+    /// Months published for good: publish one, look at it, check them all
+    #[command(subcommand)]
+    Statement(statement::Command),
     /// Replies that wait to be read, and how they were read
     #[command(subcommand)]
     Reply(phone::Reply),
@@ -311,6 +319,8 @@ impl Command {
             Command::Bench(command) => bench::run(core, command).await,
             Command::Message(command) => message::run(core, command).await,
             Command::Order(command) => order::run(core, command).await,
+            Command::Attribution(command) => attribution::run(core, command).await,
+            Command::Statement(command) => statement::run(core, command).await,
             Command::Reply(command) => phone::run_reply(core, command).await,
             Command::Text(command) => text::run(core, command).await,
             Command::Webhook(command) => webhook::run(core, command).await,

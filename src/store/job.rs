@@ -39,10 +39,12 @@ pub enum Kind {
     Replay,
     /// Tell a sink what is due.
     Forward,
+    /// Make the next orders of a run due that judges them again.
+    Recredit,
 }
 
 impl Kind {
-    pub const ALL: [Kind; 13] = [
+    pub const ALL: [Kind; 14] = [
         Kind::Ingest,
         Kind::Detect,
         Kind::Decide,
@@ -56,6 +58,7 @@ impl Kind {
         Kind::SelfTest,
         Kind::Replay,
         Kind::Forward,
+        Kind::Recredit,
     ];
 
     pub fn name(self) -> &'static str {
@@ -73,6 +76,7 @@ impl Kind {
             Kind::SelfTest => "self_test",
             Kind::Replay => "replay",
             Kind::Forward => "forward",
+            Kind::Recredit => "recredit",
         }
     }
 }
@@ -210,6 +214,20 @@ pub async fn waiting(read: &mut Read, shop: ShopId) -> Result<Vec<(Kind, u64)>, 
     rows.into_iter()
         .map(|(kind, count)| Ok((word("job kind", &Kind::ALL, Kind::name, &kind)?, count.unsigned_abs())))
         .collect()
+}
+
+/// Whether a job of this kind waits whose subject lies between these, both included.
+pub async fn waits(read: &mut Read, shop: ShopId, kind: Kind, first: i64, last: i64) -> Result<bool, Error> {
+    let row = first!(
+        read,
+        (i64,),
+        "SELECT subject_id FROM job WHERE shop_id = $1 AND kind = $2 AND subject_id >= $3 AND subject_id <= $4 LIMIT 1",
+        shop.get(),
+        kind.name(),
+        first,
+        last
+    )?;
+    Ok(row.is_some())
 }
 
 macro_rules! claim_sql {

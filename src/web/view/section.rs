@@ -14,6 +14,7 @@ pub enum Section {
     Sequences,
     Texts,
     Report,
+    Attribution,
     Shops,
     Gateways,
     Inbox,
@@ -56,7 +57,10 @@ impl Section {
 
     /// What is set up once and looked at when something is wrong.
     pub const GROUPS: &[Group] = &[
-        Group { name: noted("Rules"), sections: &[Section::Sequences, Section::Risk, Section::Law] },
+        Group {
+            name: noted("Rules"),
+            sections: &[Section::Sequences, Section::Attribution, Section::Risk, Section::Law],
+        },
         Group {
             name: noted("Connections"),
             sections: &[Section::Shops, Section::Gateways, Section::Inbox, Section::Webhooks],
@@ -76,6 +80,7 @@ impl Section {
             Section::Sequences => noted("Sequences"),
             Section::Texts => noted("Texts"),
             Section::Report => noted("Report"),
+            Section::Attribution => noted("Attribution"),
             Section::Shops => noted("Shops"),
             Section::Gateways => noted("Gateways"),
             Section::Risk => noted("Risk"),
@@ -101,6 +106,7 @@ impl Section {
             Section::Sequences => "/sequences",
             Section::Texts => "/texts",
             Section::Report => "/report",
+            Section::Attribution => "/attribution",
             Section::Shops => "/shops",
             Section::Gateways => "/gateways",
             Section::Risk => "/risk",
@@ -117,6 +123,6 @@ impl Section {
 
     /// Whether its figures are of a period.
     pub(super) fn has_period(self) -> bool {
-        matches!(self, Section::Overview | Section::Report)
+        matches!(self, Section::Overview | Section::Report | Section::Attribution)
     }
 }
