@@ -112,7 +112,7 @@ fn by_hand(done: &OnCart) -> Entry {
 
 /// Who did it.
 pub fn by(name: &str) -> String {
-    if name.is_empty() { "By hand".to_owned() } else { format!("By {name}") }
+    if name.is_empty() { t("By hand").to_owned() } else { say("By {source}", &[("source", &name)]) }
 }
 
 fn next(state: CartState, why: &str) -> String {

@@ -18,6 +18,7 @@ use crate::{
         view::{
             Section,
             hand::{CartAsk, What},
+            words::t,
         },
     },
 };
@@ -51,7 +52,9 @@ async fn ask(request: HttpRequest, what: What) -> Result<HttpResponse, Problem> 
         page: visit.page.clone(),
     };
     match what {
-        What::Dismiss if !cart.is_open() => page.refused = Some("it is over: nothing more is sent anyway".to_owned()),
+        What::Dismiss if !cart.is_open() => {
+            page.refused = Some(t("it is over: nothing more is sent anyway").to_owned())
+        }
         What::Dismiss => {}
         What::SendNow => match hand::preview(visit.core(), shop.id, id).await? {
             Err(why) => page.refused = Some(why),

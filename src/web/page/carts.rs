@@ -31,6 +31,7 @@ use crate::{
             Page, Section,
             cart::{CartRow, Carts, Filter},
             listing::{Control, Count, Field, Listing, Sort},
+            words::{say, t},
         },
     },
 };
@@ -149,32 +150,34 @@ fn fields(visit: &Visit, rules: &Rules, q: &str) -> Vec<Field> {
     let day = |name, label: &str, day: Option<jiff::civil::Date>| {
         Field::new(name, label, day.map_or(String::new(), |day| day.to_string()), Control::Day)
     };
-    let yes_no = || Control::Choice(vec![("yes".into(), "yes".into()), ("no".into(), "no".into())]);
-    let steps = (0..=5).map(|step| (step.to_string(), if step == 0 { "none".into() } else { format!("text {step}") }));
+    let yes_no = || Control::Choice(vec![("yes".into(), t("yes").into()), ("no".into(), t("no").into())]);
+    let steps = (0..=5).map(|step| {
+        (step.to_string(), if step == 0 { t("none").into() } else { say("text {step}", &[("step", &step)]) })
+    });
     let sequences = rules.sequences.iter().map(|sequence| (sequence.id.clone(), sequence.name.clone())).collect();
     vec![
-        Field::new("state", "State", Filter::parse(visit.asked("state")).name(), Control::Tab),
-        Field::new("q", "Search", q, Control::Tab),
-        day("from", "From", from),
-        day("to", "To", to),
-        field("country", "Country", Control::Text),
-        field("language", "Language", Control::Text),
-        field("worth_from", "Worth at least", Control::Amount),
-        field("worth_to", "Worth at most", Control::Amount),
-        field("currency", "Currency", Control::Text),
-        field("sequence", "Sequence", Control::Choice(sequences)),
-        field("step", "Last text", Control::Choice(steps.collect())),
-        field("phone", "Has a phone", yes_no()),
-        field("consent", "Has a consent", yes_no()),
+        Field::new("state", t("State"), Filter::parse(visit.asked("state")).name(), Control::Tab),
+        Field::new("q", t("Search"), q, Control::Tab),
+        day("from", t("From"), from),
+        day("to", t("To"), to),
+        field("country", t("Country"), Control::Text),
+        field("language", t("Language"), Control::Text),
+        field("worth_from", t("Worth at least"), Control::Amount),
+        field("worth_to", t("Worth at most"), Control::Amount),
+        field("currency", t("Currency"), Control::Text),
+        field("sequence", t("Sequence"), Control::Choice(sequences)),
+        field("step", t("Last text"), Control::Choice(steps.collect())),
+        field("phone", t("Has a phone"), yes_no()),
+        field("consent", t("Has a consent"), yes_no()),
     ]
 }
 
 fn sorts(order: Order, shop: &Shop) -> Vec<Sort> {
     vec![
-        Sort { name: "", label: "Newest first".to_owned(), current: order == Order::Time },
+        Sort { name: "", label: t("Newest first").to_owned(), current: order == Order::Time },
         Sort {
             name: "worth",
-            label: format!("Most valuable first ({})", shop.currency.code()),
+            label: say("Most valuable first ({currency})", &[("currency", &shop.currency.code())]),
             current: order == Order::Worth,
         },
     ]

@@ -49,9 +49,11 @@ pub async fn get_all(request: HttpRequest) -> Result<HttpResponse, Problem> {
         let spec = kind.spec();
         let mut topics: Vec<String> = Vec::new();
         for topic in spec.topics.iter().filter(|topic| topic.needed) {
-            let told = t(topic.purpose).to_owned();
-            if !topics.contains(&told) {
-                topics.push(told);
+            let told = t(topic.purpose);
+            // "carts" says nothing beside "carts, phone and consent".
+            if !topics.iter().any(|known| known.starts_with(told)) {
+                topics.retain(|known| !told.starts_with(known.as_str()));
+                topics.push(told.to_owned());
             }
         }
         Platform { kind: spec.kind.to_owned(), name: t(spec.name).to_owned(), topics }

@@ -20,6 +20,7 @@ use crate::{
             Section,
             cart::Link,
             delivery::{Correction, Delivery, Effect},
+            words::{say, t},
         },
     },
 };
@@ -99,7 +100,7 @@ fn path(url: &str) -> String {
 fn headers(all: &[(String, String)]) -> Vec<(String, String)> {
     let shown = |name: &str| SHOWN.contains(&name.to_ascii_lowercase().as_str());
     all.iter()
-        .map(|(name, value)| (name.clone(), if shown(name) { value.clone() } else { "not shown".to_owned() }))
+        .map(|(name, value)| (name.clone(), if shown(name) { value.clone() } else { t("not shown").to_owned() }))
         .collect()
 }
 
@@ -140,33 +141,37 @@ async fn of_shop(read: &mut Read, shop: &Shop, keys: &ShopKeys, kept: &Kept) -> 
         effects.push(match event {
             ShopEvent::Cart(cart) => {
                 let found = store::cart::by_token(read, keys, &cart.token).await?;
-                led("A checkout as it is now.", "See the cart", found.map(|cart| format!("/carts/{}", cart.id)))
+                led(t("A checkout as it is now."), t("See the cart"), found.map(|cart| format!("/carts/{}", cart.id)))
             }
             ShopEvent::CartDeleted { token, .. } => {
                 let name = identity::value(keys, identity::Kind::Checkout, &token);
                 let found = identity::carts(read, keys, &name).await?;
-                led("A checkout was deleted.", "See the cart", found.last().map(|cart| format!("/carts/{cart}")))
+                led(t("A checkout was deleted."), t("See the cart"), found.last().map(|cart| format!("/carts/{cart}")))
             }
             ShopEvent::Order(order) => {
                 let found = store::order::by_external_id(read, keys, &order.external_id).await?;
-                let what = format!("Order {}.", order.number);
-                led(what, "See the order", found.map(|order| format!("/orders/{}", order.id)))
+                let what = say("Order {number}.", &[("number", &order.number)]);
+                led(what, t("See the order"), found.map(|order| format!("/orders/{}", order.id)))
             }
             ShopEvent::Refunds { order, .. } => {
                 let found = store::order::by_external_id(read, keys, &order).await?;
-                led("What went back of an order.", "See the order", found.map(|order| format!("/orders/{}", order.id)))
+                led(
+                    t("What went back of an order."),
+                    t("See the order"),
+                    found.map(|order| format!("/orders/{}", order.id)),
+                )
             }
             ShopEvent::Consent(consent) => {
                 let href = ledger(shop, keys, &consent.phone);
-                led("What somebody says about being texted.", "See the ledger", href)
+                led(t("What somebody says about being texted."), t("See the ledger"), href)
             }
-            ShopEvent::Redact(_) => led("Somebody was forgotten.", "See requests", Some("/person".to_owned())),
+            ShopEvent::Redact(_) => led(t("Somebody was forgotten."), t("See requests"), Some("/person".to_owned())),
             ShopEvent::DataRequest(_) => {
-                led("Somebody asks what is held about them.", "See requests", Some("/person".to_owned()))
+                led(t("Somebody asks what is held about them."), t("See requests"), Some("/person".to_owned()))
             }
-            ShopEvent::Uninstalled { .. } => led("The shop has disconnected us.", "", None),
-            ShopEvent::ShopRedact => led("The shop is to be forgotten.", "", None),
-            ShopEvent::Test => led("A test of the shop’s; it changes nothing.", "", None),
+            ShopEvent::Uninstalled { .. } => led(t("The shop has disconnected us."), "", None),
+            ShopEvent::ShopRedact => led(t("The shop is to be forgotten."), "", None),
+            ShopEvent::Test => led(t("A test of the shop’s; it changes nothing."), "", None),
         });
     }
     Ok(effects)
@@ -197,9 +202,9 @@ async fn of_gateway(
                     (None, Some(theirs)) => store::message::by_gateway_ref(read, keys, theirs).await?,
                     _ => None,
                 };
-                led("A receipt.", "See the text", found.map(|message| format!("/messages/{}", message.id)))
+                led(t("A receipt."), t("See the text"), found.map(|message| format!("/messages/{}", message.id)))
             }
-            GatewayEvent::Reply(_) => led("A reply.", "See replies", Some("/replies".to_owned())),
+            GatewayEvent::Reply(_) => led(t("A reply."), t("See replies"), Some("/replies".to_owned())),
         });
     }
     Ok(effects)
@@ -215,11 +220,11 @@ pub async fn fix(request: HttpRequest, mended: Form<Mended>) -> Result<HttpRespo
     let id: DeliveryId = id(&request)?;
     let line = store::inbox::line(&mut visit.read().await?, shop, id).await?.ok_or(Problem::NotFound)?;
     if line.problem.is_empty() {
-        return Err(Problem::Wrong(vec!["only what could not be read can be mended".to_owned()]));
+        return Err(Problem::Wrong(vec![t("only what could not be read can be mended").to_owned()]));
     }
     let body = mended.body.replace("\r\n", "\n");
     if body.trim().is_empty() || body.len() > BODY_MOST * 4 {
-        return Err(Problem::Wrong(vec!["body: must hold something, and at most 1 MiB".to_owned()]));
+        return Err(Problem::Wrong(vec![t("body: must hold something, and at most 1 MiB").to_owned()]));
     }
     if !reread::correct(visit.core(), shop, id, body.as_bytes(), &by).await? {
         return Err(Problem::NotFound);

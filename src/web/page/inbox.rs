@@ -33,6 +33,7 @@ use crate::{
             Section,
             inbox::{DeliveryRow, Filter, Inbox, Run, RunState, Verdict},
             listing::{Control, Count, Field, Listing},
+            words::t,
         },
     },
 };
@@ -183,14 +184,14 @@ fn fields(visit: &Visit, names: &BTreeMap<GatewayId, String>, topics: Vec<String
         Field::new(name, label, day.map_or(String::new(), |day| day.to_string()), Control::Day)
     };
     let gateways = names.iter().map(|(id, name)| (id.to_string(), name.clone()));
-    let whom = std::iter::once((OWN.to_owned(), "the shop".to_owned())).chain(gateways).collect();
+    let whom = std::iter::once((OWN.to_owned(), t("the shop").to_owned())).chain(gateways).collect();
     let topics = topics.into_iter().map(|topic| (topic.clone(), topic)).collect();
     vec![
-        Field::new("verdict", "Verdict", Filter::parse(visit.asked("verdict")).name(), Control::Tab),
-        day("from", "From", from),
-        day("to", "To", to),
-        field("topic", "Topic", Control::Choice(topics)),
-        field("from_whom", "Connection", Control::Choice(whom)),
+        Field::new("verdict", t("Verdict"), Filter::parse(visit.asked("verdict")).name(), Control::Tab),
+        day("from", t("From"), from),
+        day("to", t("To"), to),
+        field("topic", t("Topic"), Control::Choice(topics)),
+        field("from_whom", t("Connection"), Control::Choice(whom)),
     ]
 }
 

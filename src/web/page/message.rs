@@ -5,13 +5,13 @@ use serde::Deserialize;
 
 use super::{Visit, cart::by, cart_acts, gateways, id, messages::row, show, story};
 use crate::{
-    domain::{hand::Settled, id::MessageId, message::MessageState},
+    domain::{attribution::Class, hand::Settled, id::MessageId, message::MessageState},
     pipeline::hand::{self, Done},
     store::{self, act::OnMessage, message::Message},
     web::{
         problem::Problem,
         session,
-        view::{Section, Tone, cart::Entry, hand::Message as View},
+        view::{Section, Tone, cart::Entry, hand::Message as View, words::t},
     },
 };
 
@@ -26,13 +26,17 @@ pub async fn get(request: HttpRequest) -> Result<HttpResponse, Problem> {
     let mut timeline = moments(&message);
     timeline.extend(store::act::of_message(&mut read, keys, id).await?.iter().map(said));
     for click in store::click::of_message(&mut read, keys, id).await? {
-        let (tone, what) = if click.is_human() { (Tone::Good, "tapped") } else { (Tone::Quiet, "opened, not counted") };
-        timeline.push(Entry::new(click.at, tone, format!("link {what}")).detail(story::opening(&click)));
+        let (tone, what) = if click.is_human() {
+            (Tone::Good, t("link tapped"))
+        } else {
+            (Tone::Quiet, t("link opened, not counted"))
+        };
+        timeline.push(Entry::new(click.at, tone, what).detail(story::opening(&click)));
     }
     for line in store::credit::of_message(&mut read, keys, id).await? {
         if line.entry.entry == "order" {
-            let entry = Entry::new(line.entry.at, Tone::Good, format!("an order was {}", line.class));
-            timeline.push(entry.link("why", format!("/orders/{}", line.order)));
+            let entry = Entry::new(line.entry.at, Tone::Good, credited(&line.class));
+            timeline.push(entry.link(t("why"), format!("/orders/{}", line.order)));
         }
     }
     timeline.sort_by_key(|entry| entry.at);
@@ -50,15 +54,20 @@ fn moments(message: &Message) -> Vec<Entry> {
     let moments = &message.moments;
     let state = moments.state();
     let told = [
-        (Some(message.created_at), Tone::Live, "queued", None),
-        (moments.sending_at, Tone::Live, "handed to the gateway", None),
-        (moments.accepted_at, Tone::Live, "sent", Some(MessageState::Accepted)),
-        (moments.unknown_at, Tone::Bad, "of unknown outcome: not sent again by itself", Some(MessageState::Unknown)),
-        (moments.refused_at, Tone::Bad, "refused", Some(MessageState::Refused)),
-        (moments.delivered_at, Tone::Good, "delivered, as the carrier reports", None),
-        (moments.undelivered_at, Tone::Bad, "not delivered, as the carrier reports", Some(MessageState::Undelivered)),
-        (moments.cancelled_at, Tone::Quiet, "cancelled", Some(MessageState::Cancelled)),
-        (moments.expired_at, Tone::Bad, "came too late", Some(MessageState::Expired)),
+        (Some(message.created_at), Tone::Live, t("queued"), None),
+        (moments.sending_at, Tone::Live, t("handed to the gateway"), None),
+        (moments.accepted_at, Tone::Live, t("sent"), Some(MessageState::Accepted)),
+        (moments.unknown_at, Tone::Bad, t("of unknown outcome: not sent again by itself"), Some(MessageState::Unknown)),
+        (moments.refused_at, Tone::Bad, t("refused"), Some(MessageState::Refused)),
+        (moments.delivered_at, Tone::Good, t("delivered, as the carrier reports"), None),
+        (
+            moments.undelivered_at,
+            Tone::Bad,
+            t("not delivered, as the carrier reports"),
+            Some(MessageState::Undelivered),
+        ),
+        (moments.cancelled_at, Tone::Quiet, t("cancelled"), Some(MessageState::Cancelled)),
+        (moments.expired_at, Tone::Bad, t("came too late"), Some(MessageState::Expired)),
     ];
     let entry = |(at, tone, what, of): (Option<crate::domain::time::Time>, Tone, &str, Option<MessageState>)| {
         let why = if of == Some(state) { message.reason.clone() } else { String::new() };
@@ -67,12 +76,20 @@ fn moments(message: &Message) -> Vec<Entry> {
     told.into_iter().filter_map(entry).collect()
 }
 
+fn credited(class: &str) -> &'static str {
+    if class == Class::Credited.name() {
+        t("an order was credited to it")
+    } else {
+        t("an order came after it, untapped")
+    }
+}
+
 /// What a person said became of it.
 pub fn said(done: &OnMessage) -> Entry {
     let what = match done.settled {
-        Settled::Arrived => "looked up: it arrived",
-        Settled::NeverLeft => "looked up: it never left",
-        Settled::Again => "looked up: it never left, and may go once more",
+        Settled::Arrived => t("looked up: it arrived"),
+        Settled::NeverLeft => t("looked up: it never left"),
+        Settled::Again => t("looked up: it never left, and may go once more"),
     };
     Entry::new(done.at, Tone::Live, what).detail(by(&done.by))
 }
@@ -89,7 +106,7 @@ pub async fn settle(request: HttpRequest, found: Form<Found>) -> Result<HttpResp
     let id: MessageId = id(&request)?;
     let word = Settled::ALL.into_iter().find(|word| word.name() == found.how).ok_or(Problem::NotFound)?;
     if word == Settled::Again && found.sure != "yes" {
-        let why = "say that you looked it up: if it did leave, this person gets the same text twice";
+        let why = t("say that you looked it up: if it did leave, this person gets the same text twice");
         return Err(Problem::Wrong(vec![why.to_owned()]));
     }
     match hand::settle(visit.core(), shop, id, word, &by).await? {

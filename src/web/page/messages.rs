@@ -26,6 +26,7 @@ use crate::{
             Section,
             listing::{Control, Field, Listing, Sort},
             message::{Filter, MessageRow, Messages, parse_state, state_label},
+            words::{say, t},
         },
     },
 };
@@ -166,31 +167,31 @@ fn fields(visit: &Visit, names: &BTreeMap<GatewayId, String>) -> Vec<Field> {
     };
     let purposes =
         Purpose::ALL.into_iter().map(|purpose| (purpose.name().to_owned(), purpose_label(purpose).to_owned()));
-    let steps = (1..=5).map(|step| (step.to_string(), format!("text {step}")));
+    let steps = (1..=5).map(|step| (step.to_string(), say("text {step}", &[("step", &step)])));
     let gateways = names.iter().map(|(id, name)| (id.to_string(), name.clone())).collect();
     let state = parse_state(visit.asked("state")).map_or("", Filter::name);
     vec![
-        Field::new("state", "State", state, Control::Tab),
-        day("from", "From", from),
-        day("to", "To", to),
-        field("purpose", "For", Control::Choice(purposes.collect())),
-        field("step", "Text", Control::Choice(steps.collect())),
-        field("gateway", "Gateway", Control::Choice(gateways)),
-        field("country", "Country", Control::Text),
-        field("currency", "Currency of its cost", Control::Text),
+        Field::new("state", t("State"), state, Control::Tab),
+        day("from", t("From"), from),
+        day("to", t("To"), to),
+        field("purpose", t("For"), Control::Choice(purposes.collect())),
+        field("step", t("Text"), Control::Choice(steps.collect())),
+        field("gateway", t("Gateway"), Control::Choice(gateways)),
+        field("country", t("Country"), Control::Text),
+        field("currency", t("Currency of its cost"), Control::Text),
     ]
 }
 
 fn sorts(order: Order, narrow: &Narrow) -> Vec<Sort> {
     let code = narrow.currency.as_deref().map_or(String::new(), |code| format!(" ({code})"));
     vec![
-        Sort { name: "", label: "Newest first".to_owned(), current: order == Order::Time },
-        Sort { name: "cost", label: format!("Dearest first{code}"), current: order == Order::Cost },
+        Sort { name: "", label: t("Newest first").to_owned(), current: order == Order::Time },
+        Sort { name: "cost", label: format!("{}{code}", t("Dearest first")), current: order == Order::Cost },
     ]
 }
 
 fn masked(message: &Message) -> String {
-    if message.words.phone.is_empty() { "erased".to_owned() } else { message.phone().masked() }
+    if message.words.phone.is_empty() { t("erased").to_owned() } else { message.phone().masked() }
 }
 
 pub fn row(message: &Message, names: &BTreeMap<GatewayId, String>) -> MessageRow {
@@ -213,18 +214,18 @@ pub fn row(message: &Message, names: &BTreeMap<GatewayId, String>) -> MessageRow
 
 fn purpose_label(purpose: Purpose) -> &'static str {
     match purpose {
-        Purpose::Reminder => "Reminder",
-        Purpose::Confirmation => "Request to confirm",
-        Purpose::ConfirmationAgain => "Request, again",
-        Purpose::Answer => "Answer",
-        Purpose::Test => "Test",
+        Purpose::Reminder => t("Reminder"),
+        Purpose::Confirmation => t("Request to confirm"),
+        Purpose::ConfirmationAgain => t("Request, again"),
+        Purpose::Answer => t("Answer"),
+        Purpose::Test => t("Test"),
     }
 }
 
 /// What a text is for, in a word or two.
 fn step(message: &Message) -> String {
     match message.purpose {
-        Purpose::Reminder => format!("Text {}", message.step),
+        Purpose::Reminder => say("Text {step}", &[("step", &message.step)]),
         purpose => purpose_label(purpose).to_owned(),
     }
 }

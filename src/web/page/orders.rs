@@ -21,6 +21,7 @@ use crate::{
             Section,
             listing::{Control, Field, Listing, Sort},
             orders::{Credit, Filter, OrderRow, Orders},
+            words::{say, t},
         },
     },
 };
@@ -40,10 +41,10 @@ pub async fn get(request: HttpRequest) -> Result<HttpResponse, Problem> {
         let (narrow, order) = asked(&visit, shop);
         page.list.fields = fields(&visit);
         page.list.sorts = vec![
-            Sort { name: "", label: "Newest first".to_owned(), current: order == Order::Time },
+            Sort { name: "", label: t("Newest first").to_owned(), current: order == Order::Time },
             Sort {
                 name: "worth",
-                label: format!("Most valuable first ({})", shop.currency.code()),
+                label: say("Most valuable first ({currency})", &[("currency", &shop.currency.code())]),
                 current: order == Order::Worth,
             },
         ];
@@ -139,15 +140,15 @@ fn fields(visit: &Visit) -> Vec<Field> {
     let day = |name, label: &str, day: Option<jiff::civil::Date>| {
         Field::new(name, label, day.map_or(String::new(), |day| day.to_string()), Control::Day)
     };
-    let steps = (1..=5).map(|step| (step.to_string(), format!("text {step}")));
+    let steps = (1..=5).map(|step| (step.to_string(), say("text {step}", &[("step", &step)])));
     vec![
-        Field::new("state", "State", Filter::parse(visit.asked("state")).name(), Control::Tab),
-        day("from", "From", from),
-        day("to", "To", to),
-        field("worth_from", "Worth at least", Control::Amount),
-        field("worth_to", "Worth at most", Control::Amount),
-        field("currency", "Currency", Control::Text),
-        field("step", "Credited to", Control::Choice(steps.collect())),
+        Field::new("state", t("State"), Filter::parse(visit.asked("state")).name(), Control::Tab),
+        day("from", t("From"), from),
+        day("to", t("To"), to),
+        field("worth_from", t("Worth at least"), Control::Amount),
+        field("worth_to", t("Worth at most"), Control::Amount),
+        field("currency", t("Currency"), Control::Text),
+        field("step", t("Credited to"), Control::Choice(steps.collect())),
     ]
 }
 

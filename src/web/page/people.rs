@@ -31,6 +31,7 @@ use crate::{
             Section, Tone,
             listing::{Control, Field, Listing},
             people::{People, PersonRow, Show},
+            words::{say, t},
         },
     },
 };
@@ -90,7 +91,11 @@ fn fields(visit: &Visit, shown: Show) -> Vec<Field> {
     let day = |name, label: &str, day: Option<jiff::civil::Date>| {
         Field::new(name, label, day.map_or(String::new(), |day| day.to_string()), Control::Day)
     };
-    vec![Field::new("show", "Ledger", shown.name(), Control::Tab), day("from", "From", from), day("to", "To", to)]
+    vec![
+        Field::new("show", t("Ledger"), shown.name(), Control::Tab),
+        day("from", t("From"), from),
+        day("to", t("To"), to),
+    ]
 }
 
 /// The beginning of a keyed hash, where no number is known any more.
@@ -102,7 +107,7 @@ fn opted_out(out: &Out) -> PersonRow {
     PersonRow {
         who: hashed(&out.phone),
         href: phone::href(&out.phone),
-        said: "Opted out".to_owned(),
+        said: t("Opted out").to_owned(),
         tone: Tone::Bad,
         at: out.entry.at,
         source: out.entry.source.clone(),
@@ -113,17 +118,17 @@ fn opted_out(out: &Out) -> PersonRow {
 fn out_proof(proof: &OutProof) -> String {
     let mut told = Vec::new();
     told.extend(proof.text.as_ref().map(|text| format!("“{text}”")));
-    told.extend(proof.code.as_ref().map(|code| format!("code {code}")));
+    told.extend(proof.code.as_ref().map(|code| say("code {code}", &[("code", code)])));
     told.join(" · ")
 }
 
 fn state(state: ConsentState) -> (&'static str, Tone) {
     match state {
-        ConsentState::Granted => ("Given", Tone::Good),
-        ConsentState::Pending => ("Asked for", Tone::Live),
-        ConsentState::Withdrawn => ("Taken back", Tone::Bad),
-        ConsentState::NotGiven => ("Not given", Tone::Quiet),
-        ConsentState::Restored => ("Back by START", Tone::Good),
+        ConsentState::Granted => (t("Given"), Tone::Good),
+        ConsentState::Pending => (t("Asked for"), Tone::Live),
+        ConsentState::Withdrawn => (t("Taken back"), Tone::Bad),
+        ConsentState::NotGiven => (t("Not given"), Tone::Quiet),
+        ConsentState::Restored => (t("Back by START"), Tone::Good),
     }
 }
 
@@ -145,7 +150,7 @@ fn consent_proof(entry: &Consent) -> String {
     let mut told = Vec::new();
     told.extend(proof.level.as_ref().map(|level| level.replace('_', " ")));
     told.extend(proof.text.as_ref().map(|text| format!("“{text}”")));
-    told.extend(proof.version.as_ref().map(|version| format!("version {version}")));
+    told.extend(proof.version.as_ref().map(|version| say("version {number}", &[("number", version)])));
     told.extend(proof.url.clone());
     told.join(" · ")
 }
@@ -237,16 +242,16 @@ pub async fn load(request: HttpRequest, typed: Form<Typed>) -> Result<HttpRespon
     for (line, statement) in read {
         match statement {
             Ok(statement) => good.push(statement),
-            Err(why) => bad.push(format!("line {line}: {why}")),
+            Err(why) => bad.push(say("line {line}: {why}", &[("line", &line), ("why", &why)])),
         }
     }
     if !bad.is_empty() {
         let more = bad.len().saturating_sub(TOLD_MOST);
         bad.truncate(TOLD_MOST);
         if more > 0 {
-            bad.push(format!("and {more} more bad lines"));
+            bad.push(say("and {count} more bad lines", &[("count", &more)]));
         }
-        bad.push("nothing was recorded".to_owned());
+        bad.push(t("nothing was recorded").to_owned());
         return Err(Problem::Wrong(bad));
     }
     import::take(core, id, &good).await?.ok_or(Problem::NotFound)?;

@@ -25,6 +25,7 @@ use crate::{
             format::{self, Shown as _},
             funnel::Funnel,
             report::{Cut, CutRow, Delay, DelayRow, Heat, HeatOf, Rate, Report},
+            words::{noted, t},
         },
     },
 };
@@ -123,7 +124,7 @@ fn rates(figures: &Figures, shop: &Shop) -> Vec<Rate> {
     let counts = &total.counts;
     let share = |name, part: i64, whole: i64, many: &str, definition| {
         let (part, whole) = (count(part), count(whole));
-        let beside = format!("{} {many}", format::out_of(part, whole));
+        let beside = format!("{} {}", format::out_of(part, whole), t(many));
         Rate { name, shown: format::rate(part, whole), beside, definition }
     };
     let own = |money: Vec<Money>| -> Vec<Money> {
@@ -136,37 +137,37 @@ fn rates(figures: &Figures, shop: &Shop) -> Vec<Rate> {
     let returns: Vec<String> = net.iter().filter_map(|net| return_on(net, &costs)).collect();
     vec![
         share(
-            "Recovery rate",
+            noted("Recovery rate"),
             counts.recovered_orders,
             counts.abandoned,
-            "carts",
-            "Recovered orders for every cart abandoned in the period.",
+            noted("carts"),
+            noted("Recovered orders for every cart abandoned in the period."),
         ),
         share(
-            "Click rate",
+            noted("Click rate"),
             counts.clicked,
             counts.delivered.max(counts.clicked),
-            "delivered",
-            "Texts whose link a person opened, of those reported delivered.",
+            noted("delivered"),
+            noted("Texts whose link a person opened, of those reported delivered."),
         ),
         share(
-            "Conversion rate",
+            noted("Conversion rate"),
             counts.recovered_orders,
             counts.texts,
-            "texts",
-            "Recovered orders for every text sent.",
+            noted("texts"),
+            noted("Recovered orders for every text sent."),
         ),
         Rate {
-            name: "Revenue per text",
+            name: noted("Revenue per text"),
             shown: per(&net, counts.texts).shown(),
-            beside: "net".to_owned(),
-            definition: "Net divided by the texts sent, in each currency by itself.",
+            beside: t("net").to_owned(),
+            definition: noted("Net divided by the texts sent, in each currency by itself."),
         },
         Rate {
-            name: "Return on cost",
+            name: noted("Return on cost"),
             shown: if returns.is_empty() { "–".to_owned() } else { returns.join(", ") },
-            beside: "net for each unit of cost".to_owned(),
-            definition: "Net divided by what the texts cost, where both are of one currency.",
+            beside: t("net for each unit of cost").to_owned(),
+            definition: noted("Net divided by what the texts cost, where both are of one currency."),
         },
     ]
 }
@@ -177,7 +178,11 @@ fn return_on(net: &Money, costs: &[Cost]) -> Option<String> {
     let unit = 10_i128.pow(net.currency.digits());
     let tenths = i128::from(net.minor) * 10_000_000 / unit / i128::from(cost.micros);
     let whole = u64::try_from(tenths / 10).ok()?;
-    Some(if whole >= 10 { format!("{}×", format::count(whole)) } else { format!("{whole}.{}×", tenths % 10) })
+    Some(if whole >= 10 {
+        format!("{}×", format::count(whole))
+    } else {
+        format!("{}×", format::decimal(&whole.to_string(), &(tenths % 10).to_string()))
+    })
 }
 
 fn delay(found: &report::Delay) -> Delay {

@@ -74,7 +74,7 @@ pub async fn get(request: HttpRequest) -> Result<HttpResponse, Problem> {
         .collect();
     let page = Statement {
         month: month(first),
-        title: first.strftime("%B %Y").to_string(),
+        title: format::month(first),
         before: month(first.checked_sub(1.month()).unwrap_or(first)),
         after: (next <= today).then(|| month(next)),
         shop: shop.name.clone(),
@@ -193,6 +193,6 @@ fn credited(order: Stated) -> Credited {
         back: order.back,
         back_later: order.back_later,
         net: Money::new(order.gross.minor - order.back.minor, order.gross.currency),
-        why: won.map(|won| format!("text {}: {}", won.step, won.why)).unwrap_or_default(),
+        why: won.map(|won| say("text {step}: {why}", &[("step", &won.step), ("why", &won.why)])).unwrap_or_default(),
     }
 }

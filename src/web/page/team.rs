@@ -17,6 +17,7 @@ use crate::{
         view::{
             Section, format,
             team::{FreshLink, Member, MemberRow, Remove, Rights, ShopBox, Team},
+            words::t,
         },
     },
 };
@@ -61,11 +62,11 @@ fn row(visit: &Visit, member: &Stored) -> MemberRow {
 /// The shops somebody has, in words.
 pub fn reach(visit: &Visit, reach: &Reach) -> String {
     match reach {
-        Reach::Every => "every shop".to_owned(),
+        Reach::Every => t("every shop").to_owned(),
         Reach::These(these) => {
             let named = visit.shops.iter().filter(|shop| these.contains(&shop.id)).map(|shop| shop.name.clone());
             let named: Vec<String> = named.collect();
-            if named.is_empty() { "no shop".to_owned() } else { format::list(named.into_iter()) }
+            if named.is_empty() { t("no shop").to_owned() } else { format::list(named.into_iter()) }
         }
     }
 }
@@ -105,9 +106,9 @@ impl Typed {
             match key.as_ref() {
                 "name" => typed.name = value.into_owned(),
                 "email" => typed.email = value.into_owned(),
-                "role" => typed.role = Role::by_name(&value).ok_or_else(|| wrong("there is no such role"))?,
+                "role" => typed.role = Role::by_name(&value).ok_or_else(|| wrong(t("there is no such role")))?,
                 "reach" => every = value == "every",
-                "shop" => drop(shops.insert(value.parse().map_err(|_| wrong("a shop is a number"))?)),
+                "shop" => drop(shops.insert(value.parse().map_err(|_| wrong(t("a shop is a number")))?)),
                 _ => {}
             }
         }

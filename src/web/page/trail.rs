@@ -21,6 +21,7 @@ use crate::{
         view::{
             Pager, Section,
             trail::{EntryRow, Outcome, Pick, Trail, Wanted},
+            words::{Language, say, t, written_in},
         },
     },
 };
@@ -101,9 +102,9 @@ async fn page(visit: &Visit) -> Result<Trail, Problem> {
 fn shops(visit: &Visit, asked: &Asked) -> Vec<Pick> {
     let mut picks = Vec::new();
     if visit.is_owner {
-        picks.push(Pick { value: String::new(), label: "everywhere".to_owned(), current: asked.shop.is_none() });
+        picks.push(Pick { value: String::new(), label: t("everywhere").to_owned(), current: asked.shop.is_none() });
         let current = asked.shop == Some(ShopId::HOUSE);
-        picks.push(Pick { value: ShopId::HOUSE.to_string(), label: "the house".to_owned(), current });
+        picks.push(Pick { value: ShopId::HOUSE.to_string(), label: t("the house").to_owned(), current });
     }
     picks.extend(visit.shops.iter().map(|shop| Pick {
         value: shop.id.to_string(),
@@ -125,7 +126,7 @@ fn row(visit: &Visit, entry: &Entry) -> EntryRow {
         at: entry.at,
         who: who(entry),
         address: entry.address.clone(),
-        shop: shop.unwrap_or_else(|| of.map(|shop| format!("shop {shop}")).unwrap_or_default()),
+        shop: shop.unwrap_or_else(|| of.map(|shop| say("shop {number}", &[("number", &shop)])).unwrap_or_default()),
         said: said(&entry.act),
         href,
         detail: entry.detail.clone(),
@@ -138,24 +139,24 @@ fn row(visit: &Visit, entry: &Entry) -> EntryRow {
 }
 
 fn called(name: &str) -> &str {
-    if name.is_empty() { "somebody without a name" } else { name }
+    if name.is_empty() { t("somebody without a name") } else { name }
 }
 
 fn who(entry: &Entry) -> String {
     match (entry.door, entry.user) {
-        (Door::Api, _) => format!("API token “{}”", entry.name),
-        (Door::Command, _) => "the command line".to_owned(),
+        (Door::Api, _) => say("API token “{name}”", &[("name", &entry.name)]),
+        (Door::Command, _) => t("the command line").to_owned(),
         (Door::Page, Some(_)) => called(&entry.name).to_owned(),
-        (Door::Page, None) => "whoever the door was open to".to_owned(),
+        (Door::Page, None) => t("whoever the door was open to").to_owned(),
     }
 }
 
 /// What was done, as a sentence; a route without one, and a command, stand for themselves.
 fn said(act: &str) -> String {
     match route::said(act) {
-        Some(said) => said.to_owned(),
+        Some(said) => t(said).to_owned(),
         None if act.contains('/') => act.to_owned(),
-        None => format!("Ran cartback {act}"),
+        None => say("Ran cartback {command}", &[("command", &act)]),
     }
 }
 
@@ -176,7 +177,8 @@ pub async fn keep(request: HttpRequest, typed: Form<Keep>) -> Result<HttpRespons
         None => false,
     };
     if !kept {
-        let problem = format!("A number of days from {} to {}.", trail::DAYS_MIN, trail::DAYS_MAX);
+        let problem =
+            say("A number of days from {least} to {most}.", &[("least", &trail::DAYS_MIN), ("most", &trail::DAYS_MAX)]);
         return show(&Trail { problem, ..page(&visit).await? });
     }
     gate::detail(&request, format!("{} days", days.unwrap_or_default()));
@@ -201,7 +203,8 @@ pub async fn csv(request: HttpRequest) -> Result<HttpResponse, Problem> {
                 put(["", "", "", "", "", "there are more: narrow the list", "", "", ""])?;
                 break 'pages;
             }
-            let row = row(&visit, entry);
+            // A file is for machines: the same for everybody.
+            let row = written_in(Language::English, || row(&visit, entry));
             put([
                 &entry.at.to_string(),
                 &row.who,

@@ -2,7 +2,10 @@
 
 use askama::Template;
 
-use super::{Page, format};
+use super::{
+    Page, format,
+    words::{filters, say, t},
+};
 use crate::domain::{
     member::{LANGUAGES, Role},
     password::{CHARS_MAX, CHARS_MIN},
@@ -46,8 +49,16 @@ pub struct SessionRow {
 }
 
 impl You {
-    pub fn role_label(&self) -> &'static str {
-        super::team::label(&self.role)
+    /// `Owner, every shop. You sign in as ana@example.com.`
+    pub fn said(&self) -> String {
+        let role = super::team::label(&self.role);
+        match self.email.is_empty() {
+            true => format!("{role}, {}.", self.reach),
+            false => say(
+                "{role}, {reach}. You sign in as {email}.",
+                &[("role", &role), ("reach", &self.reach), ("email", &self.email)],
+            ),
+        }
     }
 
     /// Tag and own name of each language, the browser's first.
@@ -68,10 +79,10 @@ impl You {
 impl Account {
     pub fn answer(&self) -> String {
         match &self.you {
-            None => "Nobody signs in here: whoever opens it is let in as an owner, from 1 machine only.".to_owned(),
+            None => t("Nobody signs in here: whoever opens it is let in as an owner, from 1 machine only.").to_owned(),
             Some(_) => {
                 let many = format::number_of(self.sessions.len() as u64, "browser", "browsers");
-                format!("You are signed in in {many}.")
+                say("You are signed in in {browsers}.", &[("browsers", &many)])
             }
         }
     }
@@ -81,6 +92,6 @@ impl Account {
     }
 
     pub fn hint(&self) -> String {
-        format!("{CHARS_MIN} to {CHARS_MAX} characters.")
+        say("{least} to {most} characters.", &[("least", &CHARS_MIN), ("most", &CHARS_MAX)])
     }
 }

@@ -38,7 +38,7 @@ impl Platforms {
     }
 
     pub fn topics(&self, platform: &Platform) -> String {
-        format::list(platform.topics.iter().cloned())
+        platform.topics.join(" · ")
     }
 }
 

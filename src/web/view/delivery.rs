@@ -2,7 +2,7 @@
 
 use askama::Template;
 
-use super::words::filters;
+use super::words::{filters, noted, say};
 use super::{
     Page,
     cart::Link,
@@ -44,13 +44,14 @@ pub struct Effect {
 impl Delivery {
     pub fn answer(&self) -> String {
         let from = &self.row.from;
-        match &self.row.verdict {
-            Verdict::Waiting => format!("This delivery of {from} is read within seconds."),
-            Verdict::Ignored => format!("This delivery of {from} changed nothing: it is not a topic we use."),
-            Verdict::Applied { events: 1 } => format!("This delivery of {from} told 1 thing."),
-            Verdict::Applied { events } => format!("This delivery of {from} told {events} things."),
-            Verdict::Unreadable { why } => format!("This delivery of {from} could not be read: {why}."),
-        }
+        let (said, beside): (&str, &dyn std::fmt::Display) = match &self.row.verdict {
+            Verdict::Waiting => (noted("This delivery of {from} is read within seconds."), &""),
+            Verdict::Ignored => (noted("This delivery of {from} changed nothing: it is not a topic we use."), &""),
+            Verdict::Applied { events: 1 } => (noted("This delivery of {from} told 1 thing."), &""),
+            Verdict::Applied { events } => (noted("This delivery of {from} told {count} things."), events),
+            Verdict::Unreadable { why } => (noted("This delivery of {from} could not be read: {why}."), why),
+        };
+        say(said, &[("from", from), ("count", beside), ("why", beside)])
     }
 
     pub fn is_unreadable(&self) -> bool {

@@ -246,6 +246,11 @@ pub fn date(date: Date) -> String {
     Locale::here().day(date)
 }
 
+/// `November 2026`
+pub fn month(date: Date) -> String {
+    Locale::here().month(date)
+}
+
 /// `Wed 18 Nov`
 pub fn weekday_date(date: Date) -> String {
     Locale::here().with_weekday(date, &self::date(date))

@@ -1,6 +1,9 @@
 //! Where carts stop: a row per stage, all bars on the scale of the first.
 
-use super::format;
+use super::{
+    format,
+    words::{noted, say, t},
+};
 use crate::domain::money::Money;
 
 /// How far a cart came. The figures of a funnel are carts, at every stage.
@@ -9,15 +12,15 @@ pub use crate::domain::breakdown::Reached as Stage;
 impl Stage {
     pub fn label(&self) -> &'static str {
         match self {
-            Stage::Abandoned => "Abandoned",
-            Stage::Phone => "With a number",
-            Stage::Mobile => "Mobile",
-            Stage::Consent => "Consented",
-            Stage::Allowed => "Allowed",
-            Stage::Sent => "Texted",
-            Stage::Delivered => "Delivered",
-            Stage::Clicked => "Tapped",
-            Stage::Bought => "Recovered",
+            Stage::Abandoned => t("Abandoned"),
+            Stage::Phone => t("With a number"),
+            Stage::Mobile => t("Mobile"),
+            Stage::Consent => t("Consented"),
+            Stage::Allowed => t("Allowed"),
+            Stage::Sent => t("Texted"),
+            Stage::Delivered => t("Delivered"),
+            Stage::Clicked => t("Tapped"),
+            Stage::Bought => t("Recovered"),
         }
     }
 
@@ -79,8 +82,8 @@ impl Funnel {
                 step,
                 width: format!("{:.2}%", (step.carts as f64 / first as f64 * 100.0).min(100.0)),
                 share: before.map(|before| match format::rate(step.carts, before.carts) {
-                    counts if counts.contains(" of ") => counts,
-                    share => format!("{share} of {}", before.stage.label().to_lowercase()),
+                    counts if before.carts < format::RATE_CASES_MIN => counts,
+                    share => say("{share} of “{stage}”", &[("share", &share), ("stage", &before.stage.label())]),
                 }),
             })
             .collect()
@@ -94,15 +97,30 @@ impl Funnel {
     pub fn sentence(&self) -> String {
         let (abandoned, recovered) = (self.carts(Stage::Abandoned), self.carts(Stage::Bought));
         match abandoned {
-            0 => "No cart was abandoned in this period.".to_owned(),
-            _ => format!(
-                "{} abandoned carts were recovered; {} could be texted.",
-                format::out_of(recovered, abandoned),
-                format::count(self.carts(Stage::Consent)),
+            0 => t("No cart was abandoned in this period.").to_owned(),
+            _ => say(
+                "{part} abandoned carts were recovered; {count} could be texted.",
+                &[
+                    ("part", &format::out_of(recovered, abandoned)),
+                    ("count", &format::count(self.carts(Stage::Consent))),
+                ],
             ),
         }
     }
 }
+
+/// What the stages count, for `t`.
+const _: [&str; 9] = [
+    noted("Carts without activity for the shop’s waiting time, and without an order until then."),
+    noted("Of those, carts with a number, of whatever kind."),
+    noted("Of those, carts with a number that can be texted."),
+    noted("Of those, carts with consent to texts on record and no opt-out."),
+    noted("Of those, carts for which every gate said yes: hours, caps, rest days, spend."),
+    noted("Of those, carts with a text the gateway accepted."),
+    noted("Of those, carts with a text the carrier reported delivered, or whose link a person opened."),
+    noted("Of those, carts whose link a person opened. Previews, scanners and bots are kept but not counted."),
+    noted("Of those, carts that became an order credited to a text."),
+];
 
 #[cfg(test)]
 mod tests {
@@ -118,8 +136,8 @@ mod tests {
         let shares: Vec<_> = funnel.rows().into_iter().map(|row| (row.width, row.share.unwrap_or_default())).collect();
         let expected = [
             ("100.00%", ""),
-            ("25.00%", "25\u{a0}% of abandoned"),
-            ("5.00%", "20\u{a0}% of consented"),
+            ("25.00%", "25\u{a0}% of “Abandoned”"),
+            ("5.00%", "20\u{a0}% of “Consented”"),
             ("0.75%", "3 of 20"),
         ];
         assert_eq!(shares, expected.map(|(width, share)| (width.to_owned(), share.to_owned())));

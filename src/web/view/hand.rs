@@ -2,7 +2,7 @@
 
 use askama::Template;
 
-use super::words::filters;
+use super::words::{self, filters, noted, say, t};
 use super::{Page, cart::Gate, format, message::MessageRow};
 use crate::domain::time::Time;
 
@@ -34,17 +34,26 @@ pub struct CartAsk {
 
 impl CartAsk {
     pub fn answer(&self) -> String {
-        let (who, step) = (&self.who, self.step);
-        match (self.what, &self.refused) {
-            (What::SendNow, Some(why)) => format!("No text can be sent to {who} now: {why}."),
-            (What::SendNow, None) => match &self.waits_until {
-                Some(until) => {
-                    format!("Text {step} to {who} would leave at {}.", format::moment(*until, &self.page.zone))
-                }
-                None => format!("Text {step} to {who} would leave within seconds."),
-            },
-            (What::Dismiss, Some(why)) => format!("This cart of {who} cannot be dismissed: {why}."),
-            (What::Dismiss, None) => format!("No further text of this cart would go to {who}."),
+        let said = match (self.what, &self.refused, &self.waits_until) {
+            (What::SendNow, Some(_), _) => noted("No text can be sent to {who} now: {why}."),
+            (What::SendNow, None, Some(_)) => noted("Text {step} to {who} would leave at {moment}."),
+            (What::SendNow, None, None) => noted("Text {step} to {who} would leave within seconds."),
+            (What::Dismiss, Some(_), _) => noted("This cart of {who} cannot be dismissed: {why}."),
+            (What::Dismiss, None, _) => noted("No further text of this cart would go to {who}."),
+        };
+        let moment = self.waits_until.map_or(String::new(), |until| format::moment(until, &self.page.zone));
+        let why = self.refused.as_deref().unwrap_or_default();
+        say(said, &[("who", &self.who), ("step", &self.step), ("moment", &moment), ("why", &why)])
+    }
+
+    /// What sending now leaves out, and when it would be sent by itself.
+    pub fn passed_over(&self) -> String {
+        match self.due_at {
+            Some(due) => say(
+                "Only the waiting time of the text is passed over; by itself it would go at {moment}.",
+                &[("moment", &format::moment(due, &self.page.zone))],
+            ),
+            None => t("Only the waiting time of the text is passed over.").to_owned(),
         }
     }
 
@@ -71,8 +80,10 @@ impl Message {
         let (step, to) = (&self.row.step, &self.row.to);
         let state = self.row.label().to_lowercase();
         match self.row.why.as_str() {
-            "" => format!("{step} to {to}: {state}."),
-            why => format!("{step} to {to}: {state} ({why})."),
+            "" => say("{text} to {to}: {state}.", &[("text", step), ("to", to), ("state", &state)]),
+            why => {
+                say("{text} to {to}: {state} ({why}).", &[("text", step), ("to", to), ("state", &state), ("why", &why)])
+            }
         }
     }
 

@@ -2,7 +2,7 @@
 
 use askama::Template;
 
-use super::words::filters;
+use super::words::{self, filters, say, t};
 use super::{
     Choice, Page, Tone,
     format::{self, Shown as _},
@@ -52,9 +52,9 @@ impl Run {
     pub fn words(&self) -> String {
         let deliveries = format::number_of(self.done, "delivery", "deliveries");
         match self.state {
-            RunState::Running => format!("{deliveries} so far"),
-            RunState::Done => format!("{deliveries}, done"),
-            RunState::Stopped => format!("{deliveries}, then stopped"),
+            RunState::Running => say("{deliveries} so far", &[("deliveries", &deliveries)]),
+            RunState::Done => say("{deliveries}, done", &[("deliveries", &deliveries)]),
+            RunState::Stopped => say("{deliveries}, then stopped", &[("deliveries", &deliveries)]),
         }
     }
 }
@@ -91,10 +91,10 @@ pub enum Verdict {
 impl DeliveryRow {
     pub fn label(&self) -> &'static str {
         match self.verdict {
-            Verdict::Waiting => "Waiting",
-            Verdict::Applied { .. } => "Applied",
-            Verdict::Ignored => "Ignored",
-            Verdict::Unreadable { .. } => "Unreadable",
+            Verdict::Waiting => t("Waiting"),
+            Verdict::Applied { .. } => t("Applied"),
+            Verdict::Ignored => t("Ignored"),
+            Verdict::Unreadable { .. } => t("Unreadable"),
         }
     }
 
@@ -109,9 +109,9 @@ impl DeliveryRow {
 
     pub fn detail(&self) -> String {
         let said = match &self.verdict {
-            Verdict::Waiting => "its turn comes within seconds".to_owned(),
+            Verdict::Waiting => t("its turn comes within seconds").to_owned(),
             Verdict::Applied { events } => format::number_of(*events, "event", "events"),
-            Verdict::Ignored => "not a topic we use".to_owned(),
+            Verdict::Ignored => t("not a topic we use").to_owned(),
             Verdict::Unreadable { why } => why.clone(),
         };
         match self.replays {
@@ -160,11 +160,11 @@ impl Filter {
 
     pub fn label(self) -> &'static str {
         match self {
-            Filter::All => "All",
-            Filter::Unreadable => "Unreadable",
-            Filter::Waiting => "Waiting",
-            Filter::Applied => "Applied",
-            Filter::Ignored => "Ignored",
+            Filter::All => t("All"),
+            Filter::Unreadable => t("Unreadable"),
+            Filter::Waiting => t("Waiting"),
+            Filter::Applied => t("Applied"),
+            Filter::Ignored => t("Ignored"),
         }
     }
 }
@@ -172,12 +172,15 @@ impl Filter {
 impl Inbox {
     pub fn answer(&self) -> String {
         if self.is_new {
-            return "Nothing has arrived yet.".to_owned();
+            return t("Nothing has arrived yet.").to_owned();
         }
         let deliveries = format::sentence_case(&format::number_of(self.today, "delivery", "deliveries"));
         match self.unreadable_today {
-            0 => format!("{deliveries} in the last 24 h, every one readable."),
-            some => format!("{deliveries} in the last 24 h; {} could not be read.", format::count(some)),
+            0 => say("{deliveries} in the last 24 h, every one readable.", &[("deliveries", &deliveries)]),
+            some => say(
+                "{deliveries} in the last 24 h; {count} could not be read.",
+                &[("deliveries", &deliveries), ("count", &format::count(some))],
+            ),
         }
     }
 

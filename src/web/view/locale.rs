@@ -12,6 +12,10 @@ pub struct Locale {
     /// Whether the sign of a currency stands before the amount.
     pub currency_first: bool,
     months: [&'static str; 12],
+    /// In full, as a heading has them.
+    long_months: [&'static str; 12],
+    /// Between a month and its year.
+    before_year: &'static str,
     /// Monday first.
     days: [&'static str; 7],
     /// Behind the number of a day.
@@ -24,6 +28,21 @@ static ENGLISH: Locale = Locale {
     point: '.',
     currency_first: true,
     months: ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"],
+    long_months: [
+        "January",
+        "February",
+        "March",
+        "April",
+        "May",
+        "June",
+        "July",
+        "August",
+        "September",
+        "October",
+        "November",
+        "December",
+    ],
+    before_year: " ",
     days: ["Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"],
     after_day: "",
     after_weekday: "",
@@ -34,6 +53,21 @@ static GERMAN: Locale = Locale {
     point: ',',
     currency_first: false,
     months: ["Jan.", "Feb.", "März", "Apr.", "Mai", "Juni", "Juli", "Aug.", "Sept.", "Okt.", "Nov.", "Dez."],
+    long_months: [
+        "Januar",
+        "Februar",
+        "März",
+        "April",
+        "Mai",
+        "Juni",
+        "Juli",
+        "August",
+        "September",
+        "Oktober",
+        "November",
+        "Dezember",
+    ],
+    before_year: " ",
     days: ["Mo", "Di", "Mi", "Do", "Fr", "Sa", "So"],
     after_day: ".",
     after_weekday: ",",
@@ -44,6 +78,21 @@ static SPANISH: Locale = Locale {
     point: ',',
     currency_first: false,
     months: ["ene", "feb", "mar", "abr", "may", "jun", "jul", "ago", "sept", "oct", "nov", "dic"],
+    long_months: [
+        "enero",
+        "febrero",
+        "marzo",
+        "abril",
+        "mayo",
+        "junio",
+        "julio",
+        "agosto",
+        "septiembre",
+        "octubre",
+        "noviembre",
+        "diciembre",
+    ],
+    before_year: " de ",
     days: ["lun", "mar", "mié", "jue", "vie", "sáb", "dom"],
     after_day: "",
     after_weekday: ",",
@@ -81,6 +130,12 @@ impl Locale {
     pub fn day(&self, date: Date) -> String {
         let month = usize::try_from(date.month() - 1).ok().and_then(|place| self.months.get(place));
         format!("{}{} {}", date.day(), self.after_day, month.copied().unwrap_or_default())
+    }
+
+    /// `November 2026`
+    pub fn month(&self, date: Date) -> String {
+        let month = usize::try_from(date.month() - 1).ok().and_then(|place| self.long_months.get(place));
+        format!("{}{}{}", month.copied().unwrap_or_default(), self.before_year, date.year())
     }
 
     /// `18 Nov 2026`

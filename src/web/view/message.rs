@@ -2,7 +2,7 @@
 
 use askama::Template;
 
-use super::words::{filters, say, t};
+use super::words::{self, filters, say, t};
 use super::{
     Choice, Page, Tone,
     format::{self, Shown as _},

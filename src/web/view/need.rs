@@ -1,6 +1,9 @@
 //! What needs a person, and where to do it. Each is one sentence and one link; when there is none, the page says so.
 
-use super::format;
+use super::{
+    format,
+    words::{say, t},
+};
 use crate::domain::time::Time;
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -68,43 +71,50 @@ impl Need {
     pub fn sentence(&self, now: &Time) -> String {
         match self {
             Need::UnknownOutcomes { messages } => {
-                format!(
-                    "{} with unknown outcome: not sent again until settled",
-                    format::number_of(*messages, "text", "texts")
-                )
+                let texts = format::number_of(*messages, "text", "texts");
+                say("{texts} with unknown outcome: not sent again until settled", &[("texts", &texts)])
             }
-            Need::GatewayPaused { gateway, why } => format!("{gateway} is paused: {why}"),
-            Need::ShopQuiet { name, since, usual_per_hour, .. } => format!(
-                "Webhooks from {name} are quiet for {} (usual: {} an hour)",
-                format::span(now.since(*since)),
-                format::count(*usual_per_hour)
+            Need::GatewayPaused { gateway, why } => {
+                say("{gateway} is paused: {why}", &[("gateway", gateway), ("why", why)])
+            }
+            Need::ShopQuiet { name, since, usual_per_hour, .. } => say(
+                "Webhooks from {name} are quiet for {span} (usual: {count} an hour)",
+                &[
+                    ("name", name),
+                    ("span", &format::span(now.since(*since))),
+                    ("count", &format::count(*usual_per_hour)),
+                ],
             ),
             Need::BadSignatures { name, failures, .. } => {
-                format!(
-                    "{} from {name} failed the signature check",
-                    format::number_of(*failures, "webhook", "webhooks")
-                )
+                let webhooks = format::number_of(*failures, "webhook", "webhooks");
+                say("{webhooks} from {name} failed the signature check", &[("webhooks", &webhooks), ("name", name)])
             }
             Need::Unreadable { deliveries } => {
-                format!("{} could not be read", format::number_of(*deliveries, "delivery", "deliveries"))
+                let deliveries = format::number_of(*deliveries, "delivery", "deliveries");
+                say("{deliveries} could not be read", &[("deliveries", &deliveries)])
             }
-            Need::Replies { replies: 1 } => "1 reply waits to be read".to_owned(),
-            Need::Replies { replies } => format!("{} replies wait to be read", format::count(*replies)),
+            Need::Replies { replies: 1 } => t("1 reply waits to be read").to_owned(),
+            Need::Replies { replies } => say("{count} replies wait to be read", &[("count", &format::count(*replies))]),
             Need::DataRequests { people, since } => {
                 let asks = format::agree(*people, "person", "people", "wait to be told what is held about them");
-                format!("{asks}, the first for {}: answer within 30 days", format::span(now.since(*since)))
+                say(
+                    "{asks}, the first for {span}: answer within 30 days",
+                    &[("asks", &asks), ("span", &format::span(now.since(*since)))],
+                )
             }
-            Need::Halted { why } => format!("All sending is stopped: {why}"),
-            Need::Paused { things } => format!(
-                "{} because it looks like fake checkouts or runaway spend",
-                format::number_of(*things, "thing is paused", "things are paused")
+            Need::Halted { why } => say("All sending is stopped: {why}", &[("why", why)]),
+            Need::Paused { things } => say(
+                "{things} because it looks like fake checkouts or runaway spend",
+                &[("things", &format::number_of(*things, "thing is paused", "things are paused"))],
             ),
             Need::SelfTest { name, since, .. } => {
-                format!("The self-test of {name} fails, for {}", format::span(now.since(*since)))
+                let span = format::span(now.since(*since));
+                say("The self-test of {name} fails, for {span}", &[("name", name), ("span", &span)])
             }
             Need::WebhookOff { what, .. } => what.trim_end_matches('.').to_owned(),
             Need::NoGateway { carts } => {
-                format!("No gateway is connected: {} cannot be texted", format::number_of(*carts, "cart", "carts"))
+                let carts = format::number_of(*carts, "cart", "carts");
+                say("No gateway is connected: {carts} cannot be texted", &[("carts", &carts)])
             }
         }
     }
@@ -125,15 +135,15 @@ impl Need {
 
     pub fn action(&self) -> &'static str {
         match self {
-            Need::UnknownOutcomes { .. } => "See which",
-            Need::Replies { .. } => "Read them",
-            Need::GatewayPaused { .. } => "See how to resume",
-            Need::ShopQuiet { .. } | Need::BadSignatures { .. } => "Check the connection",
-            Need::Unreadable { .. } | Need::Paused { .. } | Need::SelfTest { .. } => "See why",
-            Need::DataRequests { .. } => "See who",
-            Need::Halted { .. } => "See what waits",
-            Need::WebhookOff { .. } => "See what was answered",
-            Need::NoGateway { .. } => "Connect one",
+            Need::UnknownOutcomes { .. } => t("See which"),
+            Need::Replies { .. } => t("Read them"),
+            Need::GatewayPaused { .. } => t("See how to resume"),
+            Need::ShopQuiet { .. } | Need::BadSignatures { .. } => t("Check the connection"),
+            Need::Unreadable { .. } | Need::Paused { .. } | Need::SelfTest { .. } => t("See why"),
+            Need::DataRequests { .. } => t("See who"),
+            Need::Halted { .. } => t("See what waits"),
+            Need::WebhookOff { .. } => t("See what was answered"),
+            Need::NoGateway { .. } => t("Connect one"),
         }
     }
 }

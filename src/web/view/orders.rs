@@ -2,7 +2,7 @@
 
 use askama::Template;
 
-use super::words::{filters, t};
+use super::words::{self, filters, noted, t};
 use super::{
     Choice, Page, Tone,
     format::Shown as _,
@@ -59,6 +59,15 @@ impl OrderRow {
         }
     }
 }
+
+/// What the answer says of those that figures lead to, for `told`.
+const _: [&str; 5] = [
+    noted("{things} came of an abandoned cart before any text"),
+    noted("{things} came of an abandoned cart after a text nobody tapped"),
+    noted("{things} came of an abandoned cart through a text’s link"),
+    noted("{things} were set right by hand"),
+    noted("{things} was set right by hand"),
+];
 
 /// What `/orders?state=` understands.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

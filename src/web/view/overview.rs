@@ -9,6 +9,7 @@ use super::{
     need::Need,
     risk::Switch,
     takings::{self, Takings},
+    words::{filters, noted, say, t},
 };
 use crate::domain::message::Cost;
 
@@ -58,35 +59,36 @@ pub struct SetUpStep {
 
 impl SetUp {
     pub fn steps(&self) -> [SetUpStep; 4] {
-        let step = |done, title, how, href, action| SetUpStep { done, title, how, href, action };
+        let step =
+            |done, title, how, href, action| SetUpStep { done, title: t(title), how: t(how), href, action: t(action) };
         [
             step(
                 self.shop,
-                "Connect a shop",
-                "Shopify, WooCommerce or any shop that can send a webhook.",
+                noted("Connect a shop"),
+                noted("Shopify, WooCommerce or any shop that can send a webhook."),
                 "/connect",
-                "Connect a shop",
+                noted("Connect a shop"),
             ),
             step(
                 self.gateway,
-                "Connect a gateway",
-                "The account that sends the texts. The demo gateway only writes them down.",
+                noted("Connect a gateway"),
+                noted("The account that sends the texts. The demo gateway only writes them down."),
                 "/gateways/add",
-                "Connect a gateway",
+                noted("Connect a gateway"),
             ),
             step(
                 self.webhook,
-                "See the first webhook",
-                "Paste our address into the shop; what arrives shows up in the inbox.",
+                noted("See the first webhook"),
+                noted("Paste our address into the shop; what arrives shows up in the inbox."),
                 "/inbox",
-                "Open the inbox",
+                noted("Open the inbox"),
             ),
             step(
                 self.cart,
-                "Leave a cart behind",
-                "Start a checkout in your own shop with your own number, then close the tab.",
+                noted("Leave a cart behind"),
+                noted("Start a checkout in your own shop with your own number, then close the tab."),
                 "/carts",
-                "Watch for it",
+                noted("Watch for it"),
             ),
         ]
     }
@@ -99,27 +101,37 @@ impl SetUp {
 impl Overview {
     pub fn answer(&self) -> String {
         if let Some(set_up) = &self.set_up {
-            return format!("{} of 4 steps done until your first recovered cart.", set_up.done());
+            return say("{count} of 4 steps done until your first recovered cart.", &[("count", &set_up.done())]);
         }
         let days = self.page.days.phrase();
         match takings::net_in_words(&self.takings) {
-            Some(net) => format!(
-                "Texts brought back {net} net from {} {days}.",
-                format::number_of(takings::orders(&self.takings), "order", "orders")
+            Some(net) => say(
+                "Texts brought back {net} net from {orders} {days}.",
+                &[
+                    ("net", &net),
+                    ("orders", &format::number_of(takings::orders(&self.takings), "order", "orders")),
+                    ("days", &days),
+                ],
             ),
-            None => format!(
-                "Texts brought nothing back {days}: {} sent for {}.",
-                format::number_of(self.texts, "text", "texts"),
-                format::number_of(self.funnel.carts(Stage::Abandoned), "abandoned cart", "abandoned carts"),
+            None => say(
+                "Texts brought nothing back {days}: {texts} sent for {carts}.",
+                &[
+                    ("days", &days),
+                    ("texts", &format::number_of(self.texts, "text", "texts")),
+                    (
+                        "carts",
+                        &format::number_of(self.funnel.carts(Stage::Abandoned), "abandoned cart", "abandoned carts"),
+                    ),
+                ],
             ),
         }
     }
 
     pub fn holdout_sentence(&self) -> Option<String> {
         let Holdout { orders, low, high } = self.holdout.filter(|_| self.set_up.is_none())?;
-        Some(format!(
-            "Without them you would have had about {} of these anyway (holdout, 95 %: {low}–{high}).",
-            format::count(orders)
+        Some(say(
+            "Without them you would have had about {orders} of these anyway (holdout, 95 %: {low}–{high}).",
+            &[("orders", &format::count(orders)), ("low", &low), ("high", &high)],
         ))
     }
 
@@ -128,7 +140,7 @@ impl Overview {
     }
 
     pub fn texts_change(&self) -> Option<String> {
-        self.texts_before.map(|before| format!("{} the period before", format::count(before)))
+        self.texts_before.map(|before| say("{figure} the period before", &[("figure", &format::count(before))]))
     }
 
     pub fn net(&self) -> String {

@@ -7,6 +7,7 @@ use super::{
     format::{self, Shown as _},
     funnel::{Funnel, Stage},
     takings::{self, Takings},
+    words::{self, filters, noted, say, t},
 };
 use crate::domain::{
     breakdown::{Dimension, OTHER},
@@ -93,28 +94,28 @@ impl Cut {
 
     pub fn title(&self) -> &'static str {
         match self.by {
-            Dimension::Step => "By step",
-            Dimension::Language => "By language",
-            Dimension::Country => "By country",
-            Dimension::Gateway => "By gateway",
-            Dimension::Product => "By product",
-            Dimension::Source => "By source",
-            Dimension::Device => "By device of the tap",
-            Dimension::Payment => "By payment method",
+            Dimension::Step => t("By step"),
+            Dimension::Language => t("By language"),
+            Dimension::Country => t("By country"),
+            Dimension::Gateway => t("By gateway"),
+            Dimension::Product => t("By product"),
+            Dimension::Source => t("By source"),
+            Dimension::Device => t("By device of the tap"),
+            Dimension::Payment => t("By payment method"),
             _ => "",
         }
     }
 
     pub fn heading(&self) -> &'static str {
         match self.by {
-            Dimension::Step => "Step",
-            Dimension::Language => "Language",
-            Dimension::Country => "Country",
-            Dimension::Gateway => "Gateway",
-            Dimension::Product => "Product",
-            Dimension::Source => "Source",
-            Dimension::Device => "Device",
-            Dimension::Payment => "Paid by",
+            Dimension::Step => t("Step"),
+            Dimension::Language => t("Language"),
+            Dimension::Country => t("Country"),
+            Dimension::Gateway => t("Gateway"),
+            Dimension::Product => t("Product"),
+            Dimension::Source => t("Source"),
+            Dimension::Device => t("Device"),
+            Dimension::Payment => t("Paid by"),
             _ => "",
         }
     }
@@ -142,22 +143,22 @@ impl Cut {
     /// What a value is called.
     pub fn name(&self, row: &CutRow) -> String {
         match (self.by, row.value.as_str()) {
-            (Dimension::Step, "") => "Requests to confirm, answers".to_owned(),
-            (_, "") => "Not told".to_owned(),
-            (_, OTHER) => "All others".to_owned(),
+            (Dimension::Step, "") => t("Requests to confirm, answers").to_owned(),
+            (_, "") => t("Not told").to_owned(),
+            (_, OTHER) => t("All others").to_owned(),
             (Dimension::Step, value) => {
                 let (sequence, step) = value.rsplit_once(' ').unwrap_or(("", value));
                 match row.name.as_deref().unwrap_or(sequence) {
-                    "" => format!("Text {step}"),
-                    name => format!("Text {step} of “{name}”"),
+                    "" => say("Text {step}", &[("step", &step)]),
+                    name => say("Text {step} of “{name}”", &[("step", &step), ("name", &name)]),
                 }
             }
-            (Dimension::Gateway, "0") => "Not told".to_owned(),
-            (Dimension::Gateway, _) => row.name.clone().unwrap_or_else(|| "A removed gateway".to_owned()),
+            (Dimension::Gateway, "0") => t("Not told").to_owned(),
+            (Dimension::Gateway, _) => row.name.clone().unwrap_or_else(|| t("A removed gateway").to_owned()),
             (Dimension::Device, "iphone") => "iPhone".to_owned(),
             (Dimension::Device, "ipad") => "iPad".to_owned(),
             (Dimension::Device, "mac") => "Mac".to_owned(),
-            (Dimension::Device, "other") => "Another".to_owned(),
+            (Dimension::Device, "other") => t("Another").to_owned(),
             (Dimension::Device, value) => format::sentence_case(value),
             (_, value) => value.to_owned(),
         }
@@ -167,10 +168,11 @@ impl Cut {
     pub fn said(&self) -> String {
         let orders: u64 = self.rows.iter().map(|row| row.orders).sum();
         match self.rows.iter().max_by_key(|row| row.orders).filter(|row| row.orders > 0) {
-            Some(best) => {
-                format!("{}: {} recovered orders.", self.name(best), format::out_of(best.orders, orders))
-            }
-            None => "No order was recovered in this period.".to_owned(),
+            Some(best) => say(
+                "{name}: {part} recovered orders.",
+                &[("name", &self.name(best)), ("part", &format::out_of(best.orders, orders))],
+            ),
+            None => t("No order was recovered in this period.").to_owned(),
         }
     }
 }
@@ -195,19 +197,21 @@ pub struct DelayRow {
 impl Delay {
     pub fn said(&self) -> String {
         match self.half_within_minutes {
-            Some(minutes) => format!(
-                "Half of {} came within {} of the cart being abandoned.",
-                format::number_of(self.orders, "recovered order", "recovered orders"),
-                long(minutes)
+            Some(minutes) => say(
+                "Half of {orders} came within {span} of the cart being abandoned.",
+                &[
+                    ("orders", &format::number_of(self.orders, "recovered order", "recovered orders")),
+                    ("span", &long(minutes)),
+                ],
             ),
-            None => "No order was recovered in this period.".to_owned(),
+            None => t("No order was recovered in this period.").to_owned(),
         }
     }
 
     pub fn label(&self, row: &DelayRow) -> String {
         match row.within_minutes {
-            Some(minutes) => format!("Within {}", long(minutes)),
-            None => "Later".to_owned(),
+            Some(minutes) => say("Within {span}", &[("span", &long(minutes))]),
+            None => t("Later").to_owned(),
         }
     }
 }
@@ -245,9 +249,9 @@ impl HeatOf {
 
     pub fn label(&self) -> &'static str {
         match self {
-            HeatOf::Taps => "First taps",
-            HeatOf::Texts => "Texts sent",
-            HeatOf::Orders => "Recovered orders",
+            HeatOf::Taps => t("First taps"),
+            HeatOf::Texts => t("Texts sent"),
+            HeatOf::Orders => t("Recovered orders"),
         }
     }
 
@@ -261,9 +265,21 @@ impl HeatOf {
     }
 }
 
-const WEEKDAYS: [&str; 7] = ["Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday"];
+const WEEKDAYS: [&str; 7] = [
+    noted("Monday"),
+    noted("Tuesday"),
+    noted("Wednesday"),
+    noted("Thursday"),
+    noted("Friday"),
+    noted("Saturday"),
+    noted("Sunday"),
+];
 
 impl Heat {
+    pub fn caption(&self) -> String {
+        say("{what} by weekday and hour, on the shop’s clock", &[("what", &self.what.label())])
+    }
+
     fn most(&self) -> u64 {
         self.rows.iter().flatten().copied().max().unwrap_or(0)
     }
@@ -277,23 +293,25 @@ impl Heat {
     }
 
     pub fn weekday(&self, place: &usize) -> &'static str {
-        WEEKDAYS.get(*place).copied().unwrap_or_default()
+        t(WEEKDAYS.get(*place).copied().unwrap_or_default())
     }
 
     pub fn said(&self) -> String {
         let counts = self.rows.iter().enumerate().flat_map(|(day, row)| {
             row.iter().enumerate().map(move |(hour, &count)| (count, std::cmp::Reverse((day, hour))))
         });
-        let what = self.what.label().to_lowercase();
         match counts.max().filter(|(count, _)| *count > 0) {
-            Some((count, std::cmp::Reverse((day, hour)))) => format!(
-                "Most {what} fell on {} between {hour}:00 and {}:00: {} of {}.",
-                self.weekday(&day),
-                hour + 1,
-                format::count(count),
-                format::count(self.rows.iter().flatten().sum())
+            Some((count, std::cmp::Reverse((day, hour)))) => say(
+                "{what}: most of them on {day} between {hour}:00 and {end}:00, {part}.",
+                &[
+                    ("what", &self.what.label()),
+                    ("day", &self.weekday(&day)),
+                    ("hour", &hour),
+                    ("end", &(hour + 1)),
+                    ("part", &format::out_of(count, self.rows.iter().flatten().sum())),
+                ],
             ),
-            None => format!("There were no {what} in this period."),
+            None => say("{what}: none in this period.", &[("what", &self.what.label())]),
         }
     }
 }
@@ -310,8 +328,10 @@ impl Share {
     }
 
     pub fn beside(&self) -> String {
-        let rate = format::rate(self.part, self.whole);
-        rate.split_once(" of ").map_or(rate.clone(), |(_, whole)| format!("of {whole}"))
+        match self.whole {
+            1..format::RATE_CASES_MIN => say("of {whole}", &[("whole", &self.whole)]),
+            _ => format::rate(self.part, self.whole),
+        }
     }
 }
 
@@ -319,14 +339,21 @@ impl Report {
     pub fn answer(&self) -> String {
         let days = self.page.days.phrase();
         match takings::net_in_words(&self.takings) {
-            Some(net) => format!(
-                "{net} net came back {days}, from {} of {}.",
-                format::number_of(takings::orders(&self.takings), "order", "orders"),
-                format::number_of(self.abandoned(), "abandoned cart", "abandoned carts"),
+            Some(net) => say(
+                "{net} net came back {days}, from {orders} of {carts}.",
+                &[
+                    ("net", &net),
+                    ("days", &days),
+                    ("orders", &format::number_of(takings::orders(&self.takings), "order", "orders")),
+                    ("carts", &format::number_of(self.abandoned(), "abandoned cart", "abandoned carts")),
+                ],
             ),
-            None => format!(
-                "Nothing came back {days}, from {}.",
-                format::number_of(self.abandoned(), "abandoned cart", "abandoned carts")
+            None => say(
+                "Nothing came back {days}, from {carts}.",
+                &[
+                    ("days", &days),
+                    ("carts", &format::number_of(self.abandoned(), "abandoned cart", "abandoned carts")),
+                ],
             ),
         }
     }
@@ -366,6 +393,20 @@ impl Report {
         Money::new(one.net.minor.saturating_sub(minor(cost)), one.net.currency).shown()
     }
 
+    pub fn parts_said(&self) -> String {
+        format::number_of(self.parts, "part", "parts")
+    }
+
+    pub fn codes_said(&self) -> String {
+        say(
+            "{orders}, {codes}",
+            &[
+                ("orders", &format::number_of(self.codes_used, "order", "orders")),
+                ("codes", &format::number_of(self.codes, "code made", "codes made")),
+            ],
+        )
+    }
+
     pub fn hour_names(&self) -> std::ops::Range<u8> {
         0..24
     }
@@ -377,6 +418,18 @@ pub fn minor(cost: &Cost) -> i64 {
     let scaled = i128::from(cost.micros) * unit;
     i64::try_from((scaled * 2 + 1_000_000).div_euclid(2_000_000)).unwrap_or(i64::MAX)
 }
+
+/// What counts under which value, for `t`.
+const _: [&str; 8] = [
+    noted("Which text of which sequence. Texts that are no reminders stand in a line of their own."),
+    noted("The language the text was written in."),
+    noted("Carts by the country of their address, texts and what they earned by that of the number."),
+    noted("The account a text went through."),
+    noted("A cart counts under the most valuable thing in it, with its quantity; what it earned counts there too."),
+    noted("Where the cart came from, in the shop’s own word."),
+    noted("What the link was first opened on; an order counts under the device of its last tap before it."),
+    noted("How an order was paid, in the shop’s own word."),
+];
 
 #[cfg(test)]
 mod tests {
@@ -400,9 +453,9 @@ mod tests {
         rows[1][19] = 8;
         rows[6][9] = 1;
         let heat = Heat { what: HeatOf::Taps, rows };
-        assert_eq!(heat.said(), "Most first taps fell on Tuesday between 19:00 and 20:00: 8 of 9.");
+        assert_eq!(heat.said(), "First taps: most of them on Tuesday between 19:00 and 20:00, 8 of 9.");
         assert_eq!([0, 1, 2, 3, 8].map(|count| heat.shade(&count)), [0, 1, 1, 2, 4]);
-        assert_eq!(Heat::default().said(), "There were no first taps in this period.");
+        assert_eq!(Heat::default().said(), "First taps: none in this period.");
     }
 
     #[test]

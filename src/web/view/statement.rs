@@ -6,7 +6,7 @@ use super::{
     Page,
     attribution::Hours,
     format::{self, Shown as _},
-    words::{filters, say, t},
+    words::{self, filters, say, t},
 };
 use crate::domain::{message::Cost, money::Money, time::Time};
 
@@ -136,19 +136,37 @@ pub struct Credited {
     pub why: String,
 }
 
+impl Sum {
+    pub fn assisted_said(&self) -> String {
+        format!("{}, {}", format::number_of(self.assisted_orders, "order", "orders"), self.assisted.shown())
+    }
+}
+
 impl Statement {
     pub fn answer(&self) -> String {
         let net = self.sums.iter().filter(|sum| sum.net.minor != 0).map(|sum| sum.net.shown());
         let orders = self.sums.iter().map(|sum| sum.orders).sum();
         match orders {
-            0 if self.sums.iter().all(|sum| sum.net.minor == 0) => format!("Nothing came back in {}.", self.title),
-            _ => format!(
-                "{} net came back in {}, from {}.",
-                format::list(net),
-                self.title,
-                format::number_of(orders, "order", "orders")
+            0 if self.sums.iter().all(|sum| sum.net.minor == 0) => {
+                say("Nothing came back in {month}.", &[("month", &self.title)])
+            }
+            _ => say(
+                "{net} net came back in {month}, from {orders}.",
+                &[
+                    ("net", &format::list(net)),
+                    ("month", &self.title),
+                    ("orders", &format::number_of(orders, "order", "orders")),
+                ],
             ),
         }
+    }
+
+    /// What was sent, and to how many carts' shoppers it could have been.
+    pub fn counted(&self) -> String {
+        say(
+            "Texts sent: {texts}. Carts abandoned: {carts}.",
+            &[("texts", &self.texts.shown()), ("carts", &self.carts.shown())],
+        )
     }
 
     pub fn href(&self, month: &str) -> String {
@@ -158,7 +176,7 @@ impl Statement {
     /// Days and hours as people say them: `5 days`, `24 hours`.
     pub fn window(&self, hours: &u32) -> String {
         match hours {
-            days if days % 24 == 0 && *days > 24 => format!("{} days", days / 24),
+            days if days % 24 == 0 && *days > 24 => format::number_of(u64::from(days / 24), "day", "days"),
             hours => format::number_of(u64::from(*hours), "hour", "hours"),
         }
     }

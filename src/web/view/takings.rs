@@ -5,6 +5,7 @@ use jiff::civil::Date;
 use super::{
     chart::{self, Bars},
     format::{self, Shown},
+    words::{say, t},
 };
 use crate::domain::{
     message::Cost,
@@ -110,27 +111,29 @@ impl Takings {
     pub fn change(&self) -> Option<String> {
         let before = self.before?;
         Some(match format::change(self.net.minor, before.net.minor, self.orders, before.orders) {
-            Some(change) => format!("{change} on the period before"),
-            None => format!("{} the period before", before.net.brief()),
+            Some(change) => say("{change} on the period before", &[("change", &change)]),
+            None => say("{figure} the period before", &[("figure", &before.net.brief())]),
         })
     }
 
     pub fn orders_change(&self) -> Option<String> {
         let before = self.before?;
-        Some(format!("{} the period before", format::count(before.orders)))
+        Some(say("{figure} the period before", &[("figure", &format::count(before.orders))]))
     }
 
     /// The sentence above the chart.
     pub fn best_day(&self) -> String {
         match self.days.iter().max_by_key(|day| day.net()).filter(|day| day.net() > 0) {
-            Some(best) => format!(
-                "The best day was {} with {} net; {} of {} days brought something back.",
-                best.label(),
-                Money::new(best.net(), self.net.currency).brief(),
-                self.days.iter().filter(|day| day.net() > 0).count(),
-                self.days.len(),
+            Some(best) => say(
+                "The best day was {day} with {net} net; {part} of {whole} days brought something back.",
+                &[
+                    ("day", &best.label()),
+                    ("net", &Money::new(best.net(), self.net.currency).brief()),
+                    ("part", &self.days.iter().filter(|day| day.net() > 0).count()),
+                    ("whole", &self.days.len()),
+                ],
             ),
-            None => "Nothing came back on any day of this period.".to_owned(),
+            None => t("Nothing came back on any day of this period.").to_owned(),
         }
     }
 
@@ -140,8 +143,9 @@ impl Takings {
         let per_unit = i128::from(self.net.minor) * 1_000_000 / i128::from(cost.micros);
         let one = Money::new(self.unit(), self.net.currency);
         let net = Money::new(i64::try_from(per_unit).ok()?, self.net.currency);
-        let one = one.shown().split('.').next().unwrap_or_default().to_owned();
-        (self.orders >= format::RATE_CASES_MIN).then(|| format!("{} net for every {one} of texts", net.brief()))
+        let (one, net) = (format::whole(one), net.brief());
+        (self.orders >= format::RATE_CASES_MIN)
+            .then(|| say("{net} net for every {one} of texts", &[("net", &net), ("one", &one)]))
     }
 }
 

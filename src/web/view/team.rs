@@ -2,7 +2,10 @@
 
 use askama::Template;
 
-use super::{Page, format};
+use super::{
+    Page, format,
+    words::{self, filters, noted, say, t},
+};
 use crate::domain::{
     member::Role,
     time::{MINUTE, Time},
@@ -80,36 +83,36 @@ impl Rights {
 
 pub fn label(role: &Role) -> &'static str {
     match role {
-        Role::Owner => "Owner",
-        Role::Manager => "Manager",
-        Role::Analyst => "Analyst",
+        Role::Owner => t("Owner"),
+        Role::Manager => t("Manager"),
+        Role::Analyst => t("Analyst"),
     }
 }
 
 /// What a role is for, in a sentence.
 pub fn meaning(role: &Role) -> &'static str {
-    match role {
-        Role::Owner => "Everything at every shop, and the house: team, its gateways, stopping all sending.",
-        Role::Manager => "Changes sequences, texts and settings at their shops, and answers people.",
-        Role::Analyst => "Looks at everything of their shops and changes nothing.",
-    }
+    t(match role {
+        Role::Owner => noted("Everything at every shop, and the house: team, its gateways, stopping all sending."),
+        Role::Manager => noted("Changes sequences, texts and settings at their shops, and answers people."),
+        Role::Analyst => noted("Looks at everything of their shops and changes nothing."),
+    })
 }
 
 impl Team {
     pub fn answer(&self) -> String {
         let of = |role: Role| self.rows.iter().filter(|row| row.role == role).count() as u64;
         if self.rows.is_empty() {
-            return "Nobody signs in here yet.".to_owned();
+            return t("Nobody signs in here yet.").to_owned();
         }
         let parts = [
-            (of(Role::Owner), "owner", "owners"),
-            (of(Role::Manager), "manager", "managers"),
-            (of(Role::Analyst), "analyst", "analysts"),
+            (of(Role::Owner), noted("owner"), noted("owners")),
+            (of(Role::Manager), noted("manager"), noted("managers")),
+            (of(Role::Analyst), noted("analyst"), noted("analysts")),
         ];
         let parts = parts.into_iter().filter(|(count, ..)| *count > 0);
         let parts = format::list(parts.map(|(count, one, many)| format::number_of(count, one, many)));
         let people = format::number_of(self.rows.len() as u64, "person signs in", "people sign in");
-        format!("{} here: {parts}.", format::sentence_case(&people))
+        say("{people} here: {parts}.", &[("people", &format::sentence_case(&people)), ("parts", &parts)])
     }
 }
 
@@ -130,11 +133,12 @@ pub struct Member {
 impl Member {
     pub fn answer(&self) -> String {
         let name = self.row.shown();
-        match self.row.role {
-            Role::Owner => format!("{name} is an owner: everything at every shop, and the house."),
-            Role::Manager => format!("{name} is a manager at {}.", self.row.reach),
-            Role::Analyst => format!("{name} may look at {} and changes nothing.", self.row.reach),
-        }
+        let said = match self.row.role {
+            Role::Owner => noted("{name} is an owner: everything at every shop, and the house."),
+            Role::Manager => noted("{name} is a manager. Shops: {reach}."),
+            Role::Analyst => noted("{name} may look and changes nothing. Shops: {reach}."),
+        };
+        say(said, &[("name", &name), ("reach", &self.row.reach)])
     }
 }
 
@@ -172,9 +176,43 @@ impl Remove {
     pub fn answer(&self) -> String {
         let name = self.row.shown();
         if self.is_last_owner {
-            return format!("{name} is the only owner, so 1 more is needed first.");
+            return say("{name} is the only owner, so 1 more is needed first.", &[("name", &name)]);
         }
         let sessions = format::number_of(self.sessions, "session of theirs ends", "sessions of theirs end");
-        format!("Remove {name}? {} at once.", format::sentence_case(&sessions))
+        say("Remove {name}? {sessions} at once.", &[("name", &name), ("sessions", &format::sentence_case(&sessions))])
+    }
+}
+
+/// What is said of names, addresses and passwords that are not taken, for `t`.
+const _: [&str; 11] = [
+    noted("This is not an e-mail address."),
+    noted("A name has 1 to 60 characters on one line."),
+    noted("Somebody of the team has this e-mail address already."),
+    noted("Choose at least one shop, or every shop."),
+    noted("Choose one of the languages."),
+    noted("This is not the password you have now."),
+    noted("A password has at least 10 characters."),
+    noted("A password has at most 128 characters."),
+    noted("This password is among the first ones anybody would try."),
+    noted("A password must not be the e-mail address or the name."),
+    noted("this is the last owner: make somebody else an owner first"),
+];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        domain::password::Weak,
+        pipeline::team::NOT_THE_OLD_ONE,
+        web::view::words::{Language, written_in},
+    };
+
+    #[test]
+    fn what_is_wrong_is_told_in_every_language() {
+        let weak = [Weak::Short, Weak::Long, Weak::Common, Weak::Known];
+        let weak = weak.map(|weak| format!("{}.", format::sentence_case(&weak.to_string())));
+        for said in weak.into_iter().chain([NOT_THE_OLD_ONE.to_owned()]) {
+            assert_ne!(written_in(Language::German, || t(&said).to_owned()), said);
+        }
     }
 }

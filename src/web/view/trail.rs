@@ -6,6 +6,7 @@ use super::{
     Page, Pager, Tone,
     format::{self, Shown as _},
     query,
+    words::{self, filters, say, t},
 };
 use crate::domain::time::Time;
 
@@ -78,9 +79,9 @@ pub enum Outcome {
 impl EntryRow {
     pub fn label(&self) -> &'static str {
         match self.outcome {
-            Outcome::Done => "Done",
-            Outcome::Refused => "Refused",
-            Outcome::Failed => "Failed",
+            Outcome::Done => t("Done"),
+            Outcome::Refused => t("Refused"),
+            Outcome::Failed => t("Failed"),
         }
     }
 
@@ -98,13 +99,20 @@ impl Trail {
         let made = format::number_of(self.lately, "change was asked for", "changes were asked for");
         let made = format::sentence_case(&made);
         match self.not_done {
-            0 => format!("{made} in the last 30 days."),
-            some => format!("{made} in the last 30 days, {} of them not done.", some.shown()),
+            0 => say("{changes} in the last 30 days.", &[("changes", &made)]),
+            some => say(
+                "{changes} in the last 30 days, {count} of them not done.",
+                &[("changes", &made), ("count", &some.shown())],
+            ),
         }
     }
 
     pub fn is_narrowed(&self) -> bool {
         !self.wanted.is_everything()
+    }
+
+    pub fn days_label(&self) -> String {
+        say("Days, {least} to {most}", &[("least", &self.days_min), ("most", &self.days_max)])
     }
 
     pub fn csv_href(&self) -> String {

@@ -2,6 +2,7 @@
 
 use askama::Template;
 
+use super::words::{filters, say, t};
 use crate::domain::password::{CHARS_MAX, CHARS_MIN};
 
 #[derive(Clone, Debug, Template)]
@@ -18,16 +19,17 @@ pub struct Welcome {
 impl Welcome {
     pub fn answer(&self) -> String {
         match (self.problems.len(), self.is_new) {
-            (0, true) => "1 step left: choose how you sign in from now on.".to_owned(),
-            (0, false) => "1 step left: choose a new password.".to_owned(),
-            (1, _) => "1 thing is not right yet.".to_owned(),
-            (many, _) => format!("{many} things are not right yet."),
+            (0, true) => t("1 step left: choose how you sign in from now on.").to_owned(),
+            (0, false) => t("1 step left: choose a new password.").to_owned(),
+            (1, _) => t("1 thing is not right yet.").to_owned(),
+            (many, _) => say("{count} things are not right yet.", &[("count", &many)]),
         }
     }
 
     pub fn hint(&self) -> String {
-        format!(
-            "{CHARS_MIN} to {CHARS_MAX} characters. A few words that do not belong together are good and easy to keep."
+        say(
+            "{least} to {most} characters. A few words that do not belong together are good and easy to keep.",
+            &[("least", &CHARS_MIN), ("most", &CHARS_MAX)],
         )
     }
 }

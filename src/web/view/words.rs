@@ -10,8 +10,14 @@
 //! # How to add a language
 //! A variant of [`Language`] and a column in every file; the same test then lists what is not translated yet.
 
-use std::{cell::Cell, collections::HashMap, fmt::Display, sync::OnceLock};
+use std::{
+    cell::Cell,
+    collections::HashMap,
+    fmt::{self, Display},
+    sync::OnceLock,
+};
 
+use askama::filters::{Escaper, Html, HtmlSafe};
 use rust_embed::RustEmbed;
 use serde::Deserialize;
 
@@ -127,7 +133,30 @@ pub mod filters {
     pub fn t(text: &str, _: &dyn askama::Values) -> askama::Result<String> {
         Ok(super::t(text).to_owned())
     }
+
+    /// What stands between backticks is shown as code.
+    #[askama::filter_fn]
+    pub fn coded(text: &str, _: &dyn askama::Values) -> askama::Result<super::Coded> {
+        Ok(super::Coded(text.to_owned()))
+    }
 }
+
+/// Words of the code's own documentation, where names stand between backticks.
+pub struct Coded(String);
+
+impl fmt::Display for Coded {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (at, piece) in self.0.split('`').enumerate() {
+            let code = at % 2 == 1;
+            f.write_str(if code { "<code>" } else { "" })?;
+            Html.write_escaped_str(&mut *f, piece)?;
+            f.write_str(if code { "</code>" } else { "" })?;
+        }
+        Ok(())
+    }
+}
+
+impl HtmlSafe for Coded {}
 
 /// One key's translations.
 #[derive(Clone, Debug, Deserialize)]

@@ -143,7 +143,7 @@ async fn replaying_a_delivery() {
     stage.follow("Inbox").await;
     stage.sees("could not be read").await;
     let (delivery, _) = stage.app.problems(&shop).await.remove(0);
-    stage.press(&format!("Replay {delivery}")).await;
+    stage.press(&format!("Read it again {delivery}")).await;
     stage.sees("The delivery is being read again").await;
     stage.app.settle().await;
     assert_eq!(stage.app.problems(&shop).await.len(), 1);

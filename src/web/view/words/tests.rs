@@ -81,6 +81,11 @@ fn keys(text: &str) -> BTreeSet<String> {
         let body = notices.split_once("\n}").map_or(notices, |(body, _)| body);
         keys.extend(body.split("=> ").skip(1).filter_map(literal).map(|(key, _)| key));
     }
+    // What the table of routes calls a change: the third of an act's values.
+    for (at, _) in text.match_indices(" act(\"") {
+        let said = text[at..].splitn(3, ", ").nth(2).and_then(literal).map(|(said, _)| said);
+        keys.extend(said.filter(|said| !said.is_empty()));
+    }
     for (at, _) in text.match_indices("\"|t") {
         let ends = text[at + 3..].chars().next().is_none_or(|it| !it.is_alphanumeric());
         if let (true, Some(start)) = (ends, text[..at].rfind('"')) {
@@ -138,6 +143,65 @@ fn every_word_has_its_translations_and_every_translation_its_word() {
     assert!(problems.is_empty(), "{} problem(s)\n{}", problems.len(), problems.join("\n"));
 }
 
+/// What stands in templates and is the same in every language: names, a class, examples of what to type.
+const SAME_EVERYWHERE: [&str; 10] = [
+    "Cartback",
+    "· Cartback",
+    "API",
+    "CSV",
+    "OpenAPI 3.1",
+    "phone,at",
+    "phone-page",
+    "24h",
+    "40.00 EUR",
+    "https://example.com/hooks/cartback",
+];
+
+/// What a template shows as it stands there: its text and those attributes that people read, without what is code.
+fn visible(template: &str) -> Vec<String> {
+    let mut left = template.to_owned();
+    for (from, to) in [("{#", "#}"), ("{{", "}}"), ("{%", "%}"), ("<code", "</code>"), ("<style", "</style>")] {
+        while let Some(start) = left.find(from) {
+            let end = left[start..].find(to).map_or(left.len(), |end| start + end + to.len());
+            left.replace_range(start..end, "\u{0}");
+        }
+    }
+    let mut shown = Vec::new();
+    for piece in left.split('<') {
+        let (tag, text) = piece.split_once('>').unwrap_or(("", piece));
+        for name in [" aria-label=\"", " title=\"", " placeholder=\"", " alt=\"", " data-label=\""] {
+            let value = tag.split_once(name).and_then(|(_, rest)| rest.split_once('"'));
+            shown.extend(value.map(|(value, _)| value.to_owned()));
+        }
+        shown.extend(text.split('\u{0}').map(|text| text.trim().to_owned()));
+    }
+    shown.retain(|text| text.chars().any(char::is_alphabetic) && !SAME_EVERYWHERE.contains(&text.as_str()));
+    shown
+}
+
+#[test]
+fn templates_show_no_words_of_their_own() {
+    let bare: Vec<String> = source()
+        .into_iter()
+        .filter(|(path, _)| Path::new(path).extension().is_some_and(|it| it == "html"))
+        .flat_map(|(path, text)| visible(&text).into_iter().map(move |words| format!("{path}: “{words}”")))
+        .collect();
+    assert!(bare.is_empty(), "{} place(s) not in the catalogue\n{}", bare.len(), bare.join("\n"));
+}
+
+#[test]
+fn words_in_templates_are_seen() {
+    #[track_caller]
+    fn check(template: &str, expected: &[&str]) {
+        assert_eq!(visible(template), expected);
+    }
+    check("<p>{{ \"Carts\"|t }}</p>", &[]);
+    check("<p>Carts {{ count }} of</p>", &["Carts", "of"]);
+    check("<td data-label=\"Net\" class=\"num\">{{ net }}</td>", &["Net"]);
+    check("<a href=\"/x\">{% if on %}on{% endif %}</a>", &["on"]);
+    check("<code>phone</code> · CSV", &["· CSV"]);
+}
+
 #[test]
 fn keys_are_found_where_they_are_said() {
     #[track_caller]
@@ -150,6 +214,7 @@ fn keys_are_found_where_they_are_said() {
     check(r#"{{ "Sign out"|t }} {{ "x"|trim }}"#, &["Sign out"]);
     check(r#"number_of(n, "order", "orders")"#, &["order", "orders"]);
     check(r#"<a title="{{ "Next"|t }}">"#, &["Next"]);
+    check(r#"    act("/audit", House, "Kept it", "/audit"), act("/x", SignedIn, "", "")"#, &["Kept it"]);
 }
 
 #[tokio::test]
