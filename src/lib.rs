@@ -63,6 +63,10 @@
 //! - **Money at risk is counted where the intent is noted** ([`domain::risk`]), in the same transaction, so that caps hold
 //!   with several processes at work.
 //!
+//! - **One headline, many lenses**: an order is credited once, strictly ([`domain::attribution`]); other rules are lenses
+//!   over the same stored touches and credit nothing ([`pipeline::compare`]). Changed windows judge history again
+//!   ([`pipeline::recredit`]), a person's correction is a fact that wins ([`pipeline::credit`]), and a published month is
+//!   bound to the one before it by a hash and never written over ([`pipeline::statement`]).
 //! - **A self-test plays elsewhere** ([`pipeline::self_test`]): on a twin of the shop in a database of its own that is
 //!   gone afterwards, so that no list, report, export or gateway has to leave it out.
 //! - **A period is mailed once** ([`pipeline::digest`]): an issue's key is its occurrence, noted before the mail server is

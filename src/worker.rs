@@ -16,7 +16,7 @@ use crate::{
         time::Time,
     },
     pipeline::{
-        Core, attribute, audit, decide, detect, digest, discount, forward, holdout, ingest, judge, people,
+        Core, attribute, audit, decide, detect, digest, discount, forward, holdout, ingest, judge, people, recredit,
         recurring::{Recurring, Timetable},
         reread, rollup, send, settle,
     },
@@ -253,6 +253,7 @@ async fn attempt(core: &Arc<Core>, job: &Job) -> Result<(), Error> {
         Kind::Outcome => transact!(core.db, |tx| holdout::outcome(core, tx, job).await?),
         Kind::Lift => holdout::lift(core, job).await,
         Kind::Audit => audit::step(core, job).await,
+        Kind::Recredit => transact!(core.db, |tx| recredit::step(core, tx, job).await?),
     }
 }
 

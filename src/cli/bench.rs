@@ -342,7 +342,7 @@ impl Visit<'_> {
             tie: Tie::CartToken,
         });
         let entries = vec![Entry { entry: "order".into(), amount_minor: value.minor, at: placed_at }];
-        let verdict = Attribution { winner, considered: Vec::new(), excluded: None, entries };
+        let verdict = Attribution { winner, entries, ..Attribution::default() };
         store::credit::replace(tx, keys, id, value.currency, &verdict).await
     }
 }

@@ -30,6 +30,8 @@ mod digest;
 mod message;
 mod order;
 mod audit;
+mod attribution;
+mod statement;
 mod text;
 mod shell;
 mod progress;
@@ -131,6 +133,12 @@ pub enum Command {
     /// Our books against the shop's: what is missing, what differs, how to mend it
     #[command(subcommand)]
     Audit(audit::Command),
+    /// How orders are credited: other rules side by side, other windows
+    #[command(subcommand)]
+    Attribution(attribution::Command),
+    /// Months published for good: publish one, look at it, check them all
+    #[command(subcommand)]
+    Statement(statement::Command),
     /// Replies that wait to be read, and how they were read
     #[command(subcommand)]
     Reply(phone::Reply),
@@ -324,6 +332,8 @@ impl Command {
             Command::Message(command) => message::run(core, command).await,
             Command::Order(command) => order::run(core, command).await,
             Command::Audit(command) => audit::run(core, command).await,
+            Command::Attribution(command) => attribution::run(core, command).await,
+            Command::Statement(command) => statement::run(core, command).await,
             Command::Reply(command) => phone::run_reply(core, command).await,
             Command::Text(command) => text::run(core, command).await,
             Command::Webhook(command) => webhook::run(core, command).await,

@@ -5,9 +5,10 @@ use std::fmt::Write;
 use anyhow::bail;
 use serde_json::json;
 
-use super::{Form, Missing, Said, chosen_shop, no_shop, table};
+use super::{Form, Missing, Said, Wrong, chosen_shop, no_shop, table};
 use crate::{
     domain::{
+        attribution::grade::Grade,
         hours,
         id::{OrderId, ShopId},
         money::Money,
@@ -15,8 +16,8 @@ use crate::{
         seal::ShopKeys,
         time::DAY,
     },
-    pipeline::{Core, zone_of},
-    store::{self, Read},
+    pipeline::{Core, credit, hand::Done, zone_of},
+    store::{self, Read, credit_act::To},
 };
 
 #[derive(clap::Subcommand)]
@@ -47,6 +48,23 @@ pub enum Command {
         #[command(flatten)]
         form: Form,
     },
+    /// Set an order's credit right by hand; it wins over the rules, and stands beside the evidence with its reason
+    #[command(after_help = "Example: cartback order credit ord_01… --to none --why phoned")]
+    Credit {
+        /// ord_…, or what people call it, as #1093
+        id: String,
+        /// A text that was considered for it (msg_…), `none`, or `rules` for what the rules say
+        #[arg(long)]
+        to: String,
+        /// Why: no names of shoppers
+        #[arg(long)]
+        why: String,
+        /// Whose; left out, the only shop's
+        #[arg(long)]
+        shop: Option<ShopId>,
+        #[command(flatten)]
+        form: Form,
+    },
 }
 
 pub async fn run(core: &Core, command: &Command) -> anyhow::Result<(Said, Form)> {
@@ -55,6 +73,9 @@ pub async fn run(core: &Core, command: &Command) -> anyhow::Result<(Said, Form)>
             Ok((list(core, chosen_shop(core, *shop).await?, *days, *most).await?, *form))
         }
         Command::Show { id, shop, form } => Ok((show(core, chosen_shop(core, *shop).await?, id).await?, *form)),
+        Command::Credit { id, to, why, shop, form } => {
+            Ok((set_right(core, chosen_shop(core, *shop).await?, id, to, why).await?, *form))
+        }
     }
 }
 
@@ -104,6 +125,35 @@ async fn find(read: &mut Read, keys: &ShopKeys, typed: &str) -> anyhow::Result<O
     }
 }
 
+fn target_name(to: To) -> String {
+    match to {
+        To::Text(message) => message.to_string(),
+        To::Nothing => "none".to_owned(),
+        To::Rules => "rules".to_owned(),
+    }
+}
+
+fn by(name: &str) -> String {
+    if name.is_empty() { String::new() } else { format!(" by {name}") }
+}
+
+async fn set_right(core: &Core, shop: ShopId, typed: &str, to: &str, why: &str) -> anyhow::Result<Said> {
+    let Some(target) = credit::target(to) else {
+        bail!(Wrong(format!("--to {to}: must be msg_…, none or rules")));
+    };
+    let mut read = core.db.read().await?;
+    let keys = core.vault.keys(&mut read, shop).await?;
+    let order = find(&mut read, &keys, typed).await?.id;
+    drop(read);
+    match credit::correct(core, shop, order, target, why, "").await? {
+        Done::Done => {}
+        Done::Unknown => bail!(Missing(format!("shop {shop} has no order {typed}"))),
+        Done::Refused(why) => bail!("{why}"),
+    }
+    let words = "Taken; the credit follows within seconds where the service runs.";
+    Ok(Said::new(words, json!({ "order": order, "to": to })))
+}
+
 async fn show(core: &Core, shop: ShopId, typed: &str) -> anyhow::Result<Said> {
     let mut read = core.db.read().await?;
     let keys = core.vault.keys(&mut read, shop).await?;
@@ -141,7 +191,23 @@ async fn show(core: &Core, shop: ShopId, typed: &str) -> anyhow::Result<Said> {
             }
         }
     }
+    let acts = store::credit_act::of_order(&mut read, &keys, order.id).await?;
+    for act in &acts {
+        let to = target_name(act.to);
+        let _ = writeln!(words, "by hand {} to {to}{}: {}", act.at, by(&act.by), act.reason);
+    }
+    let grade = verdict.as_ref().and_then(|verdict| verdict.winner).map(|won| Grade::of(won.class, won.tie));
+    if let Some(grade) = grade {
+        let _ = writeln!(words, "confidence {}: {}", grade.name(), grade.rule());
+    }
     let json = json!({
+        "corrections": acts.iter().map(|act| json!({
+            "to": target_name(act.to),
+            "at": act.at.to_string(),
+            "by": act.by,
+            "reason": act.reason,
+        })).collect::<Vec<_>>(),
+        "confidence": grade.map(|grade| json!({ "grade": grade.name(), "rule": grade.rule() })),
         "order": order.id,
         "shop": shop,
         "number": latest.number,

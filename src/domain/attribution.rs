@@ -8,6 +8,13 @@
 //! - An order placed before the text was accepted earns nothing.
 //! - The strongest tie wins; among equals the newest tap, then the newest text.
 //! - Refunds and cancellations are entries of their own, negative, never below zero in sum.
+//! - What a person of the shop said of an order wins over all of that, but for two things: an order that earns nothing at
+//!   all, and a text that did not leave before it.
+//!
+//! Other rules over the same facts are lenses ([`lens`]): they show what would be credited, and credit nothing.
+
+pub mod grade;
+pub mod lens;
 
 use serde::{Deserialize, Serialize};
 
@@ -29,6 +36,10 @@ pub struct OrderFacts {
     pub channel: Channel,
     pub test: bool,
     pub refunds: Vec<Refund>,
+    /// A cart of the same person had been abandoned before it was placed.
+    pub after_abandoned: bool,
+    /// What a person of the shop said last, unless that was to leave it to the rules.
+    pub corrected: Option<Correction>,
 }
 
 /// A text that may have brought the order, with how it is tied to it.
@@ -101,6 +112,94 @@ pub struct Considered {
     pub class: Option<Class>,
     pub won: bool,
     pub why: String,
+    /// When it provably left; also `None` in verdicts from before this was kept.
+    #[serde(default)]
+    pub accepted_at: Option<Time>,
+    /// Opens that were not counted.
+    #[serde(default)]
+    pub bot_opens: u32,
+}
+
+impl Considered {
+    /// The candidate again, with the one tap that any rule can still count: the last one before the order.
+    fn candidate(&self) -> Candidate {
+        Candidate {
+            message: self.message,
+            step: self.step,
+            accepted_at: self.accepted_at,
+            taps: self.tapped_at.into_iter().collect(),
+            bot_opens: self.bot_opens,
+            tie: self.tie,
+        }
+    }
+}
+
+/// Within what an order counts as brought by a text.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Windows {
+    /// Hours from a tap to the order: 0 to 2,160.
+    pub click_hours: u32,
+    /// Hours from an untapped text to the order: 0 for never.
+    pub sent_hours: u32,
+    /// The hours of a tap begin when its text was sent.
+    #[serde(default)]
+    pub click_from_sent: bool,
+    /// The text's own code counts without a tap and outside every window.
+    #[serde(default)]
+    pub code_always: bool,
+}
+
+impl Windows {
+    pub fn of(rules: &Rules) -> Windows {
+        Windows {
+            click_hours: rules.click_window_hours,
+            sent_hours: rules.delivered_window_hours,
+            click_from_sent: false,
+            code_always: false,
+        }
+    }
+}
+
+/// What a person of the shop said of an order's credit: to this text, or to none.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Correction {
+    pub to: Option<MessageId>,
+}
+
+/// How an order of an abandoned cart came about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Way {
+    /// No text had left for it.
+    Alone,
+    /// A text had left, nobody opened its link.
+    AfterText,
+    /// Somebody opened the link of a text before.
+    ThroughLink,
+}
+
+impl Way {
+    pub const ALL: [Way; 3] = [Way::Alone, Way::AfterText, Way::ThroughLink];
+
+    pub fn name(self) -> &'static str {
+        match self {
+            Way::Alone => "alone",
+            Way::AfterText => "after_text",
+            Way::ThroughLink => "through_link",
+        }
+    }
+
+    /// Of an order that was placed, of a cart that was abandoned before.
+    fn of(placed_at: Time, candidates: &[Candidate]) -> Way {
+        let left = |text: &&Candidate| text.accepted_at.is_some_and(|at| at < placed_at);
+        let tapped = |text: &Candidate| text.taps.iter().any(|&tap| tap <= placed_at);
+        let mut before = candidates.iter().filter(left).peekable();
+        if before.peek().is_none() {
+            return Way::Alone;
+        }
+        if before.any(tapped) { Way::ThroughLink } else { Way::AfterText }
+    }
 }
 
 /// A line of the credit ledger: positive for the order, negative for what went back.
@@ -113,13 +212,22 @@ pub struct Entry {
 }
 
 /// The verdict on one order.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Attribution {
     pub winner: Option<Winner>,
     pub considered: Vec<Considered>,
     /// Why nothing could be credited at all, when that is so.
     pub excluded: Option<String>,
     pub entries: Vec<Entry>,
+    /// The windows it was judged by.
+    #[serde(default)]
+    pub windows: Option<Windows>,
+    /// What a person said, where that made the verdict.
+    #[serde(default)]
+    pub corrected: Option<Correction>,
+    /// How it came about, where its cart had been abandoned before.
+    #[serde(default)]
+    pub way: Option<Way>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -132,9 +240,20 @@ pub struct Winner {
 
 /// Judges one order against every text that may have brought it.
 pub fn attribute(order: &OrderFacts, candidates: &[Candidate], rules: &Rules) -> Attribution {
+    let mut verdict = judged(order, candidates, &Windows::of(rules));
+    if order.after_abandoned {
+        verdict.way = order.placed_at.map(|placed_at| Way::of(placed_at, candidates));
+    }
+    if let Some(said) = order.corrected {
+        correct(&mut verdict, order, said);
+    }
+    verdict
+}
+
+fn judged(order: &OrderFacts, candidates: &[Candidate], windows: &Windows) -> Attribution {
     let excluded = exclusion(order);
     let mut considered: Vec<Considered> =
-        candidates.iter().map(|candidate| consider(order, candidate, rules)).collect();
+        candidates.iter().map(|candidate| consider(order, candidate, windows)).collect();
     considered.sort_by_key(|each| std::cmp::Reverse(rank(each)));
     let mut winner = None;
     if excluded.is_none()
@@ -150,7 +269,38 @@ pub fn attribute(order: &OrderFacts, candidates: &[Candidate], rules: &Rules) ->
         }
     }
     let entries = if winner.is_some() { entries(order) } else { Vec::new() };
-    Attribution { winner, considered, excluded, entries }
+    Attribution { winner, considered, excluded, entries, windows: Some(*windows), corrected: None, way: None }
+}
+
+/// Puts what a person said in the place of what the rules say. What cannot be is not done: an excluded order stays so, and
+/// a text that is no candidate, or left after the order or never, gets nothing.
+fn correct(verdict: &mut Attribution, order: &OrderFacts, said: Correction) {
+    let Some(placed_at) = order.placed_at.filter(|_| verdict.excluded.is_none()) else { return };
+    let chosen = match said.to {
+        None => None,
+        Some(message) => {
+            let of = |each: &&mut Considered| each.message == message && may_be_given(each.accepted_at, placed_at);
+            let Some(chosen) = verdict.considered.iter_mut().find(of) else { return };
+            Some(Winner { message, step: chosen.step, class: Class::Credited, tie: chosen.tie })
+        }
+    };
+    for each in &mut verdict.considered {
+        each.won = chosen.is_some_and(|chosen| chosen.message == each.message);
+        if each.won {
+            each.why = format!("given by hand; by the rules: {}", each.why);
+        } else if each.class.is_some() {
+            each.why = format!("{}; set aside by hand", each.why);
+        }
+    }
+    verdict.considered.sort_by_key(|each| !each.won);
+    verdict.winner = chosen;
+    verdict.entries = if chosen.is_some() { entries(order) } else { Vec::new() };
+    verdict.corrected = Some(said);
+}
+
+/// Whether a person may credit an order to a text that left then.
+pub fn may_be_given(accepted_at: Option<Time>, placed_at: Time) -> bool {
+    accepted_at.is_some_and(|left| left < placed_at)
 }
 
 fn exclusion(order: &OrderFacts) -> Option<String> {
@@ -174,8 +324,8 @@ fn rank(each: &Considered) -> (u8, Tie, Option<Time>, MessageId) {
     (class, each.tie, each.tapped_at, each.message)
 }
 
-fn consider(order: &OrderFacts, candidate: &Candidate, rules: &Rules) -> Considered {
-    let (class, tapped_at, why) = judge(order, candidate, rules);
+fn consider(order: &OrderFacts, candidate: &Candidate, windows: &Windows) -> Considered {
+    let (class, tapped_at, why) = judge(order, candidate, windows);
     Considered {
         message: candidate.message,
         step: candidate.step,
@@ -187,10 +337,12 @@ fn consider(order: &OrderFacts, candidate: &Candidate, rules: &Rules) -> Conside
             Some(_) => format!("{}, {why}", candidate.tie.words()),
             None => why,
         },
+        accepted_at: candidate.accepted_at,
+        bot_opens: candidate.bot_opens,
     }
 }
 
-fn judge(order: &OrderFacts, candidate: &Candidate, rules: &Rules) -> (Option<Class>, Option<Time>, String) {
+fn judge(order: &OrderFacts, candidate: &Candidate, windows: &Windows) -> (Option<Class>, Option<Time>, String) {
     let Some(placed_at) = order.placed_at else {
         return (None, None, "the order is not bought yet".into());
     };
@@ -200,19 +352,20 @@ fn judge(order: &OrderFacts, candidate: &Candidate, rules: &Rules) -> (Option<Cl
     if placed_at <= accepted_at {
         return (None, None, "ordered before the text was sent".into());
     }
-    let click_window = HOUR * rules.click_window_hours;
     let tap = candidate.taps.iter().copied().filter(|&tap| tap <= placed_at).max();
+    let since = |tap| placed_at.since(if windows.click_from_sent { accepted_at } else { tap });
     match tap {
-        Some(tap) if placed_at.since(tap) <= click_window => {
+        Some(tap) if since(tap) <= HOUR * windows.click_hours => {
             (Some(Class::Credited), Some(tap), format!("tapped {} before the order", span(placed_at.since(tap))))
         }
-        Some(tap) => {
-            (None, Some(tap), format!("tapped, but more than {} h before the order", rules.click_window_hours))
+        tap if windows.code_always && candidate.tie == Tie::Code => {
+            (Some(Class::Credited), tap, "which counts outside every window".into())
         }
-        None if placed_at.since(accepted_at) <= HOUR * rules.delivered_window_hours => {
+        Some(tap) => (None, Some(tap), format!("tapped, but more than {} h before the order", windows.click_hours)),
+        None if placed_at.since(accepted_at) <= HOUR * windows.sent_hours => {
             (Some(Class::Assisted), None, "sent within the window before the order, not tapped".into())
         }
-        None => (None, None, format!("not tapped, and sent more than {} h before", rules.delivered_window_hours)),
+        None => (None, None, format!("not tapped, and sent more than {} h before", windows.sent_hours)),
     }
 }
 
@@ -270,6 +423,8 @@ mod tests {
             channel: Channel::Web,
             test: false,
             refunds: Vec::new(),
+            after_abandoned: true,
+            corrected: None,
         }
     }
 
@@ -321,6 +476,43 @@ mod tests {
         check(&OrderFacts { channel: Channel::PointOfSale, ..order(100) }, &tapped, None);
         check(&OrderFacts { channel: Channel::Staff, ..order(100) }, &tapped, None);
         check(&OrderFacts { placed_at: None, ..order(100) }, &tapped, None);
+    }
+
+    #[test]
+    fn a_person_has_the_last_word() {
+        let texts = [text(1, 10, &[20], Tie::Token), text(2, 30, &[], Tie::Phone), text(3, 200, &[], Tie::Phone)];
+        let said = |to: Option<i64>| {
+            let to = to.map(MessageId::new);
+            attribute(&OrderFacts { corrected: Some(Correction { to }), ..order(100) }, &texts, &Rules::default())
+        };
+        let given = said(Some(2));
+        assert_eq!(given.winner.map(|won| (won.message.get(), won.class)), Some((2, Class::Credited)));
+        assert_eq!(given.considered.iter().filter(|each| each.won).count(), 1);
+        assert_eq!(
+            given.considered[0].why,
+            "given by hand; by the rules: same phone, sent within the window before the order, not tapped; another text was closer"
+        );
+        assert_eq!(given.entries.len(), 1);
+        let none = said(None);
+        assert_eq!((none.winner, none.entries.len(), none.corrected), (None, 0, Some(Correction { to: None })));
+        // One that left after the order, or that is none of its texts, changes nothing.
+        for impossible in [3, 9] {
+            let verdict = said(Some(impossible));
+            assert_eq!((verdict.winner.map(|won| won.message.get()), verdict.corrected), (Some(1), None));
+        }
+        let test = OrderFacts { test: true, corrected: Some(Correction { to: Some(MessageId::new(1)) }), ..order(100) };
+        assert_eq!(attribute(&test, &texts, &Rules::default()).winner, None);
+    }
+
+    #[test]
+    fn how_an_order_came_about() {
+        let way = |texts: &[Candidate]| attribute(&order(100), texts, &Rules::default()).way;
+        assert_eq!(way(&[]), Some(Way::Alone));
+        assert_eq!(way(&[text(1, 100, &[], Tie::Phone)]), Some(Way::Alone));
+        assert_eq!(way(&[text(1, 10, &[101], Tie::Phone)]), Some(Way::AfterText));
+        assert_eq!(way(&[text(1, 10, &[], Tie::Phone), text(2, 20, &[50], Tie::Email)]), Some(Way::ThroughLink));
+        let never_left = OrderFacts { after_abandoned: false, ..order(100) };
+        assert_eq!(attribute(&never_left, &[], &Rules::default()).way, None);
     }
 
     fn refund(id: &str, minor: i64, minutes: i64) -> Refund {

@@ -40,6 +40,8 @@ pub mod content;
 pub mod hand;
 pub mod decide;
 pub mod attribution;
+pub mod taps;
+pub mod statement;
 pub mod discount;
 pub mod outbox;
 pub mod report;

@@ -7,7 +7,7 @@ use super::{Core, dirty, dirty_cart, discount, forward, holdout, judge};
 use crate::{
     domain::{
         attribution::{Candidate, OrderFacts, Tie, attribute as verdict_on},
-        id::{MessageId, OrderId},
+        id::{CartId, MessageId, OrderId},
         link::{self, Purpose},
         order::Order,
         seal::ShopKeys,
@@ -28,7 +28,8 @@ pub async fn attribute(core: &Core, tx: &mut Tx, job: &Job) -> Result<(), Error>
     if let Some((shop, keys)) = core.shop(tx, job.shop).await?
         && let Some(order) = store::order::get(tx, &keys, OrderId::new(job.subject)).await?
     {
-        let candidates = candidates(core, tx, &shop, &keys, &order).await?;
+        let (candidates, carts) = candidates(core, tx, &shop, &keys, &order).await?;
+        let said = store::credit_act::newest(tx, &keys, order.id).await?;
         let latest = &order.latest;
         let facts = OrderFacts {
             placed_at: order.placed_at,
@@ -38,6 +39,8 @@ pub async fn attribute(core: &Core, tx: &mut Tx, job: &Job) -> Result<(), Error>
             channel: latest.channel,
             test: latest.test,
             refunds: store::order::refunds(tx, &keys, &latest.external_id).await?,
+            after_abandoned: after_abandoned(tx, &keys, &order, &carts).await?,
+            corrected: said.and_then(|act| act.correction()),
         };
         let verdict = verdict_on(&facts, &candidates, &shop.rules);
         let before = store::credit::of_order(tx, &keys, order.id).await?;
@@ -61,18 +64,20 @@ pub async fn attribute(core: &Core, tx: &mut Tx, job: &Job) -> Result<(), Error>
 }
 
 /// Every text of the carts that share a name with the order, or whose link or code the order carried back, each with its
-/// strongest tie.
+/// strongest tie; and those carts.
 async fn candidates(
     core: &Core,
     tx: &mut Tx,
     shop: &Shop,
     keys: &ShopKeys,
     order: &Order,
-) -> Result<Vec<Candidate>, Error> {
+) -> Result<(Vec<Candidate>, BTreeSet<CartId>), Error> {
     let latest = &order.latest;
+    let mut carts = BTreeSet::new();
     let mut ties: BTreeMap<MessageId, (Tie, Message)> = BTreeMap::new();
     for (kind, value) in identity::names(tx, keys, Subject::Order(order.id)).await? {
         for cart in identity::carts(tx, keys, &value).await? {
+            carts.insert(cart);
             for message in store::message::of_cart(tx, keys, cart).await? {
                 // A code other texts share proves nothing about one of them.
                 let code_used = message.words.own_code
@@ -103,6 +108,7 @@ async fn candidates(
     let mut candidates = Vec::with_capacity(ties.len());
     for (id, (tie, message)) in ties {
         let judged = judge::judge_all(core, tx, shop, keys, &message).await?;
+        carts.extend(message.cart());
         candidates.push(Candidate {
             message: id,
             step: message.step,
@@ -112,7 +118,22 @@ async fn candidates(
             tie,
         });
     }
-    Ok(candidates)
+    Ok((candidates, carts))
+}
+
+/// Whether any of these carts had been abandoned before the order was placed. Of an order that is nobody's any more, it is
+/// what it was.
+async fn after_abandoned(tx: &mut Tx, keys: &ShopKeys, order: &Order, carts: &BTreeSet<CartId>) -> Result<bool, Error> {
+    let Some(placed_at) = order.placed_at else { return Ok(false) };
+    for &cart in carts {
+        if store::cart::abandoned_at(tx, keys, cart).await?.is_some_and(|at| at < placed_at) {
+            return Ok(true);
+        }
+    }
+    if !store::order::is_erased(tx, keys, order.id).await? {
+        return Ok(false);
+    }
+    Ok(store::credit::evidence(tx, keys, order.id).await?.is_some_and(|before| before.way.is_some()))
 }
 
 /// Texts that were found for this order before a name that led to them was erased. What was earned stays earned: a refund

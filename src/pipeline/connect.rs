@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::Core;
+use super::{Core, recredit};
 use crate::{
     clock,
     domain::{
@@ -218,6 +218,7 @@ async fn change(
     store::shop::save(tx, keys, &shop).await?;
     if rules != shop.rules {
         save_rules(tx, keys, &rules, now).await?;
+        recredit::after_change(core, tx, keys, (&shop.rules, &rules), "").await?;
     }
     Ok(Ok(()))
 }
@@ -245,6 +246,7 @@ pub async fn change_rules(
                 let checked = change(&mut rules, now).and_then(|()| rules.check().map_err(|problem| vec![problem]));
                 if checked.is_ok() && rules != shop.rules {
                     save_rules(tx, &keys, &rules, now).await?;
+                    recredit::after_change(core, tx, &keys, (&shop.rules, &rules), "").await?;
                 }
                 checked
             }

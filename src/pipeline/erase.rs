@@ -165,6 +165,7 @@ pub(crate) async fn blank_order(tx: &mut Tx, place: &Place<'_>, id: OrderId) -> 
     let Some(order) = store::order::get(tx, place.keys, id).await? else { return Ok(()) };
     let order = without_person(order);
     identity::remove(tx, place.keys, Subject::Order(id)).await?;
+    store::credit_act::forget_reasons(tx, place.keys, id).await?;
     store::order::put(tx, place.keys, &order).await?;
     store::order::mark_erased(tx, place.keys, id, place.now).await
 }

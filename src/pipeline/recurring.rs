@@ -5,7 +5,7 @@ use std::{collections::HashMap, time::Duration};
 
 use jiff::tz::TimeZone;
 
-use super::{Core, audit, digest, erase, guard, ingest::Place, people, rollup, self_test, sink, trail, zone_of};
+use super::{Core, audit, digest, erase, guard, ingest::Place, people, recredit, rollup, self_test, sink, taps, trail, zone_of};
 use crate::{
     clock,
     domain::{
@@ -23,7 +23,7 @@ use crate::{
 pub enum Kind {
     /// Gives work a job again that has none, should a mistake ever have lost it.
     Sweep,
-    /// Recomputes the last days' figures.
+    /// Recomputes the last days' figures, and looks whether taps can still be believed.
     RepairRollups,
     /// Forgets raw deliveries, old carts, sessions.
     Retention,
@@ -213,7 +213,7 @@ async fn sweep(core: &Core, shop: ShopId) -> Result<(), Error> {
     if found > 0 {
         tracing::warn!(shop = %shop, found, "work without a job was found and given one");
     }
-    Ok(())
+    recredit::upgrade(core, shop).await
 }
 
 /// Tests, what staff or a till made, and what a crawler left wait for nothing; only the sealed part of a cart tells.
@@ -245,7 +245,8 @@ async fn repair_rollups(core: &Core, shop_id: ShopId) -> Result<(), Error> {
                 job::ensure(tx, shop_id, job::Kind::Rollup, day, now).await?;
             }
         }
-    })
+    })?;
+    taps::watch(core, shop_id).await
 }
 
 /// No receipt of a text comes later than this after its gateway was taken out of use.

@@ -133,6 +133,20 @@ pub async fn newest_human(read: &mut Read, keys: &ShopKeys, phone: &[u8; 16]) ->
     Ok(super::maybe(row.and_then(|(at,)| at)))
 }
 
+/// A shop's openings in `[from, to)` by verdict, without those not judged yet.
+pub async fn counted(read: &mut Read, keys: &ShopKeys, from: Time, to: Time) -> Result<Vec<(String, u64)>, Error> {
+    let rows = all!(
+        read,
+        (String, i64),
+        "SELECT verdict, CAST(COUNT(*) AS BIGINT) FROM click
+         WHERE shop_id = $1 AND at >= $2 AND at < $3 AND verdict <> '' GROUP BY verdict ORDER BY verdict",
+        of(keys),
+        from.millis(),
+        to.millis()
+    )?;
+    Ok(rows.into_iter().map(|(verdict, count)| (verdict, count.unsigned_abs())).collect())
+}
+
 /// Openings by verdict, over all shops, for the metrics page. An operator read.
 pub async fn count_by_verdict(read: &mut Read) -> Result<Vec<(String, u64)>, Error> {
     let rows = all!(

@@ -8,7 +8,7 @@ use super::{
     of, time,
 };
 use crate::domain::{
-    attribution::{Attribution, Entry},
+    attribution::{Attribution, Correction, Entry, Way},
     id::{MessageId, OrderId},
     money::{Currency, Money},
     seal::ShopKeys,
@@ -51,13 +51,22 @@ pub async fn replace(
     }
     run!(
         tx,
-        "INSERT INTO evidence (shop_id, order_id, message_id, verdict) VALUES ($1, $2, $3, $4)
+        "INSERT INTO evidence (shop_id, order_id, message_id, verdict, touches, way, corrected)
+         VALUES ($1, $2, $3, $4, $5, $6, $7)
          ON CONFLICT (shop_id, order_id)
-         DO UPDATE SET message_id = excluded.message_id, verdict = excluded.verdict",
+         DO UPDATE SET message_id = excluded.message_id, verdict = excluded.verdict, touches = excluded.touches,
+                       way = excluded.way, corrected = excluded.corrected",
         of(keys),
         order.get(),
         verdict.winner.map(|winner| winner.message.get()),
-        json(verdict)?
+        json(verdict)?,
+        i64::try_from(verdict.considered.len()).unwrap_or(i64::MAX),
+        verdict.way.map_or("", Way::name),
+        match verdict.corrected {
+            None => "",
+            Some(Correction { to: Some(_) }) => "given",
+            Some(Correction { to: None }) => "taken",
+        }
     )?;
     for message in before.into_iter().map(|(id,)| id).chain(verdict.winner.map(|winner| winner.message.get())) {
         super::message::restage_cart_of(tx, of(keys), message).await?;

@@ -43,6 +43,8 @@ pub async fn shop(tx: &mut Tx, shop: ShopId) -> Result<(), Error> {
     run!(tx, "DELETE FROM refund WHERE shop_id = $1", id)?;
     run!(tx, "DELETE FROM credit WHERE shop_id = $1", id)?;
     run!(tx, "DELETE FROM evidence WHERE shop_id = $1", id)?;
+    run!(tx, "DELETE FROM credit_act WHERE shop_id = $1", id)?;
+    run!(tx, "DELETE FROM recredit_run WHERE shop_id = $1", id)?;
     run!(tx, "DELETE FROM discount WHERE shop_id = $1", id)?;
     run!(tx, "DELETE FROM discount_use WHERE shop_id = $1", id)?;
     run!(tx, "DELETE FROM alarm WHERE shop_id = $1", id)?;

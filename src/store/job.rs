@@ -47,10 +47,12 @@ pub enum Kind {
     Lift,
     /// The next page of a run of the audit.
     Audit,
+    /// Make the next orders of a run due that judges them again.
+    Recredit,
 }
 
 impl Kind {
-    pub const ALL: [Kind; 17] = [
+    pub const ALL: [Kind; 18] = [
         Kind::Ingest,
         Kind::Detect,
         Kind::Decide,
@@ -68,6 +70,7 @@ impl Kind {
         Kind::Outcome,
         Kind::Lift,
         Kind::Audit,
+        Kind::Recredit,
     ];
 
     pub fn name(self) -> &'static str {
@@ -89,6 +92,7 @@ impl Kind {
             Kind::Outcome => "outcome",
             Kind::Lift => "lift",
             Kind::Audit => "audit",
+            Kind::Recredit => "recredit",
         }
     }
 }
@@ -226,6 +230,20 @@ pub async fn waiting(read: &mut Read, shop: ShopId) -> Result<Vec<(Kind, u64)>, 
     rows.into_iter()
         .map(|(kind, count)| Ok((word("job kind", &Kind::ALL, Kind::name, &kind)?, count.unsigned_abs())))
         .collect()
+}
+
+/// Whether a job of this kind waits whose subject lies between these, both included.
+pub async fn waits(read: &mut Read, shop: ShopId, kind: Kind, first: i64, last: i64) -> Result<bool, Error> {
+    let row = first!(
+        read,
+        (i64,),
+        "SELECT subject_id FROM job WHERE shop_id = $1 AND kind = $2 AND subject_id >= $3 AND subject_id <= $4 LIMIT 1",
+        shop.get(),
+        kind.name(),
+        first,
+        last
+    )?;
+    Ok(row.is_some())
 }
 
 macro_rules! claim_sql {

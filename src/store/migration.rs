@@ -26,6 +26,7 @@ pub const ALL: &[(i64, &str, &str)] = &[
     (12, "webhook out", include_str!("../../migrations/0012_webhook_out.sql")),
     (13, "digest", include_str!("../../migrations/0013_digest.sql")),
     (16, "holdout", include_str!("../../migrations/0016_holdout.sql")),
+    (17, "attribution", include_str!("../../migrations/0017_attribution.sql")),
     (18, "audit", include_str!("../../migrations/0018_audit.sql")),
 ];
 

@@ -1053,9 +1053,11 @@ async fn orders_refunds_and_credits() {
                         class: Some(class),
                         won: true,
                         why: "isti telefon".into(),
+                        accepted_at: Some(at(1)),
+                        bot_opens: 0,
                     }],
-                    excluded: None,
                     entries,
+                    ..Attribution::default()
                 },
             )
         };
@@ -1074,8 +1076,7 @@ async fn orders_refunds_and_credits() {
         let listed: Vec<_> =
             listed.iter().map(|each| (each.number.as_str(), each.gross.minor, each.net.minor)).collect();
         assert_eq!(listed, [("#2", 100, 100), ("#1", 100, 60)]);
-        let nothing =
-            Attribution { winner: None, considered: vec![], excluded: Some("a test".into()), entries: vec![] };
+        let nothing = Attribution { excluded: Some("a test".into()), ..Attribution::default() };
         tx!(stage, |tx| credit::replace(tx, keys, one, eur(), &nothing).await?);
         assert_eq!(credit::of_order(read!(stage), keys, one).await.unwrap(), []);
     })

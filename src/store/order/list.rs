@@ -2,6 +2,7 @@
 
 use crate::{
     domain::{
+        attribution::Way,
         id::{MessageId, OrderId},
         money::{Currency, Money},
         seal::ShopKeys,
@@ -25,6 +26,10 @@ pub enum Filter {
     Assisted,
     /// Credited to no text.
     Other,
+    /// Of a cart that had been abandoned before.
+    Came(Way),
+    /// Whose credit a person set right.
+    Corrected,
 }
 
 /// What a list is narrowed to; every part that is there must hold.
@@ -113,6 +118,15 @@ fn plan(keys: &ShopKeys, wanted: &Narrow, sort: Sort) -> Plan {
         Filter::Recovered => narrow.push(Cond::plain(has!(" AND credit.class = 'credited'"))),
         Filter::Assisted => narrow.push(Cond::plain(has!(" AND credit.class = 'assisted'"))),
         Filter::Other => narrow.push(Cond::plain(concat!("NOT ", has!("")))),
+        Filter::Came(way) => narrow.push(Cond::text(
+            "EXISTS (SELECT 1 FROM evidence WHERE evidence.shop_id = $1 AND evidence.order_id = seen.order_id
+                       AND evidence.way = ?)",
+            way.name(),
+        )),
+        Filter::Corrected => narrow.push(Cond::plain(
+            "EXISTS (SELECT 1 FROM evidence WHERE evidence.shop_id = $1 AND evidence.order_id = seen.order_id
+                       AND evidence.corrected <> '')",
+        )),
     }
     narrow.extend(wanted.step.map(|step| Cond::int(has!(" AND credit.step = ?"), i64::from(step))));
     let key = match sort {

@@ -30,6 +30,8 @@ mod replies;
 mod people;
 mod ledgers;
 mod reports;
+mod attribution;
+mod statements;
 mod inbox;
 mod webhooks;
 mod risk;
@@ -136,7 +138,7 @@ operations! {
         dismiss __path_dismiss Write,
         settle __path_settle Write,
     }
-    orders { list __path_list Read, get __path_get Read }
+    orders { list __path_list Read, get __path_get Read, credit __path_credit Write once }
     sequences {
         list __path_list Read,
         presets __path_presets Read,
@@ -170,6 +172,9 @@ operations! {
         record_opt_outs __path_record_opt_outs People once,
     }
     reports { get __path_get Read, funnel __path_funnel Read, credited __path_credited Read, lift __path_lift Read }
+    reports { get __path_get Read, funnel __path_funnel Read, credited __path_credited Read }
+    attribution { compare __path_compare Read, windows __path_windows Write }
+    statements { list __path_list Read, publish __path_publish Write once, get __path_get Read }
     inbox { list __path_list Read, get __path_get Read, replay __path_replay Write }
     webhooks {
         list __path_list Read,

@@ -47,6 +47,12 @@ pub struct Period {
     to: Option<String>,
 }
 
+impl Period {
+    pub fn of(days: Option<u32>, from: Option<String>, to: Option<String>) -> Period {
+        Period { days, from, to }
+    }
+}
+
 /// The figures of a period.
 #[derive(Serialize, ToSchema)]
 pub struct Report {
@@ -387,14 +393,14 @@ fn left(stage: &Came, before: &Came) -> Vec<Money> {
 }
 
 /// First and last day.
-fn bounds(call: &Call, shop: &Shop, period: &Period) -> Result<(Date, Date), Problem> {
+pub(super) fn bounds(call: &Call, shop: &Shop, period: &Period) -> Result<(Date, Date), Problem> {
     let today = today(call, shop);
     let (days, back) = span(period, today)?;
     let day = |back: u32| rollup::date_of(rollup::number_of(today) - i64::from(back));
     Ok((day(back + days - 1), day(back)))
 }
 
-fn edges(shop: &Shop, first: Date, last: Date) -> (Time, Time) {
+pub(super) fn edges(shop: &Shop, first: Date, last: Date) -> (Time, Time) {
     let zone = zone_of(shop);
     (hours::start_of_day(&zone, first), hours::start_of_day(&zone, last.tomorrow().unwrap_or(last)))
 }

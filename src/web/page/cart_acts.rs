@@ -112,6 +112,7 @@ pub async fn actor(request: &HttpRequest, section: Section) -> Result<(Visit, Sh
 
 /// Back to where the act shows, with what it did.
 pub fn led_to(visit: &Visit, path: &str, done: &str) -> HttpResponse {
-    let to = visit.page.href(&format!("{path}?done={done}"));
+    let and = if path.contains('?') { '&' } else { '?' };
+    let to = visit.page.href(&format!("{path}{and}done={done}"));
     HttpResponse::SeeOther().insert_header((header::LOCATION, to)).finish()
 }

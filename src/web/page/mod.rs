@@ -29,6 +29,7 @@ pub mod texts;
 pub mod order;
 pub mod report;
 pub mod earned;
+pub mod attribution;
 pub mod statement;
 pub mod shops;
 pub mod connect;
@@ -139,7 +140,11 @@ pub fn routes(config: &mut ServiceConfig) {
         .service(page("/report", get().to(report::get)))
         .service(page("/report/{table}.csv", get().to(report::csv)))
         .service(both("/earned", get().to(earned::get), web::post().to(earned::post)))
+        .service(act("/orders/{id}/credit", web::post().to(order::correct)))
+        .service(page("/attribution", get().to(attribution::get)))
+        .service(act("/attribution/windows", web::post().to(attribution::change)))
         .service(page("/statement", get().to(statement::get)))
+        .service(act("/statement/publish", web::post().to(statement::publish)))
         .service(page("/shops", get().to(shops::get_all)))
         .service(page("/shops/{id}", get().to(shops::get)))
         .service(page("/connect", get().to(connect::get_all)))
@@ -463,6 +468,9 @@ fn notice(done: &str) -> Option<String> {
         "self_test_asked" => "The self-test is under way; it takes a few seconds.",
         "replayed" => "The delivery is being read again; its verdict follows within seconds.",
         "token_revoked" => "Revoked. It opens nothing any more.",
+        "windows_changed" => "Changed. History is judged again under the new windows.",
+        "credit_corrected" => "Taken. The credit follows within seconds.",
+        "month_published" => "Published. Its figures stay as they are; what changes later is shown beside them.",
         "webhook_saved" => "Saved. Events from now on follow it.",
         "webhook_on" => "Switched on. What it missed can be replayed below.",
         "webhook_off" => "Switched off. What happens meanwhile is kept for a replay.",

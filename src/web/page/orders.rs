@@ -9,6 +9,7 @@ use super::{
     show,
 };
 use crate::{
+    domain::attribution::Way,
     store::{
         self,
         order::list::{Filter as Which, Line, Narrow, Sort as Order},
@@ -119,6 +120,10 @@ fn asked(visit: &Visit, shop: &Shop) -> (Narrow, Order) {
             Filter::Recovered => Which::Recovered,
             Filter::Assisted => Which::Assisted,
             Filter::Other => Which::Other,
+            Filter::Alone => Which::Came(Way::Alone),
+            Filter::AfterText => Which::Came(Way::AfterText),
+            Filter::ThroughLink => Which::Came(Way::ThroughLink),
+            Filter::Corrected => Which::Corrected,
         },
         from,
         to,

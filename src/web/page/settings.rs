@@ -5,9 +5,9 @@ use std::collections::BTreeMap;
 
 use actix_web::{HttpRequest, HttpResponse, http::header, web::Bytes};
 
-use super::{Visit, back, come_in_as_owner, come_in_to_change, connect::head_fields, show};
+use super::{Visit, attribution, back, come_in_as_owner, come_in_to_change, connect::head_fields, show};
 use crate::{
-    domain::{message::MessageState, rules::Rules},
+    domain::{attribution::Windows, message::MessageState, rules::Rules},
     pipeline::{
         connect::{self, NotConnected, kept_secrets},
         self_test,
@@ -15,6 +15,7 @@ use crate::{
     shop,
     store::{self, message::Narrow, shop::Shop as Stored},
     web::{
+        gate,
         problem::Problem,
         view::{
             Section, form,
@@ -105,6 +106,12 @@ pub async fn post_rules(request: HttpRequest, body: Bytes) -> Result<HttpRespons
         Ok(changes) => changes,
         Err(problems) => return rules_page(&visit, &typed, &problems),
     };
+    let before = Windows::of(&shop.rules);
+    let mut after = shop.rules.clone();
+    let pairs = changes.iter().map(|(key, value)| (key.as_str(), value.as_str()));
+    if after.set_all(pairs).is_ok() && Windows::of(&after) != before {
+        gate::detail(&request, attribution::detail(&before, &Windows::of(&after)));
+    }
     match connect::change_shop(visit.core(), shop.id, &changes).await {
         Ok(()) => {
             visit.core().wake.notify_one();

@@ -1,27 +1,47 @@
 //! The statement of a month: `/statement?month=2026-10`, the month before this one when none is asked for.
 
-use actix_web::{HttpRequest, HttpResponse};
+use std::collections::BTreeSet;
+
+use actix_web::{HttpRequest, HttpResponse, web::Bytes};
 use jiff::{ToSpan, civil::Date};
 
 use super::{
     Visit,
+    cart_acts::{actor, led_to},
     figures::{self, count},
+    settings::Typed,
     show,
 };
 use crate::{
-    domain::{hours, money::Money, report::Report},
-    pipeline::{self, zone_of},
+    domain::{
+        hours,
+        money::{Currency, Money},
+        report::Report,
+        statement::Line,
+    },
+    pipeline::{
+        self,
+        statement::{self, NotPublished, Shown},
+        zone_of,
+    },
     store::{self, credit::Stated},
     web::{
+        gate,
         problem::Problem,
         view::{
-            Section, format,
+            Section,
+            attribution::Hours,
+            format::{self, Shown as _},
             report::minor,
-            statement::{Credited, Statement, Sum},
+            statement::{ChangedOrder, Credited, Published, PublishedSum, Statement, Sum},
             words::say,
         },
     },
 };
+
+fn month(day: Date) -> String {
+    day.strftime("%Y-%m").to_string()
+}
 
 /// Orders listed one by one; more are counted and said to be.
 const ORDERS_MOST: u32 = 2_000;
@@ -44,13 +64,14 @@ pub async fn get(request: HttpRequest) -> Result<HttpResponse, Problem> {
     let report = pipeline::report::between(visit.core(), &mut read, shop, first, last).await?;
     let (from, to) = (hours::start_of_day(&zone, first), hours::start_of_day(&zone, next));
     let stated = store::credit::stated(&mut read, keys, from, to, ORDERS_MOST).await?;
+    let shown = statement::shown(visit.core(), &mut read, shop, keys, &month(first)).await?;
+    let (all, broken) = statement::chain(&mut read, keys).await?;
     let sums = sums(&report);
     let listed: u64 = stated.len() as u64;
     let other_costs = figures::cost(&report.total)
         .into_iter()
         .filter(|cost| !sums.iter().any(|sum| sum.net.currency == cost.currency))
         .collect();
-    let month = |day: Date| day.strftime("%Y-%m").to_string();
     let page = Statement {
         month: month(first),
         title: format::month(first),
@@ -66,9 +87,67 @@ pub async fn get(request: HttpRequest) -> Result<HttpResponse, Problem> {
         delivered_window_hours: shop.rules.delivered_window_hours,
         texts: count(report.total.counts.texts),
         carts: count(report.total.counts.abandoned),
+        may_publish: visit.visitor.may_change && next <= today && shown.is_none(),
+        published: shown.map(published),
+        months: all.into_iter().rev().map(|each| each.month).collect(),
+        broken,
         page: visit.page.clone(),
     };
     show(&page)
+}
+
+fn published(shown: Shown) -> Published {
+    let Shown { published, body, since } = shown;
+    let currencies: BTreeSet<Currency> = body.money.keys().chain(since.money.keys()).copied().collect();
+    let sums = currencies.into_iter().map(|currency| {
+        let was = body.money.get(&currency).copied().unwrap_or_default();
+        let change = since.money.get(&currency).copied().unwrap_or_default();
+        let money = |minor| Money::new(minor, currency);
+        PublishedSum {
+            orders: count(was.orders),
+            gross: money(was.gross_minor),
+            refunded: money(was.refunded_minor),
+            net: money(was.net_minor),
+            orders_since: change.orders,
+            net_since: money(change.net_minor),
+        }
+    });
+    let net = |line: &Line| Money::new(line.gross_minor.saturating_sub(line.back_minor), line.currency).shown();
+    let order = |line: &Line, what: String| ChangedOrder { id: line.order.to_string(), what };
+    let added = since.added.iter().map(|line| order(line, say("credited since: {amount}", &[("amount", &net(line))])));
+    let gone =
+        since.gone.iter().map(|line| order(line, say("no longer credited: {amount}", &[("amount", &net(line))])));
+    let changed = since
+        .changed
+        .iter()
+        .map(|(was, is)| order(is, say("{before} then, {after} now", &[("before", &net(was)), ("after", &net(is))])));
+    Published {
+        at: published.published_at,
+        by: published.by,
+        hash: published.hash,
+        hours: Hours { click: body.windows.click_hours, sent: body.windows.sent_hours },
+        sums: sums.filter(|sum| sum.gross.minor != 0 || sum.refunded.minor != 0 || sum.net_since.minor != 0).collect(),
+        changed: added.chain(gone).chain(changed).take(CHANGED_MOST).collect(),
+    }
+}
+
+/// Orders that changed, told one by one.
+const CHANGED_MOST: usize = 50;
+
+/// Publishes a month.
+pub async fn publish(request: HttpRequest, body: Bytes) -> Result<HttpResponse, Problem> {
+    let (visit, shop, by) = actor(&request, Section::Report).await?;
+    let typed = Typed::of(&body).fields();
+    let month = typed.get("month").map_or("", String::as_str);
+    match statement::publish(visit.core(), shop, month, &by).await {
+        Ok(published) => {
+            gate::detail(&request, format!("{} with SHA-256 {}", published.month, published.hash));
+            Ok(led_to(&visit, &format!("/statement?month={}", published.month), "month_published"))
+        }
+        Err(NotPublished::NoShop) => Err(Problem::NotFound),
+        Err(NotPublished::Refused(why)) => Err(Problem::Wrong(vec![why])),
+        Err(NotPublished::Store(error)) => Err(error.into()),
+    }
 }
 
 fn sums(report: &Report) -> Vec<Sum> {

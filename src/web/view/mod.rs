@@ -21,10 +21,12 @@
 //! | `/texts/{sequence}/{step}` | [`texts::Editor`] | `language` = a BCP 47 tag, "" for every other; `POST` with `act` = `save`, `preview`, `plain`, `ready`, `test`; `POST …/preview` answers the preview alone |
 //! | `/replies` | [`replies::Replies`] | `after`; `POST /replies/{rep_…}/settle` with `how` |
 //! | `/phones/{hash}` | [`ledger::Ledger`] | `POST …/opt-out` with `why` |
-//! | `/orders/{ord_…}` | [`order::Order`] | |
+//! | `/orders/{ord_…}` | [`order::Order`] | `POST …/credit` with `to` = a `msg_…`, `none` or `rules`, and `reason` |
 //! | `/report` | [`report::Report`] | `days` = 1, 7, 30, 90 or `from` and `to`; `compare=no`; `heat` = taps, texts, orders; `/report/{table}.csv` the same as CSV |
 //! | `/earned` | [`earned::Earned`] | `run` = an earlier comparison; `POST` with `percent` |
 //! | `/statement` | [`statement::Statement`] | `month` = `2026-10`, the one before this without |
+//! | `/attribution` | [`attribution::Attribution`] | `days` or `from` and `to`; `click`, `sent` = hours to try out; `POST /attribution/windows` with both |
+//! | `/statement` | [`statement::Statement`] | `month` = `2026-10`, the one before this without; `POST /statement/publish` with `month` |
 //! | `/shops`, `/shops/{n}` | [`shop::Shops`], [`shop::Shop`] | `look=subscriptions` asks the platform; `POST /shops/{n}/pause`, `…/resume`, `…/self-test` |
 //! | `/connect`, `/connect/new` | [`connect::Platforms`], [`connect::NewShop`] | `kind`, `country`; `POST /connect/new` adds a shop |
 //! | `/shops/{n}/set-up` | [`connect::SetUp`] | `step` = a [`connect::Step`]; `POST` with `act` = `keys`, `subscribe`, `gateway`, `preset`, `test`, `live` |
@@ -88,6 +90,7 @@ pub mod people;
 pub mod delivery;
 pub mod report;
 pub mod earned;
+pub mod attribution;
 pub mod statement;
 pub mod law;
 pub mod shop;

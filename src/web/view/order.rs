@@ -6,6 +6,7 @@ use askama::Template;
 
 use super::{
     Page, Tone,
+    attribution::Hours,
     cart::{Entry, TimelineDay, by_day},
     format::{self, Shown as _},
     words::{self, filters, say, t},
@@ -30,6 +31,12 @@ pub struct Order {
     pub candidates: Vec<Candidate>,
     /// What other common rules would have said.
     pub other_rules: Vec<OtherRule>,
+    /// The windows it was judged by.
+    pub windows: Option<Hours>,
+    /// What people said of its credit, oldest first.
+    pub said: Vec<Said>,
+    /// Texts it may be given to by hand; "none" and "rules" beside them.
+    pub choices: Vec<(String, String)>,
     /// Everything the verdict rests on, oldest first, corrections included.
     pub evidence: Vec<Entry>,
 }
@@ -52,8 +59,21 @@ pub struct Credit {
     pub href: String,
     /// `tapped 7 min before, same checkout`
     pub why: String,
-    /// `certain`, `likely` …
+    /// `high`, `medium`, `low`
     pub confidence: String,
+    /// What makes it that.
+    pub rule: String,
+    pub by_hand: bool,
+}
+
+/// What a person said of the credit.
+#[derive(Clone, Debug)]
+pub struct Said {
+    pub at: Time,
+    pub by: String,
+    /// `to text 2`, `to no text`, `back to the rules`
+    pub to: String,
+    pub reason: String,
 }
 
 #[derive(Clone, Debug)]
@@ -64,6 +84,8 @@ pub struct Candidate {
     pub won: bool,
     /// `same checkout, 7 min before the order` or `delivered only: weaker than a tap`.
     pub why: String,
+    /// When it left, how often its link was opened, by what it is known to be of the same person.
+    pub facts: Vec<String>,
     pub href: Option<String>,
 }
 
@@ -104,6 +126,10 @@ impl Order {
                 &values,
             ),
         }
+    }
+
+    fn credit_path(&self) -> String {
+        format!("/orders/{}/credit", self.id)
     }
 
     pub fn placed(&self) -> String {

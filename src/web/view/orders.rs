@@ -2,7 +2,7 @@
 
 use askama::Template;
 
-use super::words::{self, filters, t};
+use super::words::{self, filters, noted, t};
 use super::{
     Choice, Page, Tone,
     format::Shown as _,
@@ -60,6 +60,15 @@ impl OrderRow {
     }
 }
 
+/// What the answer says of those that figures lead to, for `told`.
+const _: [&str; 5] = [
+    noted("{things} came of an abandoned cart before any text"),
+    noted("{things} came of an abandoned cart after a text nobody tapped"),
+    noted("{things} came of an abandoned cart through a text’s link"),
+    noted("{things} were set right by hand"),
+    noted("{things} was set right by hand"),
+];
+
 /// What `/orders?state=` understands.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Filter {
@@ -68,10 +77,28 @@ pub enum Filter {
     Recovered,
     Assisted,
     Other,
+    /// Of a cart that had been abandoned before: with no text, after one, through its link.
+    Alone,
+    AfterText,
+    ThroughLink,
+    /// Set right by hand.
+    Corrected,
 }
 
 impl Filter {
-    pub const ALL: [Filter; 4] = [Filter::All, Filter::Recovered, Filter::Assisted, Filter::Other];
+    pub const ALL: [Filter; 8] = [
+        Filter::All,
+        Filter::Recovered,
+        Filter::Assisted,
+        Filter::Other,
+        Filter::Alone,
+        Filter::AfterText,
+        Filter::ThroughLink,
+        Filter::Corrected,
+    ];
+
+    /// What every list offers; the others are led to by the figures they stand behind.
+    const OFFERED: [Filter; 4] = [Filter::All, Filter::Recovered, Filter::Assisted, Filter::Other];
 
     /// Anything unknown is every order.
     pub fn parse(text: &str) -> Filter {
@@ -84,6 +111,10 @@ impl Filter {
             Filter::Recovered => "recovered",
             Filter::Assisted => "assisted",
             Filter::Other => "other",
+            Filter::Alone => "alone",
+            Filter::AfterText => "after_text",
+            Filter::ThroughLink => "through_link",
+            Filter::Corrected => "corrected",
         }
     }
 
@@ -93,6 +124,10 @@ impl Filter {
             Filter::Recovered => t("Recovered"),
             Filter::Assisted => t("Assisted"),
             Filter::Other => t("By itself"),
+            Filter::Alone => t("Came back alone"),
+            Filter::AfterText => t("After a text"),
+            Filter::ThroughLink => t("Through the link"),
+            Filter::Corrected => t("Set right by hand"),
         }
     }
 
@@ -102,6 +137,10 @@ impl Filter {
             Filter::Recovered => "were recovered",
             Filter::Assisted => "came after a text that nobody tapped",
             Filter::Other => "came without our help",
+            Filter::Alone => "came of an abandoned cart before any text",
+            Filter::AfterText => "came of an abandoned cart after a text nobody tapped",
+            Filter::ThroughLink => "came of an abandoned cart through a text’s link",
+            Filter::Corrected => "were set right by hand",
         }
     }
 }
@@ -121,6 +160,7 @@ impl Orders {
             current: filter == self.filter,
             count: None,
         };
-        Filter::ALL.into_iter().map(choice).collect()
+        let led_to = Some(self.filter).filter(|filter| !Filter::OFFERED.contains(filter));
+        Filter::OFFERED.into_iter().chain(led_to).map(choice).collect()
     }
 }

@@ -338,6 +338,7 @@ fn order() -> Order {
         at: at(when),
         won,
         why: why.to_owned(),
+        facts: vec!["Sent 19 Nov 2026, 10:34; known by: same checkout".to_owned()],
         href: Some("/carts/cart_01hxk3v9q2m7c#msg_01hxk".to_owned()),
     };
     let rule = |rule: &str, verdict: &str| OtherRule { rule: rule.to_owned(), verdict: verdict.to_owned() };
@@ -354,7 +355,9 @@ fn order() -> Order {
             to: "text 1 of “EU gentle”".to_owned(),
             href: "/carts/cart_01hxk3v9q2m7c#msg_01hxk".to_owned(),
             why: "tapped 7 min before, same checkout".to_owned(),
-            confidence: "certain".to_owned(),
+            confidence: "high".to_owned(),
+            rule: "The link was tapped, and the order itself carries the link.".to_owned(),
+            by_hand: true,
         }),
         candidates: vec![
             candidate("Tap on text 1", "2026-11-19T10:15:00Z", true, "Same checkout, 7 min before the order"),
@@ -369,6 +372,9 @@ fn order() -> Order {
             rule("Tap within 24 h", "the same"),
             rule("Delivered within 24 h", "assisted"),
         ],
+        windows: Some(reports::hours()),
+        said: vec![reports::said()],
+        choices: reports::choices(),
         evidence: cart().timeline.into_iter().skip(7).collect(),
     }
 }
@@ -555,6 +561,8 @@ pub fn pages() -> Vec<(&'static str, String)> {
             .render(),
         ),
         ("report", reports::report().render()),
+        ("attribution", reports::attribution().render()),
+        ("attribution-empty", reports::quiet_attribution().render()),
         ("statement", reports::statement().render()),
         ("statement-empty", reports::quiet_statement().render()),
         ("report-empty", reports::quiet().render()),

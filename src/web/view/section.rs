@@ -16,6 +16,7 @@ pub enum Section {
     Report,
     Digest,
     Earned,
+    Attribution,
     Shops,
     Gateways,
     Inbox,
@@ -60,7 +61,10 @@ impl Section {
 
     /// What is set up once and looked at when something is wrong.
     pub const GROUPS: &[Group] = &[
-        Group { name: noted("Rules"), sections: &[Section::Sequences, Section::Risk, Section::Law] },
+        Group {
+            name: noted("Rules"),
+            sections: &[Section::Sequences, Section::Attribution, Section::Risk, Section::Law],
+        },
         Group {
             name: noted("Connections"),
             sections: &[Section::Shops, Section::Gateways, Section::Inbox, Section::Books, Section::Webhooks],
@@ -82,6 +86,7 @@ impl Section {
             Section::Report => noted("Report"),
             Section::Digest => noted("Digest"),
             Section::Earned => noted("Earned"),
+            Section::Attribution => noted("Attribution"),
             Section::Shops => noted("Shops"),
             Section::Gateways => noted("Gateways"),
             Section::Risk => noted("Risk"),
@@ -110,6 +115,7 @@ impl Section {
             Section::Report => "/report",
             Section::Digest => "/digest",
             Section::Earned => "/earned",
+            Section::Attribution => "/attribution",
             Section::Shops => "/shops",
             Section::Gateways => "/gateways",
             Section::Risk => "/risk",
@@ -127,6 +133,6 @@ impl Section {
 
     /// Whether its figures are of a period.
     pub(super) fn has_period(self) -> bool {
-        matches!(self, Section::Overview | Section::Report)
+        matches!(self, Section::Overview | Section::Report | Section::Attribution)
     }
 }

@@ -4,8 +4,9 @@ use askama::Template;
 
 use super::{
     Page,
+    attribution::Hours,
     format::{self, Shown as _},
-    words::{self, filters, say},
+    words::{self, filters, say, t},
 };
 use crate::domain::{message::Cost, money::Money, time::Time};
 
@@ -34,6 +35,76 @@ pub struct Statement {
     pub delivered_window_hours: u32,
     pub texts: u64,
     pub carts: u64,
+    pub published: Option<Published>,
+    /// Whether the visitor may publish it now.
+    pub may_publish: bool,
+    /// Every month that was, the newest first.
+    pub months: Vec<String>,
+    /// What does not hold among them.
+    pub broken: Vec<String>,
+}
+
+/// The month as it was published.
+#[derive(Clone, Debug)]
+pub struct Published {
+    pub at: Time,
+    pub by: String,
+    pub hash: String,
+    pub hours: Hours,
+    pub sums: Vec<PublishedSum>,
+    /// Orders whose credit is not what it was.
+    pub changed: Vec<ChangedOrder>,
+}
+
+#[derive(Clone, Debug)]
+pub struct PublishedSum {
+    pub orders: u64,
+    pub gross: Money,
+    pub refunded: Money,
+    pub net: Money,
+    /// What is added to orders and net by now.
+    pub orders_since: i64,
+    pub net_since: Money,
+}
+
+#[derive(Clone, Debug)]
+pub struct ChangedOrder {
+    /// `ord_…`
+    pub id: String,
+    pub what: String,
+}
+
+impl PublishedSum {
+    pub fn since(&self) -> String {
+        if self.orders_since == 0 && self.net_since.minor == 0 {
+            return t("nothing").to_owned();
+        }
+        let sign = |negative: bool| if negative { "−" } else { "+" };
+        let net = Money::new(self.net_since.minor.abs(), self.net_since.currency).shown();
+        let orders = format::number_of(self.orders_since.unsigned_abs(), "order", "orders");
+        let net = format!("{}{net}", sign(self.net_since.minor < 0));
+        match self.orders_since {
+            0 => net,
+            count => format!("{net}, {}{orders}", sign(count < 0)),
+        }
+    }
+}
+
+impl Published {
+    pub fn said(&self, page: &Page) -> String {
+        let moment = format::moment(self.at, &page.zone);
+        let hours = self.hours.said();
+        if self.by.is_empty() {
+            return say(
+                "Published on {moment}, by the strict rule: {hours}.",
+                &[("moment", &moment), ("hours", &hours)],
+            );
+        }
+        say(
+            "Published on {moment} by {name}, by the strict rule: {hours}.",
+            &[("moment", &moment), ("name", &self.by), ("hours", &hours)],
+        )
+    }
 }
 
 #[derive(Clone, Debug)]

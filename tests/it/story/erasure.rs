@@ -16,9 +16,12 @@ use cartback::{
         seal::Place,
     },
     pipeline::{
+        credit,
+        hand::Done,
         people::{self, export, import, proof, sheet},
         receive::Answer,
     },
+    store::{self, credit_act::To},
     web::{State, metric},
 };
 use data_encoding::{BASE64_NOPAD, BASE64URL_NOPAD, HEXLOWER, HEXUPPER};
@@ -60,6 +63,7 @@ const TABLES: &[(&str, &str, &str)] = &[
     ("consent", "deleted", "consents"),
     ("correction", "goes with its delivery", "-"),
     ("credit", "names nobody", "orders.credited_to"),
+    ("credit_act", "forgets why", "-"),
     ("data_request", "forgets who", "requests"),
     ("decision", "facts name nobody", "carts.decisions"),
     ("digest", "names who of the shop, no shopper", "-"),
@@ -87,6 +91,7 @@ const TABLES: &[(&str, &str, &str)] = &[
     ("pause", "a block of numbers, no person's own", "-"),
     ("person_shop", "names nobody", "-"),
     ("phone_use", "keyed hash, goes within a day", "-"),
+    ("recredit_run", "names who of the shop, no shopper", "-"),
     ("recurring", "names nobody", "-"),
     ("refund", "names nobody", "orders.refunds"),
     ("replay_run", "names who of the shop, no shopper", "-"),
@@ -101,6 +106,7 @@ const TABLES: &[(&str, &str, &str)] = &[
     ("shop_order", "blanked", "orders"),
     ("sink", "names nobody", "-"),
     ("spend", "names nobody", "-"),
+    ("statement", "names who of the shop, no shopper", "-"),
     ("trail", "names who of the shop, no shopper", "-"),
     ("turn", "names nobody", "-"),
 ];
@@ -110,6 +116,7 @@ const SEALED: &[(&str, &str, &str)] = &[
     ("cart", "detail", "cart_id"),
     ("consent", "detail", "phone"),
     ("correction", "body", "correction_id"),
+    ("credit_act", "reason", "act_id"),
     ("data_request", "who", "request_id"),
     ("forward_attempt", "answer", "event_id"),
     ("inbox", "body", "delivery_id"),
@@ -456,6 +463,13 @@ impl Street {
         let person =
             json!({ "email": EMAIL, "phone": PHONE, "customer_id": CUSTOMER.to_string(), "note": "yellow feathers" });
         app.generic(&self.generic, "order.upserted", app.order("1", "c1", with(&person, refunds))).await;
+        app.settle().await;
+        let (_, keys) = app.shop(self.generic.id).await;
+        let order = store::order::by_external_id(&mut app.read().await, &keys, "1").await.unwrap().unwrap().id;
+        let verdict = store::credit::evidence(&mut app.read().await, &keys, order).await.unwrap().unwrap();
+        let to = To::Text(verdict.winner.unwrap().message);
+        let done = credit::correct(&app.core, self.generic.id, order, to, "Zofijana: yellow feathers", "").await;
+        assert_eq!(done.unwrap(), Done::Done);
         let customer = json!({ "id": CUSTOMER, "email": EMAIL });
         let address = json!({ "phone": TYPED, "address1": "Kanarska 77", "country_code": "SI" });
         let order = json!({ "email": EMAIL, "contact_email": EMAIL, "customer": customer, "shipping_address": address,

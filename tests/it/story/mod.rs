@@ -15,6 +15,7 @@ mod timing;
 mod sequence;
 mod trouble;
 mod credit;
+mod attribution;
 mod discount;
 mod tenants;
 mod privacy;

@@ -94,6 +94,7 @@ fn rows(things: &Things) -> Vec<Row> {
         "/api",
         "/statement",
         "/books",
+        "/attribution",
     ] {
         look(path, path.to_owned());
     }
@@ -148,6 +149,9 @@ fn rows(things: &Things) -> Vec<Row> {
     act("/carts/{id}/send-now", format!("/carts/{cart}/send-now"), "", 400);
     act("/carts/{id}/dismiss", format!("/carts/{cart}/dismiss"), "", 400);
     act("/messages/{id}/settle", format!("/messages/{message}/settle"), "how=left", 404);
+    act("/orders/{id}/credit", format!("/orders/{order}/credit"), "to=nowhere&reason=x", 400);
+    act("/attribution/windows", "/attribution/windows".to_owned(), "click=72&sent=0", 303);
+    act("/statement/publish", "/statement/publish".to_owned(), "month=someday", 400);
     act("/people/load", "/people/load".to_owned(), "what=consents&sheet=phone", 400);
     act("/inbox/{id}/fix", format!("/inbox/{delivery}/fix"), "body=x", 404);
     act("/inbox/replay", "/inbox/replay".to_owned(), "", 303);

@@ -5,9 +5,13 @@ use crate::{
     domain::{breakdown::Dimension, time::MINUTE},
     web::view::{
         Section,
+        attribution::{
+            Attribution, Came, Differing, Hours, Imitated, Progress, Proposed, Row, Run, Step, TapDay, Taps,
+        },
         funnel::Funnel,
+        order::Said,
         report::{Cut, CutRow, Delay, DelayRow, Heat, HeatOf, Rate, Report},
-        statement::{Credited, Statement, Sum},
+        statement::{ChangedOrder, Credited, Published, PublishedSum, Statement, Sum},
     },
 };
 
@@ -132,9 +136,141 @@ pub fn statement() -> Statement {
         delivered_window_hours: 24,
         texts: 1_204,
         carts: 4_310,
+        published: Some(Published {
+            at: now() - MINUTE * 500,
+            by: HOSTILE.into(),
+            hash: "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08".into(),
+            hours: hours(),
+            sums: vec![PublishedSum {
+                orders: 97,
+                gross: euro(1_270_000),
+                refunded: euro(18_000),
+                net: euro(1_252_000),
+                orders_since: -1,
+                net_since: euro(-4_000),
+            }],
+            changed: vec![ChangedOrder { id: "ord_01hx9".into(), what: "€60.00 then, €20.00 now".into() }],
+        }),
+        may_publish: false,
+        months: vec!["2026-11".into(), "2026-10".into()],
+        broken: vec!["2026-10: its figures are not those that were published".into()],
+    }
+}
+
+pub fn hours() -> Hours {
+    Hours { click: 120, sent: 24 }
+}
+
+/// What a person said of an order's credit.
+pub fn said() -> Said {
+    Said { at: now() - MINUTE * 30, by: HOSTILE.into(), to: "to no text".into(), reason: HOSTILE.into() }
+}
+
+pub fn choices() -> Vec<(String, String)> {
+    [("msg_01hxk", "to text 1"), ("none", "to no text")].map(|(to, label)| (to.into(), label.into())).into()
+}
+
+pub fn attribution() -> Attribution {
+    let row = |id: &str, orders, minor| Row {
+        id: id.into(),
+        imitates: None,
+        hours: hours(),
+        from_sent: false,
+        orders,
+        gross: vec![euro(minor + 20_000), money(48_000, "CHF")],
+        refunded: vec![euro(20_000)],
+        net: vec![euro(minor), money(48_000, "CHF")],
+        texts: orders,
+        differs: orders.saturating_sub(96),
+    };
+    let imitated = |name, hours, from_sent| Row {
+        imitates: Some(Imitated { name, source: "https://help.example/attribution", on: "2026-11-20" }),
+        hours,
+        from_sent,
+        ..row("imitated", 118, 1_390_000)
+    };
+    let net = |minor| vec![euro(minor)];
+    Attribution {
+        page: page(Section::Attribution),
+        rows: vec![
+            row("strict", 96, 1_248_000),
+            row("assisted", 110, 1_338_000),
+            row("first", 110, 1_338_000),
+            row("linear", 110, 1_338_000),
+            row("position", 110, 1_338_000),
+            imitated("Klaviyo", Hours { click: 120, sent: 12 }, true),
+            imitated("Attentive", hours(), false),
+            imitated("Omnisend", Hours { click: 24, sent: 0 }, true),
+        ],
+        steps: vec![
+            Step { step: 1, net: vec![net(900_000), net(980_000), net(1_020_000), net(1_000_000), Vec::new()] },
+            Step { step: 2, net: vec![net(348_000); 5] },
+        ],
+        orders: 412,
+        stopped_at: Some(now() - MINUTE * 90),
+        windows: hours(),
+        proposed: Some(Proposed {
+            hours: Hours { click: 24, sent: 0 },
+            strict: row("proposed", 80, 1_000_000),
+            assisted: row("proposed_assisted", 80, 1_000_000),
+            would_change: 16,
+            differing: vec![Differing {
+                id: "ord_01hx9".into(),
+                number: HOSTILE.into(),
+                at: now() - MINUTE * 90,
+                net: euro(9_520),
+                now: Some(1),
+                then: None,
+            }],
+        }),
+        problems: vec![HOSTILE.into()],
+        progress: Some(Progress { judged: 200, orders: 412 }),
+        runs: vec![Run {
+            at: now() - MINUTE * 3_000,
+            by: HOSTILE.into(),
+            before: hours(),
+            after: Hours { click: 72, sent: 0 },
+            orders: 412,
+        }],
+        corrected: (1, 2),
+        ways: [("alone", 301), ("after_text", 118), ("through_link", 140)]
+            .map(|(way, orders)| Came { way, orders })
+            .into(),
+        taps: Taps {
+            raw: 1_200,
+            human: 780,
+            days: vec![TapDay { day: "Thursday 19 November".into(), raw: 60, human: 12 }],
+            alarm: Some("On 2026-11-19 people made 12 of 60 link openings; usually they make 65 %.".into()),
+        },
+    }
+}
+
+pub fn quiet_attribution() -> Attribution {
+    Attribution {
+        rows: Vec::new(),
+        steps: Vec::new(),
+        orders: 0,
+        stopped_at: None,
+        proposed: None,
+        problems: Vec::new(),
+        progress: None,
+        runs: Vec::new(),
+        corrected: (0, 0),
+        taps: Taps::default(),
+        ..attribution()
     }
 }
 
 pub fn quiet_statement() -> Statement {
-    Statement { sums: Vec::new(), orders: Vec::new(), other_costs: Vec::new(), later: Vec::new(), ..statement() }
+    Statement {
+        sums: Vec::new(),
+        orders: Vec::new(),
+        other_costs: Vec::new(),
+        later: Vec::new(),
+        published: None,
+        may_publish: true,
+        months: Vec::new(),
+        broken: Vec::new(),
+        ..statement()
+    }
 }

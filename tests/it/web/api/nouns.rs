@@ -183,6 +183,29 @@ async fn a_recovered_cart_is_told_from_end_to_end() {
     assert_eq!((&order["credit"]["net"]["amount"], &order["credit"]["class"]), (&json!("128.50"), &json!("credited")));
     let (_, evidence) = get(&site, &token, &format!("/api/v1/orders/{}", order["id"].as_str().unwrap())).await;
     assert_eq!((&evidence["considered"][0]["won"], &evidence["entries"][0]["entry"]), (&json!(true), &json!("order")));
+    assert_eq!((&evidence["confidence"]["grade"], &evidence["windows"]["click_hours"]), (&json!("high"), &json!(120)));
+    assert_eq!((&evidence["way"], &evidence["other_rules"][0]["rule"]), (&json!("through_link"), &json!("assisted")));
+    let (_, compared) = get(&site, &token, "/api/v1/attribution?days=7&click_hours=24&sent_hours=0").await;
+    let rules: Vec<&str> =
+        compared["rules"].as_array().unwrap().iter().map(|rule| rule["rule"].as_str().unwrap()).collect();
+    assert_eq!((rules.len(), rules[0], rules[9]), (11, "strict", "proposed"));
+    assert_eq!(compared["rules"][0]["money"][0]["net"]["amount"], "128.50");
+    assert_eq!(get(&site, &token, "/api/v1/attribution?click_hours=24").await.0, StatusCode::BAD_REQUEST);
+    let path = format!("/api/v1/orders/{}/credit", order["id"].as_str().unwrap());
+    let said = json!({ "to": "none", "reason": "the newsletter brought it" });
+    let (status, corrected) = told(post(&site, &token, &path, &said).await).await;
+    assert_eq!((status, &corrected["corrections"][0]["reason"]), (StatusCode::OK, &said["reason"]));
+    assert_eq!(told(post(&site, &token, &path, &said).await).await.0, StatusCode::CONFLICT);
+    let odd = json!({ "to": "somewhere", "reason": "x" });
+    assert_eq!(told(post(&site, &token, &path, &odd).await).await.0, StatusCode::BAD_REQUEST);
+    let hours = json!({ "click_hours": 72, "sent_hours": 24 });
+    assert_eq!(put(&site, &token, "/api/v1/attribution/windows", &hours).await.0, StatusCode::ACCEPTED);
+    let (_, statements) = get(&site, &token, "/api/v1/statements").await;
+    assert_eq!((&statements["data"], &statements["intact"]), (&json!([]), &json!(true)));
+    for (month, status) in [("9998-01", StatusCode::CONFLICT), ("soon", StatusCode::BAD_REQUEST)] {
+        let asked = told(post(&site, &token, "/api/v1/statements", &json!({ "month": month })).await).await;
+        assert_eq!(asked.0, status, "{month}");
+    }
     let (_, told_message) = get(&site, &token, &format!("/api/v1/messages/{}", message.id)).await;
     assert_eq!(
         (&told_message["opened"][0]["by_person"], &told_message["credits"][0]["class"]),
