@@ -18,7 +18,7 @@ use crate::{
     pipeline::{
         Core, attribute, decide, detect, discount, forward, ingest, judge, people,
         recurring::{Recurring, Timetable},
-        reread, rollup, send, settle,
+        reread, rollup, send, settle, tally,
     },
     store::{
         self, Error,
@@ -248,6 +248,7 @@ async fn attempt(core: &Arc<Core>, job: &Job) -> Result<(), Error> {
         Kind::SelfTest => self_test::begin(core, job).await,
         Kind::Replay => transact!(core.db, |tx| reread::step(core, tx, job).await?),
         Kind::Forward => forward::forward(core, job).await,
+        Kind::Tally => transact!(core.db, |tx| tally::tally(core, tx, job).await?),
     }
 }
 

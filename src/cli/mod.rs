@@ -27,6 +27,7 @@ mod bench;
 mod webhook;
 mod message;
 mod order;
+mod event;
 mod text;
 mod shell;
 mod progress;
@@ -123,6 +124,15 @@ pub enum Command {
     /// Orders, and why each was credited or not
     #[command(subcommand)]
     Order(order::Command),
+    /// What visitors do on the shop's site
+    #[command(subcommand)]
+    Event(event::Command),
+    /// What counts as a conversion
+    #[command(subcommand)]
+    Goal(event::Goal),
+    /// How far visitors come
+    #[command(subcommand)]
+    Funnel(event::Funnel),
     /// Replies that wait to be read, and how they were read
     #[command(subcommand)]
     Reply(phone::Reply),
@@ -311,6 +321,9 @@ impl Command {
             Command::Bench(command) => bench::run(core, command).await,
             Command::Message(command) => message::run(core, command).await,
             Command::Order(command) => order::run(core, command).await,
+            Command::Event(command) => event::run(core, command).await,
+            Command::Goal(command) => event::goals(core, command).await,
+            Command::Funnel(command) => event::funnels(core, command).await,
             Command::Reply(command) => phone::run_reply(core, command).await,
             Command::Text(command) => text::run(core, command).await,
             Command::Webhook(command) => webhook::run(core, command).await,

@@ -57,6 +57,11 @@ pub async fn shop(tx: &mut Tx, shop: ShopId) -> Result<(), Error> {
     run!(tx, "DELETE FROM forward WHERE shop_id = $1", id)?;
     run!(tx, "DELETE FROM outbox WHERE shop_id = $1", id)?;
     run!(tx, "DELETE FROM sink WHERE shop_id = $1", id)?;
+    run!(tx, "DELETE FROM site_event WHERE shop_id = $1", id)?;
+    run!(tx, "DELETE FROM visitor_name WHERE shop_id = $1", id)?;
+    run!(tx, "DELETE FROM goal WHERE shop_id = $1", id)?;
+    run!(tx, "DELETE FROM funnel WHERE shop_id = $1", id)?;
+    run!(tx, "DELETE FROM site_event_dropped WHERE shop_id = $1", id)?;
     run!(tx, "UPDATE shop SET forwards = '' WHERE shop_id = $1", id)?;
     Ok(())
 }

@@ -39,10 +39,12 @@ pub enum Kind {
     Replay,
     /// Tell a sink what is due.
     Forward,
+    /// Recompute a day's events and goals.
+    Tally,
 }
 
 impl Kind {
-    pub const ALL: [Kind; 13] = [
+    pub const ALL: [Kind; 14] = [
         Kind::Ingest,
         Kind::Detect,
         Kind::Decide,
@@ -56,6 +58,7 @@ impl Kind {
         Kind::SelfTest,
         Kind::Replay,
         Kind::Forward,
+        Kind::Tally,
     ];
 
     pub fn name(self) -> &'static str {
@@ -73,6 +76,7 @@ impl Kind {
             Kind::SelfTest => "self_test",
             Kind::Replay => "replay",
             Kind::Forward => "forward",
+            Kind::Tally => "tally",
         }
     }
 }

@@ -24,6 +24,8 @@ pub const ALL: &[(i64, &str, &str)] = &[
     (10, "report", include_str!("../../migrations/0010_report.sql")),
     (11, "api", include_str!("../../migrations/0011_api.sql")),
     (12, "webhook out", include_str!("../../migrations/0012_webhook_out.sql")),
+    (14, "event", include_str!("../../migrations/0014_event.sql")),
+    (15, "goal", include_str!("../../migrations/0015_goal.sql")),
 ];
 
 /// Applies what is missing. Refuses a database whose applied migrations are not the ones we know.

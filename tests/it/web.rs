@@ -3,6 +3,7 @@
 mod house;
 mod api;
 mod connect;
+mod event;
 mod hook;
 mod link;
 mod lists;

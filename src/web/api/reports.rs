@@ -314,7 +314,7 @@ fn left(stage: &Came, before: &Came) -> Vec<Money> {
 }
 
 /// First and last day.
-fn bounds(call: &Call, shop: &Shop, period: &Period) -> Result<(Date, Date), Problem> {
+pub(super) fn bounds(call: &Call, shop: &Shop, period: &Period) -> Result<(Date, Date), Problem> {
     let today = today(call, shop);
     let (days, back) = span(period, today)?;
     let day = |back: u32| rollup::date_of(rollup::number_of(today) - i64::from(back));

@@ -131,6 +131,8 @@ pub struct Retention {
     message_days: u32,
     #[schema(minimum = 1, maximum = 730)]
     click_days: u32,
+    #[schema(minimum = 30, maximum = 730)]
+    event_days: u32,
     #[schema(minimum = 3, maximum = 120)]
     decision_months: u32,
     #[schema(minimum = 3, maximum = 120)]
@@ -228,6 +230,7 @@ impl Rules {
             retention: Retention {
                 message_days: kept.message_days,
                 click_days: kept.click_days,
+                event_days: kept.event_days,
                 decision_months: kept.decision_months,
                 order_months: kept.order_months,
                 consent_months: kept.consent_months,
@@ -301,6 +304,7 @@ impl Rules {
             retention: Kept {
                 message_days: kept.message_days,
                 click_days: kept.click_days,
+                event_days: kept.event_days,
                 decision_months: kept.decision_months,
                 order_months: kept.order_months,
                 consent_months: kept.consent_months,

@@ -29,6 +29,9 @@ pub mod texts;
 pub mod order;
 pub mod report;
 pub mod statement;
+pub mod events;
+pub mod goals;
+pub mod funnels;
 pub mod shops;
 pub mod connect;
 pub mod settings;
@@ -135,6 +138,15 @@ pub fn routes(config: &mut ServiceConfig) {
         .service(page("/orders/{id}", get().to(order::get)))
         .service(page("/report", get().to(report::get)))
         .service(page("/report/{table}.csv", get().to(report::csv)))
+        .service(page("/events", get().to(events::get)))
+        .service(both("/goals", get().to(goals::get_all), web::post().to(goals::add)))
+        .service(page("/goals/add", get().to(goals::get_add)))
+        .service(both("/goals/{id}", get().to(goals::get), web::post().to(goals::post)))
+        .service(both("/goals/{id}/remove", get().to(goals::ask_remove), web::post().to(goals::remove)))
+        .service(both("/funnels", get().to(funnels::get_all), web::post().to(funnels::add)))
+        .service(page("/funnels/add", get().to(funnels::get_add)))
+        .service(both("/funnels/{id}", get().to(funnels::get), web::post().to(funnels::post)))
+        .service(both("/funnels/{id}/remove", get().to(funnels::ask_remove), web::post().to(funnels::remove)))
         .service(page("/statement", get().to(statement::get)))
         .service(page("/shops", get().to(shops::get_all)))
         .service(page("/shops/{id}", get().to(shops::get)))
@@ -441,6 +453,11 @@ fn notice(done: &str) -> Option<String> {
         "self_test_asked" => "The self-test is under way; it takes a few seconds.",
         "replayed" => "The delivery is being read again; its verdict follows within seconds.",
         "token_revoked" => "Revoked. It opens nothing any more.",
+        "goals_added" => "Added. What happened before is counted within a minute.",
+        "goal_saved" => "Saved. Its days are counted again within a minute.",
+        "goal_removed" => "The goal is removed.",
+        "funnel_saved" => "The funnel is saved.",
+        "funnel_removed" => "The funnel is removed.",
         "webhook_saved" => "Saved. Events from now on follow it.",
         "webhook_on" => "Switched on. What it missed can be replayed below.",
         "webhook_off" => "Switched off. What happens meanwhile is kept for a replay.",

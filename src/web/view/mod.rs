@@ -23,6 +23,9 @@
 //! | `/phones/{hash}` | [`ledger::Ledger`] | `POST …/opt-out` with `why` |
 //! | `/orders/{ord_…}` | [`order::Order`] | |
 //! | `/report` | [`report::Report`] | `days` = 1, 7, 30, 90 or `from` and `to`; `compare=no`; `heat` = taps, texts, orders; `/report/{table}.csv` the same as CSV |
+//! | `/events` | [`event::Events`] | `kind` = a kind of event, `after` |
+//! | `/goals`, `/goals/add`, `/goals/{goal_…}`, `…/remove` | [`goal::Goals`], [`goal::GoalPage`], [`goal::GoalRemove`] | `POST /goals` with `preset` adds those of a kind of business, without it one; `POST` saves, removes |
+//! | `/funnels`, `/funnels/add`, `/funnels/{fun_…}`, `…/remove` | [`path::Funnels`], [`path::FunnelPage`], [`goal::GoalRemove`] | `POST` adds, saves, removes |
 //! | `/statement` | [`statement::Statement`] | `month` = `2026-10`, the one before this without |
 //! | `/shops`, `/shops/{n}` | [`shop::Shops`], [`shop::Shop`] | `look=subscriptions` asks the platform; `POST /shops/{n}/pause`, `…/resume`, `…/self-test` |
 //! | `/connect`, `/connect/new` | [`connect::Platforms`], [`connect::NewShop`] | `kind`, `country`; `POST /connect/new` adds a shop |
@@ -83,6 +86,9 @@ pub mod orders;
 pub mod people;
 pub mod delivery;
 pub mod report;
+pub mod event;
+pub mod goal;
+pub mod path;
 pub mod statement;
 pub mod law;
 pub mod shop;

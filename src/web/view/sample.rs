@@ -3,6 +3,7 @@
 
 mod api;
 mod connecting;
+mod events;
 mod lists;
 mod reports;
 mod rules;
@@ -622,6 +623,7 @@ pub fn pages() -> Vec<(&'static str, String)> {
     pages.extend(lists::pages());
     pages.extend(api::pages());
     pages.extend(team::pages());
+    pages.extend(events::pages());
     pages.into_iter().map(|(name, html)| (name, html.unwrap())).collect()
 }
 

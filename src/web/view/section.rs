@@ -14,6 +14,9 @@ pub enum Section {
     Sequences,
     Texts,
     Report,
+    Events,
+    Goals,
+    Funnels,
     Shops,
     Gateways,
     Inbox,
@@ -56,6 +59,7 @@ impl Section {
 
     /// What is set up once and looked at when something is wrong.
     pub const GROUPS: &[Group] = &[
+        Group { name: noted("Conversions"), sections: &[Section::Goals, Section::Funnels, Section::Events] },
         Group { name: noted("Rules"), sections: &[Section::Sequences, Section::Risk, Section::Law] },
         Group {
             name: noted("Connections"),
@@ -76,6 +80,9 @@ impl Section {
             Section::Sequences => noted("Sequences"),
             Section::Texts => noted("Texts"),
             Section::Report => noted("Report"),
+            Section::Events => noted("Events"),
+            Section::Goals => noted("Goals"),
+            Section::Funnels => noted("Funnels"),
             Section::Shops => noted("Shops"),
             Section::Gateways => noted("Gateways"),
             Section::Risk => noted("Risk"),
@@ -101,6 +108,9 @@ impl Section {
             Section::Sequences => "/sequences",
             Section::Texts => "/texts",
             Section::Report => "/report",
+            Section::Events => "/events",
+            Section::Goals => "/goals",
+            Section::Funnels => "/funnels",
             Section::Shops => "/shops",
             Section::Gateways => "/gateways",
             Section::Risk => "/risk",
@@ -117,6 +127,6 @@ impl Section {
 
     /// Whether its figures are of a period.
     pub(super) fn has_period(self) -> bool {
-        matches!(self, Section::Overview | Section::Report)
+        matches!(self, Section::Overview | Section::Report | Section::Events | Section::Goals | Section::Funnels)
     }
 }

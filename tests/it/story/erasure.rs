@@ -63,7 +63,9 @@ const TABLES: &[(&str, &str, &str)] = &[
     ("evidence", "names nobody", "-"),
     ("forward", "deleted", "-"),
     ("forward_attempt", "deleted", "-"),
+    ("funnel", "names nobody", "-"),
     ("gateway", "names nobody", "-"),
+    ("goal", "names nobody", "-"),
     ("guard", "keyed hashes of networks and blocks of numbers", "-"),
     ("idempotency", "goes within a day", "-"),
     ("identity", "deleted", "-"),
@@ -90,9 +92,13 @@ const TABLES: &[(&str, &str, &str)] = &[
     ("shop_key", "names nobody", "-"),
     ("shop_order", "blanked", "orders"),
     ("sink", "names nobody", "-"),
+    ("site_event", "a keyed hash of an anonymous id, replaced by nobody's", "-"),
+    ("site_event_dropped", "names nobody", "-"),
     ("spend", "names nobody", "-"),
+    ("tally", "names nobody", "-"),
     ("trail", "names who of the shop, no shopper", "-"),
     ("turn", "names nobody", "-"),
+    ("visitor_name", "deleted", "-"),
 ];
 
 /// Every sealed column with the column its row is named by; "phone" for those named by the number's keyed hash.
@@ -139,6 +145,10 @@ const OTHER_BYTES: &[(&str, &str)] = &[
     ("shop_key", "wrapped"),
     ("shop_order", "revision"),
     ("sink", "settings"),
+    ("site_event", "dedup"),
+    ("site_event", "visitor"),
+    ("visitor_name", "name"),
+    ("visitor_name", "visitor"),
 ];
 
 /// (table, column, whether it is of bytes), of every table of ours.
