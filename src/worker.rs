@@ -18,7 +18,7 @@ use crate::{
     pipeline::{
         Core, attribute, audit, decide, detect, digest, discount, forward, holdout, ingest, judge, people, recredit,
         recurring::{Recurring, Timetable},
-        reread, rollup, send, settle,
+        reread, rollup, send, settle, tally,
     },
     store::{
         self, Error,
@@ -254,6 +254,7 @@ async fn attempt(core: &Arc<Core>, job: &Job) -> Result<(), Error> {
         Kind::Lift => holdout::lift(core, job).await,
         Kind::Audit => audit::step(core, job).await,
         Kind::Recredit => transact!(core.db, |tx| recredit::step(core, tx, job).await?),
+        Kind::Tally => transact!(core.db, |tx| tally::tally(core, tx, job).await?),
     }
 }
 

@@ -53,6 +53,8 @@ add_filter( 'http_allowed_safe_ports', __NAMESPACE__ . '\allow_port', 10, 2 );
 add_action( 'woocommerce_init', __NAMESPACE__ . '\offer_box_in_blocks' );
 add_action( 'woocommerce_after_checkout_billing_form', __NAMESPACE__ . '\offer_box_in_classic' );
 add_action( 'wp_enqueue_scripts', __NAMESPACE__ . '\enqueue_script' );
+add_action( 'wp_enqueue_scripts', __NAMESPACE__ . '\enqueue_pixel' );
+add_filter( 'script_loader_tag', __NAMESPACE__ . '\mark_pixel', 10, 2 );
 
 // What shoppers do.
 add_action( 'wp_ajax_cartback_capture', __NAMESPACE__ . '\on_capture' );
@@ -82,10 +84,10 @@ add_filter( 'wp_privacy_personal_data_erasers', __NAMESPACE__ . '\add_eraser' );
 
 /* ---------------------------------------------------------------- settings */
 
-/** @return array{url:string,secret:string,wording:string} */
+/** @return array{url:string,secret:string,wording:string,pixel:string} */
 function settings(): array {
 	$stored = get_option( 'cartback_settings', array() );
-	return array_merge( array( 'url' => '', 'secret' => '', 'wording' => '' ), is_array( $stored ) ? $stored : array() );
+	return array_merge( array( 'url' => '', 'secret' => '', 'wording' => '', 'pixel' => '' ), is_array( $stored ) ? $stored : array() );
 }
 
 /** Cartback has an address and a key here, and has not told us to stop. */
@@ -417,6 +419,29 @@ function enqueue_script(): void {
 		'blocks'  => FIELD_BLOCKS,
 	);
 	wp_add_inline_script( 'cartback', 'window.cartbackSettings = ' . wp_json_encode( $given, JSON_HEX_TAG | JSON_HEX_AMP ) . ';', 'before' );
+}
+
+/** The pixel, where the shop wants it: which steps visitors take, of nobody by name, and only as far as consent goes. */
+function enqueue_pixel(): void {
+	$settings = settings();
+	if ( '1' !== $settings['pixel'] || ! connected() ) {
+		return;
+	}
+	$source = preg_replace( '~/hook/shop/([A-Za-z0-9_-]+)/?\z~', '/p/$1.js', $settings['url'], 1, $found );
+	if ( 1 === $found ) {
+		wp_enqueue_script( 'cartback-pixel', $source, array(), VERSION, array( 'strategy' => 'async' ) );
+	}
+}
+
+/** Tells the pixel which cart or order the page is about. Only on pages no cache keeps for the next visitor. */
+function mark_pixel( $tag, $handle ) {
+	if ( 'cartback-pixel' !== $handle || ! function_exists( 'is_checkout' ) || ! is_checkout() ) {
+		return $tag;
+	}
+	$order = is_order_received_page() ? absint( get_query_var( 'order-received' ) ) : 0;
+	$marks = '' !== cookie_token() ? ' data-cart="' . esc_attr( cookie_token() ) . '"' : '';
+	$marks .= $order > 0 ? ' data-order="' . $order . '"' : '';
+	return str_replace( ' src=', $marks . ' src=', $tag );
 }
 
 /* ---------------------------------------------------------------- what shoppers do */
@@ -911,6 +936,7 @@ function clean_settings( $given ): array {
 		'url'     => $url,
 		'secret'  => $secret,
 		'wording' => substr( sanitize_textarea_field( $given['wording'] ?? '' ), 0, 1000 ),
+		'pixel'   => '1' === ( $given['pixel'] ?? '' ) ? '1' : '',
 	);
 }
 
@@ -943,6 +969,11 @@ function show_settings(): void {
 					<th scope="row"><label for="cartback_wording"><?php esc_html_e( 'Words next to the box', 'cartback' ); ?></label></th>
 					<td><textarea id="cartback_wording" class="large-text" rows="4" name="cartback_settings[wording]" placeholder="<?php echo esc_attr( default_wording() ); ?>"><?php echo esc_textarea( $settings['wording'] ); ?></textarea>
 					<p class="description"><?php esc_html_e( 'Must name your shop, SMS and cart reminders. The box is never ticked beforehand. Every consent keeps the words it was given to.', 'cartback' ); ?></p></td>
+				</tr>
+				<tr>
+					<th scope="row"><?php esc_html_e( 'Events', 'cartback' ); ?></th>
+					<td><label for="cartback_pixel"><input id="cartback_pixel" type="checkbox" name="cartback_settings[pixel]" value="1" <?php checked( '1', $settings['pixel'] ); ?> /> <?php esc_html_e( 'Tell Cartback which steps visitors take on the way to an order', 'cartback' ); ?></label>
+					<p class="description"><?php esc_html_e( 'A small script on every page. It sets no cookie, keeps nothing before consent (WP Consent API), and is silent where a browser asks not to be followed.', 'cartback' ); ?></p></td>
 				</tr>
 			</table>
 			<?php submit_button(); ?>

@@ -32,6 +32,7 @@ mod order;
 mod audit;
 mod attribution;
 mod statement;
+mod event;
 mod text;
 mod shell;
 mod progress;
@@ -139,6 +140,15 @@ pub enum Command {
     /// Months published for good: publish one, look at it, check them all
     #[command(subcommand)]
     Statement(statement::Command),
+    /// What visitors do on the shop's site
+    #[command(subcommand)]
+    Event(event::Command),
+    /// What counts as a conversion
+    #[command(subcommand)]
+    Goal(event::Goal),
+    /// How far visitors come
+    #[command(subcommand)]
+    Funnel(event::Funnel),
     /// Replies that wait to be read, and how they were read
     #[command(subcommand)]
     Reply(phone::Reply),
@@ -334,6 +344,9 @@ impl Command {
             Command::Audit(command) => audit::run(core, command).await,
             Command::Attribution(command) => attribution::run(core, command).await,
             Command::Statement(command) => statement::run(core, command).await,
+            Command::Event(command) => event::run(core, command).await,
+            Command::Goal(command) => event::goals(core, command).await,
+            Command::Funnel(command) => event::funnels(core, command).await,
             Command::Reply(command) => phone::run_reply(core, command).await,
             Command::Text(command) => text::run(core, command).await,
             Command::Webhook(command) => webhook::run(core, command).await,

@@ -118,6 +118,12 @@ id!(/// Where events are sent on.
     SinkId, "sink");
 id!(/// Something that happened, told to other systems; the same however often it is told.
     EventId, "evt");
+id!(/// Something a visitor of a shop did.
+    SiteEventId, "ev");
+id!(/// What a merchant counts as a conversion.
+    GoalId, "goal");
+id!(/// A saved funnel.
+    FunnelId, "fun");
 id!(/// A person who signs in.
     UserId, "usr");
 id!(/// An entry of the audit log.

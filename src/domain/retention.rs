@@ -20,6 +20,8 @@ pub struct Retention {
     /// Days after which an opening of a link forgets the name of the browser; that it happened, when, and whether a
     /// person did it stays for the figures: 1 to 730.
     pub click_days: u32,
+    /// Days after which what a visitor did on the site goes, event by event; the figures made of it stay: 30 to 730.
+    pub event_days: u32,
     /// Months after which decisions go, gates and all: 3 to 120.
     pub decision_months: u32,
     /// Months after its last change after which an order forgets whose it was; its sums stay: 3 to 120.
@@ -38,6 +40,7 @@ impl Default for Retention {
         Retention {
             message_days: 90,
             click_days: 90,
+            event_days: 180,
             decision_months: 24,
             order_months: 24,
             consent_months: 60,
@@ -57,6 +60,7 @@ impl Retention {
         let bounds = [
             ("message_days", self.message_days, 7, 730),
             ("click_days", self.click_days, 1, 730),
+            ("event_days", self.event_days, 30, 730),
             ("decision_months", self.decision_months, 3, 120),
             ("order_months", self.order_months, 3, 120),
             ("consent_months", self.consent_months, 24, 240),
@@ -78,6 +82,10 @@ impl Retention {
 
     pub fn clicks_before(&self, now: Time) -> Time {
         now - days(self.click_days)
+    }
+
+    pub fn events_before(&self, now: Time) -> Time {
+        now - days(self.event_days)
     }
 
     pub fn decisions_before(&self, now: Time) -> Time {
@@ -129,6 +137,7 @@ mod tests {
         }
         check(|kept| kept.message_days = 6, "retention.message_days: must be 7 to 730");
         check(|kept| kept.click_days = 731, "retention.click_days: must be 1 to 730");
+        check(|kept| kept.event_days = 29, "retention.event_days: must be 30 to 730");
         check(|kept| kept.decision_months = 2, "retention.decision_months: must be 3 to 120");
         check(|kept| kept.order_months = 121, "retention.order_months: must be 3 to 120");
         check(|kept| kept.consent_months = 23, "retention.consent_months: must be 24 to 240");

@@ -1,6 +1,8 @@
 //! Erase: a person or a whole shop is forgotten. Sums stay, since they name nobody; an opt-out stays as a keyed hash, so
 //! that a forgotten number is never texted again by mistake.
 
+use std::collections::BTreeSet;
+
 use super::{
     ingest::{Place, stop_cart},
     judge,
@@ -14,7 +16,7 @@ use crate::{
     },
     store::{
         self, Error, Tx,
-        identity::{self, Subject},
+        identity::{self, Name, Subject},
         request,
     },
 };
@@ -51,7 +53,9 @@ impl Erased {
 pub(crate) async fn person(tx: &mut Tx, place: &Place<'_>, who: &Identity, source: &str) -> Result<Erased, Error> {
     let found = people::find(tx, place.shop, place.keys, who).await?;
     let Found { carts, orders, messages, trace } = &found;
+    let mut checkouts = Vec::new();
     for &cart in carts {
+        checkouts.extend(identity::names(tx, place.keys, Subject::Cart(cart)).await?);
         blank_cart(tx, place, cart).await?;
         identity::remove(tx, place.keys, Subject::Cart(cart)).await?;
     }
@@ -61,6 +65,7 @@ pub(crate) async fn person(tx: &mut Tx, place: &Place<'_>, who: &Identity, sourc
     for &message in messages {
         blank_message(tx, place, message, trace).await?;
     }
+    forget_visits(tx, place, &found, &checkouts).await?;
     let mut consents = 0;
     for phone in trace.phones() {
         consents += store::consent::of_phone(tx, place.keys, phone).await?.0.len();
@@ -87,6 +92,18 @@ pub(crate) async fn person(tx: &mut Tx, place: &Place<'_>, who: &Identity, sourc
     };
     erased.request = people::record_erasure(tx, place, trace, source, erased.words()).await?;
     Ok(erased)
+}
+
+/// What they did on the site stays for the figures, as done by somebody nobody knows.
+async fn forget_visits(tx: &mut Tx, place: &Place<'_>, found: &Found, checkouts: &[Name]) -> Result<(), Error> {
+    let names: BTreeSet<[u8; 16]> = found.trace.names.iter().chain(checkouts).map(|(_, name)| *name).collect();
+    for name in names {
+        for visitor in store::site_event::named(tx, place.keys, &name).await? {
+            let nobody = place.keys.index("visitor", &format!("forgotten {}", place.core.fresh_id()));
+            store::site_event::forget(tx, place.keys, &visitor, &nobody).await?;
+        }
+    }
+    Ok(())
 }
 
 /// What was told of them to other systems, is on its way, or was answered.

@@ -268,6 +268,7 @@ async fn take_order(tx: &mut Tx, place: &Place<'_>, mut update: OrderUpdate) -> 
     // The day it leaves needs its figures again as much as the day it comes to.
     for at in [before, order.placed_at].into_iter().flatten() {
         dirty(tx, shop, at, now).await?;
+        super::tally::dirty(tx, shop, keys, at, now).await?;
     }
     job::ensure(tx, shop.id, job::Kind::Attribute, order.id.get(), now).await
 }

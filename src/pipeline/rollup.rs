@@ -67,7 +67,7 @@ pub async fn detail(read: &mut Read, shop: &Shop, day: i64) -> Result<Detail, Er
 const QUARTER: Duration = Duration::from_secs(15 * 60);
 
 /// The first moment of a shop's day and of the one after it.
-fn bounds(shop: &Shop, day: i64) -> (Time, Time) {
+pub fn bounds(shop: &Shop, day: i64) -> (Time, Time) {
     let zone = zone_of(shop);
     (hours::start_of_day(&zone, date_of(day)), hours::start_of_day(&zone, date_of(day + 1)))
 }

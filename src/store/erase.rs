@@ -67,6 +67,11 @@ pub async fn shop(tx: &mut Tx, shop: ShopId) -> Result<(), Error> {
     run!(tx, "DELETE FROM audit_run WHERE shop_id = $1", id)?;
     run!(tx, "DELETE FROM audit_finding WHERE shop_id = $1", id)?;
     run!(tx, "DELETE FROM audit_limits WHERE shop_id = $1", id)?;
+    run!(tx, "DELETE FROM site_event WHERE shop_id = $1", id)?;
+    run!(tx, "DELETE FROM visitor_name WHERE shop_id = $1", id)?;
+    run!(tx, "DELETE FROM goal WHERE shop_id = $1", id)?;
+    run!(tx, "DELETE FROM funnel WHERE shop_id = $1", id)?;
+    run!(tx, "DELETE FROM site_event_dropped WHERE shop_id = $1", id)?;
     run!(tx, "UPDATE shop SET forwards = '' WHERE shop_id = $1", id)?;
     Ok(())
 }

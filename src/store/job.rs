@@ -49,10 +49,12 @@ pub enum Kind {
     Audit,
     /// Make the next orders of a run due that judges them again.
     Recredit,
+    /// Recompute a day's events and goals.
+    Tally,
 }
 
 impl Kind {
-    pub const ALL: [Kind; 18] = [
+    pub const ALL: [Kind; 19] = [
         Kind::Ingest,
         Kind::Detect,
         Kind::Decide,
@@ -71,6 +73,7 @@ impl Kind {
         Kind::Lift,
         Kind::Audit,
         Kind::Recredit,
+        Kind::Tally,
     ];
 
     pub fn name(self) -> &'static str {
@@ -93,6 +96,7 @@ impl Kind {
             Kind::Lift => "lift",
             Kind::Audit => "audit",
             Kind::Recredit => "recredit",
+            Kind::Tally => "tally",
         }
     }
 }

@@ -25,6 +25,8 @@ pub const ALL: &[(i64, &str, &str)] = &[
     (11, "api", include_str!("../../migrations/0011_api.sql")),
     (12, "webhook out", include_str!("../../migrations/0012_webhook_out.sql")),
     (13, "digest", include_str!("../../migrations/0013_digest.sql")),
+    (14, "event", include_str!("../../migrations/0014_event.sql")),
+    (15, "goal", include_str!("../../migrations/0015_goal.sql")),
     (16, "holdout", include_str!("../../migrations/0016_holdout.sql")),
     (17, "attribution", include_str!("../../migrations/0017_attribution.sql")),
     (18, "audit", include_str!("../../migrations/0018_audit.sql")),

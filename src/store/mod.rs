@@ -43,6 +43,8 @@ pub mod decision;
 pub mod message;
 pub mod click;
 pub mod order;
+pub mod site_event;
+pub mod goal;
 pub mod credit;
 pub mod audit;
 pub mod credit_act;

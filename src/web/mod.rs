@@ -5,6 +5,7 @@
 //! |---|---|---|
 //! | `/hook/shop/{connection}`, `/hook/sms/{connection}` | shops and gateways | [`hook`] |
 //! | `/r/{token}`, `/o/{token}` | shoppers | [`follow`] |
+//! | `/p/{connection}.js`, `/e/{connection}` | visitors of a shop | [`event`] |
 //! | `/healthz`, `/readyz`, `/metrics` | the operator's machines; no personal data in any of them | [`health`], [`metric`] |
 //! | `/api/v1/…` | other systems of the shop, with a token | [`api`] |
 //! | `/assets/…` | browsers | [`asset`] |
@@ -24,6 +25,8 @@ pub mod hook;
 pub mod stranger;
 pub mod attempt;
 pub mod follow;
+pub mod event;
+mod squeeze;
 pub mod health;
 pub mod metric;
 pub mod asset;
@@ -44,13 +47,14 @@ use actix_web::{
 };
 use metrics_exporter_prometheus::PrometheusHandle;
 
-use crate::pipeline::{Core, receive::Inbox};
+use crate::pipeline::{Core, receive::Inbox, track::Tracker};
 use problem::Problem;
 
 /// What every handler works with. One per process.
 pub struct State {
     pub core: Arc<Core>,
     pub inbox: Inbox,
+    pub tracker: Tracker,
     /// Nobody needs to sign in: the demo, on loopback only. `shield` then answers only to names of this machine.
     pub open_door: bool,
     /// The counters of this process; `metric::install` makes it.
@@ -59,6 +63,7 @@ pub struct State {
     /// What stands above every page of a demo.
     pub bar: Option<Bar>,
     strangers: stranger::Strangers,
+    flood: event::Flood,
     attempts: attempt::Attempts,
     pub pace: api::Pace,
     counted: metric::Counted,
@@ -84,6 +89,7 @@ impl Default for Limits {
 impl State {
     pub fn new(core: Arc<Core>, inbox: Inbox) -> State {
         State {
+            tracker: Tracker::new(core.clone()),
             core,
             inbox,
             open_door: false,
@@ -91,6 +97,7 @@ impl State {
             limits: Limits::default(),
             bar: None,
             strangers: stranger::Strangers::default(),
+            flood: event::Flood::default(),
             attempts: attempt::Attempts::default(),
             pace: api::Pace::default(),
             counted: metric::Counted::default(),
@@ -147,6 +154,8 @@ fn routes(config: &mut ServiceConfig) {
                 .route(web::post().to(page::digest::stop))
                 .default_service(only("GET, HEAD, POST")),
         )
+        .service(web::resource("/p/{connection}.js").route(get().to(event::pixel)).default_service(only("GET, HEAD")))
+        .service(web::resource("/e/{connection}").route(web::post().to(event::take)).default_service(only("POST")))
         .service(web::resource("/healthz").route(get().to(health::alive)).default_service(only("GET, HEAD")))
         .service(web::resource("/readyz").route(get().to(health::ready)).default_service(only("GET, HEAD")))
         .service(web::resource("/metrics").route(get().to(metric::show)).default_service(only("GET, HEAD")))

@@ -4,6 +4,7 @@ mod house;
 mod api;
 mod connect;
 mod digest;
+mod event;
 mod hook;
 mod link;
 mod lists;

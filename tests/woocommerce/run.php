@@ -6,7 +6,7 @@
 
 declare( strict_types = 1 );
 
-use function Cartback\{capture, clean_phone, clean_settings, clean_url, connected, erase, export, mark_order, message_id, on_blocks_customer, on_blocks_order, on_capture, on_cart_change, on_classic_order, on_order_status, on_test, prune, read_restore_token, refresh, restore_cart, restore_token, row, send, show_settings, status_line, uninstall};
+use function Cartback\{capture, clean_phone, clean_settings, clean_url, connected, enqueue_pixel, erase, export, mark_order, mark_pixel, message_id, new_token, on_blocks_customer, on_blocks_order, on_capture, on_cart_change, on_classic_order, on_order_status, on_test, prune, read_restore_token, refresh, restore_cart, restore_token, row, send, show_settings, status_line, uninstall};
 
 error_reporting( E_ALL );
 set_error_handler( static function ( $level, $text, $file, $line ) {
@@ -494,11 +494,28 @@ $tests = array(
 	'settings: wrong ones are refused, right ones before are kept' => static function () {
 		shop();
 		$kept = clean_settings( array( 'url' => 'http://hooks.example/h', 'secret' => 'whsec_dG9vIHNob3J0', 'wording' => '<b>Text me</b>' ) );
-		same( array( 'https://hooks.example/h/1/secret', SECRET, 'Text me' ), array_values( $kept ), 'kept' );
+		same( array( 'https://hooks.example/h/1/secret', SECRET, 'Text me', '' ), array_values( $kept ), 'kept' );
 		same( array( 'url', 'secret' ), World::$errors, 'said' );
 		same( SECRET, clean_settings( array( 'secret' => ' ' ) )['secret'], 'blank keeps' );
 		same( '', clean_settings( 'nonsense' )['wording'], 'nonsense' );
 		same( $kept, clean_settings( $kept ), 'twice is once' );
+	},
+
+	'the pixel is there only where it is wanted and marks no page a cache may keep' => static function () {
+		shop();
+		enqueue_pixel();
+		same( array(), World::$scripts, 'not asked for' );
+		World::$options['cartback_settings'] = array( 'url' => 'https://hooks.example/hook/shop/Ab-1_x', 'secret' => SECRET, 'pixel' => '1' );
+		enqueue_pixel();
+		same( array( 'cartback-pixel' => 'https://hooks.example/p/Ab-1_x.js' ), World::$scripts, 'beside the webhooks' );
+		$tag   = '<script async src="https://hooks.example/p/Ab-1_x.js"></script>';
+		$token = new_token();
+		same( $tag, mark_pixel( $tag, 'cartback-pixel' ), 'any page' );
+		World::$page = 1;
+		same( '<script async data-cart="' . $token . '" src="https://hooks.example/p/Ab-1_x.js"></script>', mark_pixel( $tag, 'cartback-pixel' ), 'the checkout' );
+		World::$page = 811;
+		same( true, false !== strpos( mark_pixel( $tag, 'cartback-pixel' ), ' data-order="811"' ), 'the thank-you page' );
+		same( $tag, mark_pixel( $tag, 'other' ), 'another script' );
 	},
 
 	'the settings page escapes and never shows the secret' => static function () {

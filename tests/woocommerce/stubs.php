@@ -13,7 +13,7 @@ namespace {
 
 	/** Everything a test may look at or set. */
 	final class World {
-		public static $options, $hooks, $queue, $posts, $answer, $cookies, $rows, $notices, $orders, $user, $may, $nonce_ok, $blocks_fields, $errors, $headers;
+		public static $options, $hooks, $queue, $posts, $answer, $cookies, $rows, $notices, $orders, $user, $may, $nonce_ok, $blocks_fields, $errors, $headers, $scripts, $page;
 
 		public static function reset(): void {
 			self::$options       = array( 'blogname' => 'Oak &amp; Ash' );
@@ -30,6 +30,9 @@ namespace {
 			self::$blocks_fields = array();
 			self::$errors        = array();
 			self::$headers       = array();
+			self::$scripts       = array();
+			// 0 is any page, 1 the checkout, more the number of an order just placed.
+			self::$page          = 0;
 			$_GET                = array();
 			$_POST               = array();
 			$_COOKIE             = array();
@@ -152,6 +155,12 @@ namespace {
 	function esc_html_e( $text ) { echo esc_html( $text ); }
 	function esc_html( $text ) { return htmlspecialchars( (string) $text, ENT_QUOTES, 'UTF-8' ); }
 	function esc_attr( $text ) { return esc_html( $text ); }
+	function checked( $one, $other ) { echo $one === $other ? ' checked="checked"' : ''; }
+	function absint( $number ) { return abs( (int) $number ); }
+	function is_checkout() { return World::$page > 0; }
+	function is_order_received_page() { return World::$page > 1; }
+	function get_query_var( $name ) { return 'order-received' === $name ? World::$page : ''; }
+	function wp_enqueue_script( $name, $source, $needs = array(), $version = false, $how = false ) { World::$scripts[ $name ] = $source; }
 	function esc_textarea( $text ) { return esc_html( $text ); }
 	function esc_url( $url ) { return esc_html( esc_url_raw( $url ) ); }
 	function esc_url_raw( $url, $protocols = array( 'http', 'https' ) ) {

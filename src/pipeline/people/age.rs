@@ -16,6 +16,8 @@ use crate::{
 
 /// Rows forgotten in one transaction.
 const FORGET_MOST: u32 = 200;
+/// Events are plain rows, and many.
+const EVENTS_MOST: u32 = 5_000;
 
 /// Forgets what has come of age in one shop.
 pub(crate) async fn forget(core: &Core, shop: ShopId) -> Result<(), Error> {
@@ -72,10 +74,11 @@ async fn piece(tx: &mut Tx, place: &Place<'_>, kept: &Retention, now: Time) -> R
     if let Some(before) = kept.opt_outs_before(now) {
         aged::forget_opt_outs(tx, keys, before).await?;
     }
+    let events = store::site_event::prune(tx, keys.shop(), kept.events_before(now), EVENTS_MOST).await?;
     request::prune(tx, keys, kept.requests_before(now)).await?;
     let most = FORGET_MOST as usize;
     let full = [orders.len(), clicks.len(), messages.len(), phones.len()].into_iter().any(|found| found >= most);
-    Ok(full || decisions >= u64::from(FORGET_MOST))
+    Ok(full || events >= u64::from(EVENTS_MOST) || decisions >= u64::from(FORGET_MOST))
 }
 
 /// The words of a text become their hash. The number stays as long as the proof of its consent.

@@ -23,6 +23,8 @@ mod carts;
 mod messages;
 mod acts;
 mod orders;
+mod events;
+mod goals;
 mod sequences;
 mod sequence_form;
 mod texts;
@@ -139,6 +141,14 @@ operations! {
         settle __path_settle Write,
     }
     orders { list __path_list Read, get __path_get Read, credit __path_credit Write once }
+    orders { list __path_list Read, get __path_get Read }
+    events { list __path_list Read, add __path_add Write once }
+    goals {
+        list __path_list Read,
+        get __path_get Read,
+        funnels __path_funnels Read,
+        funnel __path_funnel Read,
+    }
     sequences {
         list __path_list Read,
         presets __path_presets Read,

@@ -134,6 +134,8 @@ pub struct Retention {
     message_days: u32,
     #[schema(minimum = 1, maximum = 730)]
     click_days: u32,
+    #[schema(minimum = 30, maximum = 730)]
+    event_days: u32,
     #[schema(minimum = 3, maximum = 120)]
     decision_months: u32,
     #[schema(minimum = 3, maximum = 120)]
@@ -232,6 +234,7 @@ impl Rules {
             retention: Retention {
                 message_days: kept.message_days,
                 click_days: kept.click_days,
+                event_days: kept.event_days,
                 decision_months: kept.decision_months,
                 order_months: kept.order_months,
                 consent_months: kept.consent_months,
@@ -306,6 +309,7 @@ impl Rules {
             retention: Kept {
                 message_days: kept.message_days,
                 click_days: kept.click_days,
+                event_days: kept.event_days,
                 decision_months: kept.decision_months,
                 order_months: kept.order_months,
                 consent_months: kept.consent_months,

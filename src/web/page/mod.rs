@@ -31,6 +31,9 @@ pub mod report;
 pub mod earned;
 pub mod attribution;
 pub mod statement;
+pub mod events;
+pub mod goals;
+pub mod funnels;
 pub mod shops;
 pub mod connect;
 pub mod settings;
@@ -143,6 +146,15 @@ pub fn routes(config: &mut ServiceConfig) {
         .service(act("/orders/{id}/credit", web::post().to(order::correct)))
         .service(page("/attribution", get().to(attribution::get)))
         .service(act("/attribution/windows", web::post().to(attribution::change)))
+        .service(page("/events", get().to(events::get)))
+        .service(both("/goals", get().to(goals::get_all), web::post().to(goals::add)))
+        .service(page("/goals/add", get().to(goals::get_add)))
+        .service(both("/goals/{id}", get().to(goals::get), web::post().to(goals::post)))
+        .service(both("/goals/{id}/remove", get().to(goals::ask_remove), web::post().to(goals::remove)))
+        .service(both("/funnels", get().to(funnels::get_all), web::post().to(funnels::add)))
+        .service(page("/funnels/add", get().to(funnels::get_add)))
+        .service(both("/funnels/{id}", get().to(funnels::get), web::post().to(funnels::post)))
+        .service(both("/funnels/{id}/remove", get().to(funnels::ask_remove), web::post().to(funnels::remove)))
         .service(page("/statement", get().to(statement::get)))
         .service(act("/statement/publish", web::post().to(statement::publish)))
         .service(page("/shops", get().to(shops::get_all)))
@@ -471,6 +483,11 @@ fn notice(done: &str) -> Option<String> {
         "windows_changed" => "Changed. History is judged again under the new windows.",
         "credit_corrected" => "Taken. The credit follows within seconds.",
         "month_published" => "Published. Its figures stay as they are; what changes later is shown beside them.",
+        "goals_added" => "Added. What happened before is counted within a minute.",
+        "goal_saved" => "Saved. Its days are counted again within a minute.",
+        "goal_removed" => "The goal is removed.",
+        "funnel_saved" => "The funnel is saved.",
+        "funnel_removed" => "The funnel is removed.",
         "webhook_saved" => "Saved. Events from now on follow it.",
         "webhook_on" => "Switched on. What it missed can be replayed below.",
         "webhook_off" => "Switched off. What happens meanwhile is kept for a replay.",

@@ -24,6 +24,9 @@
 //! | `/orders/{ord_…}` | [`order::Order`] | `POST …/credit` with `to` = a `msg_…`, `none` or `rules`, and `reason` |
 //! | `/report` | [`report::Report`] | `days` = 1, 7, 30, 90 or `from` and `to`; `compare=no`; `heat` = taps, texts, orders; `/report/{table}.csv` the same as CSV |
 //! | `/earned` | [`earned::Earned`] | `run` = an earlier comparison; `POST` with `percent` |
+//! | `/events` | [`event::Events`] | `kind` = a kind of event, `after` |
+//! | `/goals`, `/goals/add`, `/goals/{goal_…}`, `…/remove` | [`goal::Goals`], [`goal::GoalPage`], [`goal::GoalRemove`] | `POST /goals` with `preset` adds those of a kind of business, without it one; `POST` saves, removes |
+//! | `/funnels`, `/funnels/add`, `/funnels/{fun_…}`, `…/remove` | [`path::Funnels`], [`path::FunnelPage`], [`goal::GoalRemove`] | `POST` adds, saves, removes |
 //! | `/statement` | [`statement::Statement`] | `month` = `2026-10`, the one before this without |
 //! | `/attribution` | [`attribution::Attribution`] | `days` or `from` and `to`; `click`, `sent` = hours to try out; `POST /attribution/windows` with both |
 //! | `/statement` | [`statement::Statement`] | `month` = `2026-10`, the one before this without; `POST /statement/publish` with `month` |
@@ -91,6 +94,9 @@ pub mod delivery;
 pub mod report;
 pub mod earned;
 pub mod attribution;
+pub mod event;
+pub mod goal;
+pub mod path;
 pub mod statement;
 pub mod law;
 pub mod shop;

@@ -265,6 +265,12 @@ const KEPT: &[Line] = &[
         Typed::Number,
     ),
     ("retention.click_days", noted("Days the browsers of taps are kept"), noted("1 to 730."), Typed::Number),
+    (
+        "retention.event_days",
+        noted("Days visitors’ events are kept"),
+        noted("30 to 730; their figures stay."),
+        Typed::Number,
+    ),
     ("retention.decision_months", noted("Months decisions are kept"), noted("3 to 120."), Typed::Number),
     ("retention.order_months", noted("Months it is known whose an order was"), noted("3 to 120."), Typed::Number),
     (

@@ -4,6 +4,7 @@
 mod api;
 mod connecting;
 mod digest;
+mod events;
 mod lists;
 mod books;
 mod reports;
@@ -636,6 +637,7 @@ pub fn pages() -> Vec<(&'static str, String)> {
     pages.extend(team::pages());
     pages.extend(digest::pages());
     pages.extend(earned::pages());
+    pages.extend(events::pages());
     pages.into_iter().map(|(name, html)| (name, html.unwrap())).collect()
 }
 

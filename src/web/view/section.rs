@@ -17,6 +17,9 @@ pub enum Section {
     Digest,
     Earned,
     Attribution,
+    Events,
+    Goals,
+    Funnels,
     Shops,
     Gateways,
     Inbox,
@@ -65,6 +68,8 @@ impl Section {
             name: noted("Rules"),
             sections: &[Section::Sequences, Section::Attribution, Section::Risk, Section::Law],
         },
+        Group { name: noted("Conversions"), sections: &[Section::Goals, Section::Funnels, Section::Events] },
+        Group { name: noted("Rules"), sections: &[Section::Sequences, Section::Risk, Section::Law] },
         Group {
             name: noted("Connections"),
             sections: &[Section::Shops, Section::Gateways, Section::Inbox, Section::Books, Section::Webhooks],
@@ -87,6 +92,9 @@ impl Section {
             Section::Digest => noted("Digest"),
             Section::Earned => noted("Earned"),
             Section::Attribution => noted("Attribution"),
+            Section::Events => noted("Events"),
+            Section::Goals => noted("Goals"),
+            Section::Funnels => noted("Funnels"),
             Section::Shops => noted("Shops"),
             Section::Gateways => noted("Gateways"),
             Section::Risk => noted("Risk"),
@@ -116,6 +124,9 @@ impl Section {
             Section::Digest => "/digest",
             Section::Earned => "/earned",
             Section::Attribution => "/attribution",
+            Section::Events => "/events",
+            Section::Goals => "/goals",
+            Section::Funnels => "/funnels",
             Section::Shops => "/shops",
             Section::Gateways => "/gateways",
             Section::Risk => "/risk",
@@ -134,5 +145,6 @@ impl Section {
     /// Whether its figures are of a period.
     pub(super) fn has_period(self) -> bool {
         matches!(self, Section::Overview | Section::Report | Section::Attribution)
+        matches!(self, Section::Overview | Section::Report | Section::Events | Section::Goals | Section::Funnels)
     }
 }

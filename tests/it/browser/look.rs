@@ -19,8 +19,17 @@ const UNLINKED: [&str; 4] =
     ["/sign-in", "/nothing-is-here", "/carts?q=nobody%40shopper.example", "/carts?state=texted"];
 
 /// Routes that answer with a page and need no look: files, and what leads straight on.
-const NOT_PAGES: [&str; 8] =
-    ["/hook/", "/healthz", "/readyz", "/metrics", "/assets/", "/api/", "/shops/{id}/arrivals", "/sign-in/{token}"];
+const NOT_PAGES: [&str; 9] = [
+    "/hook/",
+    "/p/",
+    "/healthz",
+    "/readyz",
+    "/metrics",
+    "/assets/",
+    "/api/",
+    "/shops/{id}/arrivals",
+    "/sign-in/{token}",
+];
 const NOT_PAGES_BY_ENDING: [&str; 2] = [".csv", ".json"];
 
 /// Forms lead there, with what was chosen in them.

@@ -2,7 +2,7 @@
 //! database. Time stands still until the story moves it; nothing sleeps, everything waits for what it wants to see.
 //!
 //! `driver` is the browser, `site` the server it looks at, `rich` a shop where everything has happened. `jobs` are what
-//! people come for, `keys` the same without a mouse, `plain` without JavaScript. `look` takes every page there is, by
+//! people come for, `pixel` what a shopper's browser tells, `keys` the same without a mouse, `plain` without JavaScript. `look` takes every page there is, by
 //! following links from the first, through axe-core, narrow, wide, light and dark; `weight` holds their size.
 //!
 //! Every story ends with `Stage::end`: no word on the console, no request to anybody else, nothing our content policy
@@ -13,6 +13,7 @@ mod driver;
 mod site;
 mod rich;
 mod jobs;
+mod pixel;
 mod keys;
 mod plain;
 mod look;

@@ -3,12 +3,17 @@
 
 use cartback::{
     domain::{
+        funnel::Way,
+        goal::presets,
         link::{self, Purpose},
         message::MessageRef,
+        site_event::{Told, ToldBy, Visit},
     },
     pipeline::{
+        goal,
         receive::Answer,
         sink::{self, Typed},
+        track::{Batch, Tracker},
     },
 };
 use serde_json::{Value, json};
@@ -46,6 +51,9 @@ async fn live(app: &App) -> Text {
     let (url, topics) = ("https://crm.example/in", "all");
     let typed = Typed { url: Some(url.into()), topics: Some(topics.into()), ..Typed::default() };
     sink::add(&app.core, shop.id, &typed).await.unwrap();
+    goal::keep(&app.core, shop.id, None, &presets()[0].goals).await.unwrap();
+    goal::keep_funnel(&app.core, shop.id, None, &Way::usual()).await.unwrap();
+    browses(app, &shop).await;
     let text = recovers(app, &shop, &kannel).await;
     fails(app, &shop, &kannel).await;
     stays_unsent(app, &shop).await;
@@ -54,6 +62,31 @@ async fn live(app: &App) -> Text {
     let fresh = shopper(30, "Zala", json!({ "items": [{ "title": HEBREW, "quantity": 1, "price": "550.50" }] }));
     app.generic(&shop, "checkout.updated", app.checkout("fresh", fresh)).await;
     text
+}
+
+/// Visitors look around, and one of them comes close.
+async fn browses(app: &App, shop: &Shopkeeper) {
+    let tracker = Tracker::new(app.core.clone());
+    let known = tracker.shop_of(&shop.path).await.unwrap().unwrap();
+    let told = |visitor: &str, name: &str, target: &str| Told {
+        name: name.into(),
+        visitor: format!("visitor-{visitor}"),
+        target: target.into(),
+        product: LONG.into(),
+        page: "/products/oak-stool".into(),
+        visit: Visit::told("google", "organic", ""),
+        device: "iphone".into(),
+        ..Told::default()
+    };
+    let all = vec![
+        told("one", "product_viewed", ""),
+        told("one", "cart_added", ""),
+        told("two", "searched", HEBREW),
+        told("two", "size guide", ""),
+    ];
+    let batch = Batch { told: all, ..Batch::default() };
+    tracker.keep(&known.shop, &known.keys, ToldBy::Pixel, &batch).await.unwrap().unwrap();
+    app.pass(minutes(1)).await;
 }
 
 /// Where a text says one can opt out, when its sender cannot be answered.

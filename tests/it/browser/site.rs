@@ -2,7 +2,7 @@
 
 use std::{net::TcpListener, ops::Deref, sync::Arc};
 
-use actix_web::{App as Answering, HttpServer, dev::ServerHandle};
+use actix_web::{App as Answering, HttpServer, dev::ServerHandle, web::ServiceConfig};
 use cartback::{
     app::sign_in_link,
     web::{self, State},
@@ -25,6 +25,15 @@ impl Stage {
     /// On an empty house, signed out. `None` where there is no Chromium.
     pub async fn open() -> Option<Stage> {
         let (app, server, url) = open(false).await?;
+        Some(Stage { browser: Browser::open(&url).await?, app, server })
+    }
+
+    /// The same, with more pages than ours on the server: a shop's.
+    pub async fn open_beside(pages: fn(&mut ServiceConfig)) -> Option<Stage> {
+        if !driver::is_there() {
+            return None;
+        }
+        let (app, server, url) = serve_beside(false, pages).await;
         Some(Stage { browser: Browser::open(&url).await?, app, server })
     }
 
@@ -77,13 +86,17 @@ pub async fn open(open_door: bool) -> Option<(App, ServerHandle, String)> {
 
 /// The same, where no browser is needed.
 pub async fn serve(open_door: bool) -> (App, ServerHandle, String) {
+    serve_beside(open_door, |_| {}).await
+}
+
+async fn serve_beside(open_door: bool, pages: fn(&mut ServiceConfig)) -> (App, ServerHandle, String) {
     let listener = TcpListener::bind(("127.0.0.1", 0)).unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());
     let outside = Arc::new(Outside::default());
     let app = App::start_at(Engine::Lite, &url, outside.clone(), outside).await.unwrap();
     let mut state = State::new(app.core.clone(), app.inbox.clone());
     state.open_door = open_door;
-    let routes = web::configure(state);
+    let routes = web::configure_with(state, pages);
     let server = HttpServer::new(move || Answering::new().configure(routes.clone()));
     let server = server.workers(1).disable_signals().shutdown_timeout(1).listen(listener).unwrap().run();
     let handle = server.handle();

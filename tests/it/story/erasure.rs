@@ -73,7 +73,9 @@ const TABLES: &[(&str, &str, &str)] = &[
     ("evidence", "names nobody", "-"),
     ("forward", "deleted", "-"),
     ("forward_attempt", "deleted", "-"),
+    ("funnel", "names nobody", "-"),
     ("gateway", "names nobody", "-"),
+    ("goal", "names nobody", "-"),
     ("guard", "keyed hashes of networks and blocks of numbers", "-"),
     ("holdout", "keyed hash, emptied", "-"),
     ("holdout_outcome", "names nobody", "-"),
@@ -105,10 +107,14 @@ const TABLES: &[(&str, &str, &str)] = &[
     ("shop_key", "names nobody", "-"),
     ("shop_order", "blanked", "orders"),
     ("sink", "names nobody", "-"),
+    ("site_event", "a keyed hash of an anonymous id, replaced by nobody's", "-"),
+    ("site_event_dropped", "names nobody", "-"),
     ("spend", "names nobody", "-"),
     ("statement", "names who of the shop, no shopper", "-"),
+    ("tally", "names nobody", "-"),
     ("trail", "names who of the shop, no shopper", "-"),
     ("turn", "names nobody", "-"),
+    ("visitor_name", "deleted", "-"),
 ];
 
 /// Every sealed column with the column its row is named by; "phone" for those named by the number's keyed hash.
@@ -157,6 +163,10 @@ const OTHER_BYTES: &[(&str, &str)] = &[
     ("shop_key", "wrapped"),
     ("shop_order", "revision"),
     ("sink", "settings"),
+    ("site_event", "dedup"),
+    ("site_event", "visitor"),
+    ("visitor_name", "name"),
+    ("visitor_name", "visitor"),
 ];
 
 /// (table, column, whether it is of bytes), of every table of ours.

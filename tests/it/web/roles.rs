@@ -12,12 +12,14 @@ use actix_web::{
 use cartback::{
     domain::{
         event::Identity,
+        funnel::Way,
+        goal::presets,
         id::{DeliveryId, GatewayId, ReplyId, RequestId, ShopId, UserId},
         member::{Reach, Role},
     },
     pipeline::{
         connect::{self, ShopTyped},
-        sink, team,
+        goal, sink, team,
     },
     store::{self, guard, inbox, request},
     transact,
@@ -50,11 +52,14 @@ struct Things {
     request: String,
     member: String,
     sink: String,
+    goal: String,
+    funnel: String,
 }
 
 /// Every route somebody signed in may ask for. What destroys comes after what looks at it.
 fn rows(things: &Things) -> Vec<Row> {
-    let Things { cart, message, order, delivery, gateway, sequence, reply, phone, request, member, sink } = things;
+    let Things { cart, message, order, delivery, gateway, sequence, reply, phone, request, member, sink, goal, funnel } =
+        things;
     let mut rows = Vec::new();
     let mut row = |method, path, ask: String, body, good| rows.push(Row { method, path, ask, body, good });
     let mut look = |path: &'static str, ask: String| row("GET", path, ask, "", 200);
@@ -68,6 +73,11 @@ fn rows(things: &Things) -> Vec<Row> {
         "/replies",
         "/report",
         "/earned",
+        "/events",
+        "/goals",
+        "/goals/add",
+        "/funnels",
+        "/funnels/add",
         "/shops",
         "/law",
         "/gateways",
@@ -120,6 +130,10 @@ fn rows(things: &Things) -> Vec<Row> {
     look("/gateways/{id}/remove", format!("/gateways/{gateway}/remove"));
     look("/webhooks/{id}", format!("/webhooks/{sink}"));
     look("/report/{table}.csv", "/report/days.csv".to_owned());
+    look("/goals/{id}", format!("/goals/{goal}"));
+    look("/goals/{id}/remove", format!("/goals/{goal}/remove"));
+    look("/funnels/{id}", format!("/funnels/{funnel}"));
+    look("/funnels/{id}/remove", format!("/funnels/{funnel}/remove"));
     look("/law/{id}", "/law/FR".to_owned());
     look("/team/{id}", format!("/team/{member}"));
     look("/team/{id}/remove", format!("/team/{member}/remove"));
@@ -140,6 +154,12 @@ fn rows(things: &Things) -> Vec<Row> {
     act("/sequences/{id}/off", format!("/sequences/{sequence}/off"), "", 303);
     act("/sequences/{id}/move", format!("/sequences/{sequence}/move"), "to=down", 303);
     act("/sequences/{id}/remove", format!("/sequences/{sequence}/remove"), "", 303);
+    act("/goals", "/goals".to_owned(), "preset=local", 303);
+    act("/goals/{id}", format!("/goals/{goal}"), "name=Ours&kind=shared", 303);
+    act("/goals/{id}/remove", format!("/goals/{goal}/remove"), "", 303);
+    act("/funnels", "/funnels".to_owned(), "preset=usual", 303);
+    act("/funnels/{id}", format!("/funnels/{funnel}"), "name=Ours&window_minutes=30&step1=searched&step2=shared", 303);
+    act("/funnels/{id}/remove", format!("/funnels/{funnel}/remove"), "", 303);
     act("/phones/{phone}/opt-out", format!("/phones/{phone}/opt-out"), "why=asked", 303);
     act("/person/export", "/person/export".to_owned(), "phone=%2B12125550142", 200);
     act("/person/{id}/answered", format!("/person/{request}/answered"), "", 303);
@@ -263,6 +283,8 @@ async fn cast() -> Cast {
         private: false,
     };
     let sink = sink::add(core, house.shop, &endpoint).await.unwrap();
+    let goals = goal::keep(core, house.shop, None, &presets()[0].goals[..1]).await.unwrap();
+    let funnel = goal::keep_funnel(core, house.shop, None, &Way::usual()).await.unwrap();
     let now = core.now();
     let asked = request::Request {
         id: RequestId::new(core.fresh_id()),
@@ -309,6 +331,8 @@ async fn cast() -> Cast {
         request: asked.id.to_string(),
         member: member.to_string(),
         sink: sink.id.to_string(),
+        goal: goals.unwrap()[0].to_string(),
+        funnel: funnel.unwrap().to_string(),
     };
     let owner = enter(&house, &site, &owner).await;
     let manager = enter(&house, &site, &manager).await;
@@ -457,6 +481,8 @@ fn every_route_has_a_line_and_a_row() {
         request: String::new(),
         member: UserId::new(1).to_string(),
         sink: String::new(),
+        goal: String::new(),
+        funnel: String::new(),
     };
     let in_matrix: BTreeSet<(&str, &str)> = rows(&none).iter().map(|row| (row.method, row.path)).collect();
     for route in ROUTES.iter().filter(|route| route.may != May::Anyone) {
