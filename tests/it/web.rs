@@ -3,6 +3,7 @@
 mod house;
 mod api;
 mod connect;
+mod figures;
 mod hook;
 mod link;
 mod lists;

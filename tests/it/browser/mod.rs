@@ -13,6 +13,7 @@ mod driver;
 mod site;
 mod rich;
 mod jobs;
+mod team;
 mod keys;
 mod plain;
 mod look;
