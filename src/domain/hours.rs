@@ -165,6 +165,22 @@ pub fn start_of_day(zone: &TimeZone, date: Date) -> Time {
     Time::from_millis(midnight.map_or(0, Timestamp::as_millisecond))
 }
 
+/// A span `[from, to)` cut where this zone's clocks are changed, each piece with the milliseconds they are ahead of UTC.
+pub fn pieces(zone: &TimeZone, from: Time, to: Time) -> Vec<(Time, Time, i64)> {
+    let mut pieces = Vec::new();
+    let mut begins = from;
+    let changes =
+        zone.following(from.to_timestamp()).map(|change| Time::from_millis(change.timestamp().as_millisecond()));
+    for ends in changes.take_while(|&change| change < to).chain([to]) {
+        if begins < ends {
+            let ahead = zone.to_offset(begins.to_timestamp()).seconds();
+            pieces.push((begins, ends, i64::from(ahead) * 1_000));
+        }
+        begins = ends;
+    }
+    pieces
+}
+
 const DAY_MS: i64 = 24 * 60 * 60 * 1000;
 const MINUTE_MS: i64 = MINUTE.as_millis() as i64;
 

@@ -14,7 +14,7 @@ use super::{
     time::Time,
 };
 
-pub use parts::{Breakdown, Delay, DelayGroup, Hour, Line, Parts, Stage, parts};
+pub use parts::{Breakdown, Delay, DelayGroup, Hour, Line, Parts, Stage, delay_span, parts};
 pub use sheet::{Sheet, micros, sheets};
 
 /// What is counted, with its definition.

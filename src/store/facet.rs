@@ -1,6 +1,8 @@
 //! Filing: what rows are counted under, for rows written before that was kept (or by an older version beside this one).
 //! What it takes lies sealed, so a migration could not do it. Rows wait under indexes of their own, empty once all is done.
 
+pub mod narrow;
+
 use super::{
     Error, Read, Tx,
     db::{all, run},

@@ -7,6 +7,8 @@
 //! # How to list another table
 //! An index that holds the shop, the order, the id and every column the list is narrowed by; a `Plan` that names them.
 
+use std::borrow::Cow;
+
 use super::{Error, Read};
 
 /// Rows a page looks through for those that fit.
@@ -84,19 +86,19 @@ pub(super) enum Bind {
 /// A condition; each `?` stands for the next of its values. Which conditions there are decides the text alone, so one
 /// text has one bind signature.
 #[derive(Clone, Debug)]
-pub(super) struct Cond(pub &'static str, pub Vec<Bind>);
+pub(super) struct Cond(pub Cow<'static, str>, pub Vec<Bind>);
 
 impl Cond {
     pub fn plain(sql: &'static str) -> Cond {
-        Cond(sql, Vec::new())
+        Cond(sql.into(), Vec::new())
     }
 
     pub fn int(sql: &'static str, value: i64) -> Cond {
-        Cond(sql, vec![Bind::Int(value)])
+        Cond(sql.into(), vec![Bind::Int(value)])
     }
 
     pub fn text(sql: &'static str, value: &str) -> Cond {
-        Cond(sql, vec![Bind::Text(value.to_owned())])
+        Cond(sql.into(), vec![Bind::Text(value.to_owned())])
     }
 }
 

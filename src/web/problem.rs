@@ -131,6 +131,9 @@ impl Problem {
     fn page(&self, id: &str) -> Option<ErrorPage> {
         let kind = match self {
             Problem::NotFound => Kind::NotFound,
+            Problem::Forbidden => Kind::Forbidden,
+            Problem::Wrong(reasons) => Kind::Wrong { reasons: reasons.clone() },
+            Problem::TooMany => Kind::TooMany,
             Problem::Busy => Kind::Busy { retry_seconds: RETRY_SECONDS },
             Problem::Broken(_) => Kind::Broken { id: id.to_owned() },
             _ => return None,

@@ -5,6 +5,7 @@ mod api;
 mod connect;
 mod digest;
 mod event;
+mod figures;
 mod hook;
 mod link;
 mod lists;

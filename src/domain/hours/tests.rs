@@ -369,3 +369,22 @@ proptest! {
         let _ = opening(&["America/New_York", "Asia/Tokyo"], &Hours::DEFAULT, &Holidays::none(), Time::from_millis(now));
     }
 }
+
+#[test]
+fn a_span_is_cut_where_clocks_change() {
+    let zone = super::zone("Europe/Ljubljana").unwrap();
+    let at = |text: &str| Time::parse(text).unwrap();
+    let cut = pieces(&zone, at("2026-03-01T00:00:00Z"), at("2026-11-01T00:00:00Z"));
+    let hour = 3_600_000;
+    let (spring, autumn) = (at("2026-03-29T01:00:00Z"), at("2026-10-25T01:00:00Z"));
+    assert_eq!(
+        cut,
+        [
+            (at("2026-03-01T00:00:00Z"), spring, hour),
+            (spring, autumn, 2 * hour),
+            (autumn, at("2026-11-01T00:00:00Z"), hour),
+        ]
+    );
+    assert_eq!(pieces(&TimeZone::UTC, spring, autumn), [(spring, autumn, 0)]);
+    assert_eq!(pieces(&zone, autumn, spring), []);
+}

@@ -92,6 +92,19 @@ pub struct Hour {
 /// The borders of the groups, in minutes: a quarter of an hour, one hour, six, a day, two, five.
 const GROUPS: [u32; 6] = [15, 60, 360, 1_440, 2_880, 7_200];
 
+/// The minutes of a group, from the first to the last that it counts.
+pub fn delay_span(within_minutes: Option<u32>) -> Option<(i64, i64)> {
+    match within_minutes {
+        None => Some((i64::from(*GROUPS.last()?) + 1, i64::MAX)),
+        Some(within) => {
+            let place = GROUPS.iter().position(|&border| border == within)?;
+            // What came at once, or seemingly before, counts as the first minute.
+            let from = place.checked_sub(1).and_then(|before| GROUPS.get(before));
+            Some((from.map_or(i64::MIN, |&border| i64::from(border) + 1), i64::from(within)))
+        }
+    }
+}
+
 /// The parts of these days. `name` tells what people call a value.
 pub fn parts(detail: &Detail, name: impl Fn(Dimension, &str) -> Option<String>) -> Parts {
     let breakdowns = Dimension::TABLES.map(|by| {

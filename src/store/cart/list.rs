@@ -5,6 +5,7 @@ use crate::{
     domain::{cart::Cart, id::CartId, seal::ShopKeys, time::Time},
     store::{
         Error, Read,
+        facet::narrow::Facets,
         listing::{Bind, Cond, Counted, Cut, Leaf, Open, Plan, Select, in_order, selected},
     },
 };
@@ -17,6 +18,14 @@ pub enum Filter {
     /// Not bought, not yet abandoned.
     Open,
     Abandoned,
+    /// Abandoned with a number, of whatever kind.
+    Phone,
+    /// Abandoned with a number that can be texted.
+    Mobile,
+    /// Abandoned with consent on record, or texted all the same: what the report calls consented.
+    Consented,
+    /// A text was written for it.
+    Allowed,
     /// Abandoned without number or consent.
     Unreachable,
     Reachable,
@@ -41,6 +50,18 @@ pub enum Filter {
     OptedOut,
 }
 
+/// Abandoned, and come as far as the report counts it: so far, or to a text being written.
+macro_rules! came {
+    ($so_far:literal) => {
+        concat!(
+            "abandoned_at IS NOT NULL AND (",
+            $so_far,
+            "EXISTS (SELECT 1 FROM message WHERE message.shop_id = $1 AND message.cart_id = seen.cart_id
+                       AND message.purpose = 'reminder'))"
+        )
+    };
+}
+
 impl Filter {
     fn cond(self) -> Option<Cond> {
         let plain = |sql| Some(Cond::plain(sql));
@@ -48,6 +69,10 @@ impl Filter {
             Filter::All => None,
             Filter::Open => plain("abandoned_at IS NULL AND bought_at IS NULL"),
             Filter::Abandoned => plain("abandoned_at IS NOT NULL"),
+            Filter::Phone => plain(came!("stage >= 1 OR reach IN ('typed', 'mobile') OR ")),
+            Filter::Mobile => plain(came!("stage >= 1 OR reach = 'mobile' OR ")),
+            Filter::Consented => plain(came!("stage >= 1 OR ")),
+            Filter::Allowed => plain(came!("stage >= 2 OR ")),
             Filter::Unreachable => plain("abandoned_at IS NOT NULL AND stage = 0"),
             Filter::Reachable => plain("stage >= 1"),
             Filter::Held => plain("stage = 1"),
@@ -61,6 +86,10 @@ impl Filter {
             Filter::Bought => plain("bought_at IS NOT NULL AND stage < 5"),
             Filter::OptedOut => plain("phone IN (SELECT opt_out.phone FROM opt_out WHERE opt_out.shop_id = $1)"),
         }
+    }
+
+    fn asks_reach(self) -> bool {
+        matches!(self, Filter::Phone | Filter::Mobile)
     }
 
     /// Those an index of stages leads to: counted without looking at any other cart.
@@ -102,6 +131,8 @@ pub struct Narrow {
     pub step: Option<u32>,
     pub phone: Option<bool>,
     pub consent: Option<bool>,
+    /// What a figure of the report narrows it to.
+    pub facets: Facets,
 }
 
 /// The order of a list.
@@ -116,6 +147,9 @@ pub enum Sort {
 
 const COLUMNS: &str = "listed_at, cart_id, stage, step, sequence, country, language, currency, total_minor, phone,
                        abandoned_at, bought_at, reachable_at, consented_at";
+/// With what no index of a list holds.
+const WIDE: &str = "listed_at, cart_id, stage, step, sequence, country, language, currency, total_minor, phone,
+                    abandoned_at, bought_at, reachable_at, consented_at, product, source, reach";
 
 fn plan(keys: &ShopKeys, wanted: &Narrow, sort: Sort) -> Plan {
     let (mut drive, mut narrow) = (Vec::new(), Vec::new());
@@ -136,7 +170,7 @@ fn plan(keys: &ShopKeys, wanted: &Narrow, sort: Sort) -> Plan {
     narrow.extend(wanted.country.as_deref().map(|country| Cond::text("country = ?", country)));
     if let Some(language) = wanted.language.as_deref() {
         let values = [language, language].map(|tag| Bind::Text(tag.to_owned())).to_vec();
-        narrow.push(Cond("(language = ? OR language LIKE ? || '-%')", values));
+        narrow.push(Cond("(language = ? OR language LIKE ? || '-%')".into(), values));
     }
     narrow.extend(wanted.sequence.as_deref().map(|id| Cond::text("sequence = ?", id)));
     narrow.extend(wanted.step.map(|step| Cond::int("step = ?", i64::from(step))));
@@ -148,11 +182,13 @@ fn plan(keys: &ShopKeys, wanted: &Narrow, sort: Sort) -> Plan {
             "consented_at IS NULL AND reachable_at IS NULL"
         })
     }));
+    narrow.extend(wanted.facets.of_carts());
     let key = match sort {
         Sort::Time => "listed_at",
         Sort::Worth => "total_minor",
     };
-    Plan { shop: of(keys), table: "cart", columns: COLUMNS, key, id: "cart_id", drive, narrow }
+    let columns = if wanted.facets.is_none() && !wanted.state.asks_reach() { COLUMNS } else { WIDE };
+    Plan { shop: of(keys), table: "cart", columns, key, id: "cart_id", drive, narrow }
 }
 
 /// One page of carts.
@@ -188,7 +224,12 @@ pub async fn counted(read: &mut Read, keys: &ShopKeys, wanted: &Narrow) -> Resul
     let mut plan = plan(keys, &rest, Sort::Time);
     match wanted.state.stages() {
         Some(stages) if plan.narrow.is_empty() => plan.drive.push(stages),
-        _ => plan.narrow.extend(wanted.state.cond()),
+        _ => {
+            plan.narrow.extend(wanted.state.cond());
+            if wanted.state.asks_reach() {
+                plan.columns = WIDE;
+            }
+        }
     }
     plan.count(read).await
 }
@@ -214,7 +255,8 @@ pub async fn list(
         narrow.push(Cond::int("listed_at < ?", to.millis()));
     }
     let (key, id) = ("cart_id", "cart_id");
-    let plan = Plan { shop: of(keys), table: "cart", columns: COLUMNS, key, id, drive: vec![], narrow };
+    let columns = if filter.asks_reach() { WIDE } else { COLUMNS };
+    let plan = Plan { shop: of(keys), table: "cart", columns, key, id, drive: vec![], narrow };
     let open = Open::first(most).after(Cut { key: before.get(), id: before.get() });
     let Leaf { rows, .. } = plan.page(read, open).await?;
     these(read, keys, &rows, most).await

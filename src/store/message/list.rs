@@ -11,6 +11,7 @@ use crate::{
     },
     store::{
         Error, Read,
+        facet::narrow::Facets,
         listing::{Bind, COUNTED, Cond, Counted, Cut, Leaf, Open, Plan, Select, in_order, selected},
         message::Message,
     },
@@ -41,6 +42,8 @@ pub struct Narrow {
     pub country: Option<String>,
     /// ISO 4217 of what it cost; a list in the order of cost is of one currency, always.
     pub currency: Option<String>,
+    /// What a figure of the report narrows it to.
+    pub facets: Facets,
 }
 
 /// The order of a list.
@@ -54,6 +57,10 @@ pub enum Sort {
 const COLUMNS: &str = "message_id, listed_at, state, purpose, step, gateway_id, country, cost_currency, cost_micros";
 const DELIVERED: &str = "message_id, delivered_at, purpose, step, gateway_id, country, cost_currency, cost_micros";
 const TAPPED: &str = "message_id, tapped_at, purpose, step, gateway_id, country, cost_currency, cost_micros";
+
+/// Everything a figure may ask about, which no index of a list holds.
+const WIDE: &str = "message_id, listed_at, delivered_at, tapped_at, state, purpose, step, gateway_id, country,
+                    cost_currency, cost_micros, language, sequence, cart_id";
 
 fn plan(keys: &ShopKeys, wanted: &Narrow, sort: Sort) -> Plan {
     let (mut drive, mut narrow) = (Vec::new(), Vec::new());
@@ -103,6 +110,8 @@ fn plan(keys: &ShopKeys, wanted: &Narrow, sort: Sort) -> Plan {
     narrow.extend(wanted.step.map(|step| Cond::int("step = ?", i64::from(step))));
     narrow.extend(wanted.gateway.map(|gateway| Cond::int("gateway_id = ?", gateway.get())));
     narrow.extend(wanted.country.as_deref().map(|country| Cond::text("country = ?", country)));
+    narrow.extend(wanted.facets.of_texts(key));
+    let columns = if wanted.facets.is_none() { columns } else { WIDE };
     Plan { shop: of(keys), table: "message", columns, key, id: "message_id", drive, narrow }
 }
 
@@ -149,7 +158,7 @@ pub async fn cost(read: &mut Read, keys: &ShopKeys, wanted: &Narrow) -> Result<V
     let mut select = Select::new(
         of(keys),
         "SELECT cost_currency, CAST(SUM(cost_micros) AS BIGINT) FROM (
-             SELECT cost_currency, cost_micros FROM message WHERE shop_id = $1",
+             SELECT cost_currency, cost_micros FROM message AS seen WHERE shop_id = $1",
     );
     for cond in plan.drive.iter().chain(&plan.narrow) {
         select.push(" AND ").cond(cond);

@@ -10,6 +10,7 @@ use crate::{
     },
     store::{
         Error, Read,
+        facet::narrow::Facets,
         listing::{Cond, Counted, Leaf, Open, Plan, Select, in_order, selected},
         of, time,
     },
@@ -45,6 +46,8 @@ pub struct Narrow {
     pub worth: (Option<i64>, Option<i64>),
     /// The step of the text it is credited to.
     pub step: Option<u32>,
+    /// What a figure of the report narrows it to.
+    pub facets: Facets,
 }
 
 /// The order of a list.
@@ -90,6 +93,7 @@ fn plan(keys: &ShopKeys, wanted: &Narrow, sort: Sort) -> Plan {
         narrow.extend(wanted.worth.0.map(|minor| Cond::int("amount_minor >= ?", minor)));
         narrow.extend(wanted.worth.1.map(|minor| Cond::int("amount_minor <= ?", minor)));
         narrow.extend(wanted.step.map(|step| Cond::int("step = ?", i64::from(step))));
+        narrow.extend(wanted.facets.of_orders("at"));
         let columns = "order_id, at, class, currency, amount_minor, step";
         return Plan { shop: of(keys), table: "credit", columns, key: "at", id: "order_id", drive, narrow };
     }
@@ -133,6 +137,7 @@ fn plan(keys: &ShopKeys, wanted: &Narrow, sort: Sort) -> Plan {
         Sort::Time => "placed_at",
         Sort::Worth => "total_minor",
     };
+    narrow.extend(wanted.facets.of_orders("placed_at"));
     let columns = "order_id, placed_at, currency, total_minor";
     Plan { shop: of(keys), table: "shop_order", columns, key, id: "order_id", drive, narrow }
 }

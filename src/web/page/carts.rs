@@ -4,8 +4,8 @@
 use actix_web::{HttpRequest, HttpResponse};
 
 use super::{
-    ROWS, Visit,
-    listing::{self, amount, cursor, given, span, yes_or_no},
+    ROWS, Visit, facets,
+    listing::{self, amount, cursor, given, span, told, yes_or_no},
     show, story,
     story::Story,
 };
@@ -36,6 +36,9 @@ use crate::{
     },
 };
 
+/// What a figure may narrow carts to, beside what everybody may.
+const FACETS: &[&str] = &["product", "source"];
+
 pub async fn get(request: HttpRequest) -> Result<HttpResponse, Problem> {
     let visit = Visit::begin(&request, Section::Carts).await?;
     let (filter, q) = (Filter::parse(visit.asked("state")), visit.asked("q").trim().to_owned());
@@ -51,6 +54,7 @@ pub async fn get(request: HttpRequest) -> Result<HttpResponse, Problem> {
         let mut read = visit.read().await?;
         let (narrow, order) = asked(&visit, shop);
         page.list.fields = fields(&visit, &shop.rules, &page.q);
+        page.list.fields.extend(facets::fields(&visit, shop, FACETS, |_| None));
         page.list.sorts = sorts(order, shop);
         page.list.sheet = true;
         let leaf = if page.q.is_empty() {
@@ -132,7 +136,7 @@ fn asked(visit: &Visit, shop: &Shop) -> (Narrow, Order) {
         state: which(Filter::parse(visit.asked("state"))),
         from,
         to,
-        country: given(visit, "country").map(|country| country.to_ascii_uppercase()),
+        country: told(visit, "country").map(|country| country.to_ascii_uppercase()),
         language: given(visit, "language"),
         currency: in_money.then(|| currency.code().to_owned()),
         worth,
@@ -140,6 +144,7 @@ fn asked(visit: &Visit, shop: &Shop) -> (Narrow, Order) {
         step: visit.asked("step").parse().ok(),
         phone: yes_or_no(visit, "phone"),
         consent: yes_or_no(visit, "consent"),
+        facets: facets::asked(visit, shop, FACETS),
     };
     (narrow, order)
 }
@@ -201,6 +206,10 @@ fn which(filter: Filter) -> Which {
         Filter::All => Which::All,
         Filter::Open => Which::Open,
         Filter::Abandoned => Which::Abandoned,
+        Filter::Phone => Which::Phone,
+        Filter::Mobile => Which::Mobile,
+        Filter::Consented => Which::Consented,
+        Filter::Allowed => Which::Allowed,
         Filter::Unreachable => Which::Unreachable,
         Filter::Reachable => Which::Reachable,
         Filter::Held => Which::Held,

@@ -18,7 +18,10 @@ use crate::{
         listing::{Counted, Cut, Open, Toward},
         shop::Shop,
     },
-    web::{problem::Problem, view::listing::Count},
+    web::{
+        problem::Problem,
+        view::listing::{Count, NOT_TOLD},
+    },
 };
 
 /// Rows of a sheet in one piece: what is in memory at a time, and for how long one reading lasts.
@@ -90,6 +93,11 @@ pub fn yes_or_no(visit: &Visit, name: &str) -> Option<bool> {
 /// A value that narrows where it is not empty.
 pub fn given(visit: &Visit, name: &str) -> Option<String> {
     Some(visit.asked(name).trim().to_owned()).filter(|value| !value.is_empty())
+}
+
+/// The same of what may be not told at all, which is "".
+pub fn told(visit: &Visit, name: &str) -> Option<String> {
+    given(visit, name).map(|value| if value == NOT_TOLD { String::new() } else { value })
 }
 
 /// Some rows of a sheet and where the next begin.

@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use actix_web::{HttpRequest, HttpResponse};
 
 use super::{
-    ROWS, Visit, gateways,
-    listing::{self, cursor, given, span},
+    ROWS, Visit, facets, gateways,
+    listing::{self, cursor, given, span, told},
     show,
 };
 use crate::{
@@ -31,6 +31,9 @@ use crate::{
     },
 };
 
+/// What a figure may narrow texts to, beside what everybody may.
+const FACETS: &[&str] = &["sequence", "language", "product", "source", "device", "hour"];
+
 pub async fn get(request: HttpRequest) -> Result<HttpResponse, Problem> {
     let visit = Visit::begin(&request, Section::Messages).await?;
     let filter = parse_state(visit.asked("state"));
@@ -49,6 +52,7 @@ pub async fn get(request: HttpRequest) -> Result<HttpResponse, Problem> {
         let names = gateways::names(&mut read, visit.core(), keys).await?;
         let (narrow, order) = asked(&visit, shop);
         page.list.fields = fields(&visit, &names);
+        page.list.fields.extend(facets::fields(&visit, shop, FACETS, |_| None));
         page.list.sorts = sorts(order, &narrow);
         page.list.count = store::message::counted(&mut read, keys, &narrow).await?.into();
         page.unknown_total = store::message::count_unknown(&mut read, keys).await?;
@@ -153,8 +157,9 @@ fn asked(visit: &Visit, shop: &Shop) -> (Narrow, Order) {
         purpose: Purpose::ALL.into_iter().find(|purpose| purpose.name() == visit.asked("purpose")),
         step: visit.asked("step").parse().ok(),
         gateway: visit.asked("gateway").parse().ok(),
-        country: given(visit, "country").map(|country| country.to_ascii_uppercase()),
+        country: told(visit, "country").map(|country| country.to_ascii_uppercase()),
         currency: currency.or_else(|| (order == Order::Cost).then(|| shop.currency.code().to_owned())),
+        facets: facets::asked(visit, shop, FACETS),
     };
     (narrow, order)
 }

@@ -10,6 +10,7 @@
 //! its line to `routes` here and say in `web::route` who may ask for it.
 
 pub mod story;
+mod facets;
 pub mod figures;
 pub mod overview;
 pub mod listing;

@@ -1,10 +1,12 @@
 //! Orders: those a text brought back, those it may have helped with, and all others; the rows behind every figure that
 //! counts orders.
 
+use std::collections::BTreeMap;
+
 use actix_web::{HttpRequest, HttpResponse};
 
 use super::{
-    Visit,
+    Visit, facets, gateways,
     listing::{self, amount, cursor, given, span},
     show,
 };
@@ -26,6 +28,10 @@ use crate::{
     },
 };
 
+/// What a figure may narrow orders to, beside what everybody may.
+const FACETS: &[&str] =
+    &["sequence", "language", "country", "gateway", "product", "source", "device", "payment", "took", "hour"];
+
 pub async fn get(request: HttpRequest) -> Result<HttpResponse, Problem> {
     let visit = Visit::begin(&request, Section::Orders).await?;
     let filter = Filter::parse(visit.asked("state"));
@@ -40,6 +46,12 @@ pub async fn get(request: HttpRequest) -> Result<HttpResponse, Problem> {
         let mut read = visit.read().await?;
         let (narrow, order) = asked(&visit, shop);
         page.list.fields = fields(&visit);
+        let names = match given(&visit, "gateway") {
+            Some(_) => gateways::names(&mut read, visit.core(), keys).await?,
+            None => BTreeMap::new(),
+        };
+        let gateway = |id: &str| id.parse().ok().and_then(|id| names.get(&id)).cloned();
+        page.list.fields.extend(facets::fields(&visit, shop, FACETS, gateway));
         page.list.sorts = vec![
             Sort { name: "", label: t("Newest first").to_owned(), current: order == Order::Time },
             Sort {
@@ -130,6 +142,7 @@ fn asked(visit: &Visit, shop: &Shop) -> (Narrow, Order) {
         currency: in_money.then(|| currency.code().to_owned()),
         worth,
         step: visit.asked("step").parse().ok(),
+        facets: facets::asked(visit, shop, FACETS),
     };
     (narrow, order)
 }

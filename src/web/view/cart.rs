@@ -87,6 +87,11 @@ pub enum Filter {
     All,
     Open,
     Abandoned,
+    /// The stages of the report between abandoned and texted.
+    Phone,
+    Mobile,
+    Consented,
+    Allowed,
     /// Abandoned, but without number, consent or with an opt-out.
     Unreachable,
     Reachable,
@@ -109,10 +114,14 @@ pub enum Filter {
 }
 
 impl Filter {
-    pub const ALL: [Filter; 15] = [
+    pub const ALL: [Filter; 19] = [
         Filter::All,
         Filter::Open,
         Filter::Abandoned,
+        Filter::Phone,
+        Filter::Mobile,
+        Filter::Consented,
+        Filter::Allowed,
         Filter::Unreachable,
         Filter::Reachable,
         Filter::Held,
@@ -142,6 +151,10 @@ impl Filter {
             Filter::All => "",
             Filter::Open => "open",
             Filter::Abandoned => "abandoned",
+            Filter::Phone => "phone",
+            Filter::Mobile => "mobile",
+            Filter::Consented => "consented",
+            Filter::Allowed => "allowed",
             Filter::Unreachable => "unreachable",
             Filter::Reachable => "reachable",
             Filter::Held => "held",
@@ -162,6 +175,10 @@ impl Filter {
             Filter::All => t("All"),
             Filter::Open => t("Shopping"),
             Filter::Abandoned => t("Abandoned"),
+            Filter::Phone => t("With a number"),
+            Filter::Mobile => t("Mobile"),
+            Filter::Consented => t("Consented"),
+            Filter::Allowed => t("Allowed"),
             Filter::Unreachable => t("Not reachable"),
             Filter::Reachable => t("Reachable"),
             Filter::Held => t("Held back"),
@@ -183,6 +200,10 @@ impl Filter {
             Filter::All => "in all",
             Filter::Open => "still being filled",
             Filter::Abandoned => "were abandoned",
+            Filter::Phone => "have a number",
+            Filter::Mobile => "have a number that can be texted",
+            Filter::Consented => "have a consent for texts",
+            Filter::Allowed => "were allowed a text",
             Filter::Unreachable => "could not be texted",
             Filter::Reachable => "could be texted",
             Filter::Held => "could be texted and were not",

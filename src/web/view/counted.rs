@@ -22,13 +22,21 @@ pub fn told(things: &str, phrase: &str) -> String {
 }
 
 /// Every phrase, and things nobody else counts, for the catalogue.
-const _: [&str; 50] = [
+const _: [&str; 58] = [
     noted("person"),
     noted("people"),
     noted("{things} in all"),
     noted("{things} still being filled"),
     noted("{things} were abandoned"),
     noted("{things} was abandoned"),
+    noted("{things} have a number"),
+    noted("{things} has a number"),
+    noted("{things} have a number that can be texted"),
+    noted("{things} has a number that can be texted"),
+    noted("{things} have a consent for texts"),
+    noted("{things} has a consent for texts"),
+    noted("{things} were allowed a text"),
+    noted("{things} was allowed a text"),
     noted("{things} could not be texted"),
     noted("{things} could be texted"),
     noted("{things} could be texted and were not"),

@@ -14,6 +14,13 @@ pub struct ErrorPage {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Kind {
     NotFound,
+    /// Somebody who may only look, or not here.
+    Forbidden,
+    /// What was typed cannot be taken; each reason a sentence.
+    Wrong {
+        reasons: Vec<String>,
+    },
+    TooMany,
     /// The id finds it in the log.
     Broken {
         id: String,
@@ -28,6 +35,9 @@ impl ErrorPage {
     pub fn status(&self) -> u16 {
         match self.kind {
             Kind::NotFound => 404,
+            Kind::Forbidden => 403,
+            Kind::Wrong { .. } => 400,
+            Kind::TooMany => 429,
             Kind::Broken { .. } => 500,
             Kind::Busy { .. } => 503,
         }
@@ -36,6 +46,9 @@ impl ErrorPage {
     pub fn answer(&self) -> String {
         match &self.kind {
             Kind::NotFound => t("There is no page here.").to_owned(),
+            Kind::Forbidden => t("You may not do this here.").to_owned(),
+            Kind::Wrong { .. } => t("Not taken, and nothing was changed.").to_owned(),
+            Kind::TooMany => t("Too many tries: please come back in a minute.").to_owned(),
             Kind::Broken { .. } => t("Something of ours broke.").to_owned(),
             Kind::Busy { retry_seconds } => {
                 say("Cartback is busy. Please try again in {seconds} s.", &[("seconds", retry_seconds)])

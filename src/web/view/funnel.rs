@@ -24,11 +24,14 @@ impl Stage {
         }
     }
 
-    /// The carts this figure counts, where that is a list of its own.
+    /// The carts this figure counts.
     pub fn href(&self) -> &'static str {
         match self {
-            Stage::Abandoned | Stage::Phone | Stage::Mobile => "/carts?state=abandoned",
-            Stage::Consent | Stage::Allowed => "/carts?state=reachable",
+            Stage::Abandoned => "/carts?state=abandoned",
+            Stage::Phone => "/carts?state=phone",
+            Stage::Mobile => "/carts?state=mobile",
+            Stage::Consent => "/carts?state=consented",
+            Stage::Allowed => "/carts?state=allowed",
             Stage::Sent => "/carts?state=texted",
             Stage::Delivered => "/carts?state=delivered",
             Stage::Clicked => "/carts?state=clicked",

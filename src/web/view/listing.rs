@@ -13,6 +13,9 @@ use super::{
     words::{noted, say, t},
 };
 
+/// In an address, what a shop did not tell: an empty value narrows nothing.
+pub const NOT_TOLD: &str = "-";
+
 /// A list in its frame.
 #[derive(Clone, Debug, Default)]
 pub struct Listing {
@@ -74,6 +77,8 @@ pub struct Field {
 pub enum Control {
     /// Offered as links above the list, not in the form.
     Tab,
+    /// A figure led here with it: not in the form, told beside the count, in these words.
+    Led(String),
     Text,
     Day,
     Amount,
@@ -89,6 +94,8 @@ impl Field {
     /// The value as people say it.
     pub fn said(&self) -> &str {
         match &self.control {
+            _ if self.value == NOT_TOLD => t("Not told"),
+            Control::Led(said) => said,
             Control::Choice(all) => {
                 all.iter().find(|(value, _)| *value == self.value).map_or(&self.value, |(_, said)| said)
             }
@@ -97,7 +104,7 @@ impl Field {
     }
 
     fn is_in_form(&self) -> bool {
-        !matches!(self.control, Control::Tab)
+        !matches!(self.control, Control::Tab | Control::Led(_))
     }
 
     pub fn id(&self) -> String {
@@ -203,7 +210,8 @@ impl Listing {
 
     /// What narrows it now, besides what is offered as links.
     pub fn narrowed(&self) -> Vec<&Field> {
-        self.fields.iter().filter(|field| field.is_in_form() && !field.value.is_empty()).collect()
+        let told = |field: &&Field| field.is_in_form() || matches!(field.control, Control::Led(_));
+        self.fields.iter().filter(|field| told(field) && !field.value.is_empty()).collect()
     }
 
     /// The list without anything that narrows it.

@@ -74,6 +74,7 @@ pub mod format;
 mod counted;
 mod locale;
 mod hours;
+mod figure;
 pub mod chart;
 pub mod takings;
 pub mod funnel;

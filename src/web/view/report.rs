@@ -4,13 +4,16 @@ use askama::Template;
 
 use super::{
     Page,
+    figure::Figure,
     format::{self, Shown as _},
     funnel::{Funnel, Stage},
+    listing::NOT_TOLD,
     takings::{self, Takings},
     words::{self, filters, noted, say, t},
 };
 use crate::domain::{
     breakdown::{Dimension, OTHER},
+    id::GatewayId,
     message::Cost,
     money::Money,
 };
@@ -136,6 +139,54 @@ impl Cut {
         self.by == Dimension::Payment
     }
 
+    /// What narrows a list to a row; `None` where no list can: the rest of days with very many values.
+    fn pairs(&self, row: &CutRow) -> Option<Vec<(&'static str, String)>> {
+        let told = |value: &str| if value.is_empty() { NOT_TOLD.to_owned() } else { value.to_owned() };
+        match (self.by, row.value.as_str()) {
+            (_, OTHER) | (Dimension::Step, "") => None,
+            (Dimension::Step, value) => {
+                let (sequence, step) = value.rsplit_once(' ')?;
+                Some(vec![("sequence", told(sequence)), ("step", step.to_owned())])
+            }
+            (Dimension::Gateway, value) => Some(vec![("gateway", GatewayId::new(value.parse().ok()?).to_string())]),
+            (by, value) => Some(vec![(by.name(), told(value))]),
+        }
+    }
+
+    fn figure(&self, page: &Page, row: &CutRow, count: u64, path: &str, of: &[(&str, &str)]) -> Figure {
+        let Some(own) = self.pairs(row) else { return Figure::bare(count) };
+        let own = own.iter().map(|(name, value)| (*name, value.as_str()));
+        Figure::new(page, count, path, &of.iter().copied().chain(own).collect::<Vec<_>>())
+    }
+
+    pub fn carts(&self, row: &CutRow, page: &Page) -> Figure {
+        self.figure(page, row, row.carts, "/carts", &[("state", "abandoned")])
+    }
+
+    pub fn texts(&self, row: &CutRow, page: &Page) -> Figure {
+        self.figure(page, row, row.texts, "/messages", &[("state", "sent"), ("purpose", "reminder")])
+    }
+
+    pub fn delivered(&self, row: &CutRow, page: &Page) -> Figure {
+        self.figure(page, row, row.delivered, "/messages", &[("state", "delivered"), ("purpose", "reminder")])
+    }
+
+    pub fn tapped(&self, row: &CutRow, page: &Page) -> Figure {
+        self.figure(page, row, row.clicked, "/messages", &[("state", "tapped")])
+    }
+
+    pub fn all_orders(&self, row: &CutRow, page: &Page) -> Figure {
+        self.figure(page, row, row.all_orders, "/orders", &[])
+    }
+
+    pub fn recovered(&self, row: &CutRow, page: &Page) -> Figure {
+        self.figure(page, row, row.orders, "/orders", &[("state", "recovered")])
+    }
+
+    pub fn assisted(&self, row: &CutRow, page: &Page) -> Figure {
+        self.figure(page, row, row.assisted, "/orders", &[("state", "assisted")])
+    }
+
     pub fn csv(&self) -> String {
         format!("/report/{}.csv", self.by.name())
     }
@@ -155,11 +206,7 @@ impl Cut {
             }
             (Dimension::Gateway, "0") => t("Not told").to_owned(),
             (Dimension::Gateway, _) => row.name.clone().unwrap_or_else(|| t("A removed gateway").to_owned()),
-            (Dimension::Device, "iphone") => "iPhone".to_owned(),
-            (Dimension::Device, "ipad") => "iPad".to_owned(),
-            (Dimension::Device, "mac") => "Mac".to_owned(),
-            (Dimension::Device, "other") => t("Another").to_owned(),
-            (Dimension::Device, value) => format::sentence_case(value),
+            (Dimension::Device, value) => device(value),
             (_, value) => value.to_owned(),
         }
     }
@@ -209,11 +256,45 @@ impl Delay {
     }
 
     pub fn label(&self, row: &DelayRow) -> String {
-        match row.within_minutes {
-            Some(minutes) => say("Within {span}", &[("span", &long(minutes))]),
-            None => t("Later").to_owned(),
-        }
+        within(row.within_minutes)
     }
+
+    pub fn figure(&self, row: &DelayRow, page: &Page) -> Figure {
+        let took = row.within_minutes.map_or("later".to_owned(), |minutes| minutes.to_string());
+        Figure::new(page, row.orders, "/orders", &[("state", "recovered"), ("took", &took)])
+    }
+}
+
+/// What a device is called.
+pub fn device(value: &str) -> String {
+    match value {
+        "iphone" => "iPhone".to_owned(),
+        "ipad" => "iPad".to_owned(),
+        "mac" => "Mac".to_owned(),
+        "other" => t("Another").to_owned(),
+        value => format::sentence_case(value),
+    }
+}
+
+/// A group of waiting times; the last has no end.
+pub fn within(minutes: Option<u32>) -> String {
+    match minutes {
+        Some(minutes) => say("Within {span}", &[("span", &long(minutes))]),
+        None => t("Later").to_owned(),
+    }
+}
+
+/// `1.14`, as an address names an hour of the week: weekday, Monday being 1, and hour.
+pub fn parse_hour(text: &str) -> Option<(u8, u8)> {
+    let (weekday, hour) = text.split_once('.')?;
+    let (weekday, hour) = (weekday.parse().ok()?, hour.parse().ok()?);
+    ((1..=7).contains(&weekday) && hour < 24).then_some((weekday, hour))
+}
+
+/// `Monday, 14:00–15:00`
+pub fn hour(weekday: u8, hour: u8) -> String {
+    let day = WEEKDAYS.get(usize::from(weekday.saturating_sub(1))).copied().unwrap_or_default();
+    format!("{}, {hour}:00–{}:00", t(day), hour + 1)
 }
 
 fn long(minutes: u32) -> String {
@@ -292,6 +373,18 @@ impl Heat {
         }
     }
 
+    /// One hour's count, with its rows.
+    pub fn figure(&self, day: &usize, hour: &usize, count: &u64, page: &Page) -> Figure {
+        let hour = format!("{}.{hour}", day + 1);
+        let (path, of): (&str, &[(&str, &str)]) = match self.what {
+            HeatOf::Taps => ("/messages", &[("state", "tapped")]),
+            HeatOf::Texts => ("/messages", &[("state", "sent"), ("purpose", "reminder")]),
+            HeatOf::Orders => ("/orders", &[("state", "recovered")]),
+        };
+        let pairs: Vec<_> = of.iter().copied().chain([("hour", hour.as_str())]).collect();
+        Figure::new(page, *count, path, &pairs)
+    }
+
     pub fn weekday(&self, place: &usize) -> &'static str {
         t(WEEKDAYS.get(*place).copied().unwrap_or_default())
     }
@@ -316,17 +409,13 @@ impl Heat {
     }
 }
 
-/// A count beside what it is out of: `1,140` with `97 %`, or `22` with `of 24` while there are too few for a percentage.
+/// What stands beside a count: `97 %`, or `of 24` while there are too few for a percentage.
 pub struct Share {
     part: u64,
     whole: u64,
 }
 
 impl Share {
-    pub fn count(&self) -> String {
-        format::count(self.part)
-    }
-
     pub fn beside(&self) -> String {
         match self.whole {
             1..format::RATE_CASES_MIN => say("of {whole}", &[("whole", &self.whole)]),
@@ -436,15 +525,24 @@ mod tests {
     use super::*;
 
     #[test]
+    fn hours_of_the_week_are_read_as_they_are_named() {
+        assert_eq!(parse_hour("7.23"), Some((7, 23)));
+        assert_eq!(hour(7, 23), "Sunday, 23:00–24:00");
+        for bad in ["", "0.5", "8.5", "1.24", "1", "1.-1", "x.y"] {
+            assert_eq!(parse_hour(bad), None, "{bad}");
+        }
+    }
+
+    #[test]
     fn small_steps_show_counts() {
         #[track_caller]
         fn check(part: u64, whole: u64, expected: &str) {
             let share = Share { part, whole };
-            assert_eq!(format!("{} {}", share.count(), share.beside()), expected);
+            assert_eq!(share.beside(), expected);
         }
-        check(1_140, 1_180, "1,140 97\u{a0}%");
-        check(22, 24, "22 of 24");
-        check(0, 0, "0 –");
+        check(1_140, 1_180, "97\u{a0}%");
+        check(22, 24, "of 24");
+        check(0, 0, "–");
     }
 
     #[test]

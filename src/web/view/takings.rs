@@ -3,7 +3,9 @@
 use jiff::civil::Date;
 
 use super::{
+    Days, Page,
     chart::{self, Bars},
+    figure::Figure,
     format::{self, Shown},
     words::{say, t},
 };
@@ -61,7 +63,7 @@ impl Day {
     }
 
     pub fn href(&self) -> String {
-        format!("/orders?state=recovered&day={}", self.date)
+        format!("/orders?state=recovered&from={0}&to={0}", self.date)
     }
 }
 
@@ -96,6 +98,21 @@ impl Takings {
 
     pub fn chart(&self) -> Bars {
         chart::bars(self)
+    }
+
+    pub fn recovered(&self, page: &Page) -> Figure {
+        Figure::new(page, self.orders, "/orders", &[("state", "recovered"), ("currency", self.net.currency.code())])
+    }
+
+    pub fn assisted_figure(&self, page: &Page) -> Figure {
+        let of = [("state", "assisted"), ("currency", self.net.currency.code())];
+        Figure::new(page, self.assisted_orders, "/orders", &of)
+    }
+
+    /// A day's orders, with their rows.
+    pub fn of_day(&self, day: &Day, page: &Page) -> Figure {
+        let on = Page { days: Days::Between(day.date, day.date), ..page.clone() };
+        Figure::new(&on, day.orders, "/orders", &[("state", "recovered"), ("currency", self.net.currency.code())])
     }
 
     /// An amount of this currency: `takings.money(day.gross)`.

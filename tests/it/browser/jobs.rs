@@ -121,7 +121,9 @@ async fn reading_from_the_overview_down_to_one_orders_evidence() {
     stage.follow("€100").await;
     stage.sees("€100 net came back in the last 30 days, from 1 order of").await;
     stage.follow("1").await;
-    stage.sees("Maja").await;
+    stage.follow("#1093").await;
+    stage.sees("€100.00 of order #1093 is credited to").await;
+    stage.follow("Carts").await;
     stage.follow("Maja, …5101").await;
     stage.sees("What happened, and why").await;
     stage.press("What this was decided by").await;

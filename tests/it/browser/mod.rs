@@ -14,6 +14,7 @@ mod site;
 mod rich;
 mod jobs;
 mod pixel;
+mod team;
 mod keys;
 mod plain;
 mod look;

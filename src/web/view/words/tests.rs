@@ -82,7 +82,7 @@ fn keys(text: &str) -> BTreeSet<String> {
         keys.extend(body.split("=> ").skip(1).filter_map(literal).map(|(key, _)| key));
     }
     // What the table of routes calls a change: the third of an act's values.
-    for (at, _) in text.match_indices(" act(\"") {
+    for (at, _) in text.match_indices(" act(\"/") {
         let said = text[at..].splitn(3, ", ").nth(2).and_then(literal).map(|(said, _)| said);
         keys.extend(said.filter(|said| !said.is_empty()));
     }
