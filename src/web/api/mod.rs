@@ -141,7 +141,6 @@ operations! {
         settle __path_settle Write,
     }
     orders { list __path_list Read, get __path_get Read, credit __path_credit Write once }
-    orders { list __path_list Read, get __path_get Read }
     events { list __path_list Read, add __path_add Write once }
     goals {
         list __path_list Read,
@@ -182,7 +181,6 @@ operations! {
         record_opt_outs __path_record_opt_outs People once,
     }
     reports { get __path_get Read, funnel __path_funnel Read, credited __path_credited Read, lift __path_lift Read }
-    reports { get __path_get Read, funnel __path_funnel Read, credited __path_credited Read }
     attribution { compare __path_compare Read, windows __path_windows Write }
     statements { list __path_list Read, publish __path_publish Write once, get __path_get Read }
     inbox { list __path_list Read, get __path_get Read, replay __path_replay Write }

@@ -27,7 +27,6 @@
 //! | `/events` | [`event::Events`] | `kind` = a kind of event, `after` |
 //! | `/goals`, `/goals/add`, `/goals/{goal_…}`, `…/remove` | [`goal::Goals`], [`goal::GoalPage`], [`goal::GoalRemove`] | `POST /goals` with `preset` adds those of a kind of business, without it one; `POST` saves, removes |
 //! | `/funnels`, `/funnels/add`, `/funnels/{fun_…}`, `…/remove` | [`path::Funnels`], [`path::FunnelPage`], [`goal::GoalRemove`] | `POST` adds, saves, removes |
-//! | `/statement` | [`statement::Statement`] | `month` = `2026-10`, the one before this without |
 //! | `/attribution` | [`attribution::Attribution`] | `days` or `from` and `to`; `click`, `sent` = hours to try out; `POST /attribution/windows` with both |
 //! | `/statement` | [`statement::Statement`] | `month` = `2026-10`, the one before this without; `POST /statement/publish` with `month` |
 //! | `/shops`, `/shops/{n}` | [`shop::Shops`], [`shop::Shop`] | `look=subscriptions` asks the platform; `POST /shops/{n}/pause`, `…/resume`, `…/self-test` |
