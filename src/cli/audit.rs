@@ -34,7 +34,7 @@ use crate::{
 pub enum Command {
     /// Fetch the shop's orders and compare them with ours, in the background while the service runs
     #[command(after_help = "Example: cartback audit run --days 90
-It runs every night by itself, over 30 days; another time is set by CARTBACK_RECURRING_AUDIT, as "0 50 3 * * *".")]
+It runs every night by itself, over 30 days; another time is set by CARTBACK_RECURRING_AUDIT, as \"0 50 3 * * *\".")]
     Run {
         /// Whose; left out, the only shop's
         #[arg(long)]

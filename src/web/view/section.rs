@@ -144,7 +144,7 @@ impl Section {
 
     /// Whether its figures are of a period.
     pub(super) fn has_period(self) -> bool {
-        matches!(self, Section::Overview | Section::Report | Section::Attribution)
-        matches!(self, Section::Overview | Section::Report | Section::Events | Section::Goals | Section::Funnels)
+        use Section::{Attribution, Events, Funnels, Goals, Overview, Report};
+        matches!(self, Overview | Report | Attribution | Events | Goals | Funnels)
     }
 }
