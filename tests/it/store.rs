@@ -502,7 +502,7 @@ fn phone() -> Phone {
 async fn carts() {
     on_both(async |stage| {
         let keys = &stage.keys;
-        let put = async |cart: &Cart, phone: Option<&Phone>| {
+        let put = async |cart: &Cart, phone: Option<&cartback::domain::phone::Phone>| {
             transact!(stage.db, |tx| cart::put(tx, keys, cart, phone).await?)
         };
         let mut first = cart_of(1, "t1", None);

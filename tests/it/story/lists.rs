@@ -52,6 +52,10 @@ async fn every_list_is_narrowed_sorted_and_turned() {
             (Narrow { state: Filter::Abandoned, ..all() }, 7),
             (Narrow { state: Filter::Open, ..all() }, 0),
             (Narrow { state: Filter::Unreachable, ..all() }, 0),
+            (Narrow { state: Filter::Phone, ..all() }, 7),
+            (Narrow { state: Filter::Mobile, ..all() }, 7),
+            (Narrow { state: Filter::Consented, ..all() }, 7),
+            (Narrow { state: Filter::Allowed, ..all() }, 7),
             (Narrow { state: Filter::Reachable, ..all() }, 7),
             (Narrow { state: Filter::Held, ..all() }, 0),
             (Narrow { state: Filter::Texted, ..all() }, 7),
@@ -135,6 +139,7 @@ async fn every_list_is_narrowed_sorted_and_turned() {
                 currency: Some("EUR".into()),
                 worth: (Some(1), Some(1_000)),
                 step: (state != list::Filter::Other).then_some(1),
+                ..list::Narrow::default()
             };
             assert_eq!(list::counted(&mut read, &keys, &narrow).await.unwrap().rows, expected, "{state:?}");
             for sort in [list::Sort::Time, list::Sort::Worth] {
