@@ -176,14 +176,14 @@ pub async fn remove(request: HttpRequest) -> Result<HttpResponse, Problem> {
 }
 
 fn fields(typed: &BTreeMap<String, String>) -> Vec<Field> {
-    let said = |name: &str| typed.get(name).cloned().unwrap_or_default();
+    let given = |name: &str| typed.get(name).cloned().unwrap_or_default();
     let choice = |name: &str, label: &str, help: &str, all: Vec<(String, String)>| Field {
         kind: Input::Choice(all),
-        ..Field::text(name, label, help, &said(name))
+        ..Field::text(name, label, help, &given(name))
     };
     let pair = |value: &str, words: &str| (value.to_owned(), words.to_owned());
     let mut fields = vec![
-        Field::text("name", t("Name"), t("As lists and reports call it."), &said("name")).required(),
+        Field::text("name", t("Name"), t("As lists and reports call it."), &given("name")).required(),
         choice(
             "strict",
             t("In between"),
@@ -219,7 +219,7 @@ fn fields(typed: &BTreeMap<String, String>) -> Vec<Field> {
                 &format!("page{step}"),
                 &say("Step {number}, only on pages with", &[("number", &number)]),
                 t("A part of the page’s path, as in /pricing; empty: any."),
-                &said(&format!("page{step}")),
+                &given(&format!("page{step}")),
             ));
         }
     }
@@ -244,17 +244,17 @@ fn typed_of(way: &Way) -> BTreeMap<String, String> {
 }
 
 fn way(typed: &BTreeMap<String, String>) -> Way {
-    let said = |name: &str| typed.get(name).map_or("", String::as_str);
+    let given = |name: &str| typed.get(name).map_or("", String::as_str);
     let steps = (1..=STEPS_MAX).filter_map(|step| {
-        let kind = Kind::parse(said(&format!("step{step}")))?;
-        let text = said(&format!("page{step}"));
+        let kind = Kind::parse(given(&format!("step{step}")))?;
+        let text = given(&format!("page{step}"));
         let only = Only { field: Where::Page, how: How::Contains, text: text.to_owned() };
         Some(Step { kind, only: (!text.is_empty()).then_some(only) })
     });
     Way {
-        name: said("name").to_owned(),
+        name: given("name").to_owned(),
         steps: steps.collect(),
-        strict: said("strict") == "yes",
-        window_minutes: said("window_minutes").parse().unwrap_or(0),
+        strict: given("strict") == "yes",
+        window_minutes: given("window_minutes").parse().unwrap_or(0),
     }
 }

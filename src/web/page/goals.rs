@@ -244,19 +244,19 @@ pub(super) fn kinds() -> Vec<(String, String)> {
 }
 
 fn fields(visit: &Visit, typed: &BTreeMap<String, String>) -> Vec<Field> {
-    let said = |name: &str, default: &str| typed.get(name).cloned().unwrap_or_else(|| default.to_owned());
+    let given = |name: &str, default: &str| typed.get(name).cloned().unwrap_or_else(|| default.to_owned());
     let choice = |name: &str, label: &str, help: &str, default: &str, all: Vec<(String, String)>| Field {
         kind: Input::Choice(all),
-        ..Field::text(name, label, help, &said(name, default))
+        ..Field::text(name, label, help, &given(name, default))
     };
     let pairs = |all: &[(&str, &str)]| all.iter().map(|(value, words)| ((*value).into(), (*words).into())).collect();
     let number = |name: &str, label: &str, help: &str| Field {
         kind: Input::Number,
-        ..Field::text(name, label, help, &said(name, ""))
+        ..Field::text(name, label, help, &given(name, ""))
     };
     let currency = visit.shop().map(|(shop, _)| shop.currency.to_string()).unwrap_or_default();
     vec![
-        Field::text("name", t("Name"), t("As lists and reports call it."), &said("name", "")).required(),
+        Field::text("name", t("Name"), t("As lists and reports call it."), &given("name", "")).required(),
         choice(
             "class",
             t("Class"),
@@ -284,7 +284,7 @@ fn fields(visit: &Visit, typed: &BTreeMap<String, String>) -> Vec<Field> {
             "contains",
             pairs(&[("contains", t("contains")), ("equals", t("is exactly"))]),
         ),
-        Field::text("text", t("Text"), t("What is looked for, as in guide.pdf or /pricing."), &said("text", "")),
+        Field::text("text", t("Text"), t("What is looked for, as in guide.pdf or /pricing."), &given("text", "")),
         choice(
             "worth",
             t("Worth"),
@@ -296,7 +296,7 @@ fn fields(visit: &Visit, typed: &BTreeMap<String, String>) -> Vec<Field> {
                 ("fixed", t("always the same")),
             ]),
         ),
-        Field::text("amount", t("Amount"), &currency, &said("amount", "")),
+        Field::text("amount", t("Amount"), &currency, &given("amount", "")),
         choice(
             "count",
             t("How often"),
@@ -346,18 +346,18 @@ fn typed_of(plan: &Plan) -> BTreeMap<String, String> {
 /// What was typed as a plan. Amounts are in the shop's currency.
 fn plan(typed: &BTreeMap<String, String>, currency: crate::domain::money::Currency) -> Result<Plan, Vec<String>> {
     let mut problems = Vec::new();
-    let said = |name: &str| typed.get(name).map_or("", String::as_str);
-    let kind = Kind::parse(said("kind")).unwrap_or(Kind::CartAdded);
-    let field = match said("field") {
+    let given = |name: &str| typed.get(name).map_or("", String::as_str);
+    let kind = Kind::parse(given("kind")).unwrap_or(Kind::CartAdded);
+    let field = match given("field") {
         "target" => Some(Where::Target),
         "product" => Some(Where::Product),
         "page" => Some(Where::Page),
         _ => None,
     };
-    let how = if said("how") == "equals" { How::Equals } else { How::Contains };
-    let worth = match said("worth") {
+    let how = if given("how") == "equals" { How::Equals } else { How::Contains };
+    let worth = match given("worth") {
         "as_told" => Worth::AsTold,
-        "fixed" => match currency.minor(said("amount")) {
+        "fixed" => match currency.minor(given("amount")) {
             Ok(minor) => Worth::Fixed(minor, currency.to_string()),
             Err(_) => {
                 problems.push(format!("amount: {}", t("must be an amount, as in 12.50")));
@@ -366,7 +366,7 @@ fn plan(typed: &BTreeMap<String, String>, currency: crate::domain::money::Curren
         },
         _ => Worth::Nothing,
     };
-    let target = match said("target") {
+    let target = match given("target") {
         "" => None,
         text => text.parse().map(Some).unwrap_or_else(|_| {
             problems.push(format!("target: {}", t("must be a whole number")));
@@ -374,12 +374,12 @@ fn plan(typed: &BTreeMap<String, String>, currency: crate::domain::money::Curren
         }),
     };
     let plan = Plan {
-        name: said("name").to_owned(),
-        class: if said("class") == "macro" { Class::Macro } else { Class::Micro },
+        name: given("name").to_owned(),
+        class: if given("class") == "macro" { Class::Macro } else { Class::Micro },
         kind,
-        only: field.map(|field| Only { field, how, text: said("text").to_owned() }),
+        only: field.map(|field| Only { field, how, text: given("text").to_owned() }),
         worth,
-        count: if said("count") == "every" { Count::Every } else { Count::OnceADay },
+        count: if given("count") == "every" { Count::Every } else { Count::OnceADay },
         target,
     };
     if let Err(more) = plan.check() {
