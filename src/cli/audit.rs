@@ -326,8 +326,7 @@ async fn ignore(core: &Core, id: ShopId, finding: FindingId, (why, undo): (&str,
     }
     let now = core.now();
     let (state, reason) = if undo { (State::Open, "") } else { (State::Ignored, why) };
-    let set =
-        transact!(core.db, |tx| { store::audit::finding::set(tx, id, finding, state, (reason, BY), now).await? })?;
+    let set = transact!(core.db, |tx| store::audit::finding::set(tx, id, finding, state, (reason, BY), now).await?)?;
     if !set {
         bail!(Missing(format!("there is no finding {finding}")));
     }

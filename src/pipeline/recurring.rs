@@ -5,7 +5,9 @@ use std::{collections::HashMap, time::Duration};
 
 use jiff::tz::TimeZone;
 
-use super::{Core, audit, digest, erase, guard, ingest::Place, people, recredit, rollup, self_test, sink, taps, trail, zone_of};
+use super::{
+    Core, audit, digest, erase, guard, ingest::Place, people, recredit, rollup, self_test, sink, taps, trail, zone_of,
+};
 use crate::{
     clock,
     domain::{

@@ -103,7 +103,8 @@ fn refuse(request: &ServiceRequest) -> Option<Problem> {
     let changes = !matches!(*request.method(), Method::GET | Method::HEAD | Method::OPTIONS);
     // Shops, gateways and shoppers prove themselves by a signature or a token of their own; what visitors' pages tell
     // changes nothing but counts.
-    let outside = ["/hook/", "/o/", "/e/", "/digest/stop/", "/api/"].iter().any(|path| request.path().starts_with(path));
+    let outside =
+        ["/hook/", "/o/", "/e/", "/digest/stop/", "/api/"].iter().any(|path| request.path().starts_with(path));
     let unnamed = request.path().starts_with("/sign-in/") && asked.is_unnamed();
     (changes && !outside && !unnamed && !asked.is_ours(&state.core.public_url)).then_some(Problem::Forbidden)
 }
