@@ -97,12 +97,14 @@ pub fn settle(
         None if is_id(&told.visitor, 8) => keys.index("visitor", &told.visitor),
         None => return Err(Unusable::Visitor),
     };
-    // Without a name of its own it is known by everything it says: a repeat within the same second is the same one.
+    // Without a name of its own it is known by everything it says: a repeat within the same second is the same one. A
+    // server's names are its own for the whole shop; who it speaks of may be known better the second time.
+    let whose = if told_by == ToldBy::Server && is_id(&told.id, 1) { String::new() } else { HEXLOWER.encode(&visitor) };
     let own = match is_id(&told.id, 1) {
         true => told.id.clone(),
         false => format!("{} {} {} {} {}", told.name, at.seconds(), told.target, told.order, told.number),
     };
-    let dedup = keys.index("site_event", &format!("{}\0{}\0{own}", told_by.name(), HEXLOWER.encode(&visitor)));
+    let dedup = keys.index("site_event", &format!("{}\0{whose}\0{own}", told_by.name()));
     let event = SiteEvent {
         id,
         kind,

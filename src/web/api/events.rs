@@ -1,6 +1,8 @@
 //! Events: what visitors do on the shop's site or in its app. Servers and apps tell theirs here; the pixel has a door of
 //! its own.
 
+use std::collections::HashMap;
+
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
@@ -191,15 +193,24 @@ pub async fn add(call: &Call) -> Result<Answer, Problem> {
     drop(read);
     let tracker = &call.state.tracker;
     let (mut batch, mut problems) = (Batch::default(), Vec::new());
+    // Who earlier events of the same request are about: nothing of them is kept yet.
+    let mut met: HashMap<[u8; 16], [u8; 16]> = HashMap::new();
     for (at, typed) in typed.events.iter().enumerate() {
         match read_one(typed, &shop, &keys) {
             Ok((mut told, names, group)) => {
                 if told.visitor.is_empty() {
-                    told.known = match (tracker.visitor_named(&keys, &names).await?, group) {
-                        (Some(known), _) => Some(known),
-                        (None, Some(group)) => Some(keys.index("visitor", &group)),
-                        (None, None) => None,
+                    told.known = match (names.iter().find_map(|(_, name)| met.get(name)), group) {
+                        (Some(met), _) => Some(*met),
+                        (None, group) => match (tracker.visitor_named(&keys, &names).await?, group) {
+                            (Some(known), _) => Some(known),
+                            (None, Some(group)) => Some(keys.index("visitor", &group)),
+                            (None, None) => None,
+                        },
                     };
+                }
+                let who = told.known.unwrap_or_else(|| keys.index("visitor", &told.visitor));
+                for (_, name) in &names {
+                    met.entry(*name).or_insert(who);
                 }
                 batch.names.extend(names.into_iter().map(|name| (at, name)));
                 batch.told.push(told);

@@ -80,23 +80,23 @@ async fn what_a_page_tells_is_kept_once_and_shown() {
     let script = door.path.replace("/e/", "/p/") + ".js";
     assert!(shown.contains(&format!("https://sms.example.com{script}")), "{shown}");
 
-    let told = body(json!([added("e1"), { "n": "size guide", "d": "e2" }]));
+    let told = body(json!([added("e1"), { "n": "colour chart", "d": "e2" }]));
     for _ in 0..3 {
         assert_eq!(door.tell(&told).await, StatusCode::NO_CONTENT);
     }
     let [guide, cart] = door.events().await.try_into().unwrap();
-    assert_eq!((guide.kind, guide.target.as_str()), (Kind::Custom, "size guide"));
+    assert_eq!((guide.kind, guide.target.as_str()), (Kind::Custom, "colour chart"));
     assert_eq!((cart.kind, cart.at), (Kind::CartAdded, door.house.core().now() - MINUTE));
     assert_eq!((cart.visit.source.as_str(), cart.device.as_str(), cart.country.as_str()), ("spring", "iphone", "SI"));
     assert_eq!((cart.page.as_str(), cart.value.unwrap().minor), ("/products/oak-table", 12_850));
 
     door.house.later(MINUTE).await;
     let (_, shown) = page(&door.site, "/events").await;
-    for part in ["2 events in this period", "Added to cart", "size guide", "Oak table", "E-mail: spring", "$128.50"] {
+    for part in ["2 events in this period", "Added to cart", "colour chart", "Oak table", "E-mail: spring", "$128.50"] {
         assert!(shown.contains(part), "no {part} in {shown}");
     }
     let (_, carts) = page(&door.site, "/events?kind=cart_added").await;
-    assert!(!carts.contains("size guide"), "{carts}");
+    assert!(!carts.contains("colour chart"), "{carts}");
 }
 
 #[actix_web::test]
