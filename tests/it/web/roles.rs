@@ -169,7 +169,7 @@ fn rows(things: &Things) -> Vec<Row> {
     act("/carts/{id}/send-now", format!("/carts/{cart}/send-now"), "", 400);
     act("/carts/{id}/dismiss", format!("/carts/{cart}/dismiss"), "", 400);
     act("/messages/{id}/settle", format!("/messages/{message}/settle"), "how=left", 404);
-    act("/orders/{id}/credit", format!("/orders/{order}/credit"), "to=nowhere&reason=x", 400);
+    act("/orders/{id}/credit", format!("/orders/{order}/credit"), "to=none&reason=phoned", 303);
     act("/attribution/windows", "/attribution/windows".to_owned(), "click=72&sent=0", 303);
     act("/statement/publish", "/statement/publish".to_owned(), "month=someday", 400);
     act("/people/load", "/people/load".to_owned(), "what=consents&sheet=phone", 400);
