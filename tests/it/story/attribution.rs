@@ -97,7 +97,10 @@ async fn the_same_orders_stand_under_every_rule() {
         // A second cart of theirs, texted and never tapped.
         let apart = json!({ "phone": "+38640555444", "email": "b@shopper.example", "customer_id": "c-2" });
         app.generic(&shop, "checkout.updated", app.checkout("c2", apart.clone())).await;
-        app.pass(hours(13)).await;
+        app.pass(hours(16)).await;
+        // However long it waited for the morning: thirteen hours after its text.
+        let sent = app.messages(&shop).await.iter().filter_map(|(_, moments)| moments.accepted_at).max().unwrap();
+        app.pass(hours(13).saturating_sub(app.now().since(sent))).await;
         let order = with(&app.order("4", "c2", json!({ "placed_at": app.iso(), "total": "10.00" })), apart);
         app.generic(&shop, "order.upserted", order).await;
         let found = compared(app, &shop, None).await;
