@@ -34,7 +34,7 @@ use crate::{
 pub enum Command {
     /// Fetch the shop's orders and compare them with ours, in the background while the service runs
     #[command(after_help = "Example: cartback audit run --days 90
-It runs every night by itself, over 30 days; another time is set by CARTBACK_RECURRING_AUDIT, as \"0 50 3 * * *\".")]
+It runs every night by itself, over 30 days; another time is set by CARTBACK_RECURRING_AUDIT, as 0 50 3 * * *.")]
     Run {
         /// Whose; left out, the only shop's
         #[arg(long)]
@@ -126,9 +126,10 @@ It runs every night by itself, over 30 days; another time is set by CARTBACK_REC
         #[command(flatten)]
         form: Form,
     },
-    /// Compare a file of the shop's orders, as any shop exports it, with our books; changes nothing
+    /// Compare a file of the shop's orders, as any shop exports it, with our books
     #[command(after_help = "Examples:
   cartback audit csv orders_export.csv
+  cartback audit csv orders_export.csv --fill
   cartback audit csv bestellungen.csv --column total=Gesamtsumme --decimal , --days day-first
 Exit code 1 when the gap is a red flag.")]
     Csv(file::Csv),
@@ -326,7 +327,8 @@ async fn ignore(core: &Core, id: ShopId, finding: FindingId, (why, undo): (&str,
     }
     let now = core.now();
     let (state, reason) = if undo { (State::Open, "") } else { (State::Ignored, why) };
-    let set = transact!(core.db, |tx| store::audit::finding::set(tx, id, finding, state, (reason, BY), now).await?)?;
+    let kept = (reason, BY);
+    let set = transact!(core.db, |tx| store::audit::finding::set(tx, id, finding, state, kept, now).await?)?;
     if !set {
         bail!(Missing(format!("there is no finding {finding}")));
     }

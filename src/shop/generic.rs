@@ -54,6 +54,9 @@ use crate::domain::{
 };
 
 pub(super) mod rehearsal;
+mod written;
+
+pub(super) use written::written;
 
 pub struct Generic;
 

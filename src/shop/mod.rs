@@ -9,7 +9,7 @@ use crate::{
     domain::{
         connector::{Accepted, Delivery, Refusal, Settings, Spec, Unreadable},
         discount::NewCode,
-        event::{ShopEvent, ShopFacts},
+        event::{OrderUpdate, ShopEvent, ShopFacts},
         rehearsal::{Act, Visit},
         time::Time,
     },
@@ -182,6 +182,11 @@ pub fn by_kind(kind: &str) -> Option<&'static dyn Shop> {
 pub const PULLED: &str = "pulled/";
 /// The topic of an order that came in a file, in our own format, whatever the shop's kind.
 pub const FROM_FILE: &str = "pulled/order.upserted";
+
+/// The body of an order that came in a file, for `FROM_FILE`.
+pub fn write_order(order: &OrderUpdate) -> Vec<u8> {
+    generic::written(order)
+}
 
 /// What a kept delivery of a shop says, however it came.
 pub fn read(kind: &dyn Shop, shop: &ShopFacts, topic: &str, delivery: &Delivery) -> Result<Vec<ShopEvent>, Unreadable> {

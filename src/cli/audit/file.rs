@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, fmt::Write, path::PathBuf};
 
-use anyhow::{Context, bail};
+use anyhow::{Context, anyhow, bail};
 use serde_json::{Value, json};
 
 use super::{TOLD_MOST, outcome_json, outcome_words};
@@ -52,6 +52,9 @@ pub struct Csv {
     /// Only orders placed before this moment; left out, to the end of the file's last day
     #[arg(long, value_parser = moment)]
     to: Option<Time>,
+    /// Put what is missing or differs into our books, as the file has it
+    #[arg(long)]
+    fill: bool,
     #[command(flatten)]
     pub form: Form,
 }
@@ -77,6 +80,14 @@ impl Csv {
     }
 }
 
+fn not_compared(id: ShopId, why: NotCompared) -> anyhow::Error {
+    match why {
+        NotCompared::NoShop => no_shop(id),
+        NotCompared::Wrong(why) => anyhow!(Wrong(why)),
+        NotCompared::Store(error) => error.into(),
+    }
+}
+
 pub async fn compare(core: &Core, args: &Csv) -> anyhow::Result<Said> {
     let id = chosen_shop(core, args.shop).await?;
     let path = args.file.display();
@@ -85,12 +96,9 @@ pub async fn compare(core: &Core, args: &Csv) -> anyhow::Result<Said> {
         bail!(Wrong(format!("{path} is larger than 256 MiB: take it in parts")));
     }
     let bytes = std::fs::read(&args.file).with_context(|| format!("{path} cannot be read"))?;
-    let compared = match audit::compare_sheet(core, id, &bytes, &args.wish()?, (args.from, args.to)).await {
-        Ok(compared) => compared,
-        Err(NotCompared::NoShop) => return Err(no_shop(id)),
-        Err(NotCompared::Wrong(why)) => bail!(Wrong(why)),
-        Err(NotCompared::Store(error)) => return Err(error.into()),
-    };
+    let compared = audit::compare_sheet(core, id, &bytes, &args.wish()?, (args.from, args.to))
+        .await
+        .map_err(|why| not_compared(id, why))?;
     let sheet = &compared.read;
     let mut words = String::new();
     for (name, heading) in &sheet.columns {
@@ -118,6 +126,21 @@ pub async fn compare(core: &Core, args: &Csv) -> anyhow::Result<Said> {
         let _ = writeln!(words, "states nobody knows, counted as bought: {states}");
     }
     words.push_str(&outcome_words(&compared.outcome));
+    let filled = match args.fill {
+        true => Some(audit::file::fill(core, id, &compared).await.map_err(|why| not_compared(id, why))?),
+        false => None,
+    };
+    if let Some(filled) = filled {
+        let _ =
+            writeln!(words, "\n{} orders put into the inbox; they are read while cartback serve runs.", filled.orders);
+        if filled.nameless > 0 {
+            let _ = writeln!(
+                words,
+                "{} left out: without an id, a later webhook would make a second order.",
+                filled.nameless
+            );
+        }
+    }
     let problems: Vec<Value> =
         sheet.problems.iter().map(|(line, problem)| json!({ "line": line, "problem": problem })).collect();
     let json = json!({
@@ -134,6 +157,8 @@ pub async fn compare(core: &Core, args: &Csv) -> anyhow::Result<Said> {
         "bad": problems,
         "unknown_states": sheet.unknown_states,
         "outcome": outcome_json(&compared.outcome),
+        "filled": filled.map(|filled| filled.orders),
+        "nameless": filled.map(|filled| filled.nameless),
     });
     Ok(Said { well: compared.outcome.grade != Grade::Large, ..Said::new(words, json) })
 }

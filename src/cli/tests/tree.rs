@@ -77,6 +77,7 @@ const LINES: &[(&str, Option<u8>)] = &[
     ("audit ignore find_0000000000001", Some(2)),
     ("audit limits --small 200", Some(0)),
     ("audit limits --small 9000", Some(2)),
+    ("audit csv {orders} --fill", Some(0)),
     ("audit csv {orders} --decimal x", Some(2)),
     ("audit csv {list}", Some(2)),
     ("order credit #1093 --to none --why phoned", Some(3)),

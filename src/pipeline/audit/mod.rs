@@ -3,6 +3,7 @@
 
 mod cell;
 pub mod sheet;
+pub mod file;
 mod pulled;
 mod run;
 mod heal;

@@ -35,6 +35,7 @@ mod reports;
 mod attribution;
 mod statements;
 mod inbox;
+mod audit;
 mod webhooks;
 mod risk;
 mod law;
@@ -184,6 +185,15 @@ operations! {
     attribution { compare __path_compare Read, windows __path_windows Write }
     statements { list __path_list Read, publish __path_publish Write once, get __path_get Read }
     inbox { list __path_list Read, get __path_get Read, replay __path_replay Write }
+    audit {
+        runs __path_runs Read,
+        begin __path_begin Write once,
+        stop __path_stop Write,
+        fill __path_fill Write once,
+        findings __path_findings Read,
+        ignore __path_ignore Write,
+        open __path_open Write,
+    }
     webhooks {
         list __path_list Read,
         add __path_add Write once,

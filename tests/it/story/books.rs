@@ -521,3 +521,55 @@ async fn limits_are_a_shops_own() {
     })
     .await;
 }
+
+/// A shop that lets nobody ask: its export is compared, and what it knows better is put in as the file has it.
+#[tokio::test]
+async fn a_file_fills_the_books_of_any_shop() {
+    crate::app::on_both(async |app| {
+        let shop = app.with_shop("generic").await;
+        app.with_gateway(&shop, "log").await;
+        let placed = app.iso();
+        for (id, total) in [("7001", "50.00"), ("7002", "60.00")] {
+            let body = json!({ "id": id, "number": format!("#{id}"), "currency": "EUR", "total": total,
+                               "email": "a@shopper.example", "checkout_token": format!("t{id}"), "placed_at": placed });
+            app.generic(&shop, "order.upserted", body).await;
+        }
+        app.generic(&shop, "checkout.updated", app.checkout("c7003", json!({}))).await;
+        app.pass(minutes(10)).await;
+        let later = app.iso();
+        app.pass(hours(3)).await;
+        let file = format!(
+            "id,number,total,currency,created at,status,refunded,email\n\
+             7001,#7001,50.00,EUR,{placed},paid,,a@shopper.example\n\
+             7002,#7002,60.00,EUR,{placed},paid,15.00,a@shopper.example\n\
+             7003,#7003,70.00,EUR,{later},paid,,maja.novak@shopper.example\n"
+        );
+        let wish = audit::sheet::Wish::default();
+        let compare = async || {
+            let span = (None, None);
+            audit::compare_sheet(&app.core, shop.id, file.as_bytes(), &wish, span).await.unwrap()
+        };
+        let compared = compare().await;
+        let kinds: Vec<Kind> = compared.outcome.findings.iter().map(|finding| finding.kind).collect();
+        assert_eq!(kinds.len(), 2, "{:?}", compared.outcome.findings);
+        assert!(kinds.contains(&Kind::MissingHere) && kinds.contains(&Kind::Refund));
+        let filled = audit::file::fill(&app.core, shop.id, &compared).await.unwrap();
+        assert_eq!((filled.orders, filled.nameless), (2, 0));
+        app.settle().await;
+        assert_eq!(compare().await.outcome.findings, []);
+        assert!(app.problems(&shop).await.is_empty());
+        // What the file does not tell stays: the order still is of its checkout.
+        let (_, keys) = app.shop(shop.id).await;
+        let kept = order::by_external_id(&mut app.read().await, &keys, "7002").await.unwrap().unwrap();
+        assert_eq!(kept.latest.cart_tokens, ["t7002"]);
+        assert!(app.carts(&shop).await.iter().all(|cart| cart.bought_at.is_some()), "who bought is asked no more");
+        // Without ids only what we know already is put in.
+        let nameless =
+            file.replace("id,number", "ignored,number").replace("\n7001,", "\nx,").replace("7003,#7003", "y,#7009");
+        let compared =
+            audit::compare_sheet(&app.core, shop.id, nameless.as_bytes(), &wish, (None, None)).await.unwrap();
+        let filled = audit::file::fill(&app.core, shop.id, &compared).await.unwrap();
+        assert_eq!((filled.orders, filled.nameless), (0, 1));
+    })
+    .await;
+}
