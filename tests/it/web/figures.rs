@@ -29,7 +29,7 @@ async fn a_day(app: &mut App, shop: &Shopkeeper, day: u32) {
     leaves(app, shop, &format!("tapped{day}"), json!(phone(1)), told).await;
     leaves(app, shop, &format!("android{day}"), json!(phone(2)), json!({ "currency": "CHF", "source": "ads" })).await;
     app.sleep(hours(1));
-    leaves(app, shop, &format!("untold{day}"), json!(phone(3)), json!({ "language": null, "country": "HR" })).await;
+    leaves(app, shop, &format!("untold{day}"), json!(phone(3)), json!({})).await;
     leaves(app, shop, &format!("mute{day}"), json!(null), json!({ "country": "AT" })).await;
     leaves(app, shop, &format!("landline{day}"), json!(format!("+3861555{day}234")), json!({})).await;
     leaves(app, shop, &format!("asked{day}"), json!(phone(4)), json!({ "consent": null })).await;
