@@ -29,7 +29,7 @@ async fn a_day(app: &mut App, shop: &Shopkeeper, day: u32) {
     leaves(app, shop, &format!("tapped{day}"), json!(phone(1)), told).await;
     leaves(app, shop, &format!("android{day}"), json!(phone(2)), json!({ "currency": "CHF", "source": "ads" })).await;
     app.sleep(hours(1));
-    leaves(app, shop, &format!("untold{day}"), json!(phone(3)), json!({ "items": [], "language": null })).await;
+    leaves(app, shop, &format!("untold{day}"), json!(phone(3)), json!({})).await;
     leaves(app, shop, &format!("mute{day}"), json!(null), json!({ "country": "AT" })).await;
     leaves(app, shop, &format!("landline{day}"), json!(format!("+3861555{day}234")), json!({})).await;
     leaves(app, shop, &format!("asked{day}"), json!(phone(4)), json!({ "consent": null })).await;
@@ -42,7 +42,8 @@ async fn a_day(app: &mut App, shop: &Shopkeeper, day: u32) {
             "android" => 2,
             _ => 3,
         });
-        let text = app.texts(shop).await.into_iter().find(|text| text.to == to).expect("a text for each");
+        let texts = app.texts(shop).await;
+        let text = texts.into_iter().find(|text| text.to == to).unwrap_or_else(|| panic!("no text for {token}{day}"));
         if let Some(agent) = agent {
             app.sleep(minutes(2));
             app.open(&text.token('r'), agent).await;

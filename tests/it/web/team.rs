@@ -203,7 +203,7 @@ async fn a_new_password_ends_every_other_session() {
         let member = team::member(house.core(), id).await.unwrap().unwrap();
         assert_eq!((member.name.as_str(), member.language.as_str()), ("Maja Novak", "de"));
         let bad = post("/account", &[("name", "Maja"), ("language", "xx")]).cookie(by_link.clone());
-        assert!(text(ask(site, bad).await).await.contains("Choose one of the languages."));
+        assert!(text(ask(site, bad).await).await.contains("Wählen Sie eine der Sprachen."));
     })
     .await;
 }
