@@ -269,6 +269,11 @@ impl Browser {
         self.devtools("Emulation.setEmulatedMedia", json!({ "media": "print" })).await;
     }
 
+    /// Our own name gives away that a program steers us.
+    pub async fn calls_itself(&self, agent: &str) {
+        self.devtools("Network.setUserAgentOverride", json!({ "userAgent": agent })).await;
+    }
+
     /// From the next page on, scripts do not run.
     pub async fn forbids_scripts(&self) {
         self.devtools("Emulation.setScriptExecutionDisabled", json!({ "value": true })).await;

@@ -14,7 +14,7 @@ use cartback::{
 };
 
 use super::site::Stage;
-use crate::app::{Shopkeeper, minutes};
+use crate::app::{PHONE_AGENT, Shopkeeper, minutes};
 
 /// A shop's pages. They lie on our own server, for a story's browser asks nobody else.
 fn pages(config: &mut ServiceConfig) {
@@ -69,6 +69,7 @@ const KEPT: &str = "return localStorage.length + document.cookie.length";
 async fn a_visitor_clicks_through_a_shop() {
     let Some(stage) = Stage::open_beside(pages).await else { return };
     let shop = stage.app.with_shop("generic").await;
+    stage.calls_itself(PHONE_AGENT).await;
     let at = |page: &str| format!("/demo/shop/{}/{page}", shop.path);
 
     stage.visit(&at("products/lamp?utm_source=spring&utm_medium=email")).await;

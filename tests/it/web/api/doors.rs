@@ -2,8 +2,11 @@
 //! scope), from the table of operations, so that a new one is held to it from its first day.
 
 use cartback::{
-    domain::id::ShopId,
-    pipeline::connect::{self, ShopTyped},
+    domain::{funnel::Way, goal::presets, id::ShopId},
+    pipeline::{
+        connect::{self, ShopTyped},
+        goal,
+    },
     web::api::Operation,
 };
 
@@ -125,6 +128,8 @@ async fn what_is_another_shops_does_not_exist() {
     let webhook = told(post(&site, &own, "/api/v1/webhooks", &hears).await).await.1;
     let first = async |path: &str| get(&site, &own, path).await.1["data"][0]["id"].as_str().map(str::to_owned);
     let (order, delivery) = (first("/api/v1/orders").await.unwrap(), first("/api/v1/inbox").await.unwrap());
+    let goals = goal::keep(house.core(), house.shop, None, &presets()[0].goals[..1]).await.unwrap().unwrap();
+    let funnel = goal::keep_funnel(house.core(), house.shop, None, &Way::usual()).await.unwrap().unwrap();
     let theirs_is = another_shop(&house).await;
     let all = Scopes::new([Scope::Read, Scope::People, Scope::Write, Scope::Send]);
     let theirs = token::create(house.core(), theirs_is, "theirs", all, None).await.unwrap();
@@ -137,6 +142,8 @@ async fn what_is_another_shops_does_not_exist() {
             ("webhooks", _) => webhook["webhook"]["id"].as_str().unwrap().to_owned(),
             ("orders", _) => order.clone(),
             ("inbox", _) => delivery.clone(),
+            ("goals", _) if path.contains("/funnels/") => funnel.to_string(),
+            ("goals", _) => goals[0].to_string(),
             ("gateways", _) => gateway["id"].as_str().unwrap().to_owned(),
             ("sequences", _) | ("texts", "sequence") => "ours".to_owned(),
             ("texts", "step") => "1".to_owned(),
@@ -177,7 +184,19 @@ async fn what_is_another_shops_does_not_exist() {
     }
     assert!(looked >= 20, "{looked}");
     // Lists show nothing of the other's either, and naming the other shop helps nobody.
-    for path in ["carts", "messages", "orders", "inbox", "replies", "consents", "opt-outs", "report/orders"] {
+    for path in [
+        "carts",
+        "messages",
+        "orders",
+        "inbox",
+        "replies",
+        "consents",
+        "opt-outs",
+        "report/orders",
+        "events",
+        "goals",
+        "funnels",
+    ] {
         let (status, body) = get(&site, &theirs, &format!("/api/v1/{path}")).await;
         assert_eq!((status, &body["data"]), (StatusCode::OK, &json!([])), "{path}");
     }
