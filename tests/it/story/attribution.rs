@@ -293,6 +293,8 @@ async fn an_order_came_alone_after_a_text_or_through_its_link() {
         let (shop, text) = texted(app).await;
         let (_, keys) = app.shop(shop.id).await;
         app.generic(&shop, "order.upserted", app.order("1", "c1", json!({ "placed_at": app.iso() }))).await;
+        // A tap in the very moment of the order would be one before it.
+        app.pass(minutes(1)).await;
         app.tap(&text).await;
         app.pass(minutes(1)).await;
         app.generic(&shop, "order.upserted", app.order("2", "c1", json!({ "placed_at": app.iso() }))).await;

@@ -69,7 +69,7 @@ pub fn pages() -> Vec<(&'static str, askama::Result<String>)> {
     let fresh = Earned { report: None, problem: "holdout_percent: must be 5 to 20".into(), ..earned(report(0, 0, 0)) };
     let ended = Earned { run: Some(run(12, 5, true)), may_change: false, ..earned(report(130, 12, 60)) };
     vec![
-        ("earned", earned(report(36_000, 4_000, 110)).render()),
+        ("earned", earned(report(9_000, 1_000, 140)).render()),
         ("earned-none-shown", earned(report(9_000, 1_000, 60)).render()),
         ("earned-few", ended.render()),
         ("earned-broken", earned(report(9_000, 600, 60)).render()),
