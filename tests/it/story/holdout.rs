@@ -74,7 +74,8 @@ async fn report(app: &App, shop: &Shopkeeper) -> Report {
     let run = store::holdout::runs(&mut read, shop.id).await.unwrap()[0];
     let (kept, _) = store::holdout::report(&mut read, shop.id, run.id).await.unwrap().unwrap();
     let fresh = holdout::report(&mut read, shop.id, run.id).await.unwrap().unwrap();
-    assert_eq!(kept, fresh);
+    // Kept as text, a share may differ in its sixteenth digit.
+    assert_eq!(format!("{kept:.9?}"), format!("{fresh:.9?}"));
     kept
 }
 

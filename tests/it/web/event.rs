@@ -224,7 +224,7 @@ async fn servers_tell_theirs_by_the_api() {
     let [trial, checkout] = door.events().await.try_into().unwrap();
     // The address names them both: they are one visitor.
     assert_eq!(trial.visitor, checkout.visitor);
-    assert_eq!((checkout.at.to_string().as_str(), checkout.kind), ("2026-03-10T13:00:00Z", Kind::CheckoutStarted));
+    assert_eq!((checkout.at.to_string().as_str(), checkout.kind), ("2026-03-10T13:00:00.000Z", Kind::CheckoutStarted));
 
     let (status, told) = post(&json!({ "events": [
         { "name": "searched", "visitor": VISITOR },

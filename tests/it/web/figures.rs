@@ -103,7 +103,7 @@ async fn every_figure_of_a_filled_report_opens_its_rows() {
         let account = app.with_gateway(&shop, "log").await;
         a_day(app, &shop, 1).await;
         // Summer time begins on the 29th of March.
-        app.pass(hours(27 * 24 + 5)).await;
+        app.pass(hours(27 * 24 + 18)).await;
         a_day(app, &shop, 2).await;
         app.reply(&account, "+38640552003", "STOP").await;
         app.pass(hours(1)).await;

@@ -198,6 +198,8 @@ async fn a_recovered_cart_is_told_from_end_to_end() {
     assert_eq!(told(post(&site, &token, &path, &said).await).await.0, StatusCode::CONFLICT);
     let odd = json!({ "to": "somewhere", "reason": "x" });
     assert_eq!(told(post(&site, &token, &path, &odd).await).await.0, StatusCode::BAD_REQUEST);
+    let back = json!({ "to": "rules", "reason": "it did not" });
+    assert_eq!(told(post(&site, &token, &path, &back).await).await.0, StatusCode::OK);
     let hours = json!({ "click_hours": 72, "sent_hours": 24 });
     assert_eq!(put(&site, &token, "/api/v1/attribution/windows", &hours).await.0, StatusCode::ACCEPTED);
     let (_, statements) = get(&site, &token, "/api/v1/statements").await;
