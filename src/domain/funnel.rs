@@ -192,7 +192,7 @@ mod tests {
             product: String::new(),
             page: String::new(),
             visit: Visit::default(),
-            device: if visitor % 2 == 0 { "iphone".into() } else { "windows".into() },
+            device: if visitor.is_multiple_of(2) { "iphone".into() } else { "windows".into() },
             country: String::new(),
             number: 0,
             value: (kind == Kind::CartAdded).then(|| Money::new(5_000, Currency::parse("EUR").unwrap())),

@@ -80,6 +80,8 @@ struct Entry {
     done: oneshot::Sender<Result<u64, Error>>,
 }
 
+/// By public id, until when.
+type Remembered = HashMap<String, (Time, Arc<Known>)>;
 type Missed = HashMap<(ShopId, i64, Dropped), u64>;
 
 /// The group-commit writer of events. It starts with the first event and ends when the last `Tracker` is dropped and its
@@ -88,7 +90,7 @@ type Missed = HashMap<(ShopId, i64, Dropped), u64>;
 pub struct Tracker {
     core: Arc<Core>,
     queue: Arc<OnceLock<mpsc::Sender<Entry>>>,
-    known: Arc<Mutex<HashMap<String, (Time, Arc<Known>)>>>,
+    known: Arc<Mutex<Remembered>>,
     dropped: Arc<Mutex<Missed>>,
 }
 

@@ -49,14 +49,16 @@ impl Chance {
         }
         // By how many misses lie between two hits, which is geometric.
         let miss = (1.0 - probability).ln();
+        if miss >= 0.0 {
+            return 0;
+        }
         let (mut tries, mut hits) = (0.0, 0);
-        while miss < 0.0 {
+        loop {
             tries += ((1.0 - self.unit()).ln() / miss).floor() + 1.0;
             if tries > of as f64 {
-                break;
+                return hits;
             }
             hits += 1;
         }
-        hits
     }
 }

@@ -37,7 +37,7 @@ impl Simulated {
         let between = |chance: &mut Chance, low: f64, high: f64| low + (high - low) * chance.unit();
         let anyway = between(&mut chance, 0.03, 0.15);
         Simulated {
-            keys: (seed % 10 == 0).then(|| ShopKeys::new(ShopId::new(seed as i64 + 1), vec![(1, key)]).unwrap()),
+            keys: seed.is_multiple_of(10).then(|| ShopKeys::new(ShopId::new(seed as i64 + 1), vec![(1, key)]).unwrap()),
             people: people.0 + chance.below(people.1 - people.0),
             percent: 5 + chance.below(16) as u32,
             anyway,

@@ -352,7 +352,7 @@ impl Way {
         };
         let (created, paid, cancelled_at) = (when("placed_at")?, when("paid_at")?, when("cancelled_at")?);
         let stage = row.get("status").map(|word| stage(word, unknown));
-        let settled = row.get("payment_status").map(|word| cell::plain(word));
+        let settled = row.get("payment_status").map(cell::plain);
         let cancelled = match (&stage, cancelled_at) {
             (_, Some(_)) | (Some(Stage::Cancelled), _) => Some(true),
             (Some(_), None) => Some(false),

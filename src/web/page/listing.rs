@@ -90,9 +90,9 @@ pub fn yes_or_no(visit: &Visit, name: &str) -> Option<bool> {
     }
 }
 
-/// A value that narrows where it is not empty.
+/// A value that narrows where it is not empty. One with a NUL is none: no row has it, and PostgreSQL takes none in a text.
 pub fn given(visit: &Visit, name: &str) -> Option<String> {
-    Some(visit.asked(name).trim().to_owned()).filter(|value| !value.is_empty())
+    Some(visit.asked(name).trim().to_owned()).filter(|value| !value.is_empty() && !value.contains('\0'))
 }
 
 /// The same of what may be not told at all, which is "".

@@ -79,7 +79,7 @@ pub async fn settle(request: HttpRequest, read: Form<Read>) -> Result<HttpRespon
     let (shop, _) = visit.shop().ok_or(Problem::NotFound)?;
     let how = How::by_name(&read.how).filter(|how| *how != How::Heeded);
     let how = how.ok_or(Problem::NotFound)?;
-    let by = session::visitor(&state, &request).await?.name;
+    let by = session::visitor(state, &request).await?.name;
     if reply::settle(&state.core, shop.id, id(&request)?, how, &by).await? {
         Ok(back("/replies", &request, "read"))
     } else {

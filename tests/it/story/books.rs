@@ -112,7 +112,7 @@ impl Registry {
         let one = wanted.strip_prefix("id:").map(str::to_owned);
         let since = wanted.split_once("updated_at:>='").and_then(|(_, rest)| Time::parse(rest.trim_end_matches('\'')));
         let found = self.kept(|order| {
-            one.as_ref().is_none_or(|id| order["id"].to_string() == *id)
+            one.as_ref().is_none_or(|id| order["id"] == json!(id.parse::<u64>().unwrap()))
                 && since.is_none_or(|since| Time::parse(order["updated_at"].as_str().unwrap()).unwrap() >= since)
         });
         let from = body["variables"]["after"].as_str().map_or(0, |place| place.parse::<usize>().unwrap());
@@ -134,7 +134,7 @@ impl Registry {
         let query: BTreeMap<String, String> = url::Url::parse(url).unwrap().query_pairs().into_owned().collect();
         let since = query.get("modified_after").and_then(|at| Time::parse(at));
         let found = self.kept(|order| {
-            query.get("include").is_none_or(|id| order["id"].to_string() == *id)
+            query.get("include").is_none_or(|id| order["id"] == json!(id.parse::<u64>().unwrap()))
                 && since.is_none_or(|since| Time::parse(order["date_modified_gmt"].as_str().unwrap()).unwrap() > since)
         });
         let page: usize = query["page"].parse().unwrap();

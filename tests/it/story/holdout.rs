@@ -142,7 +142,7 @@ async fn what_is_reported_of_both_arms_is_what_happened_to_the_cent() {
         let mut order = 0;
         for day in 1..30u32 {
             app.pass(hours(24)).await;
-            for n in 0..40usize {
+            for (n, (_, bought)) in all.iter_mut().enumerate() {
                 // A third buys on the first day, some again later, some only late, and one after everything.
                 let buys = match day {
                     1 => n % 3 == 0,
@@ -158,11 +158,11 @@ async fn what_is_reported_of_both_arms_is_what_happened_to_the_cent() {
                 let (currency, minor) = if n % 4 == 3 { ("CHF", 2_000) } else { ("EUR", 5_000 + n as i64) };
                 let back = (n % 6 == 0).then_some((day + 3, 1_999));
                 let cancelled = (n % 9 == 0).then_some(day + 6);
-                all[n].1.push(Truth { day, minor, currency, back, cancelled });
+                bought.push(Truth { day, minor, currency, back, cancelled });
                 let id = format!("{order}");
                 let total = format!("{}.{:02}", minor / 100, minor % 100);
                 // Nothing but the number or the address ties it to the cart.
-                let theirs = if n % 2 == 0 { json!({ "email": null }) } else { json!({ "phone": null }) };
+                let theirs = if n.is_multiple_of(2) { json!({ "email": null }) } else { json!({ "phone": null }) };
                 let whole = with(&person(n), theirs);
                 let whole = with(&whole, json!({ "checkout_token": null, "currency": currency, "total": total }));
                 app.generic(&shop, "order.upserted", app.order(&id, "none", whole)).await;
@@ -197,7 +197,7 @@ fn id_of(n: usize, one: &Truth, all: &[(Arm, Vec<Truth>)]) -> String {
 }
 
 async fn again(app: &App, shop: &Shopkeeper, n: usize, one: &Truth, id: &str, change: Value, day: u32) {
-    let theirs = if n % 2 == 0 { json!({ "email": null }) } else { json!({ "phone": null }) };
+    let theirs = if n.is_multiple_of(2) { json!({ "email": null }) } else { json!({ "phone": null }) };
     let whole = with(&person(n), theirs);
     let total = format!("{}.{:02}", one.minor / 100, one.minor % 100);
     let placed = app.ago(hours(24 * u64::from(day - one.day)));
