@@ -38,7 +38,7 @@ async fn page(request: HttpRequest) -> HttpResponse {
         _ => "",
     };
     let html = format!(
-        r#"<!doctype html><html lang="en"><head><meta charset="utf-8"><title>Lumen</title>{head}
+        r#"<!doctype html><html lang="en"><head><meta charset="utf-8"><title>Lumen</title><link rel="icon" href="/assets/icon.svg">{head}
            <script async src="/p/{id}.js" data-cart="chk_1" data-order="9001"></script></head><body>
            <button type="button" data-cartback-click="cart_added" data-product="Oak lamp" data-value="64.00" data-cart="chk_1">Add</button>
            <label>Mail <input type="email" id="mail"></label><a href="tel:+38640555000">Call</a></body></html>"#
