@@ -61,8 +61,8 @@ async fn pages_with_much_to_show() {
     let mut problems = Problems::new();
     let seen = walk(&stage, unlinked, async |path| examine(&stage, &axe, path, &mut problems).await).await;
     assert!(problems.is_empty(), "{}", told(&problems));
-    // The house's only owner cannot be removed: nothing leads to the page that asks.
-    let is_to_be_seen = |route: &String| route != "/team/{id}/remove";
+    // The house's only owner cannot be removed: nothing leads to the page that asks. Only a letter leads to where it is ended.
+    let is_to_be_seen = |route: &String| route != "/team/{id}/remove" && route != "/digest/stop/{token}";
     let missed: Vec<String> =
         routes().into_iter().filter(is_to_be_seen).filter(|route| !seen.contains_key(route)).collect();
     assert!(missed.is_empty(), "no link led to {missed:?}; seen were {:?}", seen.keys());
