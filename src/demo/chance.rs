@@ -1,24 +1,20 @@
-//! Chance: a seeded generator, so that the same seed is the same sixty days. Not random in any sense that matters to a
-//! key: those come from `clock::random`.
+//! Chance: what a seed makes happen, so that the same seed is the same sixty days. Not random in any sense that matters to
+//! a key: those come from `clock::random`.
 
 use std::time::Duration;
 
-use crate::domain::time::MINUTE;
+use crate::domain::{stats, time::MINUTE};
 
-/// SplitMix64 (Steele, Lea, Flood 2014).
 #[derive(Clone, Debug)]
-pub struct Chance(u64);
+pub struct Chance(stats::Chance);
 
 impl Chance {
     pub fn new(seed: u64) -> Chance {
-        Chance(seed)
+        Chance(stats::Chance::new(seed))
     }
 
     pub fn number(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mixed = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        mixed ^ (mixed >> 31)
+        self.0.number()
     }
 
     /// 0 to `most`, both possible.

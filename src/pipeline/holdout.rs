@@ -37,13 +37,13 @@ pub(crate) async fn facts(
     cart: &Cart,
     phone: Option<&Phone>,
 ) -> Result<Option<HoldoutFacts>, Error> {
-    let run = store::holdout::current(read, keys.shop()).await?;
+    let runs = store::holdout::runs(read, keys.shop()).await?;
+    // Most shops never held anybody out: they pay for one look.
+    if runs.is_empty() {
+        return Ok(None);
+    }
     if let Some(entry) = store::holdout::of_cart(read, keys, cart.id).await? {
-        let of = match run.filter(|run| run.id == entry.run) {
-            Some(run) => Some(run),
-            None => store::holdout::runs(read, keys.shop()).await?.into_iter().find(|run| run.id == entry.run),
-        };
-        let percent = of.map_or(0, |run| run.percent);
+        let percent = runs.iter().find(|run| run.id == entry.run).map_or(0, |run| run.percent);
         return Ok(Some(HoldoutFacts {
             run: entry.run,
             percent,
@@ -51,7 +51,8 @@ pub(crate) async fn facts(
             assigned_at: Some(entry.assigned_at),
         }));
     }
-    let (Some(run), Some(phone)) = (run, phone) else { return Ok(None) };
+    let on = runs.into_iter().find(|run| run.ended_at.is_none());
+    let (Some(run), Some(phone)) = (on, phone) else { return Ok(None) };
     if cart.abandoned_at.is_none_or(|at| at < run.started_at) {
         return Ok(None);
     }
@@ -88,6 +89,9 @@ async fn work_out(tx: &mut Tx, shop: ShopId, run: u64, now: Time) -> Result<(), 
 
 /// An order was placed, changed, taken back or refunded: what came of its person is counted again, where it had been.
 pub(crate) async fn order_changed(tx: &mut Tx, keys: &ShopKeys, order: &Order, now: Time) -> Result<(), Error> {
+    if store::holdout::runs(tx, keys.shop()).await?.is_empty() {
+        return Ok(());
+    }
     for (_, value) in identity::names(tx, keys, Subject::Order(order.id)).await? {
         for cart in store::holdout::known_by(tx, keys, &value).await? {
             let Some(entry) = store::holdout::of_cart(tx, keys, cart).await? else { continue };

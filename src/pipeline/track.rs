@@ -40,6 +40,8 @@ pub struct Known {
     pub keys: ShopKeys,
     /// Its own hosts; empty where none is known.
     pub hosts: Vec<String>,
+    /// The platform runs scripts in a frame that has no origin (`Shop::framed_pixel`).
+    pub framed: bool,
 }
 
 /// What one sender tells at once.
@@ -114,8 +116,10 @@ impl Tracker {
         if shop.erased_at.is_some() || shop.uninstalled_at.is_some() {
             return Ok(None);
         }
-        let hosts = shop::by_kind(&shop.kind).map(|kind| kind.hosts(&shop.settings)).unwrap_or_default();
-        let known = Arc::new(Known { shop, keys, hosts });
+        let kind = shop::by_kind(&shop.kind);
+        let hosts = kind.map(|kind| kind.hosts(&shop.settings)).unwrap_or_default();
+        let framed = kind.is_some_and(|kind| kind.framed_pixel().is_some());
+        let known = Arc::new(Known { shop, keys, hosts, framed });
         let mut all = lock(&self.known);
         if all.len() >= KNOWN_MOST {
             all.clear();

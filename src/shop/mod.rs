@@ -86,6 +86,13 @@ pub trait Shop: Send + Sync {
         Vec::new()
     }
 
+    /// A script to paste into the platform's own place for such, where `{door}` stands for the address of our door. The
+    /// platform runs it in a frame without an origin, so that the origin says nothing of it. `None` where the one line in
+    /// every page is all there is.
+    fn framed_pixel(&self) -> Option<&'static str> {
+        None
+    }
+
     /// The host of the shop's front door, where a link leads that has nothing left to recover.
     fn home(&self, settings: &Settings) -> Option<String>;
 

@@ -233,6 +233,10 @@ impl Shop for Shopify {
         hosts
     }
 
+    fn framed_pixel(&self) -> Option<&'static str> {
+        Some(include_str!("../../assets/connect/shopify_pixel.js"))
+    }
+
     fn home(&self, settings: &Settings) -> Option<String> {
         let fronts = [settings.get("storefront_hosts"), settings.get("domain")];
         fronts.into_iter().flat_map(super::hosts::read).next()

@@ -58,6 +58,17 @@ impl Row {
     }
 }
 
+macro_rules! select {
+    ($rest:literal) => {
+        concat!(
+            "SELECT event_id, at, kind, visitor, target, product, page, source, medium, campaign, device, country, number,
+                    value_minor, currency, order_ref, payment, told_by
+             FROM site_event WHERE shop_id = $1 AND ",
+            $rest
+        )
+    };
+}
+
 /// Keeps an event; `false` when the same one is kept already.
 pub async fn keep(tx: &mut Tx, shop: ShopId, event: &SiteEvent, dedup: &[u8; 16]) -> Result<bool, Error> {
     let touched = run!(
@@ -175,9 +186,7 @@ pub async fn list(
     let rows = all!(
         read,
         Row,
-        "SELECT event_id, at, kind, visitor, target, product, page, source, medium, campaign, device, country, number,
-             value_minor, currency, order_ref, payment, told_by FROM site_event
-         WHERE shop_id = $1 AND event_id < $2 AND ($3 = '' OR kind = $3) ORDER BY event_id DESC LIMIT $4",
+        select!("event_id < $2 AND ($3 = '' OR kind = $3) ORDER BY event_id DESC LIMIT $4"),
         of(keys),
         before.get(),
         kind.map_or("", Kind::name),
@@ -197,10 +206,10 @@ pub async fn of_span(
     let rows = all!(
         read,
         Row,
-        "SELECT event_id, at, kind, visitor, target, product, page, source, medium, campaign, device, country, number,
-             value_minor, currency, order_ref, payment, told_by FROM site_event
-         WHERE shop_id = $1 AND at >= $2 AND at < $3 AND (at > $4 OR (at = $4 AND event_id > $5))
-         ORDER BY at, event_id LIMIT $6",
+        select!(
+            "at >= $2 AND at < $3 AND (at > $4 OR (at = $4 AND event_id > $5))
+         ORDER BY at, event_id LIMIT $6"
+        ),
         of(keys),
         from.millis(),
         to.millis(),
@@ -221,9 +230,7 @@ pub async fn of_visitor(
     let rows = all!(
         read,
         Row,
-        "SELECT event_id, at, kind, visitor, target, product, page, source, medium, campaign, device, country, number,
-             value_minor, currency, order_ref, payment, told_by FROM site_event
-         WHERE shop_id = $1 AND visitor = $2 ORDER BY at, event_id LIMIT $3",
+        select!("visitor = $2 ORDER BY at, event_id LIMIT $3"),
         of(keys),
         visitor.as_slice(),
         i64::from(most)
@@ -332,9 +339,7 @@ pub async fn of_kind(
     let rows = all!(
         read,
         Row,
-        "SELECT event_id, at, kind, visitor, target, product, page, source, medium, campaign, device, country, number,
-             value_minor, currency, order_ref, payment, told_by FROM site_event
-         WHERE shop_id = $1 AND kind = $2 AND event_id >= $3 AND at >= $4 AND at < $5 ORDER BY event_id DESC LIMIT $6",
+        select!("kind = $2 AND event_id >= $3 AND at >= $4 AND at < $5 ORDER BY event_id DESC LIMIT $6"),
         of(keys),
         kind.name(),
         super::retention::first_id(from),

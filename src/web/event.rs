@@ -154,10 +154,8 @@ async fn track(state: &State, request: &HttpRequest, id: &str, body: &[u8]) -> R
         return Ok(StatusCode::BAD_REQUEST);
     };
     let origin = request.headers().get(header::ORIGIN).map(|origin| origin.to_str().unwrap_or("?"));
-    // Shopify runs custom pixels in a frame that has no origin of its own.
-    let sandboxed = known.shop.kind == "shopify";
     let local = state.core.plain_links && origin.is_some_and(is_this_machine);
-    if !local && !is_welcome(origin, &parcel.host, &known.hosts, sandboxed) {
+    if !local && !is_welcome(origin, &parcel.host, &known.hosts, known.framed) {
         dropped(Dropped::OtherSite);
         return Ok(StatusCode::FORBIDDEN);
     }

@@ -82,12 +82,15 @@ async fn wanted(core: &Core, read: &mut Read, shop: &Shop, now: Time) -> Result<
 /// Whether a text has to wait until the shop was asked what changed: webhooks are quiet, and no healing ended within the
 /// last minutes. Begins one where none is under way. Never holds a text back for longer than `HOLD_MOST`.
 pub(crate) async fn holds_back(core: &Core, tx: &mut Tx, shop: &Shop, now: Time) -> Result<bool, Error> {
-    if can_pull(shop).is_err() || quiet_since(tx, shop.id, now).await?.is_none() {
+    if can_pull(shop).is_err() {
         return Ok(false);
     }
     match run::newest(tx, shop.id, Purpose::Heal, 1).await?.first() {
-        Some(run) if !run.is_over() => Ok(now.since(run.begun_at) < HOLD_MOST),
         Some(run) if run.ended_at.or(run.cancelled_at).is_some_and(|at| now.since(at) < HOLD_MOST) => Ok(false),
+        Some(run) if !run.is_over() => {
+            Ok(now.since(run.begun_at) < HOLD_MOST && quiet_since(tx, shop.id, now).await?.is_some())
+        }
+        // Begins one only where webhooks are quiet.
         _ => match wanted(core, tx, shop, now).await? {
             Some(new) => {
                 start(tx, shop.id, &new).await?;

@@ -211,10 +211,14 @@ pub async fn step(core: &Core, job: &Job) -> Result<(), Error> {
         return transact!(core.db, |tx| job::finish(tx, job).await.map(|_| ())?);
     };
     let step = Step { run, shop, keys };
+    let finding = match step.run.purpose {
+        Purpose::Fill => next_to_fill(&mut read, &step).await?,
+        _ => None,
+    };
     let wanted = match step.run.purpose {
         Purpose::Compare => Some(Wanted::Placed { from: step.run.from - BEFORE, to: step.run.to + DAY }),
         Purpose::Heal => Some(Wanted::Changed { since: step.run.from }),
-        Purpose::Fill => next_to_fill(&mut read, &step).await?,
+        Purpose::Fill => finding.as_ref().map(|kept| Wanted::One { external_id: kept.finding.external_id.clone() }),
     };
     drop(read);
     let Some(wanted) = wanted else { return end(core, job, step, "").await };
@@ -223,24 +227,24 @@ pub async fn step(core: &Core, job: &Job) -> Result<(), Error> {
         _ => Some(step.run.place.as_str()).filter(|place| !place.is_empty()),
     };
     match ask(core, &step.shop, &wanted, cursor).await {
-        Ok(page) => take(core, job, step, page).await,
+        Ok(page) => take(core, job, step, page, finding.map(|kept| kept.id)).await,
         Err(NotPulled::Refused(why)) => end(core, job, step, &why).await,
         Err(NotPulled::Later { why, wait }) => again(core, job, step, &why, wait, false).await,
         Err(NotPulled::Lost) => again(core, job, step, "the shop lost the place to go on from", PACE, true).await,
     }
 }
 
-async fn next_to_fill(read: &mut store::Read, step: &Step) -> Result<Option<Wanted>, Error> {
+/// The next finding a filling has to fetch the order of.
+async fn next_to_fill(read: &mut store::Read, step: &Step) -> Result<Option<finding::Kept>, Error> {
     let mut after = FindingId::new(step.run.place.parse().unwrap_or(0));
     loop {
         let page = finding::list(read, step.shop.id, State::Open, after, PAGE).await?;
-        let Some(last) = page.last() else { return Ok(None) };
+        let Some(last) = page.last().map(|kept| kept.id) else { return Ok(None) };
         // What was found after the filling began is the next one's.
-        let next = page.iter().find(|kept| is_fillable(kept) && kept.id.get() < step.run.id);
-        if let Some(kept) = next {
-            return Ok(Some(Wanted::One { external_id: kept.finding.external_id.clone() }));
+        if let Some(next) = page.into_iter().find(|kept| is_fillable(kept) && kept.id.get() < step.run.id) {
+            return Ok(Some(next));
         }
-        after = last.id;
+        after = last;
     }
 }
 
@@ -281,8 +285,8 @@ async fn again(
     })
 }
 
-/// Takes a page in.
-async fn take(core: &Core, job: &Job, mut step: Step, page: Page) -> Result<(), Error> {
+/// Takes a page in; of a filling, the one that was asked for because of `filled`.
+async fn take(core: &Core, job: &Job, mut step: Step, page: Page, filled: Option<FindingId>) -> Result<(), Error> {
     step.run.failures = 0;
     step.run.pages += 1;
     let orders: Vec<_> =
@@ -302,7 +306,7 @@ async fn take(core: &Core, job: &Job, mut step: Step, page: Page) -> Result<(), 
     }
     let is_fill = step.run.purpose == Purpose::Fill;
     step.run.done += if is_fill { 1 } else { orders.len() as u64 };
-    let next = if is_fill { Some(after_this(core, &step).await?) } else { page.next };
+    let next = filled.map(|finding| finding.get().to_string()).or(page.next);
     let over = next.is_none() || step.run.pages >= PAGES_MOST && !is_fill;
     let lines: Vec<_> = match step.run.purpose {
         Purpose::Compare => {
@@ -336,20 +340,6 @@ async fn take(core: &Core, job: &Job, mut step: Step, page: Page) -> Result<(), 
             end(core, job, step, why).await
         }
         _ => Ok(()),
-    }
-}
-
-/// The finding that was just filled, as the place to go on from.
-async fn after_this(core: &Core, step: &Step) -> Result<String, Error> {
-    let mut read = core.db.read().await?;
-    let mut after = FindingId::new(step.run.place.parse().unwrap_or(0));
-    loop {
-        let page = finding::list(&mut read, step.shop.id, State::Open, after, PAGE).await?;
-        let Some(last) = page.last() else { return Ok(after.get().to_string()) };
-        if let Some(kept) = page.iter().find(|kept| is_fillable(kept) && kept.id.get() < step.run.id) {
-            return Ok(kept.id.get().to_string());
-        }
-        after = last.id;
     }
 }
 

@@ -14,6 +14,7 @@ use crate::{
         time::Time,
     },
     pipeline::{rollup, track},
+    shop,
     store::{self, Read, shop::Shop},
     web::{
         problem::Problem,
@@ -26,8 +27,6 @@ use crate::{
 
 /// Orders compared with what the thank-you page told, at most.
 const ORDERS_MOST: u32 = 20_000;
-
-const SHOPIFY: &str = include_str!("../../../assets/connect/shopify_pixel.js");
 
 pub async fn get(request: HttpRequest) -> Result<HttpResponse, Problem> {
     let visit = Visit::begin(&request, Section::Events).await?;
@@ -43,7 +42,7 @@ pub async fn get(request: HttpRequest) -> Result<HttpResponse, Problem> {
         rows: Vec::new(),
         pager: Pager { has_first: after.is_some(), next: None },
         snippet: String::new(),
-        shopify: None,
+        framed: None,
         api_url: format!("{}/api/v1/events", visit.core().public_url),
     };
     let Some((shop, keys)) = visit.shop() else { return show(&page) };
@@ -64,7 +63,8 @@ pub async fn get(request: HttpRequest) -> Result<HttpResponse, Problem> {
         let url = &visit.core().public_url;
         page.snippet = format!(r#"<script async src="{url}/p/{}.js"></script>"#, connection.public_id);
         let door = format!("{url}/e/{}", connection.public_id);
-        page.shopify = (shop.kind == "shopify").then(|| SHOPIFY.replace("{door}", &door));
+        let script = shop::by_kind(&shop.kind).and_then(|kind| kind.framed_pixel());
+        page.framed = script.map(|script| script.replace("{door}", &door));
     }
     show(&page)
 }

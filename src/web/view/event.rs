@@ -29,7 +29,7 @@ pub struct Events {
     /// What to paste into the shop's pages; "" without a shop.
     pub snippet: String,
     /// The same for Shopify, as a custom pixel.
-    pub shopify: Option<String>,
+    pub framed: Option<String>,
     /// What a server posts its events to.
     pub api_url: String,
 }

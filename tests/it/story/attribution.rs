@@ -23,21 +23,11 @@ use cartback::{
 };
 use serde_json::json;
 
-use super::bodies::with;
+use super::{bodies::with, credit::texted};
 use crate::{
-    app::{App, PHONE_AGENT, Shopkeeper, Text, hours, minutes, on_both},
+    app::{App, PHONE_AGENT, Shopkeeper, hours, minutes, on_both},
     sql,
 };
-
-/// A cart that was texted, ten minutes ago.
-async fn texted(app: &App) -> (Shopkeeper, Text) {
-    let shop = app.with_shop_like("generic", &[("steps_after_minutes", "0")]).await;
-    app.with_gateway(&shop, "log").await;
-    app.generic(&shop, "checkout.updated", app.checkout("c1", json!({}))).await;
-    app.pass(minutes(40)).await;
-    let text = app.last_text(&shop).await;
-    (shop, text)
-}
 
 async fn order_of(app: &App, shop: &Shopkeeper, number: &str) -> OrderId {
     let (_, keys) = app.shop(shop.id).await;

@@ -10,7 +10,7 @@ use super::bodies::with;
 use crate::app::{App, PHONE_AGENT, Shopkeeper, Text, hours, minutes, on_both};
 
 /// A cart that was texted, ten minutes ago.
-async fn texted(app: &App) -> (Shopkeeper, Text) {
+pub async fn texted(app: &App) -> (Shopkeeper, Text) {
     let shop = app.with_shop_like("generic", &[("steps_after_minutes", "0")]).await;
     app.with_gateway(&shop, "log").await;
     app.generic(&shop, "checkout.updated", app.checkout("c1", json!({}))).await;

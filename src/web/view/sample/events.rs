@@ -61,7 +61,7 @@ fn events() -> Events {
         ],
         pager: Pager { has_first: false, next: Some("ev_06f0000000003".into()) },
         snippet: r#"<script async src="https://sms.acme.example/p/4fJ2kXq9.js"></script>"#.into(),
-        shopify: None,
+        framed: None,
         api_url: "https://sms.acme.example/api/v1/events".into(),
     }
 }
@@ -211,7 +211,7 @@ pub fn pages() -> Vec<(&'static str, askama::Result<String>)> {
         ("funnel-empty", FunnelPage { id: None, walk: Walk::default(), problems: Vec::new(), ..funnel() }.render()),
         ("funnel-remove", remove(true).render()),
         ("events", events().render()),
-        ("events-shopify", Events { shopify: Some("const door = 'x';".into()), tag: silent, ..events() }.render()),
+        ("events-shopify", Events { framed: Some("const door = 'x';".into()), tag: silent, ..events() }.render()),
         (
             "events-empty",
             Events {
