@@ -67,9 +67,7 @@ pub fn can_pull(shop: &Shop) -> Result<(), String> {
     let wanted = Wanted::Changed { since: Time::FIRST };
     match kind.ask_orders(&shop.settings, &wanted, None)? {
         Some(_) => Ok(()),
-        None => Err("this shop's orders cannot be fetched: give it a key that may read them under its settings, or \
-                     compare a file"
-            .into()),
+        None => Err("there is no key that may read this shop's orders: set one, or compare a file".into()),
     }
 }
 
