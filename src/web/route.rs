@@ -187,6 +187,8 @@ pub const ROUTES: &[Route] = &[
     look("/books"),
     act("/books/run", Change, "Had the books compared", "/books"),
     act("/books/fill", Change, "Had missing orders fetched", "/books"),
+    look_to_change("/books/file"),
+    act("/books/file", Change, "Put a file’s orders into the books", "/books"),
     act("/books/limits", Change, "Changed what counts as a gap", "/books"),
     act("/books/{id}/stop", Change, "Stopped a comparison", "/books"),
     act("/books/findings/{id}/ignore", Change, "Let a difference stand", "/books"),

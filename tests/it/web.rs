@@ -2,6 +2,7 @@
 
 mod house;
 mod api;
+mod books;
 mod connect;
 mod digest;
 mod event;

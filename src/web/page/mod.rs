@@ -44,6 +44,7 @@ pub mod gateways;
 pub mod risk;
 pub mod inbox;
 pub mod books;
+pub mod books_file;
 pub mod webhooks;
 pub mod tokens;
 pub mod reference;
@@ -197,6 +198,7 @@ pub fn routes(config: &mut ServiceConfig) {
         .service(page("/inbox/{id}", get().to(delivery::get)))
         .service(page("/books", get().to(books::get)))
         .service(act("/books/run", web::post().to(books::begin)))
+        .service(both("/books/file", get().to(books_file::get), web::post().to(books_file::post)))
         .service(act("/books/fill", web::post().to(books::fill)))
         .service(act("/books/limits", web::post().to(books::limits)))
         .service(act("/books/{id}/stop", web::post().to(books::stop)))

@@ -104,6 +104,7 @@ fn rows(things: &Things) -> Vec<Row> {
         "/api",
         "/statement",
         "/books",
+        "/books/file",
         "/attribution",
     ] {
         look(path, path.to_owned());
@@ -178,6 +179,7 @@ fn rows(things: &Things) -> Vec<Row> {
     act("/inbox/replays/{id}/stop", format!("/inbox/replays/{delivery}/stop"), "", 404);
     act("/books/run", "/books/run".to_owned(), "", 400);
     act("/books/fill", "/books/fill".to_owned(), "", 400);
+    act("/books/file", "/books/file".to_owned(), "", 400);
     act("/books/limits", "/books/limits".to_owned(), "small=1&large=5", 303);
     act("/books/{id}/stop", "/books/7/stop".to_owned(), "", 404);
     act("/books/findings/{id}/ignore", "/books/findings/find_0000000000001/ignore".to_owned(), "why=gone", 404);
