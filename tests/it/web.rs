@@ -2,6 +2,7 @@
 
 mod house;
 mod api;
+mod approve;
 mod books;
 mod connect;
 mod digest;
