@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, time::Duration};
 
 use super::{
     Core,
-    connect::{self, NotConnected},
+    connect::{self, NOT_SUBSCRIBED, NotConnected},
 };
 use crate::{
     clock,
@@ -128,15 +128,12 @@ pub async fn subscribe(core: &Core, job: &Job) -> Result<(), Error> {
             }
             Some(why) => {
                 let words = format!("The shop's webhooks could not be made: {why}");
-                store::alarm::raise(tx, job.shop, ALARM, &subject, &words, now).await?;
+                store::alarm::raise(tx, job.shop, NOT_SUBSCRIBED, &subject, &words, now).await?;
                 job::finish(tx, job).await?;
             }
             None => {
-                store::alarm::clear(tx, job.shop, ALARM, &subject, now).await?;
                 job::finish(tx, job).await?;
             }
         }
     })
 }
-
-const ALARM: &str = "subscribe";

@@ -372,8 +372,11 @@ pub async fn shown(core: &Core, shop: ShopId, gateway: Option<(GatewayId, &str)>
 /// What came of asking for each topic, in the order asked: done, or why not, in words for the shopkeeper.
 pub type Subscribed = Vec<(String, Result<(), String>)>;
 
+/// The alarm that stands while a shop's webhooks could not be made by themselves ([`super::approve`]).
+pub const NOT_SUBSCRIBED: &str = "subscribe";
+
 /// Asks the shop's platform to send its webhooks to us, topic after topic; none where they are made by hand. Nothing is
-/// stored: asking again changes nothing.
+/// kept but that they are there now: asking again changes nothing.
 pub async fn subscribe(core: &Core, id: ShopId) -> Result<Subscribed, NotConnected> {
     let mut read = core.db.read().await?;
     let Some((shop, _)) = core.shop(&mut read, id).await? else {
@@ -402,6 +405,10 @@ pub async fn subscribe(core: &Core, id: ShopId) -> Result<Subscribed, NotConnect
             Err(error) => Err(error.to_string()),
         };
         all.push((one.topic.to_owned(), outcome));
+    }
+    if all.iter().all(|(_, outcome)| outcome.is_ok()) {
+        let now = core.now();
+        transact!(core.db, |tx| store::alarm::clear(tx, id, NOT_SUBSCRIBED, &id.to_string(), now).await?)?;
     }
     Ok(all)
 }
