@@ -23,6 +23,7 @@ pub mod click;
 pub mod connector;
 pub mod standard_webhooks;
 pub mod seal;
+pub mod approval;
 pub mod member;
 pub mod password;
 pub mod rehearsal;

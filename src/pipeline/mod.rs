@@ -42,6 +42,7 @@ pub mod digest;
 pub mod audit;
 pub mod recurring;
 pub mod connect;
+pub mod approve;
 pub mod trial;
 pub mod team;
 pub mod trail;

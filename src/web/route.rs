@@ -61,6 +61,7 @@ use May::{Anyone, Change, House, SignedIn};
 /// Every route but the demo's, whose door is open, and the API's, which has its own table (`api::operations`).
 pub const ROUTES: &[Route] = &[
     open("POST", "/hook/shop/{connection}"),
+    act("/hook/approved/{connection}", Anyone, "Handed a shop’s keys over", "/shops"),
     open("POST", "/hook/sms/{connection}"),
     open("GET", "/hook/sms/{connection}"),
     open("GET", "/r/{token}"),
@@ -148,6 +149,7 @@ pub const ROUTES: &[Route] = &[
     look("/shops"),
     look("/shops/{id}"),
     look("/shops/{id}/arrivals"),
+    look_to_change("/shops/{id}/approve"),
     look_to_change("/shops/{id}/set-up"),
     act("/shops/{id}/set-up", Change, "Set a shop up", "/shops/{id}"),
     look_to_change("/shops/{id}/settings"),
@@ -185,6 +187,8 @@ pub const ROUTES: &[Route] = &[
     act("/inbox/replay", Change, "Had deliveries read again", "/inbox"),
     act("/inbox/replays/{id}/stop", Change, "Stopped reading deliveries again", "/inbox"),
     look("/books"),
+    look_to_change("/books/file"),
+    act("/books/file", Change, "Put a file’s orders into the books", "/books"),
     act("/books/run", Change, "Had the books compared", "/books"),
     act("/books/fill", Change, "Had missing orders fetched", "/books"),
     act("/books/limits", Change, "Changed what counts as a gap", "/books"),

@@ -2,6 +2,8 @@
 
 mod house;
 mod api;
+mod approve;
+mod books;
 mod connect;
 mod digest;
 mod event;

@@ -44,6 +44,7 @@ pub mod gateways;
 pub mod risk;
 pub mod inbox;
 pub mod books;
+pub mod books_file;
 pub mod webhooks;
 pub mod tokens;
 pub mod reference;
@@ -163,6 +164,7 @@ pub fn routes(config: &mut ServiceConfig) {
         .service(page("/connect", get().to(connect::get_all)))
         .service(both("/connect/new", get().to(connect::get_new), web::post().to(connect::post_new)))
         .service(both("/shops/{id}/set-up", get().to(connect::get), web::post().to(connect::post)))
+        .service(page("/shops/{id}/approve", get().to(connect::approve)))
         .service(page("/shops/{id}/arrivals", get().to(connect::arrivals_only)))
         .service(both("/shops/{id}/settings", get().to(settings::get), web::post().to(settings::post)))
         .service(both("/shops/{id}/rules", get().to(settings::get_rules), web::post().to(settings::post_rules)))
@@ -196,6 +198,7 @@ pub fn routes(config: &mut ServiceConfig) {
         .service(act("/inbox/replays/{id}/stop", web::post().to(inbox::stop)))
         .service(page("/inbox/{id}", get().to(delivery::get)))
         .service(page("/books", get().to(books::get)))
+        .service(both("/books/file", get().to(books_file::get), web::post().to(books_file::post)))
         .service(act("/books/run", web::post().to(books::begin)))
         .service(act("/books/fill", web::post().to(books::fill)))
         .service(act("/books/limits", web::post().to(books::limits)))

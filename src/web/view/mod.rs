@@ -38,6 +38,7 @@
 //! | `/risk` | [`risk::Risk`] | `POST /risk/{pause}/resume`, `/risk/halt`, `/risk/lift` |
 //! | `/inbox` | [`inbox::Inbox`] | a list; `verdict` = an [`inbox::Filter`], `topic`, `from_whom`; `POST /inbox/{dlv_…}/replay`, `POST /inbox/replay` (all of the list), `POST /inbox/replays/{n}/stop` |
 //! | `/inbox/{dlv_…}` | [`delivery::Delivery`] | `POST …/fix` with `body` |
+//! | `/books/file` | [`books_file::BooksFile`] | `POST` (`multipart/form-data`) with `file`, `fill`, `decimal`, `days`, `zone`, `currency`, `columns` |
 //! | `/books` | [`books::Books`] | `POST /books/run`, `/books/fill`, `/books/{n}/stop`, `/books/limits` with `small`, `large`; `POST /books/findings/{find_…}/ignore` with `why`, `…/open` |
 //! | `/webhooks` | [`webhook::Webhooks`], `/webhooks/schema.json` the shape of every event | `POST` adds an endpoint |
 //! | `/webhooks/{sink_…}` | [`webhook::Webhook`] | `state` = a [`webhook::Filter`], `after`; `POST` saves; `POST …/rotate`, `…/enable`, `…/disable`, `…/remove`, `…/test`, `…/replay` with `event` or `since` (hours) |
@@ -108,6 +109,7 @@ pub mod gateway;
 pub mod risk;
 pub mod inbox;
 pub mod books;
+pub mod books_file;
 pub mod webhook;
 pub mod tokens;
 pub mod reference;

@@ -29,6 +29,7 @@ mod holdout;
 mod risk;
 mod self_test;
 mod connect;
+mod approve;
 mod webhook_out;
 mod digest;
 mod books;

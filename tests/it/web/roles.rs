@@ -104,6 +104,7 @@ fn rows(things: &Things) -> Vec<Row> {
         "/api",
         "/statement",
         "/books",
+        "/books/file",
         "/attribution",
     ] {
         look(path, path.to_owned());
@@ -137,6 +138,8 @@ fn rows(things: &Things) -> Vec<Row> {
     look("/law/{id}", "/law/FR".to_owned());
     look("/team/{id}", format!("/team/{member}"));
     look("/team/{id}/remove", format!("/team/{member}/remove"));
+    // A platform whose keys are typed has no page to be led to.
+    row("GET", "/shops/{id}/approve", "/shops/1/approve".to_owned(), "", 404);
     let mut act = |path, ask: String, body, good| row("POST", path, ask, body, good);
     act("/texts/{sequence}/{step}/preview", format!("/texts/{sequence}/1/preview"), "text=a", 200);
     act("/texts/{sequence}/{step}", format!("/texts/{sequence}/1"), "act=ready", 303);
@@ -176,6 +179,7 @@ fn rows(things: &Things) -> Vec<Row> {
     act("/inbox/{id}/fix", format!("/inbox/{delivery}/fix"), "body=x", 404);
     act("/inbox/replay", "/inbox/replay".to_owned(), "", 303);
     act("/inbox/replays/{id}/stop", format!("/inbox/replays/{delivery}/stop"), "", 404);
+    act("/books/file", "/books/file".to_owned(), "", 400);
     act("/books/run", "/books/run".to_owned(), "", 400);
     act("/books/fill", "/books/fill".to_owned(), "", 400);
     act("/books/limits", "/books/limits".to_owned(), "small=1&large=5", 303);
