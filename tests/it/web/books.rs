@@ -2,10 +2,13 @@
 //! refused in words, line by line.
 
 use actix_web::http::StatusCode;
-use cartback::pipeline::audit::{self, sheet::Wish};
+use cartback::{
+    domain::time::HOUR,
+    pipeline::audit::{self, sheet::Wish},
+    store,
+};
 
 use super::house::{House, Response, Site, ask, from_our_page, page, site, text};
-use cartback::domain::time::HOUR;
 
 const BOUNDARY: &str = "----form7MA4YWxkTrZu0gW";
 
@@ -89,8 +92,10 @@ async fn what_the_file_knows_better_is_put_in_when_asked() {
     house.work().await;
     let html = compared(&site, &file, &[]).await;
     assert!(html.contains("2 orders compared, none differs"), "{html}");
-    let (_, orders) = page(&site, "/orders").await;
-    assert!(orders.contains("#1094"));
+    let mut read = house.core().db.read().await.unwrap();
+    let keys = house.core().vault.keys(&mut read, house.shop).await.unwrap();
+    let order = store::order::by_external_id(&mut read, &keys, "9002").await.unwrap().unwrap();
+    assert_eq!((order.latest.number.as_str(), order.latest.total.minor), ("#1094", 4_000));
 }
 
 #[actix_web::test]
