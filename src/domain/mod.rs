@@ -46,6 +46,7 @@ pub mod statement;
 pub mod discount;
 pub mod outbox;
 pub mod report;
+pub mod net_ledger;
 pub mod digest;
 pub mod facet;
 pub mod breakdown;
