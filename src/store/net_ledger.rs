@@ -400,9 +400,7 @@ pub async fn rates(read: &mut Read, keys: &ShopKeys) -> Result<Vec<Rate>, Error>
         of(keys)
     )?;
     rows.into_iter()
-        .map(|(code, to, from_day, value)| {
-            Ok(Rate { currency: currency(&code)?, to: currency(&to)?, from_day, value })
-        })
+        .map(|(code, to, from_day, value)| Ok(Rate { currency: currency(&code)?, to: currency(&to)?, from_day, value }))
         .collect()
 }
 

@@ -29,7 +29,7 @@ pub struct Spend {
 impl Spend {
     /// How much of an amount falls into the days `[from, to]`, spread evenly. The parts of spans that follow each other add
     /// up to the whole.
-    fn within(&self, amount: i64, from: i64, to: i64) -> i64 {
+    pub(super) fn within(&self, amount: i64, from: i64, to: i64) -> i64 {
         let days = self.to_day - self.from_day + 1;
         let upto = |day: i64| {
             let passed = (day - self.from_day + 1).clamp(0, days);

@@ -55,7 +55,8 @@ impl TypedRate {
     /// `report_in` is what is meant where `to` is empty.
     pub fn read(&self, report_in: Currency) -> Result<Rate, Vec<String>> {
         let from = day("from", &self.from);
-        let of = Currency::parse(&self.currency).map_err(|_| "currency: must be an ISO 4217 code, as in USD".to_owned());
+        let of =
+            Currency::parse(&self.currency).map_err(|_| "currency: must be an ISO 4217 code, as in USD".to_owned());
         let to = currency("to", &self.to, report_in);
         let value = Rate::value_of(&self.rate).map_err(|_| "rate: must be a number above 0, as in 0.9231".to_owned());
         match (from, of, to, value) {
@@ -156,14 +157,12 @@ fn read<T>(
     let heading = text.lines().next().unwrap_or_default();
     let often = |sign: &u8| heading.bytes().filter(|byte| byte == sign).count();
     let separator = b",;\t".iter().rev().copied().max_by_key(often).unwrap_or(b',');
-    let mut reader = csv::ReaderBuilder::new()
-        .delimiter(separator)
-        .flexible(true)
-        .trim(csv::Trim::All)
-        .from_reader(text.as_bytes());
+    let mut reader =
+        csv::ReaderBuilder::new().delimiter(separator).flexible(true).trim(csv::Trim::All).from_reader(text.as_bytes());
     let headings = reader.headers().map_err(|_| one("the heading cannot be read"))?.clone();
     let named = |name: &str| {
-        let known = |heading: &str| heading.eq_ignore_ascii_case(name) || name == "from" && heading.eq_ignore_ascii_case("day");
+        let known =
+            |heading: &str| heading.eq_ignore_ascii_case(name) || name == "from" && heading.eq_ignore_ascii_case("day");
         headings.iter().position(known)
     };
     let missing: Vec<String> = required
@@ -238,7 +237,8 @@ mod tests {
 
     #[test]
     fn a_sheet_of_spend_is_read_by_its_heading() {
-        let text = "orders,day,Channel,amount,to,revenue\n3,2026-03-01,Ads,100.00,2026-03-31,450\n,2026-03-02,Post,9.5,,\n";
+        let text =
+            "orders,day,Channel,amount,to,revenue\n3,2026-03-01,Ads,100.00,2026-03-31,450\n,2026-03-02,Post,9.5,,\n";
         let read = spends_of(text.as_bytes(), euro()).unwrap();
         assert_eq!((read[0].to_day - read[0].from_day, read[0].amount_minor), (30, 10_000));
         assert_eq!((read[0].revenue_minor, read[0].orders), (Some(45_000), Some(3)));

@@ -103,6 +103,8 @@ fn rows(things: &Things) -> Vec<Row> {
         "/tokens",
         "/api",
         "/statement",
+        "/ledger",
+        "/ledger.csv",
         "/books",
         "/attribution",
     ] {
@@ -134,6 +136,7 @@ fn rows(things: &Things) -> Vec<Row> {
     look("/goals/{id}/remove", format!("/goals/{goal}/remove"));
     look("/funnels/{id}", format!("/funnels/{funnel}"));
     look("/funnels/{id}/remove", format!("/funnels/{funnel}/remove"));
+    look("/ledger/{line}", "/ledger/placed".to_owned());
     look("/law/{id}", "/law/FR".to_owned());
     look("/team/{id}", format!("/team/{member}"));
     look("/team/{id}/remove", format!("/team/{member}/remove"));
@@ -146,6 +149,16 @@ fn rows(things: &Things) -> Vec<Row> {
     act("/inbox/{id}/replay", format!("/inbox/{delivery}/replay"), "", 303);
     act("/risk/{id}/resume", "/risk/breaker/resume?shop=1".to_owned(), "", 303);
     act("/earned", "/earned".to_owned(), "percent=10", 303);
+    act("/ledger/settings", "/ledger/settings".to_owned(), "report_in=EUR&goods=42.5", 303);
+    act("/ledger/rates", "/ledger/rates".to_owned(), "from=2026-03-01&currency=USD&rate=0.92&to=EUR", 303);
+    act("/ledger/rates/remove", "/ledger/rates/remove".to_owned(), "from=2026-03-01&currency=CHF&to=EUR", 404);
+    act("/ledger/spend", "/ledger/spend".to_owned(), "channel=Ads&from=2026-03-01&amount=12", 303);
+    act(
+        "/ledger/spend/remove",
+        "/ledger/spend/remove".to_owned(),
+        "channel=Post&from=2026-03-01&to=2026-03-01&currency=EUR",
+        404,
+    );
     act("/risk/halt", "/risk/halt".to_owned(), "", 303);
     act("/risk/lift", "/risk/lift".to_owned(), "", 303);
     act("/sequences", "/sequences".to_owned(), "preset=us", 303);
