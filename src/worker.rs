@@ -21,7 +21,7 @@ use crate::{
         reread, rollup, send, settle, tally,
     },
     store::{
-        self, Error,
+        self, Error, Tx,
         job::{self, Job, Kind},
     },
     transact,
@@ -29,6 +29,9 @@ use crate::{
 
 /// Jobs claimed of one shop at a time.
 const CLAIM_MOST: u32 = 100;
+/// Jobs that share a transaction. More would save little and keep the shop's other writers waiting: who takes in a webhook
+/// waits for this one.
+const TOGETHER: usize = 16;
 /// A claim lasts this long: three times the longest HTTP call. What outlives it finds its claim gone and leaves it be.
 const LEASE: Duration = Duration::from_secs(45);
 /// Texts on their way at once, per shop.
@@ -157,6 +160,10 @@ impl Worker {
         take_in(core, deliveries).await?;
         let (sends, jobs): (Vec<Job>, Vec<Job>) =
             jobs.into_iter().partition(|job| matches!(job.kind, Kind::Send | Kind::LookUp | Kind::Discount));
+        let (written, jobs): (Vec<Job>, Vec<Job>) = jobs.into_iter().partition(|job| only_writes(job.kind));
+        for jobs in written.chunks(TOGETHER) {
+            together(core, jobs).await?;
+        }
         for job in &jobs {
             perform(core, job).await?;
         }
@@ -178,35 +185,42 @@ async fn errand(core: Arc<Core>, places: Arc<Semaphore>, job: Job) {
     }
 }
 
-/// Deliveries of the shop itself share a transaction; should that fail, each gets its own, so that one bad row holds no
-/// other back.
+/// Deliveries of the shop itself are only written; a gateway's callbacks ask it back first.
 async fn take_in(core: &Arc<Core>, deliveries: Vec<Job>) -> Result<(), Error> {
-    let fresh = deliveries.len() > 1 && deliveries.iter().all(|job| job.attempt == 1);
-    if fresh {
-        let together: Result<Result<Vec<&Job>, Error>, Panicked> = caught(async {
+    let (mut own, mut callbacks) = (Vec::new(), Vec::new());
+    if !deliveries.is_empty() {
+        let mut read = core.db.read().await?;
+        for job in deliveries {
+            let callback = store::inbox::is_callback(&mut read, job.shop, DeliveryId::new(job.subject)).await?;
+            if callback { callbacks.push(job) } else { own.push(job) }
+        }
+    }
+    for jobs in own.chunks(TOGETHER) {
+        together(core, jobs).await?;
+    }
+    for job in &callbacks {
+        perform(core, job).await?;
+    }
+    Ok(())
+}
+
+/// Jobs of one shop that only write share a transaction, and so one wait for the disk; should it fail, each gets its own,
+/// so that one bad row holds no other back.
+async fn together(core: &Arc<Core>, jobs: &[Job]) -> Result<(), Error> {
+    if jobs.len() > 1 && jobs.iter().all(|job| job.attempt == 1) {
+        let all: Result<Result<(), Error>, Panicked> = caught(async {
             transact!(core.db, |tx| {
-                let mut callbacks = Vec::new();
-                for job in &deliveries {
-                    let id = DeliveryId::new(job.subject);
-                    if store::inbox::is_callback(tx, job.shop, id).await? {
-                        callbacks.push(job);
-                    } else {
-                        ingest::ingest(core, tx, job.shop, id).await?;
-                        job::finish(tx, job).await?;
-                    }
+                for job in jobs {
+                    write(core, tx, job).await?;
                 }
-                callbacks
             })
         })
         .await;
-        if let Ok(Ok(callbacks)) = together {
-            for job in callbacks {
-                perform(core, job).await?;
-            }
+        if matches!(all, Ok(Ok(()))) {
             return Ok(());
         }
     }
-    for job in &deliveries {
+    for job in jobs {
         perform(core, job).await?;
     }
     Ok(())
@@ -237,27 +251,62 @@ async fn perform(core: &Arc<Core>, job: &Job) -> Result<(), Error> {
 async fn attempt(core: &Arc<Core>, job: &Job) -> Result<(), Error> {
     match job.kind {
         Kind::Ingest => take_in_one(core, job).await,
-        Kind::Detect => transact!(core.db, |tx| detect::detect(core, tx, job).await?),
-        Kind::Decide => transact!(core.db, |tx| decide::decide(core, tx, job).await?),
-        Kind::Judge => transact!(core.db, |tx| judge::judge(core, tx, job).await?),
-        Kind::Attribute => transact!(core.db, |tx| attribute::attribute(core, tx, job).await?),
-        Kind::Rollup => transact!(core.db, |tx| rollup::rollup(core, tx, job).await?),
         Kind::Send => send::send(core, job).await,
         Kind::LookUp => settle::look_up(core, job).await,
         Kind::Discount => discount::discount(core, job).await,
         Kind::Scrub => people::scrub(core, job).await,
         Kind::SelfTest => self_test::begin(core, job).await,
-        Kind::Replay => transact!(core.db, |tx| reread::step(core, tx, job).await?),
         Kind::Forward => forward::forward(core, job).await,
         Kind::Digest => digest::digest(core, job).await,
-        Kind::Outcome => transact!(core.db, |tx| holdout::outcome(core, tx, job).await?),
         Kind::Lift => holdout::lift(core, job).await,
         Kind::Audit => audit::step(core, job).await,
-        Kind::Recredit => transact!(core.db, |tx| recredit::step(core, tx, job).await?),
-        Kind::Tally => transact!(core.db, |tx| tally::tally(core, tx, job).await?),
+        Kind::Detect
+        | Kind::Decide
+        | Kind::Judge
+        | Kind::Attribute
+        | Kind::Rollup
+        | Kind::Replay
+        | Kind::Outcome
+        | Kind::Recredit
+        | Kind::Tally => transact!(core.db, |tx| write(core, tx, job).await?),
     }
 }
 
+/// Small jobs that ask nobody outside: they may share a transaction.
+fn only_writes(kind: Kind) -> bool {
+    matches!(
+        kind,
+        Kind::Detect | Kind::Decide | Kind::Judge | Kind::Attribute | Kind::Rollup | Kind::Outcome | Kind::Tally
+    )
+}
+
+/// What a job does within a transaction, its own or one shared with others.
+async fn write(core: &Arc<Core>, tx: &mut Tx, job: &Job) -> Result<(), Error> {
+    match job.kind {
+        Kind::Ingest => {
+            ingest::ingest(core, tx, job.shop, DeliveryId::new(job.subject)).await?;
+            job::finish(tx, job).await.map(|_| ())
+        }
+        Kind::Detect => detect::detect(core, tx, job).await,
+        Kind::Decide => decide::decide(core, tx, job).await,
+        Kind::Judge => judge::judge(core, tx, job).await,
+        Kind::Attribute => attribute::attribute(core, tx, job).await,
+        Kind::Rollup => rollup::rollup(core, tx, job).await,
+        Kind::Replay => reread::step(core, tx, job).await,
+        Kind::Outcome => holdout::outcome(core, tx, job).await,
+        Kind::Recredit => recredit::step(core, tx, job).await,
+        Kind::Tally => tally::tally(core, tx, job).await,
+        Kind::Send
+        | Kind::LookUp
+        | Kind::Discount
+        | Kind::Scrub
+        | Kind::SelfTest
+        | Kind::Forward
+        | Kind::Digest
+        | Kind::Lift
+        | Kind::Audit => Err(Error::Sql(format!("{} has transactions of its own", job.kind))),
+    }
+}
 async fn take_in_one(core: &Arc<Core>, job: &Job) -> Result<(), Error> {
     let id = DeliveryId::new(job.subject);
     let mut read = core.db.read().await?;
@@ -267,10 +316,7 @@ async fn take_in_one(core: &Arc<Core>, job: &Job) -> Result<(), Error> {
         settle::settle(core, job.shop, id).await?;
         return transact!(core.db, |tx| job::finish(tx, job).await.map(|_| ())?);
     }
-    transact!(core.db, |tx| {
-        ingest::ingest(core, tx, job.shop, id).await?;
-        job::finish(tx, job).await.map(|_| ())?;
-    })
+    transact!(core.db, |tx| write(core, tx, job).await?)
 }
 
 /// What cannot be done is put aside where a person sees it; its neighbours go on.

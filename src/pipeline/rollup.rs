@@ -75,6 +75,9 @@ pub fn bounds(shop: &Shop, day: i64) -> (Time, Time) {
 
 /// Files rows that lack what they are counted under; answers whether more of them wait.
 async fn file(tx: &mut Tx, shop: &Shop, keys: &ShopKeys) -> Result<bool, Error> {
+    if !store::facet::waits(tx, keys).await? {
+        return Ok(false);
+    }
     let filed = store::facet::file(tx, keys).await?;
     let carts = store::facet::unfiled_carts(tx, keys).await?;
     for &id in &carts {

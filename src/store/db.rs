@@ -31,6 +31,9 @@ pub enum Db {
 /// Readers of the SQLite file, and connections to PostgreSQL.
 const LITE_READERS: u32 = 4;
 const PG_CONNECTIONS: u32 = 16;
+/// Statements a connection keeps prepared. More than the service has: were it fewer, a round of work that uses them all
+/// would prepare each of them anew.
+const STATEMENTS: usize = 1024;
 /// How long a caller waits for a connection or a lock before it is told that the database is busy.
 const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(2);
 
@@ -44,6 +47,7 @@ impl Db {
             .synchronous(SqliteSynchronous::Full)
             .busy_timeout(ACQUIRE_TIMEOUT)
             .foreign_keys(true)
+            .statement_cache_capacity(STATEMENTS)
             // Erased rows leave no bytes behind in freed pages.
             .pragma("secure_delete", "ON");
         let pool = || SqlitePoolOptions::new().acquire_timeout(ACQUIRE_TIMEOUT).test_before_acquire(false);
@@ -53,7 +57,7 @@ impl Db {
     }
 
     pub async fn open_pg(url: &str) -> Result<Db, Error> {
-        let options = PgConnectOptions::from_str(url)?.application_name("cartback");
+        let options = PgConnectOptions::from_str(url)?.application_name("cartback").statement_cache_capacity(STATEMENTS);
         let pool = PgPoolOptions::new()
             .max_connections(PG_CONNECTIONS)
             .acquire_timeout(ACQUIRE_TIMEOUT)
@@ -182,6 +186,13 @@ impl Read {
             Inner::LiteTx(conn) => Conn::Lite(conn),
             Inner::PgTx(conn) => Conn::Pg(conn),
         }
+    }
+}
+
+impl Tx {
+    /// Whether no other write transaction runs meanwhile, whatever it is about.
+    pub(super) fn is_alone(&self) -> bool {
+        matches!(self.0.0, Inner::LiteTx(_))
     }
 }
 

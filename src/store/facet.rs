@@ -5,7 +5,7 @@ pub mod narrow;
 
 use super::{
     Error, Read, Tx,
-    db::{all, run},
+    db::{all, first, run},
     from_json, of,
 };
 use crate::domain::{
@@ -19,6 +19,21 @@ use crate::domain::{
 
 /// Files at most this many rows of each kind in one transaction.
 pub const FILED_MOST: u32 = 500;
+
+/// Whether anything waits to be filed: one look, since nearly always nothing does.
+pub async fn waits(read: &mut Read, keys: &ShopKeys) -> Result<bool, Error> {
+    let row = first!(
+        read,
+        (i64,),
+        "SELECT CAST(1 AS BIGINT)
+         WHERE EXISTS (SELECT 1 FROM shop_order WHERE shop_id = $1 AND payment IS NULL)
+            OR EXISTS (SELECT 1 FROM message WHERE shop_id = $1 AND language IS NULL)
+            OR EXISTS (SELECT 1 FROM click WHERE shop_id = $1 AND device IS NULL)
+            OR EXISTS (SELECT 1 FROM cart WHERE shop_id = $1 AND product IS NULL)",
+        of(keys)
+    )?;
+    Ok(row.is_some())
+}
 
 /// Files texts, taps and orders; answers how many rows that were. Carts are filed by `cart`, since whether a number can be
 /// texted is not told here.

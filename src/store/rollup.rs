@@ -13,132 +13,92 @@ use crate::domain::{
     time::Time,
 };
 
-/// Recomputes one day `[from, to)` from the facts.
-pub async fn recompute(tx: &mut Tx, shop: ShopId, day: i64, from: Time, to: Time) -> Result<(), Error> {
-    let shop = shop.get();
-    let (from, to) = (from.millis(), to.millis());
-    run!(tx, "DELETE FROM rollup WHERE shop_id = $1 AND day = $2", shop, day)?;
-    macro_rules! count {
-        ($metric:expr, $select:literal, $where:literal) => {
-            run!(
-                tx,
-                concat!(
-                    "INSERT INTO rollup (shop_id, day, metric, step, currency, country, gateway_id, value) ",
-                    "SELECT CAST($1 AS BIGINT), CAST($2 AS BIGINT), CAST($3 AS TEXT), ",
-                    $select,
-                    " WHERE ",
-                    $where
-                ),
-                shop,
-                day,
-                $metric.name(),
-                from,
-                to
-            )?;
-        };
-    }
-    count!(
-        Metric::Abandoned,
+/// The figures of one day as one statement: as nineteen they were a quarter of all that was asked of the database. Each
+/// is a metric, what it selects (step, currency, country, gateway, value) and which rows.
+macro_rules! figures_of_a_day {
+    ($first:literal: $select:literal, $where:literal; $($metric:literal: $selects:literal, $wheres:literal;)+) => {
+        concat!(
+            "INSERT INTO rollup (shop_id, day, metric, step, currency, country, gateway_id, value)
+             SELECT CAST($1 AS BIGINT), CAST($2 AS BIGINT), '", $first, "', ", $select, " WHERE ", $where,
+            $(
+                " UNION ALL SELECT CAST($1 AS BIGINT), CAST($2 AS BIGINT), '", $metric, "', ", $selects,
+                " WHERE ", $wheres,
+            )+
+        )
+    };
+}
+
+const RECOMPUTE: &str = figures_of_a_day! {
+    "abandoned":
         "0, '', country, 0, CAST(COUNT(*) AS BIGINT) FROM cart",
-        "shop_id = $1 AND abandoned_at >= $4 AND abandoned_at < $5 GROUP BY country"
-    );
-    count!(
-        Metric::AbandonedValue,
+        "shop_id = $1 AND abandoned_at >= $3 AND abandoned_at < $4 GROUP BY country";
+    "abandoned_value":
         "0, currency, country, 0, CAST(SUM(total_minor) AS BIGINT) FROM cart",
-        "shop_id = $1 AND abandoned_at >= $4 AND abandoned_at < $5 AND currency <> '' GROUP BY currency, country"
-    );
-    count!(
-        Metric::Reachable,
+        "shop_id = $1 AND abandoned_at >= $3 AND abandoned_at < $4 AND currency <> '' GROUP BY currency, country";
+    "reachable":
         "0, '', country, 0, CAST(COUNT(*) AS BIGINT) FROM cart",
-        "shop_id = $1 AND reachable_at >= $4 AND reachable_at < $5 GROUP BY country"
-    );
-    count!(
-        Metric::CartsTexted,
+        "shop_id = $1 AND reachable_at >= $3 AND reachable_at < $4 GROUP BY country";
+    "carts_texted":
         "0, '', country, 0, CAST(COUNT(DISTINCT cart_id) AS BIGINT) FROM message",
-        "shop_id = $1 AND purpose = 'reminder' AND step = 1 AND accepted_at >= $4 AND accepted_at < $5 GROUP BY country"
-    );
-    count!(
-        Metric::Texts,
+        "shop_id = $1 AND purpose = 'reminder' AND step = 1 AND accepted_at >= $3 AND accepted_at < $4 GROUP BY country";
+    "texts":
         "step, '', country, gateway_id, CAST(COUNT(*) AS BIGINT) FROM message",
-        "shop_id = $1 AND purpose = 'reminder' AND accepted_at >= $4 AND accepted_at < $5 GROUP BY step, country, gateway_id"
-    );
-    count!(
-        Metric::Segments,
+        "shop_id = $1 AND purpose = 'reminder' AND accepted_at >= $3 AND accepted_at < $4 GROUP BY step, country, gateway_id";
+    "segments":
         "step, '', country, gateway_id, CAST(SUM(segments) AS BIGINT) FROM message",
-        "shop_id = $1 AND purpose <> 'test' AND accepted_at >= $4 AND accepted_at < $5 GROUP BY step, country, gateway_id"
-    );
-    count!(
-        Metric::Delivered,
+        "shop_id = $1 AND purpose <> 'test' AND accepted_at >= $3 AND accepted_at < $4 GROUP BY step, country, gateway_id";
+    "delivered":
         "step, '', country, gateway_id, CAST(COUNT(*) AS BIGINT) FROM message",
-        "shop_id = $1 AND purpose = 'reminder' AND delivered_at >= $4 AND delivered_at < $5 GROUP BY step, country, gateway_id"
-    );
-    count!(
-        Metric::CostMicros,
+        "shop_id = $1 AND purpose = 'reminder' AND delivered_at >= $3 AND delivered_at < $4 GROUP BY step, country, gateway_id";
+    "cost_micros":
         "step, cost_currency, country, gateway_id, CAST(SUM(cost_micros) AS BIGINT) FROM message",
-        "shop_id = $1 AND purpose <> 'test' AND accepted_at >= $4 AND accepted_at < $5 AND cost_currency IS NOT NULL
-         GROUP BY step, cost_currency, country, gateway_id"
-    );
+        "shop_id = $1 AND purpose <> 'test' AND accepted_at >= $3 AND accepted_at < $4 AND cost_currency IS NOT NULL
+         GROUP BY step, cost_currency, country, gateway_id";
     // A message counts as clicked once, on the day of its first human tap.
-    count!(
-        Metric::Clicked,
+    "clicked":
         "message.step, '', message.country, message.gateway_id, CAST(COUNT(*) AS BIGINT)
          FROM click AS tap JOIN message ON message.shop_id = $1 AND message.message_id = tap.message_id",
-        "tap.shop_id = $1 AND tap.at >= $4 AND tap.at < $5 AND tap.verdict = 'human'
+        "tap.shop_id = $1 AND tap.at >= $3 AND tap.at < $4 AND tap.verdict = 'human'
            AND NOT EXISTS (SELECT 1 FROM click AS earlier WHERE earlier.shop_id = $1
                AND earlier.message_id = tap.message_id AND earlier.verdict = 'human'
                AND (earlier.at < tap.at OR (earlier.at = tap.at AND earlier.click_id < tap.click_id)))
-         GROUP BY message.step, message.country, message.gateway_id"
-    );
-    count!(
-        Metric::RecoveredOrders,
+         GROUP BY message.step, message.country, message.gateway_id";
+    "recovered_orders":
         "step, currency, '', 0, CAST(COUNT(*) AS BIGINT) FROM credit",
-        "shop_id = $1 AND class = 'credited' AND entry = 'order' AND at >= $4 AND at < $5 GROUP BY step, currency"
-    );
-    count!(
-        Metric::Gross,
+        "shop_id = $1 AND class = 'credited' AND entry = 'order' AND at >= $3 AND at < $4 GROUP BY step, currency";
+    "gross":
         "step, currency, '', 0, CAST(SUM(amount_minor) AS BIGINT) FROM credit",
-        "shop_id = $1 AND class = 'credited' AND entry = 'order' AND at >= $4 AND at < $5 GROUP BY step, currency"
-    );
-    count!(
-        Metric::Refunded,
+        "shop_id = $1 AND class = 'credited' AND entry = 'order' AND at >= $3 AND at < $4 GROUP BY step, currency";
+    "refunded":
         "step, currency, '', 0, CAST(-SUM(amount_minor) AS BIGINT) FROM credit",
-        "shop_id = $1 AND class = 'credited' AND entry <> 'order' AND at >= $4 AND at < $5 GROUP BY step, currency"
-    );
-    count!(
-        Metric::AssistedOrders,
+        "shop_id = $1 AND class = 'credited' AND entry <> 'order' AND at >= $3 AND at < $4 GROUP BY step, currency";
+    "assisted_orders":
         "step, currency, '', 0, CAST(COUNT(*) AS BIGINT) FROM credit",
-        "shop_id = $1 AND class = 'assisted' AND entry = 'order' AND at >= $4 AND at < $5 GROUP BY step, currency"
-    );
-    count!(
-        Metric::AssistedNet,
+        "shop_id = $1 AND class = 'assisted' AND entry = 'order' AND at >= $3 AND at < $4 GROUP BY step, currency";
+    "assisted_net":
         "step, currency, '', 0, CAST(SUM(amount_minor) AS BIGINT) FROM credit",
-        "shop_id = $1 AND class = 'assisted' AND at >= $4 AND at < $5 GROUP BY step, currency"
-    );
-    count!(
-        Metric::OptOuts,
+        "shop_id = $1 AND class = 'assisted' AND at >= $3 AND at < $4 GROUP BY step, currency";
+    "opt_outs":
         "0, '', '', 0, CAST(COUNT(DISTINCT phone) AS BIGINT) FROM opt_out",
-        "shop_id = $1 AND at >= $4 AND at < $5 HAVING COUNT(*) > 0"
-    );
-    count!(
-        Metric::Orders,
+        "shop_id = $1 AND at >= $3 AND at < $4 HAVING COUNT(*) > 0";
+    "orders":
         "0, currency, '', 0, CAST(COUNT(*) AS BIGINT) FROM shop_order",
-        "shop_id = $1 AND placed_at >= $4 AND placed_at < $5 GROUP BY currency"
-    );
-    count!(
-        Metric::Discounts,
+        "shop_id = $1 AND placed_at >= $3 AND placed_at < $4 GROUP BY currency";
+    "discounts":
         "0, '', '', 0, CAST(COUNT(*) AS BIGINT) FROM discount",
-        "shop_id = $1 AND made_at >= $4 AND made_at < $5 HAVING COUNT(*) > 0"
-    );
-    count!(
-        Metric::DiscountsUsed,
+        "shop_id = $1 AND made_at >= $3 AND made_at < $4 HAVING COUNT(*) > 0";
+    "discounts_used":
         "step, currency, '', 0, CAST(COUNT(*) AS BIGINT) FROM discount_use",
-        "shop_id = $1 AND at >= $4 AND at < $5 GROUP BY step, currency"
-    );
-    count!(
-        Metric::DiscountValue,
+        "shop_id = $1 AND at >= $3 AND at < $4 GROUP BY step, currency";
+    "discount":
         "step, currency, '', 0, CAST(SUM(amount_minor) AS BIGINT) FROM discount_use",
-        "shop_id = $1 AND at >= $4 AND at < $5 GROUP BY step, currency"
-    );
+        "shop_id = $1 AND at >= $3 AND at < $4 GROUP BY step, currency";
+};
+
+/// Recomputes one day `[from, to)` from the facts.
+pub async fn recompute(tx: &mut Tx, shop: ShopId, day: i64, from: Time, to: Time) -> Result<(), Error> {
+    run!(tx, "DELETE FROM rollup WHERE shop_id = $1 AND day = $2", shop.get(), day)?;
+    run!(tx, RECOMPUTE, shop.get(), day, from.millis(), to.millis())?;
     Ok(())
 }
 
@@ -206,4 +166,17 @@ pub async fn recovered_orders(read: &mut Read) -> Result<u64, Error> {
         "SELECT CAST(COALESCE(SUM(value), 0) AS BIGINT) FROM rollup WHERE metric = 'recovered_orders'"
     )?;
     Ok(row.map_or(0, |(count,)| count.unsigned_abs()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Metric, RECOMPUTE};
+
+    #[test]
+    fn every_figure_is_recomputed_under_its_own_name() {
+        for metric in Metric::ALL {
+            let name = format!("'{}'", metric.name());
+            assert_eq!(RECOMPUTE.matches(&name).count(), 1, "{name}");
+        }
+    }
 }

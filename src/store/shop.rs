@@ -86,11 +86,16 @@ impl Vault {
     /// What is remembered is compared with the database each time, by one look at an index: another process may have
     /// given the shop its next key, and what that key sealed must be readable here at once.
     pub async fn keys(&self, read: &mut Read, shop: ShopId) -> Result<ShopKeys, Error> {
-        let known = self.opened.lock().unwrap_or_else(|broken| broken.into_inner()).get(&shop).cloned();
         let newest =
             first!(read, (Option<i64>,), "SELECT MAX(generation) FROM shop_key WHERE shop_id = $1", shop.get())?;
+        self.keys_up_to(read, shop, newest.and_then(|(newest,)| newest)).await
+    }
+
+    /// As `keys`, where the newest generation was read already.
+    async fn keys_up_to(&self, read: &mut Read, shop: ShopId, newest: Option<i64>) -> Result<ShopKeys, Error> {
+        let known = self.opened.lock().unwrap_or_else(|broken| broken.into_inner()).get(&shop).cloned();
         if let Some(keys) = known
-            && newest == Some((Some(i64::from(keys.newest())),))
+            && newest == Some(i64::from(keys.newest()))
         {
             return Ok(keys);
         }
@@ -178,11 +183,9 @@ pub async fn open_house(tx: &mut Tx, vault: &Vault, key: &[u8; 32], now: Time) -
 /// Waits for the shop's turn and holds it until the transaction ends.
 pub async fn take_turn(tx: &mut Tx, shop: ShopId) -> Result<(), Error> {
     // On SQLite the write transaction itself is everybody's turn.
-    let sql = tx.either(
-        "SELECT shop_id FROM turn WHERE shop_id = $1",
-        "SELECT shop_id FROM turn WHERE shop_id = $1 FOR UPDATE",
-    );
-    first!(tx, (i64,), sql, shop.get())?;
+    if !tx.is_alone() {
+        first!(tx, (i64,), "SELECT shop_id FROM turn WHERE shop_id = $1 FOR UPDATE", shop.get())?;
+    }
     Ok(())
 }
 
@@ -248,6 +251,7 @@ struct Row {
     uninstalled_at: Option<i64>,
     erased_at: Option<i64>,
     forwards: String,
+    key_generation: Option<i64>,
 }
 
 impl Row {
@@ -283,13 +287,14 @@ pub async fn open(read: &mut Read, vault: &Vault, id: ShopId) -> Result<Option<(
         read,
         Row,
         "SELECT shop_id, kind, name, country, currency, zone, settings, rules, rules_version, created_at, paused_at,
-                setting_up_since, uninstalled_at, erased_at, forwards
+                setting_up_since, uninstalled_at, erased_at, forwards,
+                (SELECT MAX(generation) FROM shop_key WHERE shop_key.shop_id = $1) AS key_generation
          FROM shop WHERE shop_id = $1",
         id.get()
     )?;
     match row {
         Some(row) => {
-            let keys = vault.keys(read, id).await?;
+            let keys = vault.keys_up_to(read, id, row.key_generation).await?;
             Ok(Some((row.into_shop(&keys)?, keys)))
         }
         None => Ok(None),
@@ -302,12 +307,13 @@ pub async fn list(read: &mut Read, vault: &Vault) -> Result<Vec<Shop>, Error> {
         read,
         Row,
         "SELECT shop_id, kind, name, country, currency, zone, settings, rules, rules_version, created_at, paused_at,
-                setting_up_since, uninstalled_at, erased_at, forwards
+                setting_up_since, uninstalled_at, erased_at, forwards,
+                (SELECT MAX(generation) FROM shop_key WHERE shop_key.shop_id = shop.shop_id) AS key_generation
          FROM shop ORDER BY shop_id"
     )?;
     let mut shops = Vec::new();
     for row in rows {
-        let keys = vault.keys(read, ShopId::new(row.shop_id)).await?;
+        let keys = vault.keys_up_to(read, ShopId::new(row.shop_id), row.key_generation).await?;
         shops.push(row.into_shop(&keys)?);
     }
     Ok(shops)

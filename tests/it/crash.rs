@@ -29,6 +29,11 @@ use crate::server::{self, postgres};
 const KEY: &str = "q83vEjRWeJCrze8BI0VniavN7xI0VniQq83v6hWqLzA=";
 const KILLS: usize = 16;
 const SENDERS: usize = 3;
+/// Each sender's pause after a cart that was acknowledged: what arrives is to be in the middle of its way when the kill
+/// comes, not to fill the time after it.
+const BETWEEN_CARTS: Duration = Duration::from_millis(15);
+/// The service counts as stuck when for so long no cart at all comes to its end. A slow machine is not a stuck one.
+const STUCK: Duration = Duration::from_secs(60);
 
 /// A gateway in Kannel's words that accepts what it gets, answers late now and then, and sometimes not at all.
 #[derive(Default)]
@@ -141,7 +146,10 @@ fn shop(port: u16, path: String, secret: String, first: usize, stop: Arc<AtomicB
             },
         });
         match post(port, &path, &secret, n, body.to_string().as_bytes()) {
-            Some(200) => acknowledged.push(n),
+            Some(200) => {
+                acknowledged.push(n);
+                thread::sleep(BETWEEN_CARTS);
+            }
             Some(_) => {}
             None => thread::sleep(Duration::from_millis(20)),
         }
@@ -253,7 +261,8 @@ fn survive(engine: &str, database_url: String) {
     ));
 }
 
-/// Waits until every acknowledged cart has a message with an outcome; answers those that have none in the end.
+/// Waits until every acknowledged cart has a message with an outcome; answers those that have none when nothing moves any
+/// more.
 fn wait_until_done(place: &Place, acknowledged: &BTreeSet<usize>) -> BTreeSet<usize> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     runtime.block_on(async {
@@ -264,8 +273,8 @@ fn wait_until_done(place: &Place, acknowledged: &BTreeSet<usize>) -> BTreeSet<us
         };
         let vault = Vault::new(OperatorKeys::parse(KEY).unwrap());
         let mut left = acknowledged.clone();
-        let deadline = Instant::now() + Duration::from_secs(120);
-        while !left.is_empty() && Instant::now() < deadline {
+        let mut moved = Instant::now();
+        while !left.is_empty() && moved.elapsed() < STUCK {
             let mut read = db.read().await.unwrap();
             let keys = vault.keys(&mut read, ShopId::new(1)).await.unwrap();
             let mut done = Vec::new();
@@ -280,6 +289,9 @@ fn wait_until_done(place: &Place, acknowledged: &BTreeSet<usize>) -> BTreeSet<us
                 }
             }
             drop(read);
+            if !done.is_empty() {
+                moved = Instant::now();
+            }
             for n in done {
                 left.remove(&n);
             }

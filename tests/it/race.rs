@@ -5,9 +5,12 @@
 //! that every meeting happens: before the decision, between decision and intent, after the intent. `CARTBACK_RACES` sets how
 //! many of each kind are run on each database; 10,000 are what a release is tried with.
 
-use std::sync::{
-    Arc,
-    atomic::{AtomicBool, Ordering},
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
 };
 
 use cartback::{
@@ -31,6 +34,7 @@ use crate::app::{App, Engine, Shopkeeper};
 const RACES: u32 = 300;
 const ROUND: u32 = 100;
 const COMES_BACK_TIMES: usize = 20;
+const BREATH: Duration = Duration::from_millis(1);
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum No {
@@ -191,7 +195,8 @@ async fn meet(
                 let last = all_said.load(Ordering::SeqCst);
                 match worker.tick().await {
                     Ok(0) if last => return,
-                    Ok(0) => tokio::task::yield_now().await,
+                    // A breath, as the service's own loop takes one: two that never rest keep the cores from the race.
+                    Ok(0) => tokio::time::sleep(BREATH).await,
                     Ok(_) => {}
                     // On a machine out of breath the one writer can be long in coming; the service's own loop comes back too.
                     Err(error) if error.is_outage() => tokio::task::yield_now().await,
