@@ -329,6 +329,7 @@ impl Visit<'_> {
             refunds: Vec::new(),
             channel: Channel::Web,
             payment: None,
+            cost: None,
             test: false,
         };
         let id = OrderId::new(core.ids.next(self.at));

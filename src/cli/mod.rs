@@ -9,6 +9,7 @@ mod demo;
 mod migrate;
 mod report;
 mod lift;
+mod net_ledger;
 mod doctor;
 mod shop;
 mod sequence;
@@ -87,6 +88,15 @@ pub enum Command {
     Report(report::Args),
     /// What the texts really earned: the held out beside the texted
     Lift(lift::Args),
+    /// What texts left after what went back and what they cost, per currency and in one
+    #[command(subcommand)]
+    Ledger(net_ledger::Command),
+    /// Rates of exchange, each from a day on
+    #[command(subcommand)]
+    Rate(net_ledger::Rate),
+    /// What other channels cost, to stand beside the texts
+    #[command(subcommand)]
+    Spend(net_ledger::Spend),
     /// Check key, database, clock, shops and gateways; exit code 1 when something is broken
     Doctor(doctor::Args),
     /// Connect shops, look at them, change their rules
@@ -323,6 +333,9 @@ impl Command {
             Command::Migrate(args) => Ok((migrate::run(config), args.form)),
             Command::Report(args) => Ok((report::run(core, args).await?, args.form)),
             Command::Lift(args) => Ok((lift::run(core, args).await?, args.form)),
+            Command::Ledger(command) => net_ledger::run(core, command).await,
+            Command::Rate(command) => net_ledger::rates(core, command).await,
+            Command::Spend(command) => net_ledger::spends(core, command).await,
             Command::Shop(command) => shop::run(core, command).await,
             Command::Sequence(command) => sequence::run(core, command).await,
             Command::Gateway(command) => gateway::run(core, command).await,

@@ -159,11 +159,15 @@ pub struct OrderUpdate {
     /// How it was paid, in the shop's own word.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub payment: Option<String>,
+    /// What its goods cost the shop, where the order carries it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cost: Option<Money>,
     pub test: bool,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Refund {
+    /// One that begins with `net_ledger::CHARGEBACK` is a chargeback.
     pub external_id: String,
     /// What went back to the buyer, positive.
     pub amount: Money,

@@ -244,6 +244,7 @@ async fn take_order(tx: &mut Tx, place: &Place<'_>, mut update: OrderUpdate) -> 
     let revision = revision(place, &update, update.updated_at)?;
     update.placed_at = update.placed_at.map(|at| at.min(arrived_at));
     let names = names(shop, keys, &update.who, None, update.cart_tokens.iter().map(String::as_str));
+    let told = store::net_ledger::Told { placed: update.placed_at.is_some(), total: update.total, revision };
     let known = store::order::by_external_id(tx, keys, &update.external_id).await?;
     let before = known.as_ref().and_then(|order| order.placed_at);
     let order = match known {
@@ -259,6 +260,7 @@ async fn take_order(tx: &mut Tx, place: &Place<'_>, mut update: OrderUpdate) -> 
         identity::add(tx, keys, Subject::Order(order.id), &names).await?;
     }
     store::order::put(tx, keys, &order).await?;
+    store::net_ledger::note_told(tx, keys, order.id, &told).await?;
     for refund in &refunds {
         store::order::add_refund(tx, keys, &order.latest.external_id, refund).await?;
     }

@@ -38,6 +38,7 @@ pub mod goal;
 pub mod forward;
 pub mod sink;
 pub mod report;
+pub mod net_ledger;
 pub mod digest;
 pub mod audit;
 pub mod recurring;

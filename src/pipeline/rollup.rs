@@ -49,6 +49,7 @@ pub async fn rollup(core: &Core, tx: &mut Tx, job: &Job) -> Result<(), Error> {
 pub async fn recompute(tx: &mut Tx, shop: &Shop, day: i64) -> Result<(), Error> {
     let (from, to) = bounds(shop, day);
     store::rollup::recompute(tx, shop.id, day, from, to).await?;
+    store::net_ledger::recompute(tx, shop.id, day, from, to).await?;
     let detail = detail(tx, shop, day).await?;
     store::breakdown::put(tx, shop.id, day, &detail).await
 }

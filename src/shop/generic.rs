@@ -13,7 +13,7 @@
 //! | `checkout.updated` | token*, cart_token, person, first_name, country, region, time_zone, language, currency, total, items[], recovery_url, consent, browser_ip, started_at, updated_at, completed_at, channel, tags[], source, test |
 //! | `checkout.completed` | the same; completed_at defaults to updated_at |
 //! | `checkout.deleted` | token*, deleted_at |
-//! | `order.upserted` | id*, number, person, checkout_token, cart_token, recovery_tokens[], codes[], discounts[], currency*, total*, status, placed_at, paid_at, cancelled_at, refunds[] or refunded + refunded_at, payment_method, updated_at, channel, test |
+//! | `order.upserted` | id*, number, person, checkout_token, cart_token, recovery_tokens[], codes[], discounts[], currency*, total*, status, placed_at, paid_at, cancelled_at, refunds[] or refunded + refunded_at, payment_method, cost, updated_at, channel, test |
 //! | `consent.updated` | phone*, phone_country, customer_id, state*, updated_at, proof |
 //! | `customer.redacted`, `customer.data_requested` | person* (at least one of its fields) |
 //! | `shop.redacted`, `shop.uninstalled`, `test` | none |
@@ -29,10 +29,11 @@
 //! - status: `draft`, `pending` and `failed` do not count as bought; `placed`, `paid` and `refunded` do; `cancelled`
 //!   does if placed_at or paid_at is there. Without a status the order counts as bought. cancelled_at defaults to
 //!   updated_at.
-//! - refund: id*, amount*, at. Instead, `refunded` is what went back so far in all: one refund named `cumulative`, whose
+//! - refund: id*, amount*, at, kind (`chargeback` when the buyer's bank took it back). Instead, `refunded` is what went back so far in all: one refund named `cumulative`, whose
 //!   newest amount counts.
 //! - recovery_tokens: what our links carry as `cartback=…`; codes: discount codes used.
 //! - discount: code*, amount* (what this code took off, with its tax); its code need not stand under `codes` too.
+//! - cost: what the order's goods cost you, in `currency`; the net ledger takes it off what is left.
 //! - payment_method: how it was paid, in your own word; reports are broken down by it.
 //! - channel: `web` (the default), `pos`, `staff`.
 //! - tags: of the customer or the checkout; source: where it came from, in your own word. A sequence may ask for them.
@@ -49,6 +50,7 @@ use crate::domain::{
     },
     facet,
     money::{Currency, Money},
+    net_ledger::CHARGEBACK,
     rehearsal::{Act, Visit},
     time::Time,
 };
@@ -230,6 +232,7 @@ impl Event<'_> {
             refunds: refunds(data, currency, updated_at)?,
             channel: channel(data)?,
             payment: json::text(data, "payment_method").map(|word| facet::word(&word)),
+            cost: amount(data, "cost", currency)?.filter(|cost| cost.minor >= 0),
             test: json::flag(data, "test") == Some(true),
         })
     }
@@ -330,8 +333,10 @@ fn refunds(data: &Value, currency: Currency, updated_at: Time) -> Result<Vec<Ref
         return Ok(whole.map(|amount| Refund { external_id: "cumulative".into(), amount, at }).into_iter().collect());
     }
     let refund = |refund| {
+        let id = json::id(refund, "id").ok_or_else(|| missing("data.refunds[].id"))?;
+        let by_bank = json::text(refund, "kind").as_deref() == Some("chargeback") && !id.starts_with(CHARGEBACK);
         Ok(Refund {
-            external_id: json::id(refund, "id").ok_or_else(|| missing("data.refunds[].id"))?,
+            external_id: if by_bank { format!("{CHARGEBACK}{id}") } else { id },
             amount: amount(refund, "amount", currency)?.ok_or_else(|| missing("data.refunds[].amount"))?,
             at: time(refund, "at")?.unwrap_or(updated_at),
         })

@@ -342,8 +342,15 @@ impl<'a> Order<'a> {
                 .iter()
                 .find_map(|key| json::text(self.body, key))
                 .map(|title| facet::word(&title)),
+            cost: self.cost(),
             test: false,
         }
+    }
+
+    /// What its goods cost, where the shop keeps that (WooCommerce's own feature, off unless it is switched on).
+    fn cost(&self) -> Option<Money> {
+        let told = json::at(self.body, "cost_of_goods_sold");
+        json::money(told, "total_value", self.currency).filter(|cost| cost.minor >= 0)
     }
 
     /// What a coupon took off, its tax with it: WooCommerce tells the two apart however prices are shown.

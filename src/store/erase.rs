@@ -72,6 +72,10 @@ pub async fn shop(tx: &mut Tx, shop: ShopId) -> Result<(), Error> {
     run!(tx, "DELETE FROM goal WHERE shop_id = $1", id)?;
     run!(tx, "DELETE FROM funnel WHERE shop_id = $1", id)?;
     run!(tx, "DELETE FROM site_event_dropped WHERE shop_id = $1", id)?;
+    run!(tx, "DELETE FROM order_first WHERE shop_id = $1", id)?;
+    run!(tx, "DELETE FROM ledger_setting WHERE shop_id = $1", id)?;
+    run!(tx, "DELETE FROM rate WHERE shop_id = $1", id)?;
+    run!(tx, "DELETE FROM channel_spend WHERE shop_id = $1", id)?;
     run!(tx, "UPDATE shop SET forwards = '' WHERE shop_id = $1", id)?;
     Ok(())
 }

@@ -54,6 +54,7 @@ pub mod statement;
 pub mod discount;
 pub mod holdout;
 pub mod rollup;
+pub mod net_ledger;
 pub mod breakdown;
 pub mod facet;
 pub mod alarm;

@@ -176,12 +176,13 @@ pub async fn put(tx: &mut Tx, keys: &ShopKeys, order: &Order) -> Result<(), Erro
     run!(
         tx,
         "INSERT INTO shop_order (shop_id, order_id, external_id, number, placed_at, updated_at, revision, cancelled_at,
-                                 currency, total_minor, detail, payment)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)
+                                 currency, total_minor, detail, payment, cost_minor)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)
          ON CONFLICT (shop_id, order_id) DO UPDATE SET
              number = excluded.number, placed_at = excluded.placed_at, updated_at = excluded.updated_at,
              revision = excluded.revision, cancelled_at = excluded.cancelled_at, currency = excluded.currency,
-             total_minor = excluded.total_minor, detail = excluded.detail, payment = excluded.payment",
+             total_minor = excluded.total_minor, detail = excluded.detail, payment = excluded.payment,
+             cost_minor = excluded.cost_minor",
         of(keys),
         order.id.get(),
         latest.external_id.as_str(),
@@ -193,7 +194,8 @@ pub async fn put(tx: &mut Tx, keys: &ShopKeys, order: &Order) -> Result<(), Erro
         latest.total.currency.code(),
         latest.total.minor,
         keys.seal_json(place(order.id), latest)?,
-        latest.payment.as_deref().unwrap_or("")
+        latest.payment.as_deref().unwrap_or(""),
+        latest.cost.filter(|cost| cost.currency == latest.total.currency).map(|cost| cost.minor)
     )?;
     Ok(())
 }

@@ -986,6 +986,7 @@ async fn opened_links() {
 fn order_of(id: i64, total: i64, placed: Option<Time>) -> Order {
     let update = OrderUpdate {
         payment: None,
+        cost: None,
         external_id: format!("{id}"),
         number: format!("#{id}"),
         who: Identity::default(),

@@ -17,6 +17,26 @@ const LINES: &[(&str, Option<u8>)] = &[
     ("report", Some(0)),
     ("lift", Some(0)),
     ("lift --run 99", Some(3)),
+    ("ledger show", Some(0)),
+    ("ledger show --from 2026-03-02 --to 2026-03-01", Some(2)),
+    ("ledger set --report-in CHF --goods 42.5", Some(0)),
+    ("ledger set --goods 142", Some(2)),
+    ("ledger set --report-in francs", Some(2)),
+    ("rate set EUR 0.94 --from 2026-03-01", Some(0)),
+    ("rate set CHF 1 --from 2026-03-01", Some(2)),
+    ("rate set USD 0.9 --from 2026-03-01 --to EUR", Some(0)),
+    ("rate import {rates}", Some(0)),
+    ("rate import {list}", Some(2)),
+    ("rate list", Some(0)),
+    ("rate remove USD --to EUR --from 2026-03-01", Some(0)),
+    ("rate remove USD --to EUR --from 2026-03-01", Some(3)),
+    ("spend add Ads 120.50 --from 2026-02-01 --to 2026-02-28 --revenue 410", Some(0)),
+    ("spend add Ads much --from 2026-02-01", Some(2)),
+    ("spend import {spend}", Some(0)),
+    ("spend import {list}", Some(2)),
+    ("spend list", Some(0)),
+    ("spend remove Ads --from 2026-02-01 --to 2026-02-28", Some(0)),
+    ("spend remove Ads --from 2026-02-01 --to 2026-02-28", Some(3)),
     ("doctor", Some(1)),
     ("key new", None),
     ("law SI", None),
@@ -208,8 +228,12 @@ async fn every_command_answers_one_json_document_and_its_exit_code() {
     std::fs::write(&list, "phone,given_at\n+38640555109,2026-03-01T00:00:00Z\n").unwrap();
     let orders = house.config.data.join("orders.csv");
     std::fs::write(&orders, "id,total,date\n7,12.00,2026-02-27\n").unwrap();
-    let mut known: BTreeMap<&str, String> =
-        [("list", list.display().to_string()), ("orders", orders.display().to_string())].into();
+    let rates = house.config.data.join("rates.csv");
+    std::fs::write(&rates, "from,currency,to,rate\n2026-02-01,USD,EUR,0.91\n").unwrap();
+    let spend = house.config.data.join("spend.csv");
+    std::fs::write(&spend, "channel,day,amount\nPost,2026-02-01,12.00\n").unwrap();
+    let files = [("list", list), ("orders", orders), ("rates", rates), ("spend", spend)];
+    let mut known: BTreeMap<&str, String> = files.map(|(name, file)| (name, file.display().to_string())).into();
     for (line, expected) in LINES {
         let Some(expected) = *expected else { continue };
         // Ids are made from the clock: no two commands in one millisecond.

@@ -139,6 +139,7 @@ fn fresh(line: &Line, placed_at: Option<Time>, now: Time) -> OrderUpdate {
             _ => Channel::Web,
         },
         payment: line.payment.clone(),
+        cost: None,
         test: theirs.test,
     }
 }

@@ -45,6 +45,7 @@ pub fn written(order: &OrderUpdate) -> Vec<u8> {
             "cancelled_at": order.cancelled_at.map(time),
             "refunds": refunds,
             "payment_method": order.payment,
+            "cost": order.cost.filter(|cost| cost.currency == order.total.currency).map(|cost| cost.amount()),
             "updated_at": time(order.updated_at),
             "channel": match order.channel {
                 Channel::Web => "web",
@@ -94,6 +95,7 @@ mod tests {
             refunds: vec![Refund { external_id: "r1".into(), amount: Money::new(500, euro), at }],
             channel: Channel::PointOfSale,
             payment: Some("card".into()),
+            cost: Some(Money::new(4_200, euro)),
             test: false,
         };
         let facts = ShopFacts { country: "SI".into(), currency: euro };

@@ -32,6 +32,7 @@ mod replies;
 mod people;
 mod ledgers;
 mod reports;
+mod net_ledger;
 mod attribution;
 mod statements;
 mod inbox;
@@ -182,6 +183,16 @@ operations! {
         record_opt_outs __path_record_opt_outs People once,
     }
     reports { get __path_get Read, funnel __path_funnel Read, credited __path_credited Read, lift __path_lift Read }
+    net_ledger {
+        get __path_get Read,
+        set __path_set Write,
+        rates __path_rates Read,
+        put_rates __path_put_rates Write,
+        remove_rate __path_remove_rate Write,
+        spends __path_spends Read,
+        put_spends __path_put_spends Write,
+        remove_spend __path_remove_spend Write,
+    }
     attribution { compare __path_compare Read, windows __path_windows Write }
     statements { list __path_list Read, publish __path_publish Write once, get __path_get Read }
     inbox { list __path_list Read, get __path_get Read, replay __path_replay Write }

@@ -30,6 +30,7 @@ pub mod texts;
 pub mod order;
 pub mod report;
 pub mod earned;
+pub mod net_ledger;
 pub mod attribution;
 pub mod statement;
 pub mod events;
@@ -145,6 +146,14 @@ pub fn routes(config: &mut ServiceConfig) {
         .service(page("/report", get().to(report::get)))
         .service(page("/report/{table}.csv", get().to(report::csv)))
         .service(both("/earned", get().to(earned::get), web::post().to(earned::post)))
+        .service(page("/ledger", get().to(net_ledger::get)))
+        .service(page("/ledger.csv", get().to(net_ledger::csv)))
+        .service(act("/ledger/settings", web::post().to(net_ledger::set)))
+        .service(long("/ledger/rates", web::post().to(net_ledger::rate)))
+        .service(act("/ledger/rates/remove", web::post().to(net_ledger::remove_rate)))
+        .service(long("/ledger/spend", web::post().to(net_ledger::spend)))
+        .service(act("/ledger/spend/remove", web::post().to(net_ledger::remove_spend)))
+        .service(page("/ledger/{line}", get().to(net_ledger::rows)))
         .service(act("/orders/{id}/credit", web::post().to(order::correct)))
         .service(page("/attribution", get().to(attribution::get)))
         .service(act("/attribution/windows", web::post().to(attribution::change)))
@@ -487,6 +496,11 @@ fn notice(done: &str) -> Option<String> {
         "windows_changed" => "Changed. History is judged again under the new windows.",
         "credit_corrected" => "Taken. The credit follows within seconds.",
         "month_published" => "Published. Its figures stay as they are; what changes later is shown beside them.",
+        "ledger_set" => "Saved. Every period is told anew.",
+        "rates_entered" => "The rates are taken.",
+        "rate_removed" => "The rate is removed.",
+        "spend_entered" => "What was spent is taken.",
+        "spend_removed" => "The entry is removed.",
         "goals_added" => "Added. What happened before is counted within a minute.",
         "goal_saved" => "Saved. Its days are counted again within a minute.",
         "goal_removed" => "The goal is removed.",

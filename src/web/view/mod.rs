@@ -24,6 +24,7 @@
 //! | `/orders/{ord_…}` | [`order::Order`] | `POST …/credit` with `to` = a `msg_…`, `none` or `rules`, and `reason` |
 //! | `/report` | [`report::Report`] | `days` = 1, 7, 30, 90 or `from` and `to`; `compare=no`; `heat` = taps, texts, orders; `/report/{table}.csv` the same as CSV |
 //! | `/earned` | [`earned::Earned`] | `run` = an earlier comparison; `POST` with `percent` |
+//! | `/ledger`, `/ledger/{line}` | [`net_ledger::NetLedger`], [`net_ledger::NetLedgerRows`] | `days` or `from` and `to`; `currency`; `/ledger.csv` the same as CSV; `POST /ledger/settings` with `report_in`, `goods`; `POST /ledger/rates`, `/ledger/spend` with one or with `sheet`, `…/remove` |
 //! | `/events` | [`event::Events`] | `kind` = a kind of event, `after` |
 //! | `/goals`, `/goals/add`, `/goals/{goal_…}`, `…/remove` | [`goal::Goals`], [`goal::GoalPage`], [`goal::GoalRemove`] | `POST /goals` with `preset` adds those of a kind of business, without it one; `POST` saves, removes |
 //! | `/funnels`, `/funnels/add`, `/funnels/{fun_…}`, `…/remove` | [`path::Funnels`], [`path::FunnelPage`], [`goal::GoalRemove`] | `POST` adds, saves, removes |
@@ -94,6 +95,7 @@ pub mod people;
 pub mod delivery;
 pub mod report;
 pub mod earned;
+pub mod net_ledger;
 pub mod attribution;
 pub mod event;
 pub mod goal;

@@ -11,6 +11,7 @@ mod lists;
 mod books;
 mod reports;
 mod earned;
+mod net_ledger;
 mod rules;
 mod team;
 mod webhook;
@@ -369,6 +370,7 @@ pub fn pages() -> Vec<(&'static str, String)> {
     pages.extend(team::pages());
     pages.extend(digest::pages());
     pages.extend(earned::pages());
+    pages.extend(net_ledger::pages());
     pages.extend(events::pages());
     pages.into_iter().map(|(name, html)| (name, html.unwrap())).collect()
 }

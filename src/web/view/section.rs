@@ -16,6 +16,7 @@ pub enum Section {
     Report,
     Digest,
     Earned,
+    Ledger,
     Attribution,
     Events,
     Goals,
@@ -68,6 +69,7 @@ impl Section {
             name: noted("Rules"),
             sections: &[Section::Sequences, Section::Attribution, Section::Risk, Section::Law],
         },
+        Group { name: noted("Results"), sections: &[Section::Ledger] },
         Group { name: noted("Conversions"), sections: &[Section::Goals, Section::Funnels, Section::Events] },
         Group { name: noted("Rules"), sections: &[Section::Sequences, Section::Risk, Section::Law] },
         Group {
@@ -91,6 +93,7 @@ impl Section {
             Section::Report => noted("Report"),
             Section::Digest => noted("Digest"),
             Section::Earned => noted("Earned"),
+            Section::Ledger => noted("Net ledger"),
             Section::Attribution => noted("Attribution"),
             Section::Events => noted("Events"),
             Section::Goals => noted("Goals"),
@@ -123,6 +126,7 @@ impl Section {
             Section::Report => "/report",
             Section::Digest => "/digest",
             Section::Earned => "/earned",
+            Section::Ledger => "/ledger",
             Section::Attribution => "/attribution",
             Section::Events => "/events",
             Section::Goals => "/goals",
@@ -144,7 +148,7 @@ impl Section {
 
     /// Whether its figures are of a period.
     pub(super) fn has_period(self) -> bool {
-        use Section::{Attribution, Events, Funnels, Goals, Overview, Report};
-        matches!(self, Overview | Report | Attribution | Events | Goals | Funnels)
+        use Section::{Attribution, Events, Funnels, Goals, Ledger, Overview, Report};
+        matches!(self, Overview | Report | Attribution | Events | Goals | Funnels | Ledger)
     }
 }

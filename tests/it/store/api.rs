@@ -129,6 +129,7 @@ async fn orders_are_listed_newest_first() {
                 cancelled_at: None,
                 refunds: Vec::new(),
                 payment: None,
+                cost: None,
                 channel: Channel::Web,
                 test: false,
             };

@@ -26,6 +26,7 @@ mod inbox;
 mod recurring;
 mod report;
 mod holdout;
+mod net_ledger;
 mod risk;
 mod self_test;
 mod connect;

@@ -9,7 +9,7 @@ use std::{collections::BTreeMap, env, fmt::Write as _};
 use cartback::{
     domain::{id::CartId, risk::limits::FOR_TRIALS, rules::Rules, seal::ShopKeys},
     pipeline::{receive, rollup},
-    store::{consent, credit, identity, message, order, rollup as figures, shop::NewShop},
+    store::{consent, credit, identity, message, net_ledger, order, rollup as figures, shop::NewShop},
     transact,
 };
 use serde_json::{Value, json};
@@ -148,14 +148,15 @@ fn second_part(app: &App) -> Vec<Told> {
     };
     let refund = |id: &str, amount: &str, at: u64| json!({ "id": id, "amount": amount, "at": ago(at) });
     vec![
-        order("11", "a1", 30, 30, json!({ "total": "61.00" })),
-        order("11", "a1", 30, 25, json!({ "total": "61.00", "refunds": [refund("x", "10.00", 25)] })),
+        // Five of it were taken out again after it was placed.
+        order("11", "a1", 30, 30, json!({ "total": "66.00", "cost": "24.40" })),
+        order("11", "a1", 30, 25, json!({ "total": "61.00", "cost": "24.40", "refunds": [refund("x", "10.00", 25)] })),
         order(
             "11",
             "a1",
             30,
             20,
-            json!({ "total": "61.00", "refunds": [refund("x", "10.00", 25), refund("y", "20.50", 20)] }),
+            json!({ "total": "61.00", "cost": "24.40", "refunds": [refund("x", "10.00", 25), refund("y", "20.50", 20)] }),
         ),
         order("12", "d2", 28, 28, json!({ "currency": "USD", "total": "33.00" })),
         order(
@@ -354,6 +355,8 @@ async fn facts(app: &App, shop: &Shopkeeper) -> String {
     }
     let today = rollup::day_number(&cartback::pipeline::zone_of(&of_shop), app.now());
     writeln!(told, "figures {:?}", figures::figures(&mut read, shop.id, today - 10, today).await.unwrap()).unwrap();
+    let ledger = net_ledger::figures(&mut read, shop.id, today - 10, today).await.unwrap();
+    writeln!(told, "ledger {ledger:?}").unwrap();
     assert!(app.problems(shop).await.is_empty());
     told
 }
@@ -386,6 +389,8 @@ async fn on(engine: Engine) {
                     assert!(
                         found.contains("credited Entry")
                             && found.contains("refund:y")
+                            && found.contains("line: Edited")
+                            && found.contains("line: Goods,")
                             && found.contains("\"cancelled\"")
                     );
                     clean = Some(found);

@@ -103,6 +103,8 @@ fn rows(things: &Things) -> Vec<Row> {
         "/tokens",
         "/api",
         "/statement",
+        "/ledger",
+        "/ledger.csv",
         "/books",
         "/books/file",
         "/attribution",
@@ -135,6 +137,7 @@ fn rows(things: &Things) -> Vec<Row> {
     look("/goals/{id}/remove", format!("/goals/{goal}/remove"));
     look("/funnels/{id}", format!("/funnels/{funnel}"));
     look("/funnels/{id}/remove", format!("/funnels/{funnel}/remove"));
+    look("/ledger/{line}", "/ledger/placed".to_owned());
     look("/law/{id}", "/law/FR".to_owned());
     look("/team/{id}", format!("/team/{member}"));
     look("/team/{id}/remove", format!("/team/{member}/remove"));
@@ -149,6 +152,16 @@ fn rows(things: &Things) -> Vec<Row> {
     act("/inbox/{id}/replay", format!("/inbox/{delivery}/replay"), "", 303);
     act("/risk/{id}/resume", "/risk/breaker/resume?shop=1".to_owned(), "", 303);
     act("/earned", "/earned".to_owned(), "percent=10", 303);
+    act("/ledger/settings", "/ledger/settings".to_owned(), "report_in=EUR&goods=42.5", 303);
+    act("/ledger/rates", "/ledger/rates".to_owned(), "from=2026-03-01&currency=USD&rate=0.92&to=EUR", 303);
+    act("/ledger/rates/remove", "/ledger/rates/remove".to_owned(), "from=2026-03-01&currency=CHF&to=EUR", 404);
+    act("/ledger/spend", "/ledger/spend".to_owned(), "channel=Ads&from=2026-03-01&amount=12", 303);
+    act(
+        "/ledger/spend/remove",
+        "/ledger/spend/remove".to_owned(),
+        "channel=Post&from=2026-03-01&to=2026-03-01&currency=EUR",
+        404,
+    );
     act("/risk/halt", "/risk/halt".to_owned(), "", 303);
     act("/risk/lift", "/risk/lift".to_owned(), "", 303);
     act("/sequences", "/sequences".to_owned(), "preset=us", 303);
@@ -402,8 +415,9 @@ async fn who_may_not_is_turned_away_and_changes_nothing() {
         }
         let chosen = for_shop_1(&row.ask);
         expect(row, "another's, by number", cast.asks(row, &chosen, Some(&cast.foreign)).await, (404, ""));
-        // A sequence's name, a text's step and a number's hash mean something at each shop; an id means one thing.
-        let by_name = ["/law", "/account", "/sequences", "/texts", "/phones", "/report"];
+        // A sequence's name, a text's step, a line of the ledger and a number's hash mean something at each shop; an id means
+        // one thing.
+        let by_name = ["/law", "/account", "/sequences", "/texts", "/phones", "/report", "/ledger"];
         let is_one_thing = row.path.contains('{') && !by_name.iter().any(|path| row.path.starts_with(path));
         if is_one_thing {
             expect(row, "another's", cast.asks(row, &row.ask, Some(&cast.foreign)).await, (404, ""));
