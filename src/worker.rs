@@ -16,7 +16,8 @@ use crate::{
         time::Time,
     },
     pipeline::{
-        Core, attribute, audit, decide, detect, digest, discount, forward, holdout, ingest, judge, people, recredit,
+        Core, attribute, audit, decide, detect, digest, discount, forward, holdout, ingest, judge, offline, people,
+        recredit,
         recurring::{Recurring, Timetable},
         reread, rollup, send, settle, tally,
     },
@@ -147,8 +148,9 @@ impl Worker {
     }
 
     async fn do_all(&mut self, jobs: Vec<Job>) -> Result<(), Error> {
-        let (errands, jobs): (Vec<Job>, Vec<Job>) =
-            jobs.into_iter().partition(|job| matches!(job.kind, Kind::Forward | Kind::Digest | Kind::Audit));
+        let (errands, jobs): (Vec<Job>, Vec<Job>) = jobs
+            .into_iter()
+            .partition(|job| matches!(job.kind, Kind::Forward | Kind::Digest | Kind::Audit | Kind::Offline));
         for job in errands {
             self.errands.spawn(errand(self.core.clone(), self.places.clone(), job));
         }
@@ -253,6 +255,7 @@ async fn attempt(core: &Arc<Core>, job: &Job) -> Result<(), Error> {
         Kind::Outcome => transact!(core.db, |tx| holdout::outcome(core, tx, job).await?),
         Kind::Lift => holdout::lift(core, job).await,
         Kind::Audit => audit::step(core, job).await,
+        Kind::Offline => offline::step(core, job).await,
         Kind::Recredit => transact!(core.db, |tx| recredit::step(core, tx, job).await?),
         Kind::Tally => transact!(core.db, |tx| tally::tally(core, tx, job).await?),
     }

@@ -40,6 +40,7 @@ pub mod sink;
 pub mod report;
 pub mod digest;
 pub mod audit;
+pub mod offline;
 pub mod recurring;
 pub mod connect;
 pub mod trial;

@@ -51,10 +51,12 @@ pub enum Kind {
     Recredit,
     /// Recompute a day's events and goals.
     Tally,
+    /// Match the next lines of offline sales, or take some of an undone upload back.
+    Offline,
 }
 
 impl Kind {
-    pub const ALL: [Kind; 19] = [
+    pub const ALL: [Kind; 20] = [
         Kind::Ingest,
         Kind::Detect,
         Kind::Decide,
@@ -74,6 +76,7 @@ impl Kind {
         Kind::Audit,
         Kind::Recredit,
         Kind::Tally,
+        Kind::Offline,
     ];
 
     pub fn name(self) -> &'static str {
@@ -97,6 +100,7 @@ impl Kind {
             Kind::Audit => "audit",
             Kind::Recredit => "recredit",
             Kind::Tally => "tally",
+            Kind::Offline => "offline",
         }
     }
 }

@@ -21,6 +21,7 @@ pub mod view;
 pub mod problem;
 pub mod shield;
 pub mod body;
+mod form_data;
 pub mod hook;
 pub mod stranger;
 pub mod attempt;

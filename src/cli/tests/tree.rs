@@ -80,6 +80,14 @@ const LINES: &[(&str, Option<u8>)] = &[
     ("audit csv {orders} --fill", Some(0)),
     ("audit csv {orders} --decimal x", Some(2)),
     ("audit csv {list}", Some(2)),
+    ("offline import {till}", Some(0)),
+    ("offline import {till} --dry-run", Some(0)),
+    ("offline import {list}", Some(2)),
+    ("offline import {till} --channel web", Some(2)),
+    ("offline list", Some(0)),
+    ("offline list --within 9", Some(2)),
+    ("offline show upl_0000000000001", Some(3)),
+    ("offline undo upl_0000000000001", Some(3)),
     ("order credit #1093 --to none --why phoned", Some(3)),
     ("order credit #1093 --to somewhere --why phoned", Some(2)),
     ("attribution compare", Some(0)),
@@ -208,8 +216,11 @@ async fn every_command_answers_one_json_document_and_its_exit_code() {
     std::fs::write(&list, "phone,given_at\n+38640555109,2026-03-01T00:00:00Z\n").unwrap();
     let orders = house.config.data.join("orders.csv");
     std::fs::write(&orders, "id,total,date\n7,12.00,2026-02-27\n").unwrap();
-    let mut known: BTreeMap<&str, String> =
-        [("list", list.display().to_string()), ("orders", orders.display().to_string())].into();
+    let till = house.config.data.join("till.csv");
+    std::fs::write(&till, "receipt,total,date,phone\n7,12.00,2026-02-27 10:00,+38640555101\n").unwrap();
+    let mut known: BTreeMap<&str, String> = [("list", &list), ("orders", &orders), ("till", &till)]
+        .map(|(name, file)| (name, file.display().to_string()))
+        .into();
     for (line, expected) in LINES {
         let Some(expected) = *expected else { continue };
         // Ids are made from the clock: no two commands in one millisecond.

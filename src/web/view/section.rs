@@ -24,6 +24,7 @@ pub enum Section {
     Gateways,
     Inbox,
     Books,
+    Offline,
     Webhooks,
     Tokens,
     Api,
@@ -68,8 +69,10 @@ impl Section {
             name: noted("Rules"),
             sections: &[Section::Sequences, Section::Attribution, Section::Risk, Section::Law],
         },
-        Group { name: noted("Conversions"), sections: &[Section::Goals, Section::Funnels, Section::Events] },
-        Group { name: noted("Rules"), sections: &[Section::Sequences, Section::Risk, Section::Law] },
+        Group {
+            name: noted("Conversions"),
+            sections: &[Section::Goals, Section::Funnels, Section::Events, Section::Offline],
+        },
         Group {
             name: noted("Connections"),
             sections: &[Section::Shops, Section::Gateways, Section::Inbox, Section::Books, Section::Webhooks],
@@ -100,6 +103,7 @@ impl Section {
             Section::Risk => noted("Risk"),
             Section::Inbox => noted("Inbox"),
             Section::Books => noted("Books"),
+            Section::Offline => noted("Offline sales"),
             Section::Webhooks => noted("Webhooks"),
             Section::Tokens => noted("API tokens"),
             Section::Api => noted("API"),
@@ -132,6 +136,7 @@ impl Section {
             Section::Risk => "/risk",
             Section::Inbox => "/inbox",
             Section::Books => "/books",
+            Section::Offline => "/offline",
             Section::Webhooks => "/webhooks",
             Section::Tokens => "/tokens",
             Section::Api => "/api",
@@ -144,7 +149,7 @@ impl Section {
 
     /// Whether its figures are of a period.
     pub(super) fn has_period(self) -> bool {
-        use Section::{Attribution, Events, Funnels, Goals, Overview, Report};
-        matches!(self, Overview | Report | Attribution | Events | Goals | Funnels)
+        use Section::{Attribution, Events, Funnels, Goals, Offline, Overview, Report};
+        matches!(self, Overview | Report | Attribution | Events | Goals | Funnels | Offline)
     }
 }

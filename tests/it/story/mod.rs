@@ -32,4 +32,5 @@ mod connect;
 mod webhook_out;
 mod digest;
 mod books;
+mod offline;
 mod shuffle;
