@@ -1,3 +1,5 @@
+//! Which text went before a sale, in cases and for any order of the facts; and hashes as the platforms make them.
+
 use proptest::prelude::*;
 
 use super::*;

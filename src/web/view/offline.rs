@@ -137,6 +137,11 @@ impl Offline {
         WITHIN_CHOICES.into_iter().map(choice).collect()
     }
 
+    /// A file that can be read, as short as it gets.
+    pub fn example(&self) -> &'static str {
+        "receipt;date;total;phone\nB-20417;2026-03-03 14:05;48.90;+386 40 555 101"
+    }
+
     /// The one that is being matched.
     pub fn running(&self) -> Option<&UploadRow> {
         self.uploads.iter().find(|upload| upload.state == State::Running)

@@ -500,7 +500,7 @@ impl Street {
                            "customer_user_agent": AGENT });
         app.woo(&self.woo, "order.created", &app.woo_order(811, meta)).await;
         for shop in self.shops() {
-            self.till(app, shop).await;
+            Box::pin(self.till(app, shop)).await;
         }
     }
 
