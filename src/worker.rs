@@ -16,8 +16,8 @@ use crate::{
         time::Time,
     },
     pipeline::{
-        Core, approve, attribute, audit, decide, detect, digest, discount, forward, holdout, ingest, judge, people,
-        recredit,
+        Core, approve, attribute, audit, decide, detect, digest, discount, forward, holdout, ingest, judge, offline,
+        people, recredit,
         recurring::{Recurring, Timetable},
         reread, rollup, send, settle, tally,
     },
@@ -151,9 +151,9 @@ impl Worker {
     }
 
     async fn do_all(&mut self, jobs: Vec<Job>) -> Result<(), Error> {
-        let (errands, jobs): (Vec<Job>, Vec<Job>) = jobs
-            .into_iter()
-            .partition(|job| matches!(job.kind, Kind::Forward | Kind::Digest | Kind::Audit | Kind::Subscribe));
+        let (errands, jobs): (Vec<Job>, Vec<Job>) = jobs.into_iter().partition(|job| {
+            matches!(job.kind, Kind::Forward | Kind::Digest | Kind::Audit | Kind::Subscribe | Kind::Offline)
+        });
         for job in errands {
             self.errands.spawn(errand(self.core.clone(), self.places.clone(), job));
         }
@@ -263,6 +263,7 @@ async fn attempt(core: &Arc<Core>, job: &Job) -> Result<(), Error> {
         Kind::Lift => holdout::lift(core, job).await,
         Kind::Audit => audit::step(core, job).await,
         Kind::Subscribe => approve::subscribe(core, job).await,
+        Kind::Offline => offline::step(core, job).await,
         Kind::Detect
         | Kind::Decide
         | Kind::Judge
@@ -308,7 +309,8 @@ async fn write(core: &Arc<Core>, tx: &mut Tx, job: &Job) -> Result<(), Error> {
         | Kind::Digest
         | Kind::Lift
         | Kind::Audit
-        | Kind::Subscribe => Err(Error::Sql(format!("{} has transactions of its own", job.kind))),
+        | Kind::Subscribe
+        | Kind::Offline => Err(Error::Sql(format!("{} has transactions of its own", job.kind))),
     }
 }
 async fn take_in_one(core: &Arc<Core>, job: &Job) -> Result<(), Error> {

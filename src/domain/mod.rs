@@ -43,6 +43,7 @@ pub mod content;
 pub mod hand;
 pub mod decide;
 pub mod attribution;
+pub mod offline;
 pub mod taps;
 pub mod statement;
 pub mod discount;

@@ -41,6 +41,7 @@ pub mod report;
 pub mod net_ledger;
 pub mod digest;
 pub mod audit;
+pub mod offline;
 pub mod recurring;
 pub mod connect;
 pub mod approve;

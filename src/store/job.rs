@@ -53,10 +53,12 @@ pub enum Kind {
     Tally,
     /// Make the shop's webhooks at its platform.
     Subscribe,
+    /// Match the next lines of offline sales, or take some of an undone upload back.
+    Offline,
 }
 
 impl Kind {
-    pub const ALL: [Kind; 20] = [
+    pub const ALL: [Kind; 21] = [
         Kind::Ingest,
         Kind::Detect,
         Kind::Decide,
@@ -77,6 +79,7 @@ impl Kind {
         Kind::Recredit,
         Kind::Tally,
         Kind::Subscribe,
+        Kind::Offline,
     ];
 
     pub fn name(self) -> &'static str {
@@ -101,6 +104,7 @@ impl Kind {
             Kind::Recredit => "recredit",
             Kind::Tally => "tally",
             Kind::Subscribe => "subscribe",
+            Kind::Offline => "offline",
         }
     }
 }

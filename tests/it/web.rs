@@ -10,6 +10,7 @@ mod event;
 mod figures;
 mod hook;
 mod link;
+mod offline;
 mod lists;
 mod page;
 mod reply;

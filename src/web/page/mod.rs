@@ -46,6 +46,7 @@ pub mod risk;
 pub mod inbox;
 pub mod books;
 pub mod books_file;
+pub mod offline;
 pub mod webhooks;
 pub mod tokens;
 pub mod reference;
@@ -214,6 +215,10 @@ pub fn routes(config: &mut ServiceConfig) {
         .service(act("/books/{id}/stop", web::post().to(books::stop)))
         .service(act("/books/findings/{id}/ignore", web::post().to(books::ignore)))
         .service(act("/books/findings/{id}/open", web::post().to(books::open)))
+        .service(page("/offline", get().to(offline::get)))
+        .service(act("/offline/upload", web::post().to(offline::upload)))
+        .service(page("/offline/{id}.csv", get().to(offline::lines)))
+        .service(act("/offline/{id}/undo", web::post().to(offline::undo)))
         .service(long("/inbox/{id}/fix", web::post().to(delivery::fix)))
         .service(act("/inbox/{id}/replay", web::post().to(inbox::replay)))
         .service(
@@ -448,6 +453,8 @@ fn notice(done: &str) -> Option<String> {
         "books_stopped" => "Stopped. What was fetched by then is still read.",
         "finding_ignored" => "It may stand; the next comparison leaves it alone.",
         "finding_opened" => "It stands open again.",
+        "offline_taken" => "The sales are being matched to the texts before them; this page shows how far it is.",
+        "offline_undone" => "Taken back. What other uploads tell too stays.",
         "limits_saved" => "Saved. The next comparison follows it.",
         "replay_stopped" => "Stopped. What was begun is still read.",
         "read" => "The reply is settled.",

@@ -34,4 +34,5 @@ mod approve;
 mod webhook_out;
 mod digest;
 mod books;
+mod offline;
 mod shuffle;
