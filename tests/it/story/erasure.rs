@@ -517,7 +517,8 @@ impl Street {
         let read = offline::sheet::read(csv.as_bytes(), &Default::default(), &opened, Channel::Pos).unwrap();
         let brought = offline::Brought { name: "till.csv", source: store::offline::Source::Page, by: "Maja" };
         let id = offline::begin(&app.core, shop.id, read.lines, brought).await.unwrap().unwrap();
-        while offline::go_on(&app.core, shop.id, id).await.unwrap() {}
+        // By the worker, whose errands begin at the bottom of the stack.
+        app.settle().await;
         let upload = store::offline::get(&mut app.read().await, &keys, id).await.unwrap().unwrap();
         assert_eq!(upload.counts.of(Outcome::AfterText), 1, "{upload:?}");
     }
