@@ -4,6 +4,7 @@
 //! row-lock clause of a claim. Queries run on a `Read`, commands on a `Tx`; a `Tx` is also a `Read`.
 
 pub mod beside;
+mod plan;
 
 use std::{
     ops::{Deref, DerefMut},
@@ -139,7 +140,10 @@ impl Db {
 
     pub(super) async fn migrate(&self, migrator: &sqlx::migrate::Migrator) -> Result<(), Error> {
         match self {
-            Db::Lite { writer, .. } => migrator.run(writer).await?,
+            Db::Lite { writer, .. } => {
+                migrator.run(writer).await?;
+                plan::teach(writer).await?;
+            }
             Db::Pg(pool) => migrator.run(pool).await?,
         }
         Ok(())

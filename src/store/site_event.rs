@@ -302,7 +302,7 @@ pub async fn visitors_of_order(
          WHERE identity.shop_id = $1 AND identity.subject = 'order' AND identity.subject_id = $2
          GROUP BY visitor_name.visitor
          UNION ALL
-         SELECT visitor, MAX(at) FROM site_event WHERE shop_id = $1 AND kind = 'ordered' AND order_ref = $3
+         SELECT visitor, MAX(at) FROM site_event WHERE shop_id = $1 AND kind = 'ordered' AND order_ref = $3 AND order_ref <> ''
          GROUP BY visitor
          ORDER BY 2 DESC, 1",
         of(keys),

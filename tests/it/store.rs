@@ -83,6 +83,7 @@ macro_rules! read {
 // After the macros, which its cases use.
 mod api;
 mod holdout;
+mod plan;
 mod site_event;
 mod team;
 
