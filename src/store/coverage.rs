@@ -44,8 +44,8 @@ pub async fn last_refusal(
         read,
         (i64, String),
         "SELECT refused_at, reason FROM message
-         WHERE shop_id = $1 AND gateway_id = $2 AND created_at >= $3 AND refused_at IS NOT NULL
-         ORDER BY message_id DESC LIMIT 1",
+         WHERE shop_id = $1 AND gateway_id = $2 AND created_at >= $3 AND listed_at >= $3 AND refused_at IS NOT NULL
+         ORDER BY listed_at DESC, message_id DESC LIMIT 1",
         of(keys),
         gateway.get(),
         since.millis()

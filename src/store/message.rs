@@ -370,7 +370,7 @@ pub struct Through {
 }
 
 /// Per gateway: texts accepted and delivered since a moment and their cost; unknown and waiting ones among those made in
-/// the last days; the last receipt.
+/// the last days; the last receipt. A text is listed under no moment before it was made, and that has an index.
 pub async fn through(read: &mut Read, keys: &ShopKeys, since: Time, made_since: Time) -> Result<Vec<Through>, Error> {
     let rows = all!(
         read,
@@ -386,7 +386,7 @@ pub async fn through(read: &mut Read, keys: &ShopKeys, since: Time, made_since: 
                               THEN 1 ELSE 0 END) AS BIGINT),
                 CAST(SUM(CASE WHEN accepted_at >= $2 THEN cost_micros END) AS BIGINT),
                 CAST(MAX(COALESCE(delivered_at, undelivered_at)) AS BIGINT)
-         FROM message WHERE shop_id = $1 AND created_at >= $3 GROUP BY gateway_id, cost_currency",
+         FROM message WHERE shop_id = $1 AND created_at >= $3 AND listed_at >= $3 GROUP BY gateway_id, cost_currency",
         of(keys),
         since.millis(),
         made_since.millis()

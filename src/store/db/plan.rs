@@ -32,9 +32,10 @@ pub async fn teach(writer: &SqlitePool) -> Result<(), Error> {
     let wanted = figures(&mut tx).await?;
     let there: Vec<(String, Option<String>, String)> =
         sqlx::query_as("SELECT tbl, idx, stat FROM sqlite_stat1 ORDER BY tbl, idx").fetch_all(&mut *tx).await?;
-    if there.iter().map(|(_, index, figures)| (index.as_deref(), figures.as_str())).eq(wanted
+    if there
         .iter()
-        .map(|(_, index, figures)| (Some(index.as_str()), figures.as_str())))
+        .map(|(_, index, figures)| (index.as_deref(), figures.as_str()))
+        .eq(wanted.iter().map(|(_, index, figures)| (Some(index.as_str()), figures.as_str())))
     {
         return Ok(());
     }
