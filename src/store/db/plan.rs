@@ -86,12 +86,17 @@ fn told(unique: bool, columns: &[(&str, &str)]) -> String {
         left = match *kind {
             _ if unique && place + 1 == columns.len() => 1,
             _ if *column == "shop_id" => left,
-            "TEXT" => (left / WORDS).max(1),
+            "TEXT" if !is_a_name(column) => (left / WORDS).max(1),
             _ => min(left, ALIKE),
         };
         told.push(left.to_string());
     }
     told.join(" ")
+}
+
+/// Text that somebody else calls a thing by, unlike a word for its kind or state.
+fn is_a_name(column: &str) -> bool {
+    column.ends_with("_id") || column.ends_with("_ref") || column == "code"
 }
 
 #[cfg(test)]
@@ -104,5 +109,6 @@ mod tests {
         assert_eq!(told(true, &[shop, ("order_id", "BIGINT"), ("entry", "TEXT")]), "1000000 1000000 10 1");
         assert_eq!(told(false, &[shop, ("subject", "TEXT"), ("subject_id", "BIGINT")]), "1000000 1000000 200000 10");
         assert_eq!(told(false, &[shop, ("at", "BIGINT")]), "1000000 1000000 10");
+        assert_eq!(told(false, &[shop, ("order_ref", "TEXT")]), "1000000 1000000 10");
     }
 }

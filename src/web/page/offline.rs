@@ -122,8 +122,11 @@ pub async fn upload(request: HttpRequest, payload: Payload) -> Result<HttpRespon
         None => return Err(wrong(t("Choose a file first.").to_owned())),
         Some(upload::File { bytes: None, .. }) => {
             let megabytes = FILE_BYTES_MAX >> 20;
-            let why = "The file is larger than {count} MB: upload it in parts, or use the command line.";
-            return Err(wrong(say(why, &[("count", &megabytes)])));
+            let why = say(
+                "The file is larger than {count} MB: upload it in parts, or use the command line.",
+                &[("count", &megabytes)],
+            );
+            return Err(wrong(why));
         }
         Some(upload::File { bytes: Some(bytes), name }) => (name, bytes),
     };
