@@ -33,6 +33,7 @@ pub mod risk;
 pub mod stats;
 pub mod holdout;
 pub mod lift;
+pub mod experiment;
 pub mod rules;
 pub mod cart;
 pub mod order;

@@ -31,6 +31,7 @@ pub const ALL: &[(i64, &str, &str)] = &[
     (17, "attribution", include_str!("../../migrations/0017_attribution.sql")),
     (18, "audit", include_str!("../../migrations/0018_audit.sql")),
     (20, "net ledger", include_str!("../../migrations/0020_net_ledger.sql")),
+    (22, "experiment", include_str!("../../migrations/0022_experiment.sql")),
 ];
 
 /// Applies what is missing. Refuses a database whose applied migrations are not the ones we know.

@@ -60,109 +60,84 @@ pub async fn note_told(tx: &mut Tx, keys: &ShopKeys, order: OrderId, told: &Told
     Ok(())
 }
 
+/// The lines of one day as one statement: each is a line of the ledger and what it selects (currency, rows, amount).
+macro_rules! lines_of_a_day {
+    ($first:literal: $select:literal; $($line:literal: $selects:literal;)+) => {
+        concat!(
+            "INSERT INTO ledger_day (shop_id, day, line, currency, row_count, amount)
+             SELECT CAST($1 AS BIGINT), CAST($2 AS BIGINT), '", $first, "', ", $select,
+            $(" UNION ALL SELECT CAST($1 AS BIGINT), CAST($2 AS BIGINT), '", $line, "', ", $selects,)+
+        )
+    };
+}
+
+const RECOMPUTE: &str = lines_of_a_day! {
+    "placed":
+        "won.currency, CAST(COUNT(*) AS BIGINT),
+         CAST(SUM(CASE WHEN told.bought_currency = won.currency THEN told.bought_minor ELSE won.amount_minor END) AS BIGINT)
+         FROM credit AS won LEFT JOIN order_first AS told ON told.shop_id = $1 AND told.order_id = won.order_id
+         WHERE won.shop_id = $1 AND won.class = 'credited' AND won.entry = 'order' AND won.at >= $3 AND won.at < $4
+         GROUP BY won.currency";
+    "edited":
+        "won.currency, CAST(COUNT(*) AS BIGINT), CAST(SUM(won.amount_minor - told.bought_minor) AS BIGINT)
+         FROM credit AS won JOIN order_first AS told ON told.shop_id = $1 AND told.order_id = won.order_id
+         WHERE won.shop_id = $1 AND won.class = 'credited' AND won.entry = 'order' AND won.at >= $3 AND won.at < $4
+         AND told.bought_currency = won.currency AND told.bought_minor <> won.amount_minor
+         GROUP BY won.currency";
+    "paid_late":
+        "won.currency, CAST(COUNT(*) AS BIGINT), CAST(SUM(told.bought_minor) AS BIGINT)
+         FROM credit AS won JOIN order_first AS told ON told.shop_id = $1 AND told.order_id = won.order_id
+         WHERE won.shop_id = $1 AND won.class = 'credited' AND won.entry = 'order' AND won.at >= $3 AND won.at < $4
+         AND told.bought_currency = won.currency AND told.bought_at - told.unpaid_at > 86400000
+         GROUP BY won.currency";
+    "refunded":
+        "currency, CAST(COUNT(*) AS BIGINT), CAST(-SUM(amount_minor) AS BIGINT) FROM credit
+         WHERE shop_id = $1 AND class = 'credited' AND entry LIKE 'refund:%' AND entry NOT LIKE 'refund:chargeback:%'
+         AND at >= $3 AND at < $4 GROUP BY currency";
+    "charged_back":
+        "currency, CAST(COUNT(*) AS BIGINT), CAST(-SUM(amount_minor) AS BIGINT) FROM credit
+         WHERE shop_id = $1 AND class = 'credited' AND entry LIKE 'refund:chargeback:%' AND at >= $3 AND at < $4
+         GROUP BY currency";
+    "cancelled":
+        "currency, CAST(COUNT(*) AS BIGINT), CAST(-SUM(amount_minor) AS BIGINT) FROM credit
+         WHERE shop_id = $1 AND class = 'credited' AND entry = 'cancelled' AND at >= $3 AND at < $4 GROUP BY currency";
+    "discount":
+        "used.currency, CAST(COUNT(*) AS BIGINT), CAST(SUM(used.amount_minor) AS BIGINT) FROM discount_use AS used
+         WHERE used.shop_id = $1 AND used.at >= $3 AND used.at < $4 AND used.amount_minor > 0
+         AND EXISTS (SELECT 1 FROM credit AS won WHERE won.shop_id = $1 AND won.order_id = used.order_id
+         AND won.entry = 'order' AND won.class = 'credited')
+         GROUP BY used.currency";
+    "discount_elsewhere":
+        "used.currency, CAST(COUNT(*) AS BIGINT), CAST(SUM(used.amount_minor) AS BIGINT) FROM discount_use AS used
+         WHERE used.shop_id = $1 AND used.at >= $3 AND used.at < $4 AND used.amount_minor > 0
+         AND NOT EXISTS (SELECT 1 FROM credit AS won WHERE won.shop_id = $1 AND won.order_id = used.order_id
+         AND won.entry = 'order' AND won.class = 'credited')
+         GROUP BY used.currency";
+    "text_cost":
+        "cost_currency, CAST(COUNT(*) AS BIGINT), CAST(SUM(cost_micros) AS BIGINT) FROM message
+         WHERE shop_id = $1 AND purpose <> 'test' AND accepted_at >= $3 AND accepted_at < $4
+         AND cost_currency IS NOT NULL AND cost_micros IS NOT NULL
+         GROUP BY cost_currency";
+    "unpriced":
+        "'', CAST(COUNT(*) AS BIGINT), CAST(0 AS BIGINT) FROM message
+         WHERE shop_id = $1 AND purpose <> 'test' AND accepted_at >= $3 AND accepted_at < $4
+         AND (cost_currency IS NULL OR cost_micros IS NULL)
+         HAVING COUNT(*) > 0";
+    "goods_base":
+        "won.currency, CAST(COUNT(*) AS BIGINT), CAST(SUM(won.amount_minor) AS BIGINT)
+         FROM credit AS won JOIN shop_order ON shop_order.shop_id = $1 AND shop_order.order_id = won.order_id
+         WHERE won.shop_id = $1 AND won.class = 'credited' AND won.at >= $3 AND won.at < $4
+         AND shop_order.cost_minor IS NULL
+         GROUP BY won.currency";
+};
+const _: () = assert!(LATE_AFTER_MS == 86_400_000, "the statements say it in their own words");
+
 /// Makes the lines of one day `[from, to)` anew from the facts.
 pub async fn recompute(tx: &mut Tx, shop: ShopId, day: i64, from: Time, to: Time) -> Result<(), Error> {
     let goods = goods_of(tx, shop, from, to).await?;
     let shop = shop.get();
-    let (from, to) = (from.millis(), to.millis());
     run!(tx, "DELETE FROM ledger_day WHERE shop_id = $1 AND day = $2", shop, day)?;
-    macro_rules! line {
-        ($line:expr, $select:literal) => {
-            run!(
-                tx,
-                concat!(
-                    "INSERT INTO ledger_day (shop_id, day, line, currency, row_count, amount) ",
-                    "SELECT CAST($1 AS BIGINT), CAST($2 AS BIGINT), CAST($3 AS TEXT), ",
-                    $select
-                ),
-                shop,
-                day,
-                $line.name(),
-                from,
-                to
-            )?;
-        };
-    }
-    line!(
-        Line::Placed,
-        "won.currency, CAST(COUNT(*) AS BIGINT),
-         CAST(SUM(CASE WHEN told.bought_currency = won.currency THEN told.bought_minor ELSE won.amount_minor END) AS BIGINT)
-         FROM credit AS won LEFT JOIN order_first AS told ON told.shop_id = $1 AND told.order_id = won.order_id
-         WHERE won.shop_id = $1 AND won.class = 'credited' AND won.entry = 'order' AND won.at >= $4 AND won.at < $5
-         GROUP BY won.currency"
-    );
-    line!(
-        Line::Edited,
-        "won.currency, CAST(COUNT(*) AS BIGINT), CAST(SUM(won.amount_minor - told.bought_minor) AS BIGINT)
-         FROM credit AS won JOIN order_first AS told ON told.shop_id = $1 AND told.order_id = won.order_id
-         WHERE won.shop_id = $1 AND won.class = 'credited' AND won.entry = 'order' AND won.at >= $4 AND won.at < $5
-           AND told.bought_currency = won.currency AND told.bought_minor <> won.amount_minor
-         GROUP BY won.currency"
-    );
-    line!(
-        Line::PaidLate,
-        "won.currency, CAST(COUNT(*) AS BIGINT), CAST(SUM(told.bought_minor) AS BIGINT)
-         FROM credit AS won JOIN order_first AS told ON told.shop_id = $1 AND told.order_id = won.order_id
-         WHERE won.shop_id = $1 AND won.class = 'credited' AND won.entry = 'order' AND won.at >= $4 AND won.at < $5
-           AND told.bought_currency = won.currency AND told.bought_at - told.unpaid_at > 86400000
-         GROUP BY won.currency"
-    );
-    const { assert!(LATE_AFTER_MS == 86_400_000, "the statement above says it in its own words") };
-    line!(
-        Line::Refunded,
-        "currency, CAST(COUNT(*) AS BIGINT), CAST(-SUM(amount_minor) AS BIGINT) FROM credit
-         WHERE shop_id = $1 AND class = 'credited' AND entry LIKE 'refund:%' AND entry NOT LIKE 'refund:chargeback:%'
-           AND at >= $4 AND at < $5 GROUP BY currency"
-    );
-    line!(
-        Line::ChargedBack,
-        "currency, CAST(COUNT(*) AS BIGINT), CAST(-SUM(amount_minor) AS BIGINT) FROM credit
-         WHERE shop_id = $1 AND class = 'credited' AND entry LIKE 'refund:chargeback:%' AND at >= $4 AND at < $5
-         GROUP BY currency"
-    );
-    line!(
-        Line::Cancelled,
-        "currency, CAST(COUNT(*) AS BIGINT), CAST(-SUM(amount_minor) AS BIGINT) FROM credit
-         WHERE shop_id = $1 AND class = 'credited' AND entry = 'cancelled' AND at >= $4 AND at < $5 GROUP BY currency"
-    );
-    line!(
-        Line::Discount,
-        "used.currency, CAST(COUNT(*) AS BIGINT), CAST(SUM(used.amount_minor) AS BIGINT) FROM discount_use AS used
-         WHERE used.shop_id = $1 AND used.at >= $4 AND used.at < $5 AND used.amount_minor > 0
-           AND EXISTS (SELECT 1 FROM credit AS won WHERE won.shop_id = $1 AND won.order_id = used.order_id
-                       AND won.entry = 'order' AND won.class = 'credited')
-         GROUP BY used.currency"
-    );
-    line!(
-        Line::DiscountElsewhere,
-        "used.currency, CAST(COUNT(*) AS BIGINT), CAST(SUM(used.amount_minor) AS BIGINT) FROM discount_use AS used
-         WHERE used.shop_id = $1 AND used.at >= $4 AND used.at < $5 AND used.amount_minor > 0
-           AND NOT EXISTS (SELECT 1 FROM credit AS won WHERE won.shop_id = $1 AND won.order_id = used.order_id
-                           AND won.entry = 'order' AND won.class = 'credited')
-         GROUP BY used.currency"
-    );
-    line!(
-        Line::TextCost,
-        "cost_currency, CAST(COUNT(*) AS BIGINT), CAST(SUM(cost_micros) AS BIGINT) FROM message
-         WHERE shop_id = $1 AND purpose <> 'test' AND accepted_at >= $4 AND accepted_at < $5
-           AND cost_currency IS NOT NULL AND cost_micros IS NOT NULL
-         GROUP BY cost_currency"
-    );
-    line!(
-        Line::Unpriced,
-        "'', CAST(COUNT(*) AS BIGINT), CAST(0 AS BIGINT) FROM message
-         WHERE shop_id = $1 AND purpose <> 'test' AND accepted_at >= $4 AND accepted_at < $5
-           AND (cost_currency IS NULL OR cost_micros IS NULL)
-         HAVING COUNT(*) > 0"
-    );
-    line!(
-        Line::GoodsBase,
-        "won.currency, CAST(COUNT(*) AS BIGINT), CAST(SUM(won.amount_minor) AS BIGINT)
-         FROM credit AS won JOIN shop_order ON shop_order.shop_id = $1 AND shop_order.order_id = won.order_id
-         WHERE won.shop_id = $1 AND won.class = 'credited' AND won.at >= $4 AND won.at < $5
-           AND shop_order.cost_minor IS NULL
-         GROUP BY won.currency"
-    );
+    run!(tx, RECOMPUTE, shop, day, from.millis(), to.millis())?;
     for (currency, (rows, amount)) in goods {
         run!(
             tx,
