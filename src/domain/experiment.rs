@@ -473,12 +473,7 @@ mod tests {
         let paid = |buyers: usize, each: i64| vec![(euro, vec![each; buyers])];
         let plain = Facts { purses: paid(100, 10_000), ..facts(1_000, 100, 0) };
         let costs = vec![(euro, 10_000_000)];
-        let given = Facts {
-            purses: paid(120, 9_000),
-            costs,
-            discounts: vec![(euro, 120_000)],
-            ..facts(1_000, 120, 0)
-        };
+        let given = Facts { purses: paid(120, 9_000), costs, discounts: vec![(euro, 120_000)], ..facts(1_000, 120, 0) };
         let margin = report(&plan(2), &[plain, given]).arms[1].margins[0];
         // 1,080 a person instead of 1,000, less one cent for its texts.
         assert_eq!((margin.per_hundred, margin.discount), (7_900, 120_000));

@@ -9,10 +9,10 @@ use super::{Core, connect::NotConnected, people::sheet::cell, rollup};
 use crate::{
     domain::{
         id::ShopId,
-        message::Cost,
         money::{Currency, Money},
         net_ledger::{
-            Channel, Ledger, RATES_MAX, Rate, Rates, SHARE_WHOLE, SPENDS_MAX, Setting, Sheet, Spend, channels, ledger,
+            Channel, Ledger, Line, RATES_MAX, Rate, Rates, SHARE_WHOLE, SPENDS_MAX, Setting, Sheet, Spend, channels,
+            ledger,
         },
         report::micros,
         seal::ShopKeys,
@@ -203,7 +203,7 @@ pub fn csv(book: &Book) -> String {
             let rows = item.rows.map(|rows| rows.to_string()).unwrap_or_default();
             row([what, code, item.key, &rows, &Money::new(item.minor, sheet.currency).amount()]);
         }
-        row([what, code, "text_cost_exact", "", &micros(sheet.of(crate::domain::net_ledger::Line::TextCost).amount)]);
+        row([what, code, "text_cost_exact", "", &micros(sheet.of(Line::TextCost).amount)]);
         row([what, code, "roas", "", &sheet.roas().map(hundredths).unwrap_or_default()]);
         row([what, code, "roi_percent", "", &sheet.roi().map(hundredths).unwrap_or_default()]);
     };
@@ -223,9 +223,4 @@ pub fn csv(book: &Book) -> String {
         row([&channel.channel, code, "told_revenue", &orders, &channel.revenue_minor.map(amount).unwrap_or_default()]);
     }
     String::from_utf8(writer.into_inner().unwrap_or_default()).unwrap_or_default()
-}
-
-/// What texts cost in a currency, to the millionth.
-pub fn exact_cost(sheet: &Sheet) -> Cost {
-    Cost { micros: sheet.of(crate::domain::net_ledger::Line::TextCost).amount, currency: sheet.currency }
 }

@@ -152,9 +152,13 @@ fn times(hundredths: Option<i64>) -> String {
     hundredths.map_or_else(|| "–".to_owned(), |value| format!("{}×", two_places(value)))
 }
 
-/// `1,994.51 %` of hundredths of a per cent.
+/// `1,995 %`, `42.50 %` of hundredths of a per cent: from 100 % on the fraction says nothing.
 fn per_cent(hundredths: Option<i64>) -> String {
-    hundredths.map_or_else(|| "–".to_owned(), |value| format!("{}\u{a0}%", two_places(value)))
+    let Some(value) = hundredths else { return "–".to_owned() };
+    let whole = value.unsigned_abs().saturating_add(50) / 100;
+    let sign = if value < 0 { "−" } else { "" };
+    let shown = if whole < 100 { two_places(value) } else { format!("{sign}{}", format::count(whole)) };
+    format!("{shown}\u{a0}%")
 }
 
 fn two_places(value: i64) -> String {

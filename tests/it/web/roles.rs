@@ -415,8 +415,9 @@ async fn who_may_not_is_turned_away_and_changes_nothing() {
         }
         let chosen = for_shop_1(&row.ask);
         expect(row, "another's, by number", cast.asks(row, &chosen, Some(&cast.foreign)).await, (404, ""));
-        // A sequence's name, a text's step and a number's hash mean something at each shop; an id means one thing.
-        let by_name = ["/law", "/account", "/sequences", "/texts", "/phones", "/report"];
+        // A sequence's name, a text's step, a line of the ledger and a number's hash mean something at each shop; an id means
+        // one thing.
+        let by_name = ["/law", "/account", "/sequences", "/texts", "/phones", "/report", "/ledger"];
         let is_one_thing = row.path.contains('{') && !by_name.iter().any(|path| row.path.starts_with(path));
         if is_one_thing {
             expect(row, "another's", cast.asks(row, &row.ask, Some(&cast.foreign)).await, (404, ""));
