@@ -16,7 +16,8 @@ use crate::{
         time::Time,
     },
     pipeline::{
-        Core, attribute, audit, decide, detect, digest, discount, forward, holdout, ingest, judge, people, recredit,
+        Core, approve, attribute, audit, decide, detect, digest, discount, forward, holdout, ingest, judge, offline,
+        people, recredit,
         recurring::{Recurring, Timetable},
         reread, rollup, send, settle, tally,
     },
@@ -150,8 +151,9 @@ impl Worker {
     }
 
     async fn do_all(&mut self, jobs: Vec<Job>) -> Result<(), Error> {
-        let (errands, jobs): (Vec<Job>, Vec<Job>) =
-            jobs.into_iter().partition(|job| matches!(job.kind, Kind::Forward | Kind::Digest | Kind::Audit));
+        let (errands, jobs): (Vec<Job>, Vec<Job>) = jobs.into_iter().partition(|job| {
+            matches!(job.kind, Kind::Forward | Kind::Digest | Kind::Audit | Kind::Subscribe | Kind::Offline)
+        });
         for job in errands {
             self.errands.spawn(errand(self.core.clone(), self.places.clone(), job));
         }
@@ -260,6 +262,8 @@ async fn attempt(core: &Arc<Core>, job: &Job) -> Result<(), Error> {
         Kind::Digest => digest::digest(core, job).await,
         Kind::Lift => holdout::lift(core, job).await,
         Kind::Audit => audit::step(core, job).await,
+        Kind::Subscribe => approve::subscribe(core, job).await,
+        Kind::Offline => offline::step(core, job).await,
         Kind::Detect
         | Kind::Decide
         | Kind::Judge
@@ -304,7 +308,9 @@ async fn write(core: &Arc<Core>, tx: &mut Tx, job: &Job) -> Result<(), Error> {
         | Kind::Forward
         | Kind::Digest
         | Kind::Lift
-        | Kind::Audit => Err(Error::Sql(format!("{} has transactions of its own", job.kind))),
+        | Kind::Audit
+        | Kind::Subscribe
+        | Kind::Offline => Err(Error::Sql(format!("{} has transactions of its own", job.kind))),
     }
 }
 async fn take_in_one(core: &Arc<Core>, job: &Job) -> Result<(), Error> {

@@ -2,6 +2,8 @@
 
 mod file;
 
+pub(super) use file::DayOrder;
+
 use std::{collections::BTreeMap, fmt::Write};
 
 use anyhow::{anyhow, bail};

@@ -32,6 +32,7 @@ mod digest;
 mod message;
 mod order;
 mod audit;
+mod offline;
 mod attribution;
 mod statement;
 mod event;
@@ -148,6 +149,9 @@ pub enum Command {
     /// Our books against the shop's: what is missing, what differs, how to mend it
     #[command(subcommand)]
     Audit(audit::Command),
+    /// Sales at a till, with a loyalty card or by phone, beside the texts that went before them
+    #[command(subcommand)]
+    Offline(offline::Command),
     /// How orders are credited: other rules side by side, other windows
     #[command(subcommand)]
     Attribution(attribution::Command),
@@ -360,6 +364,7 @@ impl Command {
             Command::Message(command) => message::run(core, command).await,
             Command::Order(command) => order::run(core, command).await,
             Command::Audit(command) => audit::run(core, command).await,
+            Command::Offline(command) => offline::run(core, command).await,
             Command::Attribution(command) => attribution::run(core, command).await,
             Command::Statement(command) => statement::run(core, command).await,
             Command::Event(command) => event::run(core, command).await,

@@ -31,6 +31,8 @@ pub(super) const LOOKS: &[&str] = &[
     "message show",
     "order list",
     "order show",
+    "offline list",
+    "offline show",
     "attribution compare",
     "attribution progress",
     "statement list",

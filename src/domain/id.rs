@@ -132,6 +132,10 @@ id!(/// An entry of the audit log.
     EntryId, "ent");
 id!(/// A difference between our books and the shop's.
     FindingId, "find");
+id!(/// A file or a call that told offline sales.
+    UploadId, "upl");
+id!(/// A sale made away from the site.
+    SaleId, "sale");
 
 /// The tenant. Shops are numbered 1, 2, 3 … so that links stay short; 0 is the house itself, whose gateways serve every
 /// shop that has none of its own.

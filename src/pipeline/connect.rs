@@ -159,7 +159,7 @@ pub async fn change_shop(core: &Core, id: ShopId, changes: &BTreeMap<String, Str
     done.map_err(NotConnected::Wrong)
 }
 
-async fn change(
+pub(super) async fn change(
     core: &Core,
     tx: &mut Tx,
     mut shop: Shop,
@@ -372,8 +372,11 @@ pub async fn shown(core: &Core, shop: ShopId, gateway: Option<(GatewayId, &str)>
 /// What came of asking for each topic, in the order asked: done, or why not, in words for the shopkeeper.
 pub type Subscribed = Vec<(String, Result<(), String>)>;
 
+/// The alarm that stands while a shop's webhooks could not be made by themselves ([`super::approve`]).
+pub const NOT_SUBSCRIBED: &str = "subscribe";
+
 /// Asks the shop's platform to send its webhooks to us, topic after topic; none where they are made by hand. Nothing is
-/// stored: asking again changes nothing.
+/// kept but that they are there now: asking again changes nothing.
 pub async fn subscribe(core: &Core, id: ShopId) -> Result<Subscribed, NotConnected> {
     let mut read = core.db.read().await?;
     let Some((shop, _)) = core.shop(&mut read, id).await? else {
@@ -389,15 +392,38 @@ pub async fn subscribe(core: &Core, id: ShopId) -> Result<Subscribed, NotConnect
         let problem = "public_url: must be an https:// address, or no webhook can reach us";
         return Err(NotConnected::Wrong(vec![problem.into()]));
     }
+    let there =
+        if kind.doubles_subscriptions() { already_there(core, kind, &shop, &connected).await? } else { Vec::new() };
     let mut all = Vec::with_capacity(wanted.len());
     for one in wanted {
+        if there.iter().any(|topic| topic == one.topic) {
+            all.push((one.topic.to_owned(), Ok(())));
+            continue;
+        }
         let outcome = match core.http.exchange(one.request).await {
             Ok(answer) => kind.subscribed(&answer),
             Err(error) => Err(error.to_string()),
         };
         all.push((one.topic.to_owned(), outcome));
     }
+    if all.iter().all(|(_, outcome)| outcome.is_ok()) {
+        let now = core.now();
+        transact!(core.db, |tx| store::alarm::clear(tx, id, NOT_SUBSCRIBED, &id.to_string(), now).await?)?;
+    }
     Ok(all)
+}
+
+/// The topics that come to us already, where asking again would make a second webhook of each.
+async fn already_there(
+    core: &Core,
+    kind: &dyn shop::Shop,
+    shop: &Shop,
+    connected: &Connected,
+) -> Result<Vec<String>, NotConnected> {
+    let wrong = |problem: String| NotConnected::Wrong(vec![problem]);
+    let Some(request) = kind.ask_subscriptions(&shop.settings).map_err(wrong)? else { return Ok(Vec::new()) };
+    let answer = core.http.exchange(request).await.map_err(|error| wrong(error.to_string()))?;
+    kind.subscriptions(&answer, &connected.webhook_url).map_err(wrong)
 }
 
 fn connected(core: &Core, spec: &Spec, shop: ShopId, gateway: Option<GatewayId>, public_id: &str) -> Connected {

@@ -53,6 +53,8 @@ impl Erased {
 pub(crate) async fn person(tx: &mut Tx, place: &Place<'_>, who: &Identity, source: &str) -> Result<Erased, Error> {
     let found = people::find(tx, place.shop, place.keys, who).await?;
     let Found { carts, orders, messages, trace } = &found;
+    // On the heap: an erasure is the deepest there is, and this is one look more.
+    Box::pin(super::offline::forget(tx, place, who, &found)).await?;
     let mut checkouts = Vec::new();
     for &cart in carts {
         checkouts.extend(identity::names(tx, place.keys, Subject::Cart(cart)).await?);

@@ -112,7 +112,7 @@ pub(crate) fn read_phone(shop: &Shop, typed: &TypedPhone, country: Option<&str>)
 }
 
 /// Every typed number that is one.
-fn phones(shop: &Shop, who: &Identity, country: Option<&str>) -> Vec<Phone> {
+pub(crate) fn phones(shop: &Shop, who: &Identity, country: Option<&str>) -> Vec<Phone> {
     let mut found: Vec<Phone> = Vec::new();
     for typed in &who.phones {
         if let Ok(phone) = read_phone(shop, typed, country)

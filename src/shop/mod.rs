@@ -5,6 +5,8 @@
 //! A connector is pure: bytes in, events out; settings in, requests out. It never reads the clock, the database or the
 //! network.
 
+use std::collections::BTreeMap;
+
 use crate::{
     domain::{
         connector::{Accepted, Delivery, Refusal, Settings, Spec, Unreadable},
@@ -32,6 +34,24 @@ pub struct Subscription {
     pub topic: &'static str,
     /// Asks for it; asking again changes nothing.
     pub request: Request,
+}
+
+/// What goes with an owner to the page where they let us in.
+#[derive(Clone, Copy)]
+pub struct Approval<'a> {
+    /// Comes back with the keys, once; letters, digits, `-` and `_`.
+    pub state: &'a str,
+    /// Where the platform posts the keys.
+    pub callback_url: &'a str,
+    /// Where the owner is led afterwards.
+    pub return_url: &'a str,
+}
+
+/// What a platform hands over once its owner said yes. Not yet believed: that is for the state to say.
+pub struct Approved {
+    pub state: String,
+    /// Settings of the connector, secrets among them.
+    pub settings: BTreeMap<String, String>,
 }
 
 /// What became of asking a shop to make a code.
@@ -154,6 +174,23 @@ pub trait Shop: Send + Sync {
     /// The self-test's visit as this platform would tell of it, signed with these settings: `verify` takes it, and `read`
     /// makes of it a cart that can be texted, its order, a refund.
     fn rehearse(&self, settings: &Settings, visit: &Visit, act: Act, at: Time) -> Delivery;
+
+    /// The page of the shop's own where its owner lets us in, so that no key is typed; `None` where keys are typed by hand.
+    /// An error is a setting that stands in the way, in words for the shopkeeper.
+    fn approval_url(&self, _settings: &Settings, _approval: &Approval) -> Result<Option<String>, String> {
+        Ok(None)
+    }
+
+    /// What the platform posted once the owner said yes; `None` where none does. `drawn` is random, for a secret that both
+    /// sides need and nobody has typed. An error says what the body lacks and quotes nothing of it.
+    fn approved(&self, _settings: &Settings, _body: &[u8], _drawn: [u8; 32]) -> Result<Option<Approved>, String> {
+        Ok(None)
+    }
+
+    /// Whether asking again for a webhook that is there would make a second one. Such a platform can be asked what is there.
+    fn doubles_subscriptions(&self) -> bool {
+        false
+    }
 
     /// Requests that make the platform send its webhooks to this URL; none where they are made by hand. An error is a
     /// setting that stands in the way, in words for the shopkeeper.

@@ -66,7 +66,7 @@ static SPEC: Spec = Spec {
         Field {
             key: "token",
             label: "Admin API access token",
-            help: "Optional. With it Cartback makes the webhooks itself; the signing key is then the app's client \
+            help: "With it Cartback makes the webhooks itself; the signing key is then the app's client \
                    secret. Scopes read_orders, read_customers; for single-use discount codes write_discounts too.",
             secret: true,
             check: check_token,

@@ -9,7 +9,7 @@
 use serde_json::Value;
 
 use super::{
-    Found, Made, Removed, Shop, generic, hosts, json,
+    Approval, Approved, Found, Made, Removed, Shop, Subscription, generic, hosts, json,
     pull::{NotPulled, Page, Wanted},
     standard_webhooks,
 };
@@ -24,10 +24,12 @@ use crate::domain::{
 };
 use crate::http::{Request, Response};
 
+mod approval;
 mod coupon;
 mod pull;
 mod rehearsal;
 mod signature;
+mod subscribe;
 
 pub struct WooCommerce;
 
@@ -65,8 +67,8 @@ static SPEC: Spec = Spec {
         Field {
             key: "key",
             label: "REST API key",
-            help: "ck_…, with the permission Read/Write. Lets us make single-use coupons, and fetch orders that no \
-                   webhook told of.",
+            help: "ck_…, with the permission Read/Write. Lets us make the webhooks and single-use coupons, and fetch \
+                   orders that no webhook told of.",
             secret: true,
             check: |value| if value.starts_with("ck_") { Ok(()) } else { Err("start with ck_") },
             ..Field::TEXT
@@ -81,6 +83,7 @@ static SPEC: Spec = Spec {
         },
     ],
     connect: &[
+        "With keys, typed or given by approving, the next two steps are not needed: Cartback makes the webhooks itself.",
         "In WordPress, open WooCommerce > Settings > Advanced > Webhooks and add four: Order created, Order updated, \
          Order deleted, Order restored.",
         "Each with status Active, delivery URL {url}, the same secret as here, and API version WP REST API \
@@ -197,6 +200,34 @@ impl Shop for WooCommerce {
 
     fn rehearse(&self, settings: &Settings, visit: &Visit, act: Act, at: Time) -> Delivery {
         rehearsal::delivery(settings, visit, act, at)
+    }
+
+    fn approval_url(&self, settings: &Settings, approval: &Approval) -> Result<Option<String>, String> {
+        approval::url(settings, approval)
+    }
+
+    fn approved(&self, settings: &Settings, body: &[u8], drawn: [u8; 32]) -> Result<Option<Approved>, String> {
+        approval::read(settings, body, drawn).map(Some)
+    }
+
+    fn subscribe(&self, settings: &Settings, webhook_url: &str) -> Result<Vec<Subscription>, String> {
+        subscribe::requests(settings, webhook_url)
+    }
+
+    fn doubles_subscriptions(&self) -> bool {
+        true
+    }
+
+    fn ask_subscriptions(&self, settings: &Settings) -> Result<Option<Request>, String> {
+        Ok(subscribe::ask(settings))
+    }
+
+    fn subscriptions(&self, answer: &Response, webhook_url: &str) -> Result<Vec<String>, String> {
+        subscribe::told(answer, webhook_url)
+    }
+
+    fn subscribed(&self, answer: &Response) -> Result<(), String> {
+        subscribe::answer(answer)
     }
 
     fn hosts(&self, settings: &Settings) -> Vec<String> {

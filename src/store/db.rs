@@ -57,7 +57,8 @@ impl Db {
     }
 
     pub async fn open_pg(url: &str) -> Result<Db, Error> {
-        let options = PgConnectOptions::from_str(url)?.application_name("cartback").statement_cache_capacity(STATEMENTS);
+        let options =
+            PgConnectOptions::from_str(url)?.application_name("cartback").statement_cache_capacity(STATEMENTS);
         let pool = PgPoolOptions::new()
             .max_connections(PG_CONNECTIONS)
             .acquire_timeout(ACQUIRE_TIMEOUT)

@@ -51,10 +51,14 @@ pub enum Kind {
     Recredit,
     /// Recompute a day's events and goals.
     Tally,
+    /// Make the shop's webhooks at its platform.
+    Subscribe,
+    /// Match the next lines of offline sales, or take some of an undone upload back.
+    Offline,
 }
 
 impl Kind {
-    pub const ALL: [Kind; 19] = [
+    pub const ALL: [Kind; 21] = [
         Kind::Ingest,
         Kind::Detect,
         Kind::Decide,
@@ -74,6 +78,8 @@ impl Kind {
         Kind::Audit,
         Kind::Recredit,
         Kind::Tally,
+        Kind::Subscribe,
+        Kind::Offline,
     ];
 
     pub fn name(self) -> &'static str {
@@ -97,6 +103,8 @@ impl Kind {
             Kind::Audit => "audit",
             Kind::Recredit => "recredit",
             Kind::Tally => "tally",
+            Kind::Subscribe => "subscribe",
+            Kind::Offline => "offline",
         }
     }
 }

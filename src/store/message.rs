@@ -315,6 +315,31 @@ pub async fn to_phone(read: &mut Read, keys: &ShopKeys, phone: &[u8; 16], since:
     rows.into_iter().map(|row| row.into_message(keys)).collect()
 }
 
+/// Reminders accepted in `[from, to)`, by that moment, from behind a cut on.
+pub async fn accepted_between(
+    read: &mut Read,
+    keys: &ShopKeys,
+    (from, to): (Time, Time),
+    after: Option<(Time, MessageId)>,
+    most: u32,
+) -> Result<Vec<Message>, Error> {
+    let (cut, id) = after.unwrap_or((from, MessageId::new(0)));
+    let rows = all!(
+        read,
+        Row,
+        select!(
+            "accepted_at >= $2 AND accepted_at < $3 AND (accepted_at > $2 OR message_id > $4) AND purpose = 'reminder'
+             ORDER BY accepted_at, message_id LIMIT $5"
+        ),
+        of(keys),
+        cut.millis(),
+        to.millis(),
+        id.get(),
+        i64::from(most)
+    )?;
+    rows.into_iter().map(|row| row.into_message(keys)).collect()
+}
+
 /// The state as `Moments::state` derives it, for counting in the database; a test holds the two together.
 macro_rules! state_sql {
     () => {

@@ -30,6 +30,7 @@ pub const ALL: &[(i64, &str, &str)] = &[
     (16, "holdout", include_str!("../../migrations/0016_holdout.sql")),
     (17, "attribution", include_str!("../../migrations/0017_attribution.sql")),
     (18, "audit", include_str!("../../migrations/0018_audit.sql")),
+    (19, "offline", include_str!("../../migrations/0019_offline.sql")),
     (20, "net ledger", include_str!("../../migrations/0020_net_ledger.sql")),
     (22, "experiment", include_str!("../../migrations/0022_experiment.sql")),
 ];

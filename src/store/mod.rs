@@ -47,6 +47,7 @@ pub mod site_event;
 pub mod goal;
 pub mod credit;
 pub mod audit;
+pub mod offline;
 pub mod credit_act;
 pub mod touch;
 pub mod recredit;

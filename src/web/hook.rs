@@ -10,10 +10,15 @@ use actix_web::{
 use super::{
     State,
     body::{self, LastWords, Unread},
+    gate::{self, Actor},
 };
 use crate::{
     domain::connector::Delivery,
-    pipeline::receive::{Answer, COME_BACK_AFTER, Side, receive},
+    pipeline::{
+        approve::{self, NotTaken},
+        receive::{Answer, COME_BACK_AFTER, Side, receive},
+    },
+    store::trail::Door,
 };
 
 pub async fn shop(state: Data<State>, request: HttpRequest, payload: Payload) -> HttpResponse {
@@ -22,6 +27,46 @@ pub async fn shop(state: Data<State>, request: HttpRequest, payload: Payload) ->
 
 pub async fn sms(state: Data<State>, request: HttpRequest, payload: Payload) -> HttpResponse {
     hook(&state, Side::Gateway, &request, payload).await
+}
+
+/// The keys a platform hands over once its owner said yes. WooCommerce and its kin take anything but a 200 for a refusal,
+/// and take their keys back.
+pub async fn approved(state: Data<State>, request: HttpRequest, mut payload: Payload) -> HttpResponse {
+    let body = match body::read(&request, &mut payload, &state.limits).await {
+        Ok(body) => body,
+        Err(unread) => return not_read(unread, payload),
+    };
+    let taken = match connection(&request) {
+        Some(connection) => approve::take(&state.core, connection, &body).await,
+        None => Err(NotTaken::Unknown),
+    };
+    match taken {
+        Ok(shop) => {
+            gate::of_shop(&request, shop);
+            gate::acting(&request, Actor { door: Door::Page, user: None, name: "the shop’s own pages".to_owned() });
+            gate::done(&request);
+            count("taken");
+            plain(StatusCode::OK, "taken\n")
+        }
+        Err(why) => {
+            let (outcome, status) = match &why {
+                NotTaken::Unknown => ("unknown", StatusCode::NOT_FOUND),
+                NotTaken::Unreadable(_) => ("refused", StatusCode::BAD_REQUEST),
+                NotTaken::Refused(_) => ("refused", StatusCode::FORBIDDEN),
+                NotTaken::Wrong(_) => ("refused", StatusCode::UNPROCESSABLE_ENTITY),
+                NotTaken::Store(error) => {
+                    tracing::warn!(%error, "keys were not taken");
+                    ("come_back", StatusCode::SERVICE_UNAVAILABLE)
+                }
+            };
+            count(outcome);
+            let said = match why {
+                NotTaken::Store(_) => "come back later".to_owned(),
+                why => why.to_string(),
+            };
+            HttpResponse::build(status).content_type("text/plain; charset=utf-8").body(said + "\n")
+        }
+    }
 }
 
 /// Neither an unknown path nor a wrong signature learns which of the two it is by more than its status.

@@ -3,7 +3,7 @@
 //!
 //! | path | who asks | file |
 //! |---|---|---|
-//! | `/hook/shop/{connection}`, `/hook/sms/{connection}` | shops and gateways | [`hook`] |
+//! | `/hook/shop/{connection}`, `/hook/approved/{connection}`, `/hook/sms/{connection}` | shops and gateways | [`hook`] |
 //! | `/r/{token}`, `/o/{token}` | shoppers | [`follow`] |
 //! | `/p/{connection}.js`, `/e/{connection}` | visitors of a shop | [`event`] |
 //! | `/healthz`, `/readyz`, `/metrics` | the operator's machines; no personal data in any of them | [`health`], [`metric`] |
@@ -21,6 +21,7 @@ pub mod view;
 pub mod problem;
 pub mod shield;
 pub mod body;
+mod upload;
 pub mod hook;
 pub mod stranger;
 pub mod attempt;
@@ -132,6 +133,11 @@ pub fn configure_with(
 
 fn routes(config: &mut ServiceConfig) {
     config
+        .service(
+            web::resource("/hook/approved/{connection}")
+                .route(web::post().to(hook::approved))
+                .default_service(only("POST")),
+        )
         .service(
             web::resource("/hook/shop/{connection}").route(web::post().to(hook::shop)).default_service(only("POST")),
         )

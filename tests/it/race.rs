@@ -43,11 +43,11 @@ enum No {
 }
 
 impl No {
-    /// How many carts fall due between one and the no about it: an order takes longer to say than an opt-out.
+    /// How many carts fall due between one and the no about it.
     fn lag(self, round: u32) -> usize {
         let lags = match self {
             No::OptOut => [6, 0, 12],
-            No::Order => [0, 1, 2],
+            No::Order => [0, 6, 40],
         };
         lags[round as usize % lags.len()]
     }
@@ -241,7 +241,6 @@ async fn order(app: &App, shop: &Shopkeeper, phone: &Phone) {
             refused => panic!("{refused:?}"),
         }
     }
-    app.settle().await;
     let mut read = app.core.db.read().await.unwrap();
     let newest = store::inbox::list(&mut read, shop.id, store::inbox::Filter::All, DeliveryId::new(i64::MAX), 1).await;
     let id = newest.unwrap()[0].id;

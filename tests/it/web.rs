@@ -2,12 +2,15 @@
 
 mod house;
 mod api;
+mod approve;
+mod books;
 mod connect;
 mod digest;
 mod event;
 mod figures;
 mod hook;
 mod link;
+mod offline;
 mod lists;
 mod page;
 mod reply;

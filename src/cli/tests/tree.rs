@@ -106,6 +106,14 @@ const LINES: &[(&str, Option<u8>)] = &[
     ("audit csv {orders} --fill", Some(0)),
     ("audit csv {orders} --decimal x", Some(2)),
     ("audit csv {list}", Some(2)),
+    ("offline import {till}", Some(0)),
+    ("offline import {till} --dry-run", Some(0)),
+    ("offline import {list}", Some(2)),
+    ("offline import {till} --channel web", None),
+    ("offline list", Some(0)),
+    ("offline list --within 9", None),
+    ("offline show upl_0000000000001", Some(3)),
+    ("offline undo upl_0000000000001", Some(3)),
     ("order credit #1093 --to none --why phoned", Some(3)),
     ("order credit #1093 --to somewhere --why phoned", Some(2)),
     ("attribution compare", Some(0)),
@@ -238,7 +246,9 @@ async fn every_command_answers_one_json_document_and_its_exit_code() {
     std::fs::write(&rates, "from,currency,to,rate\n2026-02-01,USD,EUR,0.91\n").unwrap();
     let spend = house.config.data.join("spend.csv");
     std::fs::write(&spend, "channel,day,amount\nPost,2026-02-01,12.00\n").unwrap();
-    let files = [("list", list), ("orders", orders), ("rates", rates), ("spend", spend)];
+    let till = house.config.data.join("till.csv");
+    std::fs::write(&till, "receipt,total,date,phone\n7,12.00,2026-02-27 10:00,+38640555101\n").unwrap();
+    let files = [("list", list), ("orders", orders), ("rates", rates), ("spend", spend), ("till", till)];
     let mut known: BTreeMap<&str, String> = files.map(|(name, file)| (name, file.display().to_string())).into();
     for (line, expected) in LINES {
         let Some(expected) = *expected else { continue };

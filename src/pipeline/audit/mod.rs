@@ -1,7 +1,8 @@
 //! Audit: our books against the shop's. Loads both sides, asks `domain::audit`, and keeps what it found. It changes no
 //! order by itself: what is mended goes through the inbox like everything a shop tells.
 
-mod cell;
+pub(super) mod cell;
+pub(super) mod table;
 pub mod sheet;
 pub mod file;
 mod pulled;

@@ -3,14 +3,16 @@
 //!
 //! It never guesses about a single cell: a cell that could mean two things is an error of its line.
 
-use std::collections::BTreeMap;
-
 use jiff::{
     civil::{Date, Time as Clock},
     tz::TimeZone,
 };
 
-use super::cell::{self, Days};
+pub use super::table::{LINES_MOST, Wish};
+use super::{
+    cell::{self, Days},
+    table::{self, Form, Row, Table},
+};
 use crate::domain::{
     audit::{Placed, Theirs},
     money::{Currency, Money},
@@ -102,23 +104,20 @@ const COLUMNS: &[(&str, &[&str])] = &[
     ("test", &["testorder", "istest"]),
 ];
 
+const FORM: Form = Form {
+    columns: COLUMNS,
+    needs: &[
+        (&["id", "number"], "the order's id or number"),
+        (&["total"], "the order's total"),
+        (&["placed_at", "paid_at"], "the order's date"),
+    ],
+    amounts: &["total", "tax", "shipping", "refunded"],
+    days: &["placed_at", "paid_at", "cancelled_at"],
+};
+
 /// Every column that can be named.
 pub fn fields() -> impl Iterator<Item = &'static str> {
     COLUMNS.iter().map(|(name, _)| *name)
-}
-
-/// What a person says about a sheet, where the guess would be wrong.
-#[derive(Clone, Debug, Default)]
-pub struct Wish {
-    /// Our name of a column and the heading it has in the file; an empty heading means there is none.
-    pub columns: BTreeMap<String, String>,
-    /// The zone of moments without an offset; the shop's own without it.
-    pub zone: Option<TimeZone>,
-    pub days: Option<Days>,
-    /// `.` or `,`.
-    pub decimal: Option<char>,
-    /// The currency of lines that name none; the shop's own without it.
-    pub currency: Option<Currency>,
 }
 
 /// One order of the file.
@@ -168,75 +167,14 @@ pub struct Read {
     pub unknown_states: Vec<String>,
 }
 
-/// More lines than this are taken in parts.
-pub const LINES_MOST: usize = 500_000;
-
-struct Row {
-    line: u64,
-    cells: BTreeMap<&'static str, String>,
-}
-
-impl Row {
-    fn get(&self, name: &str) -> Option<&str> {
-        self.cells.get(name).map(String::as_str)
-    }
-}
-
 /// Reads a file. An error is about the file as a whole, in words for whoever chose it.
 pub fn read(bytes: &[u8], wish: &Wish, shop: (Currency, &TimeZone)) -> Result<Read, String> {
-    let (text, letters) = cell::letters(bytes);
-    let text = text.trim_start_matches('\u{feff}').replace("\r\n", "\n").replace('\r', "\n") + "\n";
-    let separator = separator(&text);
-    let mut reader =
-        csv::ReaderBuilder::new().delimiter(separator).flexible(true).trim(csv::Trim::All).from_reader(text.as_bytes());
-    let headings = reader.headers().map_err(|_| "the heading cannot be read")?.clone();
-    let (places, ignored) = places(&headings, wish)?;
-    let has = |name: &str| places.iter().any(|place| place.is_some_and(|known| known == name));
-    if !has("id") && !has("number") {
-        return Err(format!(
-            "there is no column with the order's id or number; name one of the headings: {}",
-            all(&headings)
-        ));
-    }
-    if !has("total") {
-        return Err(format!("there is no column with the order's total; name one of the headings: {}", all(&headings)));
-    }
-    if !has("placed_at") && !has("paid_at") {
-        return Err(format!("there is no column with the order's date; name one of the headings: {}", all(&headings)));
-    }
-    let mut rows: Vec<Row> = Vec::new();
-    let mut record = csv::StringRecord::new();
-    while reader.read_record(&mut record).map_err(|_| "a line cannot be read: is a quotation mark missing?")? {
-        let within = record.iter().map(|cell| cell.matches('\n').count() as u64).sum::<u64>();
-        let line = reader.position().line().saturating_sub(1 + within);
-        let cells: BTreeMap<_, _> = places
-            .iter()
-            .zip(&record)
-            .filter_map(|(name, cell)| Some(((*name)?, cell.to_owned())))
-            .filter(|(_, cell)| !cell.is_empty())
-            .collect();
-        if !cells.is_empty() {
-            rows.push(Row { line, cells });
-        }
-        if rows.len() > LINES_MOST {
-            return Err(format!("the file has more than {LINES_MOST} lines: take it in parts"));
-        }
-    }
-    let amounts =
-        || rows.iter().flat_map(|row| ["total", "tax", "shipping", "refunded"].map(|name| row.get(name))).flatten();
-    let dates =
-        || rows.iter().flat_map(|row| ["placed_at", "paid_at", "cancelled_at"].map(|name| row.get(name))).flatten();
-    let decimal = wish.decimal.unwrap_or_else(|| cell::decimal_sign(amounts()));
-    let days = wish.days.unwrap_or_else(|| cell::days(dates()));
+    let Table { columns, ignored, letters, separator, decimal, days, rows } = table::read(bytes, wish, &FORM)?;
     let mut read = Read {
-        columns: headings
-            .iter()
-            .zip(&places)
-            .filter_map(|(heading, place)| Some(((*place)?, heading.to_owned())))
-            .collect(),
+        columns,
         ignored,
         letters,
-        separator: char::from(separator),
+        separator,
         decimal,
         days,
         lines: Vec::new(),
@@ -257,53 +195,6 @@ pub fn read(bytes: &[u8], wish: &Wish, shop: (Currency, &TimeZone)) -> Result<Re
         }
     }
     Ok(read)
-}
-
-fn all(headings: &csv::StringRecord) -> String {
-    headings.iter().collect::<Vec<_>>().join(", ")
-}
-
-/// The sign between cells: the one the heading has most of.
-fn separator(text: &str) -> u8 {
-    let heading = text.lines().next().unwrap_or_default();
-    let often = |sign: &u8| heading.bytes().filter(|byte| byte == sign).count();
-    b",;\t|".iter().rev().copied().max_by_key(often).unwrap_or(b',')
-}
-
-type Places = (Vec<Option<&'static str>>, Vec<String>);
-
-/// Which column is what: first what a person said, then what is known by its heading, the first of several.
-fn places(headings: &csv::StringRecord, wish: &Wish) -> Result<Places, String> {
-    let mut places: Vec<Option<&'static str>> = vec![None; headings.len()];
-    let mut settled: Vec<&str> = Vec::new();
-    for (name, heading) in &wish.columns {
-        let Some((known, _)) = COLUMNS.iter().find(|(known, _)| known == name) else {
-            return Err(format!("there is no column {name}; there are {}", fields().collect::<Vec<_>>().join(", ")));
-        };
-        settled.push(known);
-        if heading.is_empty() {
-            continue;
-        }
-        let place = headings.iter().position(|each| cell::plain(each) == cell::plain(heading));
-        match place.and_then(|place| places.get_mut(place)) {
-            Some(place) => *place = Some(known),
-            None => return Err(format!("the file has no heading {heading}; it has {}", all(headings))),
-        }
-    }
-    for (name, others) in COLUMNS.iter().filter(|(name, _)| !settled.contains(name)) {
-        let names = std::iter::once(cell::plain(name)).chain(others.iter().map(|other| (*other).to_owned()));
-        for wanted in names {
-            let free =
-                headings.iter().zip(&places).position(|(each, taken)| taken.is_none() && cell::plain(each) == wanted);
-            if let Some(place) = free.and_then(|place| places.get_mut(place)) {
-                *place = Some(name);
-                break;
-            }
-        }
-    }
-    let ignored = headings.iter().zip(&places).filter(|(_, place)| place.is_none()).map(|(each, _)| each.to_owned());
-    let ignored = ignored.filter(|heading| !heading.is_empty()).collect();
-    Ok((places, ignored))
 }
 
 /// Exports with a line for each item repeat the order's name and leave its total out.

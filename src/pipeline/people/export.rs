@@ -37,6 +37,8 @@ pub struct Export {
     pub carts: Vec<Value>,
     pub orders: Vec<Value>,
     pub messages: Vec<Value>,
+    /// What they bought away from the site after a text.
+    pub offline_sales: Vec<Value>,
     /// The consent ledger of each of their numbers, with its proof.
     pub consents: Vec<Value>,
     pub opt_outs: Vec<Value>,
@@ -53,6 +55,7 @@ impl Export {
         self.carts.is_empty()
             && self.orders.is_empty()
             && self.messages.is_empty()
+            && self.offline_sales.is_empty()
             && self.consents.is_empty()
             && self.opt_outs.is_empty()
             && self.replies.is_empty()
@@ -112,6 +115,7 @@ pub async fn export(core: &Core, shop: ShopId, who: &Identity) -> Result<Option<
         carts: carts(&mut read, &keys, &found).await?,
         orders: orders(&mut read, &keys, &found).await?,
         messages: messages(&mut read, core, &keys, &found).await?,
+        offline_sales: offline_sales(&mut read, &keys, &found).await?,
         consents,
         opt_outs,
         replies: replies(&mut read, &keys, &found).await?,
@@ -205,6 +209,25 @@ pub(super) fn proof(proof: &crate::domain::event::ConsentProof) -> Value {
             "request_text": reply.request_text,
         })),
     })
+}
+
+async fn offline_sales(read: &mut Read, keys: &ShopKeys, found: &Found) -> Result<Vec<Value>, Error> {
+    let mut told_sales = Vec::new();
+    for phone in found.trace.phones() {
+        for sale in store::offline::sale::of_phone(read, keys, phone).await? {
+            told_sales.push(json!({
+                "id": sale.id,
+                "reference": sale.reference,
+                "channel": sale.channel.name(),
+                "sold_at": sale.sold_at.to_string(),
+                "total": money(sale.total),
+                "refunded": money(Money::new(sale.refund_minor, sale.total.currency)),
+                "known_by": sale.tie.map_or("", |tie| tie.name()),
+                "message": sale.message,
+            }));
+        }
+    }
+    Ok(told_sales)
 }
 
 async fn orders(read: &mut Read, keys: &ShopKeys, found: &Found) -> Result<Vec<Value>, Error> {

@@ -156,6 +156,11 @@ impl Trace {
         self.names.iter().filter(|(kind, _)| *kind == Kind::Phone).map(|(_, phone)| phone)
     }
 
+    /// Their addresses as `Identity::email_key` has them.
+    pub(crate) fn emails(&self) -> impl Iterator<Item = &str> {
+        self.emails.iter().map(String::as_str)
+    }
+
     /// Whether a line for people names them: gateways quote numbers in their errors.
     pub(crate) fn is_quoted_in(&self, text: &str) -> bool {
         let (text, digits) = (text.to_lowercase(), digits(text));

@@ -124,24 +124,29 @@ impl Api<'_> {
         format!("https://{}/wp-json/wc/v3/orders", self.host)
     }
 
+    pub(super) fn webhooks(&self) -> String {
+        format!("https://{}/wp-json/wc/v3/webhooks", self.host)
+    }
+
     pub(super) fn authorize(&self, request: Request) -> Request {
         request.basic_auth(self.key, self.secret)
     }
 }
 
 /// An answer that is not what was asked for.
-struct Wrong {
+pub(super) struct Wrong {
     /// WordPress's own name for it, where it is one that means something here.
     code: Option<&'static str>,
     /// Asking again may help.
     again: bool,
-    why: String,
+    pub(super) why: String,
 }
 
 /// Names of errors that are no refusal.
 const HARMLESS: [&str; 2] = ["woocommerce_rest_coupon_code_already_exists", "woocommerce_rest_shop_coupon_invalid_id"];
 
-fn read(answer: &Response) -> Result<Value, Wrong> {
+/// What WooCommerce answered, whatever it was asked.
+pub(super) fn read(answer: &Response) -> Result<Value, Wrong> {
     let body: Option<Value> = serde_json::from_slice(&answer.body).ok();
     let wrong = |again, why: String| Wrong { code: None, again, why };
     if answer.is_success() {

@@ -38,6 +38,7 @@ mod attribution;
 mod statements;
 mod inbox;
 mod audit;
+mod offline;
 mod webhooks;
 mod risk;
 mod law;
@@ -206,6 +207,13 @@ operations! {
         findings __path_findings Read,
         ignore __path_ignore Write,
         open __path_open Write,
+    }
+    offline {
+        list __path_list Read,
+        add __path_add Write once,
+        figures __path_figures Read,
+        get __path_get Read,
+        undo __path_undo Write,
     }
     webhooks {
         list __path_list Read,

@@ -88,6 +88,7 @@ pub struct Export {
     carts: Vec<serde_json::Value>,
     orders: Vec<serde_json::Value>,
     messages: Vec<serde_json::Value>,
+    offline_sales: Vec<serde_json::Value>,
     consents: Vec<serde_json::Value>,
     opt_outs: Vec<serde_json::Value>,
     replies: Vec<serde_json::Value>,

@@ -13,7 +13,7 @@ use super::{
 };
 use crate::{
     domain::{
-        audit::{Kind, Limits},
+        audit::{Finding, Kind, Limits},
         hours,
         id::FindingId,
         time::DAY,
@@ -110,37 +110,54 @@ async fn all(read: &mut Read, shop: &Shop, state: State) -> Result<Vec<Kept>, Pr
 }
 
 fn groups(visit: &Visit, shop: &Shop, zone: &TimeZone, open: &[Kept]) -> Vec<Group> {
-    let mut by_kind: BTreeMap<Kind, Vec<&Kept>> = BTreeMap::new();
-    for kept in open {
-        by_kind.entry(kept.finding.kind).or_default().push(kept);
+    by_kind(open.iter().map(|kept| (kept.finding.kind, kept)), |kept| finding_row(visit, shop, zone, kept))
+}
+
+/// Findings that nobody keeps, by kind.
+pub fn groups_of(visit: &Visit, shop: &Shop, zone: &TimeZone, findings: &[Finding]) -> Vec<Group> {
+    let found = findings.iter().map(|finding| (finding.kind, finding));
+    by_kind(found, |finding| fresh_row(visit, shop, zone, finding))
+}
+
+fn by_kind<T>(all: impl Iterator<Item = (Kind, T)>, row: impl Fn(&T) -> FindingRow) -> Vec<Group> {
+    let mut by_kind: BTreeMap<Kind, Vec<T>> = BTreeMap::new();
+    for (kind, each) in all {
+        by_kind.entry(kind).or_default().push(each);
     }
-    by_kind
-        .into_iter()
-        .map(|(kind, kept)| Group {
-            title: t(kind.title()).to_owned(),
-            cause: t(kind.cause()).to_owned(),
-            mend: t(kind.mend()).to_owned(),
-            count: kept.len() as u64,
-            rows: kept.iter().take(ROWS_OF_A_KIND).map(|kept| finding_row(visit, shop, zone, kept)).collect(),
-        })
-        .collect()
+    let group = |(kind, all): (Kind, Vec<T>)| Group {
+        title: t(kind.title()).to_owned(),
+        cause: t(kind.cause()).to_owned(),
+        mend: t(kind.mend()).to_owned(),
+        count: all.len() as u64,
+        rows: all.iter().take(ROWS_OF_A_KIND).map(&row).collect(),
+    };
+    by_kind.into_iter().map(group).collect()
 }
 
 fn finding_row(visit: &Visit, shop: &Shop, zone: &TimeZone, kept: &Kept) -> FindingRow {
-    let found = &kept.finding;
+    FindingRow {
+        id: kept.id.to_string(),
+        since: kept.first_at,
+        reason: kept.reason.clone(),
+        by: kept.by.clone(),
+        ..fresh_row(visit, shop, zone, &kept.finding)
+    }
+}
+
+fn fresh_row(visit: &Visit, shop: &Shop, zone: &TimeZone, found: &Finding) -> FindingRow {
     let there = Some(found.external_id.as_str()).filter(|id| !id.is_empty() && found.kind != Kind::CreditWithoutOrder);
     let kind = shop::by_kind(&shop.kind);
     FindingRow {
-        id: kept.id.to_string(),
+        id: String::new(),
         number: found.number.clone(),
         ours_href: found.order.map(|order| visit.page.object("orders", &order.to_string())),
         theirs_href: there.and_then(|id| kind?.order_page(&shop.settings, id)),
         kind: t(found.kind.title()).to_owned(),
         ours: told(&found.ours, zone),
         theirs: told(&found.theirs, zone),
-        since: kept.first_at,
-        reason: kept.reason.clone(),
-        by: kept.by.clone(),
+        since: visit.page.now,
+        reason: String::new(),
+        by: String::new(),
     }
 }
 

@@ -23,10 +23,11 @@ use crate::{
     },
     gateway,
     pipeline::{
+        approve,
         connect::{self, NotConnected, ShopTyped},
         trial::{self, NotSent, Trial},
     },
-    shop::{self, standard_webhooks},
+    shop::{self, Approval, standard_webhooks},
     store::{self, cart::Filter, shop::Shop as Stored},
     web::{
         problem::Problem,
@@ -163,6 +164,23 @@ pub async fn arrivals_only(request: HttpRequest) -> Result<HttpResponse, Problem
     show(&Fragment { page: visit.page.clone(), arrivals })
 }
 
+/// Leads the owner to the shop's own page where they let us in. It changes nothing: what it signs is stored nowhere.
+pub async fn approve(request: HttpRequest) -> Result<HttpResponse, Problem> {
+    let visit = Visit::at_shop(&request, Section::Shops).await?;
+    if !visit.visitor.may_change {
+        return Err(Problem::Forbidden);
+    }
+    let shop: ShopId = id(&request)?;
+    match approve::ask(visit.core(), shop).await {
+        Ok(Some(url)) => Ok(to(&url)),
+        Ok(None) => Err(Problem::NotFound),
+        Err(NotConnected::Wrong(problems)) => {
+            set_up(&visit, Some(Step::Shop), &BTreeMap::new(), problems, Vec::new()).await
+        }
+        Err(NotConnected::Store(error)) => Err(error.into()),
+    }
+}
+
 type Outcomes = Vec<(String, Option<String>)>;
 
 async fn set_up(
@@ -241,15 +259,20 @@ async fn shop_step(
         }
     }
     *problems = form::place_problems(&mut keys, problems);
-    let can_subscribe = shop::by_kind(&shop.kind)
+    let kind = shop::by_kind(&shop.kind);
+    let can_subscribe = kind
         .and_then(|kind| kind.subscribe(&shop.settings, &connected.webhook_url).ok())
         .is_some_and(|wanted| !wanted.is_empty());
+    let nothing = Approval { state: "", callback_url: "", return_url: "" };
+    let can_approve = kind.is_some_and(|kind| matches!(kind.approval_url(&shop.settings, &nothing), Ok(Some(_))));
+    let approve_at = kind.filter(|_| can_approve).and_then(|kind| kind.home(&shop.settings));
     Ok(ShopStep {
         reachable: visit.core().plain_links || shops::is_reachable(&visit.core().public_url),
         webhook_url: connected.webhook_url,
         steps: connected.steps,
         keys,
         can_subscribe,
+        approve_at,
         subscribed: outcomes,
         arrivals: arrivals(visit, shop).await?,
     })

@@ -46,6 +46,8 @@ pub mod gateways;
 pub mod risk;
 pub mod inbox;
 pub mod books;
+pub mod books_file;
+pub mod offline;
 pub mod webhooks;
 pub mod tokens;
 pub mod reference;
@@ -176,6 +178,7 @@ pub fn routes(config: &mut ServiceConfig) {
         .service(page("/connect", get().to(connect::get_all)))
         .service(both("/connect/new", get().to(connect::get_new), web::post().to(connect::post_new)))
         .service(both("/shops/{id}/set-up", get().to(connect::get), web::post().to(connect::post)))
+        .service(page("/shops/{id}/approve", get().to(connect::approve)))
         .service(page("/shops/{id}/arrivals", get().to(connect::arrivals_only)))
         .service(both("/shops/{id}/settings", get().to(settings::get), web::post().to(settings::post)))
         .service(both("/shops/{id}/rules", get().to(settings::get_rules), web::post().to(settings::post_rules)))
@@ -209,12 +212,17 @@ pub fn routes(config: &mut ServiceConfig) {
         .service(act("/inbox/replays/{id}/stop", web::post().to(inbox::stop)))
         .service(page("/inbox/{id}", get().to(delivery::get)))
         .service(page("/books", get().to(books::get)))
+        .service(both("/books/file", get().to(books_file::get), web::post().to(books_file::post)))
         .service(act("/books/run", web::post().to(books::begin)))
         .service(act("/books/fill", web::post().to(books::fill)))
         .service(act("/books/limits", web::post().to(books::limits)))
         .service(act("/books/{id}/stop", web::post().to(books::stop)))
         .service(act("/books/findings/{id}/ignore", web::post().to(books::ignore)))
         .service(act("/books/findings/{id}/open", web::post().to(books::open)))
+        .service(page("/offline", get().to(offline::get)))
+        .service(act("/offline/upload", web::post().to(offline::upload)))
+        .service(page("/offline/{id}.csv", get().to(offline::lines)))
+        .service(act("/offline/{id}/undo", web::post().to(offline::undo)))
         .service(long("/inbox/{id}/fix", web::post().to(delivery::fix)))
         .service(act("/inbox/{id}/replay", web::post().to(inbox::replay)))
         .service(
@@ -449,6 +457,8 @@ fn notice(done: &str) -> Option<String> {
         "books_stopped" => "Stopped. What was fetched by then is still read.",
         "finding_ignored" => "It may stand; the next comparison leaves it alone.",
         "finding_opened" => "It stands open again.",
+        "offline_taken" => "The sales are being matched to the texts before them; this page shows how far it is.",
+        "offline_undone" => "Taken back. What other uploads tell too stays.",
         "limits_saved" => "Saved. The next comparison follows it.",
         "replay_stopped" => "Stopped. What was begun is still read.",
         "read" => "The reply is settled.",

@@ -14,7 +14,7 @@ use crate::{
         seal::ShopKeys,
         time::{DAY, Time},
     },
-    pipeline::{people::ACCESS_ALARM, self_test, sink::ALARM as WEBHOOK_ALARM},
+    pipeline::{connect::NOT_SUBSCRIBED, people::ACCESS_ALARM, self_test, sink::ALARM as WEBHOOK_ALARM},
     store::{self, Read, cart::Filter, inbox, shop::Shop},
     web::{
         problem::Problem,
@@ -135,6 +135,12 @@ async fn needs(read: &mut Read, visit: &Visit, shop: &Shop, keys: &ShopKeys) -> 
         name: shop.name.clone(),
         since: alarm.raised_at,
     }));
+    needs.extend(
+        alarms
+            .iter()
+            .filter(|alarm| alarm.kind == NOT_SUBSCRIBED)
+            .map(|_| Need::NotSubscribed { id: shop.id.to_string(), name: shop.name.clone() }),
+    );
     let asked: Vec<Time> =
         alarms.iter().filter(|alarm| alarm.kind == ACCESS_ALARM).map(|alarm| alarm.raised_at).collect();
     if let Some(&since) = asked.first() {

@@ -64,8 +64,11 @@ pub async fn get(request: HttpRequest) -> Result<HttpResponse, Problem> {
         page.discount = taken.map(|(&currency, sums)| Money::new(sums.discount_minor, currency)).collect();
         page.as_of = Some(figures.report.at);
         let parts = &figures.report.parts;
-        page.cuts =
-            parts.breakdowns.iter().map(|cut| Cut { by: cut.by, rows: cut.lines.iter().map(row).collect() }).collect();
+        page.cuts = parts
+            .breakdowns
+            .iter()
+            .map(|cut| Cut { by: cut.by, rows: cut.lines.iter().map(row).filter(tells).collect() })
+            .collect();
         page.delay = delay(&parts.delay);
         page.heat = heat(&parts.hours, HeatOf::parse(visit.asked("heat")));
         page.funnel = figures.funnel;
@@ -117,6 +120,12 @@ fn row(line: &Line) -> CutRow {
         net,
         cost: figures::cost(&line.slice),
     }
+}
+
+/// A value may be known by requests to confirm alone, which no column counts: its line would say nothing.
+fn tells(row: &CutRow) -> bool {
+    let counts = [row.carts, row.texts, row.delivered, row.clicked, row.orders, row.all_orders, row.assisted];
+    counts.iter().any(|&count| count > 0) || !row.net.is_empty() || !row.cost.is_empty()
 }
 
 fn rates(figures: &Figures, shop: &Shop) -> Vec<Rate> {

@@ -257,6 +257,12 @@ impl Group {
         let more = self.count.saturating_sub(self.rows.len() as u64);
         (more > 0).then(|| say("and {count} more: cartback audit show", &[("count", &format::count(more))]))
     }
+
+    /// As `further`, where no list of them is kept.
+    pub fn and_more(&self) -> Option<String> {
+        let more = self.count.saturating_sub(self.rows.len() as u64);
+        (more > 0).then(|| say("and {count} more", &[("count", &format::count(more))]))
+    }
 }
 
 /// What the domain says of each kind, for the catalogue: `t` is asked for it by value.

@@ -8,7 +8,7 @@ use super::{
     form::Field,
     format::{self, Shown as _},
     shop::Failure,
-    words::{filters, noted, say, t},
+    words::{self, filters, noted, say, t},
 };
 use crate::domain::time::Time;
 
@@ -168,6 +168,8 @@ pub struct ShopStep {
     pub keys: Vec<Field>,
     /// The platform lets us make the webhooks ourselves.
     pub can_subscribe: bool,
+    /// The host of the shop's own page where its owner can let us in; `None` where keys are typed.
+    pub approve_at: Option<String>,
     /// What came of the last attempt, topic by topic.
     pub subscribed: Vec<(String, Option<String>)>,
     pub arrivals: Arrivals,

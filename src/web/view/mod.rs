@@ -40,7 +40,9 @@
 //! | `/risk` | [`risk::Risk`] | `POST /risk/{pause}/resume`, `/risk/halt`, `/risk/lift` |
 //! | `/inbox` | [`inbox::Inbox`] | a list; `verdict` = an [`inbox::Filter`], `topic`, `from_whom`; `POST /inbox/{dlv_…}/replay`, `POST /inbox/replay` (all of the list), `POST /inbox/replays/{n}/stop` |
 //! | `/inbox/{dlv_…}` | [`delivery::Delivery`] | `POST …/fix` with `body` |
+//! | `/books/file` | [`books_file::BooksFile`] | `POST` (`multipart/form-data`) with `file`, `fill`, `decimal`, `days`, `zone`, `currency`, `columns` |
 //! | `/books` | [`books::Books`] | `POST /books/run`, `/books/fill`, `/books/{n}/stop`, `/books/limits` with `small`, `large`; `POST /books/findings/{find_…}/ignore` with `why`, `…/open` |
+//! | `/offline` | [`offline::Offline`] | `within` = 7, 14, 30; `POST /offline/upload` with `file`, `channel`, `order`, `decimal`; `POST /offline/{upl_…}/undo`; `/offline/{upl_…}.csv` its lines |
 //! | `/webhooks` | [`webhook::Webhooks`], `/webhooks/schema.json` the shape of every event | `POST` adds an endpoint |
 //! | `/webhooks/{sink_…}` | [`webhook::Webhook`] | `state` = a [`webhook::Filter`], `after`; `POST` saves; `POST …/rotate`, `…/enable`, `…/disable`, `…/remove`, `…/test`, `…/replay` with `event` or `since` (hours) |
 //! | `/tokens` | [`tokens::Tokens`] | `POST` makes one, which stands in the answer and nowhere else; `POST /tokens/revoke` with `name` |
@@ -112,6 +114,8 @@ pub mod gateway;
 pub mod risk;
 pub mod inbox;
 pub mod books;
+pub mod books_file;
+pub mod offline;
 pub mod webhook;
 pub mod tokens;
 pub mod reference;

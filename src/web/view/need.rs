@@ -61,6 +61,11 @@ pub enum Need {
         /// The alarm's own sentence.
         what: String,
     },
+    /// The shop let us in, and yet its webhooks could not be made.
+    NotSubscribed {
+        id: String,
+        name: String,
+    },
     /// Carts wait, and nothing can text them.
     NoGateway {
         carts: u64,
@@ -112,6 +117,7 @@ impl Need {
                 say("The self-test of {name} fails, for {span}", &[("name", name), ("span", &span)])
             }
             Need::WebhookOff { what, .. } => what.trim_end_matches('.').to_owned(),
+            Need::NotSubscribed { name, .. } => say("The webhooks of {name} could not be made", &[("name", name)]),
             Need::NoGateway { carts } => {
                 let carts = format::number_of(*carts, "cart", "carts");
                 say("No gateway is connected: {carts} cannot be texted", &[("carts", &carts)])
@@ -125,6 +131,7 @@ impl Need {
             Need::GatewayPaused { .. } | Need::NoGateway { .. } => "/gateways".to_owned(),
             Need::SelfTest { id, .. } => format!("/shops/{id}#self-test"),
             Need::ShopQuiet { id, .. } | Need::BadSignatures { id, .. } => format!("/shops/{id}"),
+            Need::NotSubscribed { id, .. } => format!("/shops/{id}/set-up?step=shop"),
             Need::Unreadable { .. } => "/inbox?verdict=unreadable".to_owned(),
             Need::Replies { .. } => "/replies".to_owned(),
             Need::WebhookOff { id, .. } => format!("/webhooks/{id}"),
@@ -143,6 +150,7 @@ impl Need {
             Need::DataRequests { .. } => t("See who"),
             Need::Halted { .. } => t("See what waits"),
             Need::WebhookOff { .. } => t("See what was answered"),
+            Need::NotSubscribed { .. } => t("Make them again"),
             Need::NoGateway { .. } => t("Connect one"),
         }
     }

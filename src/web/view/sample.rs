@@ -9,6 +9,7 @@ mod digest;
 mod events;
 mod lists;
 mod books;
+mod offline;
 mod reports;
 mod earned;
 mod net_ledger;
@@ -367,6 +368,7 @@ pub fn pages() -> Vec<(&'static str, String)> {
     pages.extend(connecting::pages());
     pages.extend(lists::pages());
     pages.extend(books::pages());
+    pages.extend(offline::pages());
     pages.extend(api::pages());
     pages.extend(team::pages());
     pages.extend(digest::pages());

@@ -26,6 +26,7 @@ pub enum Section {
     Gateways,
     Inbox,
     Books,
+    Offline,
     Webhooks,
     Tokens,
     Api,
@@ -71,8 +72,10 @@ impl Section {
             sections: &[Section::Sequences, Section::Attribution, Section::Risk, Section::Law],
         },
         Group { name: noted("Results"), sections: &[Section::Ledger, Section::Experiments] },
-        Group { name: noted("Conversions"), sections: &[Section::Goals, Section::Funnels, Section::Events] },
-        Group { name: noted("Rules"), sections: &[Section::Sequences, Section::Risk, Section::Law] },
+        Group {
+            name: noted("Conversions"),
+            sections: &[Section::Goals, Section::Funnels, Section::Events, Section::Offline],
+        },
         Group {
             name: noted("Connections"),
             sections: &[Section::Shops, Section::Gateways, Section::Inbox, Section::Books, Section::Webhooks],
@@ -105,6 +108,7 @@ impl Section {
             Section::Risk => noted("Risk"),
             Section::Inbox => noted("Inbox"),
             Section::Books => noted("Books"),
+            Section::Offline => noted("Offline sales"),
             Section::Webhooks => noted("Webhooks"),
             Section::Tokens => noted("API tokens"),
             Section::Api => noted("API"),
@@ -139,6 +143,7 @@ impl Section {
             Section::Risk => "/risk",
             Section::Inbox => "/inbox",
             Section::Books => "/books",
+            Section::Offline => "/offline",
             Section::Webhooks => "/webhooks",
             Section::Tokens => "/tokens",
             Section::Api => "/api",
@@ -151,7 +156,7 @@ impl Section {
 
     /// Whether its figures are of a period.
     pub(super) fn has_period(self) -> bool {
-        use Section::{Attribution, Events, Funnels, Goals, Ledger, Overview, Report};
-        matches!(self, Overview | Report | Attribution | Events | Goals | Funnels | Ledger)
+        use Section::{Attribution, Events, Funnels, Goals, Ledger, Offline, Overview, Report};
+        matches!(self, Overview | Report | Attribution | Events | Goals | Funnels | Ledger | Offline)
     }
 }

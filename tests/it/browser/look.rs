@@ -19,7 +19,7 @@ const UNLINKED: [&str; 4] =
     ["/sign-in", "/nothing-is-here", "/carts?q=nobody%40shopper.example", "/carts?state=texted"];
 
 /// Routes that answer with a page and need no look: files, and what leads straight on.
-const NOT_PAGES: [&str; 9] = [
+const NOT_PAGES: [&str; 10] = [
     "/hook/",
     "/p/",
     "/healthz",
@@ -28,6 +28,7 @@ const NOT_PAGES: [&str; 9] = [
     "/assets/",
     "/api/",
     "/shops/{id}/arrivals",
+    "/shops/{id}/approve",
     "/sign-in/{token}",
 ];
 const NOT_PAGES_BY_ENDING: [&str; 2] = [".csv", ".json"];

@@ -13,11 +13,13 @@ use cartback::{
     domain::{
         event::{Identity, TypedPhone},
         id::ShopId,
+        offline::{Channel, Outcome},
         seal::Place,
     },
     pipeline::{
         credit,
         hand::Done,
+        offline,
         people::{self, export, import, proof, sheet},
         receive::Answer,
     },
@@ -94,6 +96,10 @@ const TABLES: &[(&str, &str, &str)] = &[
     ("message", "words and number blanked", "messages"),
     ("message_act", "names who of the shop, no shopper", "-"),
     ("message_digest", "deleted", "messages.text_sha256"),
+    ("offline_line", "references of the till, names nobody", "-"),
+    ("offline_part", "lines that name them forget it, and go with the next step", "-"),
+    ("offline_sale", "keyed hash, emptied", "offline_sales"),
+    ("offline_upload", "names who of the shop, no shopper", "-"),
     ("opt_out", "stays as a keyed hash, its words go", "opt_outs"),
     ("order_first", "amounts of orders, names nobody", "-"),
     ("outbox", "deleted", "-"),
@@ -136,6 +142,7 @@ const SEALED: &[(&str, &str, &str)] = &[
     ("inbox", "body", "delivery_id"),
     ("inbox", "head", "delivery_id"),
     ("message", "detail", "message_id"),
+    ("offline_part", "told", "part_id"),
     ("opt_out", "detail", "phone"),
     ("reply", "detail", "reply_id"),
     ("shop_order", "detail", "order_id"),
@@ -161,6 +168,7 @@ const OTHER_BYTES: &[(&str, &str)] = &[
     ("message", "former_phone"),
     ("message", "phone"),
     ("message_digest", "digest"),
+    ("offline_sale", "phone"),
     ("opt_out", "phone"),
     ("order_first", "bought_digest"),
     ("outbox", "phone"),
@@ -501,6 +509,22 @@ impl Street {
         let meta = json!({ "billing": billing, "customer_ip_address": "198.51.100.77", "customer_note": "yellow feathers",
                            "customer_user_agent": AGENT });
         app.woo(&self.woo, "order.created", &app.woo_order(811, meta)).await;
+        for shop in self.shops() {
+            Box::pin(self.till(app, shop)).await;
+        }
+    }
+
+    /// What they bought at the till, in a file.
+    async fn till(&self, app: &App, shop: &Shopkeeper) {
+        let (opened, keys) = app.shop(shop.id).await;
+        let csv = format!("receipt,date,total,phone,email\nB-1,{},19.90,{TYPED},{EMAIL}\n", app.iso());
+        let read = offline::sheet::read(csv.as_bytes(), &Default::default(), &opened, Channel::Pos).unwrap();
+        let brought = offline::Brought { name: "till.csv", source: store::offline::Source::Page, by: "Maja" };
+        let id = offline::begin(&app.core, shop.id, read.lines, brought).await.unwrap().unwrap();
+        // By the worker, whose errands begin at the bottom of the stack.
+        app.settle().await;
+        let upload = store::offline::get(&mut app.read().await, &keys, id).await.unwrap().unwrap();
+        assert_eq!(upload.counts.of(Outcome::AfterText), 1, "{upload:?}");
     }
 
     /// What nobody understands, what cannot be read, a question about their data, and STOP.

@@ -2,8 +2,12 @@
 
 use std::time::Duration;
 
-use cartback::domain::id::ShopId;
-use cartback::pipeline::send;
+use cartback::{
+    domain::{consent::OptOut, id::ShopId, phone::Phone},
+    pipeline::send,
+    store::{self, consent},
+    transact,
+};
 use serde_json::json;
 
 use crate::{
@@ -80,6 +84,45 @@ async fn throttled_or_not_reached_it_goes_later() {
         assert_eq!((app.outside.texts(), app.texts(&shop).await.len()), (4, 1));
         app.pass(hours(60)).await;
         assert_eq!(app.outside.texts(), 4);
+    })
+    .await;
+}
+
+/// A text that waits, because the gateway asked for a moment; what is written meanwhile is told to nobody.
+async fn ends_unsent(state: &str, what: &str, meanwhile: impl AsyncFn(&App, &Shopkeeper)) {
+    on_both(async |app| {
+        let (shop, _) = open(app, "kannel").await;
+        app.outside.next([Ends::Throttled(Some(300))]);
+        leave(app, &shop, 1).await;
+        app.pass(minutes(31)).await;
+        assert_eq!(app.outside.texts(), 1);
+        meanwhile(app, &shop).await;
+        app.pass(hours(60)).await;
+        let messages = app.messages(&shop).await;
+        assert_eq!((app.outside.texts(), messages[0].0.state.name()), (1, state), "{what}: {:?}", messages[0].1);
+    })
+    .await;
+}
+
+/// The gates are asked once more as the text leaves, not only when it was decided on: nothing here calls it off.
+#[tokio::test]
+async fn what_waits_is_asked_about_again() {
+    ends_unsent("cancelled", "an order", async |app, shop| {
+        let (_, keys) = app.shop(shop.id).await;
+        let mut cart = app.cart(shop, "c1").await;
+        cart.bought_at = Some(app.now());
+        transact!(app.core.db, |tx| store::cart::put(tx, &keys, &cart, None).await?).unwrap();
+    })
+    .await;
+    ends_unsent("cancelled", "an opt-out", async |app, shop| {
+        let (_, keys) = app.shop(shop.id).await;
+        let phone = consent::phone_index(&keys, &Phone::read("+38640555201", &[]).unwrap());
+        let out = OptOut { at: app.now(), source: "story".into() };
+        transact!(app.core.db, |tx| consent::opt_out(tx, &keys, &phone, &out, app.now()).await?).unwrap();
+    })
+    .await;
+    ends_unsent("expired", "a country that is held from now on", async |app, shop| {
+        app.change(shop, &[("countries", "HR")]).await;
     })
     .await;
 }

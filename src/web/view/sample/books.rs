@@ -10,7 +10,10 @@ use crate::{
         audit::{Grade, Kind, Score, Summary},
         time::{DAY, HOUR},
     },
-    web::view::books::{Books, FindingRow, Group, Last, RunRow, RunState, What},
+    web::view::{
+        books::{Books, FindingRow, Group, Last, RunRow, RunState, What},
+        books_file::{BooksFile, Compared, Filled, Typed},
+    },
 };
 
 fn summary(grade: Grade, faulty: u64) -> Summary {
@@ -74,6 +77,59 @@ fn rich() -> Books {
     }
 }
 
+fn file() -> BooksFile {
+    let last = Last { at: now(), from: now() - DAY * 30, to: now(), summary: summary(Grade::Small, 3) };
+    BooksFile {
+        page: page(Section::Books),
+        megabytes_max: 16,
+        compared: Some(Compared {
+            name: HOSTILE.into(),
+            last,
+            orders: 412,
+            further: 31,
+            columns: vec![("number".into(), "Name".into()), ("total".into(), HOSTILE.into())],
+            ignored: vec![HOSTILE.into()],
+            letters: "windows-1252".into(),
+            separator: ';',
+            decimal: ',',
+            day_first: Some(true),
+            bad: vec![
+                (17, "total: is missing".into()),
+                (40, "placed_at: could be read day first or month first".into()),
+            ],
+            bad_count: 90,
+            unknown_states: vec![HOSTILE.into()],
+            groups: vec![group(Kind::MissingHere, 10, 212)],
+            fillable: 212,
+            filled: None,
+        }),
+        problems: Vec::new(),
+        typed: Typed {
+            columns: "total=Gesamtsumme".into(),
+            decimal: ",".into(),
+            days: "day".into(),
+            ..Typed::default()
+        },
+        fields: vec!["id".into(), "number".into(), "total".into()],
+    }
+}
+
+fn files() -> Vec<(&'static str, askama::Result<String>)> {
+    let empty = || BooksFile { page: bare_page(Section::Books), compared: None, typed: Typed::default(), ..file() };
+    let filled = file().compared.map(|compared| Compared {
+        filled: Some(Filled { orders: 211, nameless: 1 }),
+        bad: Vec::new(),
+        bad_count: 0,
+        ..compared
+    });
+    vec![
+        ("books-file", file().render()),
+        ("books-file-empty", empty().render()),
+        ("books-file-refused", BooksFile { problems: vec![HOSTILE.into()], ..empty() }.render()),
+        ("books-file-filled", BooksFile { compared: filled, ..file() }.render()),
+    ]
+}
+
 pub fn pages() -> Vec<(&'static str, askama::Result<String>)> {
     let empty = || Books {
         page: bare_page(Section::Books),
@@ -84,8 +140,9 @@ pub fn pages() -> Vec<(&'static str, askama::Result<String>)> {
         fillable: 0,
         ..rich()
     };
+    let mut pages = files();
     let last = |grade, faulty| rich().last.map(|last| Last { summary: summary(grade, faulty), ..last });
-    vec![
+    pages.extend([
         ("books", rich().render()),
         ("books-empty", empty().render()),
         ("books-closed", Books { cannot: Some("give it a key".into()), may_change: false, ..empty() }.render()),
@@ -99,5 +156,6 @@ pub fn pages() -> Vec<(&'static str, askama::Result<String>)> {
             .render(),
         ),
         ("books-agree", Books { last: last(Grade::Agree, 0), groups: Vec::new(), fillable: 0, ..rich() }.render()),
-    ]
+    ]);
+    pages
 }

@@ -162,6 +162,7 @@ fn shop_step() -> ShopStep {
         steps: vec!["Open Settings > Notifications > Webhooks.".into(), "Create a webhook with the URL above.".into()],
         keys: fields().into_iter().filter(Field::is_secret).collect(),
         can_subscribe: true,
+        approve_at: Some(HOSTILE.into()),
         subscribed: vec![("orders/create".into(), None), ("app/uninstalled".into(), Some("the token may not".into()))],
         arrivals: arrivals(),
     }

@@ -126,6 +126,9 @@ async fn what_is_another_shops_does_not_exist() {
     let gateway = told(post(&site, &own, "/api/v1/gateways", &json!({ "kind": "log" })).await).await.1;
     let hears = json!({ "url": "https://example.com/hooks", "events": ["order.recovered"] });
     let webhook = told(post(&site, &own, "/api/v1/webhooks", &hears).await).await.1;
+    let sale = json!({ "sold_at": house.core().now().to_string(), "phone": PHONE,
+                       "total": { "amount_minor": 4890, "currency": "USD" } });
+    let upload = told(post(&site, &own, "/api/v1/offline", &json!({ "sales": [sale] })).await).await.1;
     let first = async |path: &str| get(&site, &own, path).await.1["data"][0]["id"].as_str().map(str::to_owned);
     let (order, delivery) = (first("/api/v1/orders").await.unwrap(), first("/api/v1/inbox").await.unwrap());
     let goals = goal::keep(house.core(), house.shop, None, &presets()[0].goals[..1]).await.unwrap().unwrap();
@@ -141,6 +144,7 @@ async fn what_is_another_shops_does_not_exist() {
             ("messages", _) => message.id.to_string(),
             ("webhooks", _) => webhook["webhook"]["id"].as_str().unwrap().to_owned(),
             ("orders", _) => order.clone(),
+            ("offline", _) => upload["id"].as_str().unwrap().to_owned(),
             ("inbox", _) => delivery.clone(),
             ("goals", _) if path.contains("/funnels/") => funnel.to_string(),
             ("goals", _) => goals[0].to_string(),

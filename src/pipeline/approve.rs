@@ -1,0 +1,139 @@
+//! Approve: an owner lets us in on the shop's own pages, the platform posts its keys to us, and the webhooks are made. Keys
+//! are kept only when they come with a state that was signed here for this shop a moment ago ([`approval`]).
+
+use std::{collections::BTreeMap, time::Duration};
+
+use super::{
+    Core,
+    connect::{self, NOT_SUBSCRIBED, NotConnected},
+};
+use crate::{
+    clock,
+    domain::{
+        approval::{self, Refused},
+        id::ShopId,
+        seal::ShopKeys,
+        time::{MINUTE, Time},
+    },
+    shop::{self, Approval},
+    store::{
+        self, Error, connection,
+        job::{self, Job},
+        shop::Shop,
+    },
+    transact,
+};
+
+/// Why keys were not taken. None of it quotes what was posted.
+#[derive(Debug, thiserror::Error)]
+pub enum NotTaken {
+    #[error("not taken")]
+    Unknown,
+    #[error("not taken: {0}")]
+    Unreadable(String),
+    #[error("not taken: {0}")]
+    Refused(#[from] Refused),
+    #[error("not taken: {}", .0.join("; "))]
+    Wrong(Vec<String>),
+    #[error(transparent)]
+    Store(#[from] Error),
+}
+
+/// Where the owner says yes; `None` where the platform has no such page. Nothing is stored.
+pub async fn ask(core: &Core, id: ShopId) -> Result<Option<String>, NotConnected> {
+    let wrong = |problem: String| NotConnected::Wrong(vec![problem]);
+    let mut read = core.db.read().await?;
+    let found = core.shop(&mut read, id).await?;
+    let door = connection::of(&mut read, id, None).await?;
+    drop(read);
+    let (Some((shop, keys)), Some(door)) = (found, door) else {
+        return Err(wrong(format!("shop: there is no shop {id}")));
+    };
+    let Some(kind) = shop::by_kind(&shop.kind) else { return Err(wrong(format!("kind: no connector {}", shop.kind))) };
+    let state = approval::sign(&keys, &shop.settings, core.now(), clock::random());
+    let callback_url = format!("{}/hook/approved/{}", core.public_url, door.public_id);
+    let return_url = format!("{}/shops/{id}/set-up?step=shop&shop={id}", core.public_url);
+    let approval = Approval { state: &state, callback_url: &callback_url, return_url: &return_url };
+    let url = kind.approval_url(&shop.settings, &approval).map_err(wrong)?;
+    if url.is_some() && !core.public_url.starts_with("https://") {
+        return Err(wrong("public_url: must be an https:// address, or the shop cannot hand its keys over".into()));
+    }
+    Ok(url)
+}
+
+/// Keeps the keys that a platform posted to this connection, and has the webhooks made; answers whose they are.
+pub async fn take(core: &Core, public_id: &str, body: &[u8]) -> Result<ShopId, NotTaken> {
+    let mut read = core.db.read().await?;
+    let door = connection::find(&mut read, public_id).await?.filter(|door| door.gateway.is_none());
+    drop(read);
+    let id = door.ok_or(NotTaken::Unknown)?.shop;
+    let (now, drawn) = (core.now(), clock::random());
+    let taken: Result<(), NotTaken> = transact!(core.db, |tx| {
+        store::shop::take_turn(tx, id).await?;
+        match core.shop(tx, id).await?.filter(|(shop, _)| shop.erased_at.is_none()) {
+            None => Err(NotTaken::Unknown),
+            Some((shop, keys)) => match read_and_check(&shop, &keys, body, drawn, now) {
+                Err(why) => Err(why),
+                Ok(settings) => match connect::change(core, tx, shop, &keys, &settings).await? {
+                    Err(problems) => Err(NotTaken::Wrong(problems)),
+                    Ok(()) => {
+                        job::schedule(tx, id, job::Kind::Subscribe, id.get(), now).await?;
+                        Ok(())
+                    }
+                },
+            },
+        }
+    })?;
+    taken?;
+    core.wake.notify_one();
+    Ok(id)
+}
+
+/// The settings that were handed over, when this shop asked for them.
+fn read_and_check(
+    shop: &Shop,
+    keys: &ShopKeys,
+    body: &[u8],
+    drawn: [u8; 32],
+    now: Time,
+) -> Result<BTreeMap<String, String>, NotTaken> {
+    let kind = shop::by_kind(&shop.kind).ok_or(NotTaken::Unknown)?;
+    let approved = kind.approved(&shop.settings, body, drawn).map_err(NotTaken::Unreadable)?;
+    let approved = approved.ok_or(NotTaken::Unknown)?;
+    approval::verify(keys, &shop.settings, now, &approved.state)?;
+    Ok(approved.settings)
+}
+
+/// Tries to make the webhooks, before a person is told.
+const TRIES: u32 = 4;
+const AGAIN_AFTER: Duration = MINUTE;
+
+/// Makes the webhooks. Right after the keys were handed over: the shop's own server may still be busy with us.
+pub async fn subscribe(core: &Core, job: &Job) -> Result<(), Error> {
+    let problem = match connect::subscribe(core, job.shop).await {
+        Ok(all) => {
+            let failed: Vec<String> =
+                all.into_iter().filter_map(|(topic, outcome)| Some(format!("{topic}: {}", outcome.err()?))).collect();
+            (!failed.is_empty()).then(|| failed.join("; "))
+        }
+        Err(NotConnected::Wrong(problems)) => Some(problems.join("; ")),
+        Err(NotConnected::Store(error)) => return Err(error),
+    };
+    let now = core.now();
+    let subject = job.shop.to_string();
+    transact!(core.db, |tx| {
+        match &problem {
+            Some(_) if job.attempt < TRIES => {
+                job::try_again(tx, job, now + AGAIN_AFTER).await?;
+            }
+            Some(why) => {
+                let words = format!("The shop's webhooks could not be made: {why}");
+                store::alarm::raise(tx, job.shop, NOT_SUBSCRIBED, &subject, &words, now).await?;
+                job::finish(tx, job).await?;
+            }
+            None => {
+                job::finish(tx, job).await?;
+            }
+        }
+    })
+}
