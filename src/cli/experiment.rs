@@ -179,7 +179,8 @@ fn words(each: &Experiment, report: &Report) -> String {
         plan.goal.days()
     );
     if report.is_broken() {
-        let _ = writeln!(words, "The split is not the one that was drawn (p = {:.6}): believe no figure.", report.split);
+        let _ =
+            writeln!(words, "The split is not the one that was drawn (p = {:.6}): believe no figure.", report.split);
     }
     let mut lines = table(&["arm", "people", "reached", "difference", "holds at every look", "opted out", "it shows"]);
     for arm in &report.arms {
@@ -205,9 +206,10 @@ fn words(each: &Experiment, report: &Report) -> String {
     for arm in &report.arms {
         for margin in &arm.margins {
             let money = |minor: i64| Money::new(minor, margin.currency).to_string();
-            let within = margin
-                .interval
-                .map_or_else(|| "too few buyers for an interval".to_owned(), |(low, high)| format!("{} to {}", money(low), money(high)));
+            let within = margin.interval.map_or_else(
+                || "too few buyers for an interval".to_owned(),
+                |(low, high)| format!("{} to {}", money(low), money(high)),
+            );
             let _ = writeln!(
                 words,
                 "{}: leaves {} more for every 100 people ({within}); its codes took off {}.",

@@ -54,9 +54,8 @@ pub(crate) async fn change(
     let mut drawn = Vec::new();
     for experiment in found {
         let entry = entries.iter().find(|entry| entry.experiment == experiment.id);
-        let by_chance = |person: &[u8; 16]| {
-            weighed(keys, &Plan::salt(experiment.id.get()), person, &experiment.plan.weights())
-        };
+        let by_chance =
+            |person: &[u8; 16]| weighed(keys, &Plan::salt(experiment.id.get()), person, &experiment.plan.weights());
         let arm = entry.map(|entry| entry.arm).or_else(|| person.as_ref().and_then(by_chance));
         let Some(arm) = arm else { continue };
         if let Some(chosen) = experiment.plan.arms.get(arm).filter(|_| !experiment.stopped.contains_key(&arm)) {
@@ -109,7 +108,8 @@ pub(crate) async fn enter(
 
 /// Stops every arm that drives people off or has its orders sent back.
 async fn guard(tx: &mut Tx, keys: &ShopKeys, id: ExperimentId, now: Time) -> Result<(), Error> {
-    let found = store::experiment::list(tx, keys).await?.into_iter().find(|each| each.id == id && each.ended_at.is_none());
+    let found =
+        store::experiment::list(tx, keys).await?.into_iter().find(|each| each.id == id && each.ended_at.is_none());
     let Some(experiment) = found else { return Ok(()) };
     let made = report(tx, keys, &experiment, now).await?;
     for (arm, told) in made.arms.iter().enumerate() {
@@ -121,12 +121,7 @@ async fn guard(tx: &mut Tx, keys: &ShopKeys, id: ExperimentId, now: Time) -> Res
 }
 
 /// What the arms of an experiment come to at a moment.
-pub async fn report(
-    read: &mut Read,
-    keys: &ShopKeys,
-    experiment: &Experiment,
-    now: Time,
-) -> Result<Report, Error> {
+pub async fn report(read: &mut Read, keys: &ShopKeys, experiment: &Experiment, now: Time) -> Result<Report, Error> {
     let facts = store::experiment::facts(read, keys, experiment, now).await?;
     Ok(judge(&experiment.plan, &facts))
 }
@@ -166,12 +161,7 @@ pub async fn begin(core: &Core, id: ShopId, plan: &Plan, by: &str) -> Result<Exp
     Ok(fresh)
 }
 
-async fn refusal(
-    read: &mut Read,
-    shop: &Shop,
-    keys: &ShopKeys,
-    plan: &Plan,
-) -> Result<Option<Vec<String>>, Error> {
+async fn refusal(read: &mut Read, shop: &Shop, keys: &ShopKeys, plan: &Plan) -> Result<Option<Vec<String>>, Error> {
     let Some(sequence) = shop.rules.sequence(&plan.sequence).filter(|sequence| sequence.on_since.is_some()) else {
         return Ok(Some(vec!["sequence: there is none of this id that is switched on".to_owned()]));
     };
@@ -201,12 +191,7 @@ pub async fn stop(core: &Core, shop: ShopId, id: ExperimentId, why: &str) -> Res
     end(core, shop, id, (why, None)).await
 }
 
-async fn end(
-    core: &Core,
-    shop: ShopId,
-    id: ExperimentId,
-    how: (&str, Option<usize>),
-) -> Result<bool, Error> {
+async fn end(core: &Core, shop: ShopId, id: ExperimentId, how: (&str, Option<usize>)) -> Result<bool, Error> {
     let now = core.now();
     transact!(core.db, |tx| {
         store::shop::take_turn(tx, shop).await?;

@@ -79,12 +79,7 @@ pub async fn list(read: &mut Read, keys: &ShopKeys) -> Result<Vec<Experiment>, E
 }
 
 /// Those of a sequence that were on at a moment: a cart abandoned then is in them.
-pub async fn in_force(
-    read: &mut Read,
-    keys: &ShopKeys,
-    sequence: &str,
-    at: Time,
-) -> Result<Vec<Experiment>, Error> {
+pub async fn in_force(read: &mut Read, keys: &ShopKeys, sequence: &str, at: Time) -> Result<Vec<Experiment>, Error> {
     let rows = all!(
         read,
         Row,
@@ -243,12 +238,7 @@ pub async fn forget(tx: &mut Tx, keys: &ShopKeys, person: &[u8; 16]) -> Result<(
 }
 
 /// What came of each arm's people so far.
-pub async fn facts(
-    read: &mut Read,
-    keys: &ShopKeys,
-    experiment: &Experiment,
-    now: Time,
-) -> Result<Vec<Facts>, Error> {
+pub async fn facts(read: &mut Read, keys: &ShopKeys, experiment: &Experiment, now: Time) -> Result<Vec<Facts>, Error> {
     let days = experiment.plan.goal.days();
     let span = i64::from(days) * i64::try_from(DAY.as_millis()).unwrap_or(i64::MAX);
     let (id, until) = (experiment.id.get(), now.millis().saturating_sub(span));
@@ -383,8 +373,7 @@ async fn bought(
         span
     )?;
     for orders in rows.chunk_by(|one, other| (one.0, one.1) == (other.0, other.1)) {
-        let Some(facts) =
-            orders.first().and_then(|row| usize::try_from(row.0).ok()).and_then(|arm| arms.get_mut(arm))
+        let Some(facts) = orders.first().and_then(|row| usize::try_from(row.0).ok()).and_then(|arm| arms.get_mut(arm))
         else {
             continue;
         };

@@ -91,10 +91,8 @@ async fn experiments(read: &mut Read, keys: &ShopKeys, cart: CartId) -> Result<V
     let told = entries.iter().filter_map(|entry| {
         let plan = &all.iter().find(|each| each.id == entry.experiment)?.plan;
         let arm = plan.arms.get(entry.arm)?;
-        let what = say(
-            "entered the experiment “{name}” in the way “{arm}”",
-            &[("name", &plan.name), ("arm", &arm.name)],
-        );
+        let what =
+            say("entered the experiment “{name}” in the way “{arm}”", &[("name", &plan.name), ("arm", &arm.name)]);
         Some(Entry::new(entry.entered_at, Tone::Quiet, what))
     });
     Ok(told.collect())

@@ -1,5 +1,7 @@
 //! Experiments: ways of saying a step against each other, what may be said of each, and beginning, ending, taking over.
 
+use std::borrow::Borrow;
+
 use askama::Template;
 
 use super::{
@@ -74,10 +76,7 @@ impl Row {
         }
         let named = |at: usize| self.report.arms.get(at).map_or("", |arm| arm.name.as_str());
         if let Some(at) = self.report.winner {
-            return say(
-                "“{arm}” is better, and that holds however often you look.",
-                &[("arm", &named(at))],
-            );
+            return say("“{arm}” is better, and that holds however often you look.", &[("arm", &named(at))]);
         }
         match self.report.more {
             Some(more) => say(
@@ -86,6 +85,10 @@ impl Row {
             ),
             None => t("No other way is better than the step as it is.").to_owned(),
         }
+    }
+
+    pub fn won(&self, at: impl Borrow<usize>) -> bool {
+        self.report.winner == Some(*at.borrow())
     }
 
     pub fn ended(&self) -> Option<String> {

@@ -53,7 +53,8 @@ async fn people_get_the_way_they_were_drawn_and_count_once() {
         // Again by the same people: the same way, and nobody counts twice.
         app.pass(hours(24 * 8)).await;
         for number in 0..12 {
-            let cart = json!({ "phone": format!("+386405551{number:02}"), "started_at": app.iso(), "updated_at": app.iso() });
+            let cart =
+                json!({ "phone": format!("+386405551{number:02}"), "started_at": app.iso(), "updated_at": app.iso() });
             app.generic(&shop, "checkout.updated", app.checkout(&format!("d{number}"), cart)).await;
         }
         app.pass(hours(1)).await;
