@@ -28,6 +28,7 @@ pub enum Command {
     },
     /// What its arms come to
     Show {
+        /// As `experiment list` names it: exp_…
         id: ExperimentId,
         /// Whose; left out, the only shop's
         #[arg(long)]
@@ -38,6 +39,7 @@ pub enum Command {
     /// Begin one, on carts left from now on. The step as it stands is the first arm
     #[command(after_help = "Example: cartback experiment start Later eu 1 --arm later=after:180 --goal order")]
     Start {
+        /// What it is called, 1 to 64 characters
         name: String,
         /// The id of the sequence
         sequence: String,
@@ -57,6 +59,7 @@ pub enum Command {
     },
     /// End one without taking anything over
     Stop {
+        /// As `experiment list` names it: exp_…
         id: ExperimentId,
         /// Why, for those who look later
         #[arg(long, default_value = "")]
@@ -69,6 +72,7 @@ pub enum Command {
     },
     /// Take an arm's way over for carts left from now on, and end it
     Use {
+        /// As `experiment list` names it: exp_…
         id: ExperimentId,
         /// Its name
         arm: String,

@@ -97,6 +97,7 @@ pub enum Rate {
     },
     /// A CSV file with the columns from, currency, to, rate: all of it or nothing
     Import {
+        /// The file
         file: PathBuf,
         /// Whose; left out, the only shop's
         #[arg(long)]
@@ -135,6 +136,7 @@ pub enum Spend {
     /// What a channel cost on a day or over some
     #[command(after_help = "Example: cartback spend add Ads 120.50 --from 2026-03-01 --to 2026-03-31 --revenue 410")]
     Add {
+        /// What it is called, as in Ads
         channel: String,
         /// As in 120.50
         amount: String,
@@ -161,6 +163,7 @@ pub enum Spend {
     },
     /// A CSV file with the columns channel, from, to, amount, currency, revenue, orders: all of it or nothing
     Import {
+        /// The file
         file: PathBuf,
         /// Whose; left out, the only shop's
         #[arg(long)]
@@ -170,6 +173,7 @@ pub enum Spend {
     },
     /// Take an entry back
     Remove {
+        /// What it is called, as in Ads
         channel: String,
         /// The first day, YYYY-MM-DD
         #[arg(long)]

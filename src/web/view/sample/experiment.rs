@@ -37,7 +37,7 @@ fn row(people: u64, hits: (u64, u64), ended: bool, stopped: bool) -> Row {
         stopped,
     };
     Row {
-        id: "exp_0000000000001".to_owned(),
+        id: format!("exp_000000000000{}", if ended { 2 } else { 1 }),
         report: report(&plan, &[facts(hits.0, false), facts(hits.1, stopped)]),
         plan,
         started_at: now() - DAY * 40,
