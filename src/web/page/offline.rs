@@ -32,7 +32,7 @@ use crate::{
         view::{
             Section,
             offline::{Offline, SaleRow, State, SumRow, UploadRow},
-            words::{say, t},
+            words::{noted, say, t},
         },
     },
 };
@@ -122,7 +122,7 @@ pub async fn upload(request: HttpRequest, payload: Payload) -> Result<HttpRespon
         None => return Err(wrong(t("Choose a file first.").to_owned())),
         Some(upload::File { bytes: None, .. }) => {
             let megabytes = FILE_BYTES_MAX >> 20;
-            let why = "The file is larger than {count} MB: upload it in parts, or use the command line.";
+            let why = noted("The file is larger than {count} MB: upload it in parts, or use the command line.");
             return Err(wrong(say(why, &[("count", &megabytes)])));
         }
         Some(upload::File { bytes: Some(bytes), name }) => (name, bytes),
