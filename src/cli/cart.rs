@@ -195,6 +195,7 @@ async fn show(read: &mut Read, keys: &ShopKeys, cart: &Cart, again: bool) -> any
         }
         timeline.push(entry);
     }
+    timeline.extend(experiments(read, keys, cart).await?);
     let messages = store::message::about(read, keys, cart.id.get()).await?;
     let mut orders = BTreeSet::new();
     for message in &messages {
@@ -215,6 +216,19 @@ async fn show(read: &mut Read, keys: &ShopKeys, cart: &Cart, again: bool) -> any
     timeline.sort_by_key(|entry| entry.at);
     let said = Said::new(words(keys.shop(), cart, &timeline), as_json(keys.shop(), cart, &timeline));
     Ok(Said { well, ..said })
+}
+
+async fn experiments(read: &mut Read, keys: &ShopKeys, cart: &Cart) -> anyhow::Result<Vec<Entry>> {
+    let entries = store::experiment::of_cart(read, keys, cart.id).await?;
+    let all = if entries.is_empty() { Vec::new() } else { store::experiment::list(read, keys).await? };
+    let told = entries.iter().filter_map(|entry| {
+        let each = all.iter().find(|each| each.id == entry.experiment)?;
+        let arm = &each.plan.arms.get(entry.arm)?.name;
+        let words = format!("entered the experiment “{}” in the way “{arm}”", each.plan.name);
+        let told = json!({ "experiment": each.id.to_string(), "arm": arm });
+        Some(Entry::new(entry.entered_at, "experiment", &words, told))
+    });
+    Ok(told.collect())
 }
 
 fn made_again(outcome: &Again) -> String {

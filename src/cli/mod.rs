@@ -10,6 +10,7 @@ mod migrate;
 mod report;
 mod lift;
 mod net_ledger;
+mod experiment;
 mod doctor;
 mod shop;
 mod sequence;
@@ -98,6 +99,9 @@ pub enum Command {
     /// What other channels cost, to stand beside the texts
     #[command(subcommand)]
     Spend(net_ledger::Spend),
+    /// Ways of saying a step against each other, by chance
+    #[command(subcommand)]
+    Experiment(experiment::Command),
     /// Check key, database, clock, shops and gateways; exit code 1 when something is broken
     Doctor(doctor::Args),
     /// Connect shops, look at them, change their rules
@@ -338,6 +342,7 @@ impl Command {
             Command::Report(args) => Ok((report::run(core, args).await?, args.form)),
             Command::Lift(args) => Ok((lift::run(core, args).await?, args.form)),
             Command::Ledger(command) => net_ledger::run(core, command).await,
+            Command::Experiment(command) => experiment::run(core, command).await,
             Command::Rate(command) => net_ledger::rates(core, command).await,
             Command::Spend(command) => net_ledger::spends(core, command).await,
             Command::Shop(command) => shop::run(core, command).await,

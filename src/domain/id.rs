@@ -124,6 +124,8 @@ id!(/// What a merchant counts as a conversion.
     GoalId, "goal");
 id!(/// A saved funnel.
     FunnelId, "fun");
+id!(/// Ways of saying a step against each other.
+    ExperimentId, "exp");
 id!(/// A person who signs in.
     UserId, "usr");
 id!(/// An entry of the audit log.

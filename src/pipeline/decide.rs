@@ -4,6 +4,7 @@
 use super::{
     Core, confirm, dirty_cart,
     discount::{self, Giving},
+    experiment,
     facts::{Asking, ask},
     guard, hand, holdout,
     sequence::Plan,
@@ -43,11 +44,14 @@ pub async fn decide(core: &Core, tx: &mut Tx, job: &Job) -> Result<(), Error> {
     let decided = store::decision::of_cart(tx, &keys, id).await?;
     let step = next_step(&decided);
     let Some(due) = plan.due(abandoned_at, step) else { return done(tx, job).await };
+    let sender = sender(core, tx, &shop).await?;
+    if decided.is_empty() {
+        experiment::enter(core, tx, (&shop, &keys), &cart, &plan, &sender).await?;
+    }
     // Only the waiting time of a step can be passed over by hand; every gate is asked all the same.
     if due > now && hand::facts(tx, &keys, id, step).await?.sent_now_at.is_none() {
         return job::put_back(tx, job, due).await.map(|_| ());
     }
-    let sender = sender(core, tx, &shop).await?;
     let fresh = MessageId::new(core.fresh_id());
     let asking =
         Asking { shop: &shop, keys: &keys, cart: &cart, plan: &plan, step, sender: &sender, sending: None, fresh };

@@ -73,6 +73,7 @@ pub(crate) async fn person(tx: &mut Tx, place: &Place<'_>, who: &Identity, sourc
         consents += store::consent::of_phone(tx, place.keys, phone).await?.0.len();
         store::consent::erase(tx, place.keys, phone).await?;
         store::holdout::forget(tx, place.keys, phone).await?;
+        store::experiment::forget(tx, place.keys, phone).await?;
     }
     forget_events(tx, place, &found).await?;
     forget_requests(tx, place, trace).await?;

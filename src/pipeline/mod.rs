@@ -13,6 +13,7 @@ pub mod held;
 pub(crate) mod confirm;
 pub(crate) mod notice;
 pub mod holdout;
+pub mod experiment;
 pub mod decide;
 pub mod hand;
 pub mod replay;

@@ -1,7 +1,11 @@
 //! Sequence: what the choice of a cart's sequence and its early end are made of, read from the store. Which one it is and
 //! whether it ends is asked of `domain::sequence`; here nothing is decided twice.
 
-use super::{facts::Asking, ingest::textable};
+use super::{
+    experiment::{self, Drawn},
+    facts::Asking,
+    ingest::textable,
+};
 use crate::{
     domain::{
         cart::Cart,
@@ -26,6 +30,8 @@ pub(crate) struct Plan {
     pub sequence: Sequence,
     /// Why nothing of it is sent any more.
     pub left_out: Option<String>,
+    /// The arms of experiments it is in; what they change is in `sequence` already.
+    pub drawn: Vec<Drawn>,
 }
 
 impl Plan {
@@ -41,7 +47,7 @@ impl Plan {
             let rules = then.as_ref().unwrap_or(&shop.rules);
             let traits = traits(read, shop, keys, cart, abandoned_at).await?;
             let why = none_fits(&rules.sequences, &traits);
-            return Ok(Plan { sequence: Sequence::default(), left_out: Some(why) });
+            return Ok(Plan { sequence: Sequence::default(), left_out: Some(why), drawn: Vec::new() });
         }
         let today = shop.rules.sequence(&cart.sequence);
         let left_out = match today.map(|sequence| sequence.on_since) {
@@ -52,7 +58,9 @@ impl Plan {
             Some(Some(_)) => None,
         };
         let sequence = then.as_ref().and_then(|rules| rules.sequence(&cart.sequence)).or(today).cloned();
-        Ok(Plan { sequence: sequence.unwrap_or_default(), left_out: left_out.map(str::to_owned) })
+        let mut sequence = sequence.unwrap_or_default();
+        let drawn = experiment::change(read, shop, keys, cart, &mut sequence).await?;
+        Ok(Plan { sequence, left_out: left_out.map(str::to_owned), drawn })
     }
 
     /// When a step falls due, for a cart abandoned at this moment; `None` beyond the last. A cart without a sequence is

@@ -53,6 +53,9 @@ pub async fn shop(tx: &mut Tx, shop: ShopId) -> Result<(), Error> {
     run!(tx, "DELETE FROM retention_mark WHERE shop_id = $1", id)?;
     run!(tx, "DELETE FROM holdout WHERE shop_id = $1", id)?;
     run!(tx, "DELETE FROM holdout_outcome WHERE shop_id = $1", id)?;
+    run!(tx, "DELETE FROM experiment WHERE shop_id = $1", id)?;
+    run!(tx, "DELETE FROM experiment_stop WHERE shop_id = $1", id)?;
+    run!(tx, "DELETE FROM experiment_entry WHERE shop_id = $1", id)?;
     run!(tx, "DELETE FROM guard WHERE shop_id = $1", id)?;
     run!(tx, "DELETE FROM spend WHERE shop_id = $1", id)?;
     run!(tx, "DELETE FROM pause WHERE shop_id = $1", id)?;

@@ -54,6 +54,7 @@ pub mod recredit;
 pub mod statement;
 pub mod discount;
 pub mod holdout;
+pub mod experiment;
 pub mod rollup;
 pub mod net_ledger;
 pub mod breakdown;

@@ -33,6 +33,7 @@ mod people;
 mod ledgers;
 mod reports;
 mod net_ledger;
+mod experiments;
 mod attribution;
 mod statements;
 mod inbox;
@@ -184,6 +185,7 @@ operations! {
         record_opt_outs __path_record_opt_outs People once,
     }
     reports { get __path_get Read, funnel __path_funnel Read, credited __path_credited Read, lift __path_lift Read }
+    experiments { list __path_list Read }
     net_ledger {
         get __path_get Read,
         set __path_set Write,

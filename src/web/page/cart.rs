@@ -59,6 +59,7 @@ pub async fn get(request: HttpRequest) -> Result<HttpResponse, Problem> {
     }
     timeline.extend(permissions(&mut read, shop, keys, &story.cart).await?);
     timeline.extend(orders(&mut read, keys, &story.cart).await?);
+    timeline.extend(experiments(&mut read, keys, story.cart.id).await?);
     let done = store::act::of_cart(&mut read, keys, story.cart.id).await?;
     timeline.extend(done.iter().map(by_hand));
     timeline.sort_by_key(|entry| entry.at);
@@ -78,6 +79,23 @@ pub async fn get(request: HttpRequest) -> Result<HttpResponse, Problem> {
         acts: if may_change { acts(&story.cart, &done) } else { Acts::default() },
         page: visit.page.clone(),
     })
+}
+
+/// The ways its steps are said in, where that is being tried.
+async fn experiments(read: &mut Read, keys: &ShopKeys, cart: CartId) -> Result<Vec<Entry>, Problem> {
+    let entries = store::experiment::of_cart(read, keys, cart).await?;
+    if entries.is_empty() {
+        return Ok(Vec::new());
+    }
+    let all = store::experiment::list(read, keys).await?;
+    let told = entries.iter().filter_map(|entry| {
+        let plan = &all.iter().find(|each| each.id == entry.experiment)?.plan;
+        let arm = plan.arms.get(entry.arm)?;
+        let what =
+            say("entered the experiment “{name}” in the way “{arm}”", &[("name", &plan.name), ("arm", &arm.name)]);
+        Some(Entry::new(entry.entered_at, Tone::Quiet, what))
+    });
+    Ok(told.collect())
 }
 
 /// What a person did, where that is why nothing is sent.

@@ -31,6 +31,7 @@ pub mod order;
 pub mod report;
 pub mod earned;
 pub mod net_ledger;
+pub mod experiments;
 pub mod attribution;
 pub mod statement;
 pub mod events;
@@ -147,6 +148,9 @@ pub fn routes(config: &mut ServiceConfig) {
         .service(page("/report", get().to(report::get)))
         .service(page("/report/{table}.csv", get().to(report::csv)))
         .service(both("/earned", get().to(earned::get), web::post().to(earned::post)))
+        .service(both("/experiments", get().to(experiments::get), web::post().to(experiments::begin)))
+        .service(act("/experiments/{id}/stop", web::post().to(experiments::stop)))
+        .service(act("/experiments/{id}/use", web::post().to(experiments::take)))
         .service(page("/ledger", get().to(net_ledger::get)))
         .service(page("/ledger.csv", get().to(net_ledger::csv)))
         .service(act("/ledger/settings", web::post().to(net_ledger::set)))
@@ -503,6 +507,9 @@ fn notice(done: &str) -> Option<String> {
         "windows_changed" => "Changed. History is judged again under the new windows.",
         "credit_corrected" => "Taken. The credit follows within seconds.",
         "month_published" => "Published. Its figures stay as they are; what changes later is shown beside them.",
+        "experiment_begun" => "Begun, on carts left from now on.",
+        "experiment_stopped" => "Stopped. Carts left in it keep their way.",
+        "experiment_used" => "Taken over for carts left from now on; the experiment is ended.",
         "ledger_set" => "Saved. Every period is told anew.",
         "rates_entered" => "The rates are taken.",
         "rate_removed" => "The rate is removed.",

@@ -13,6 +13,7 @@ mod offline;
 mod reports;
 mod earned;
 mod net_ledger;
+mod experiment;
 mod rules;
 mod team;
 mod webhook;
@@ -373,6 +374,7 @@ pub fn pages() -> Vec<(&'static str, String)> {
     pages.extend(digest::pages());
     pages.extend(earned::pages());
     pages.extend(net_ledger::pages());
+    pages.extend(experiment::pages());
     pages.extend(events::pages());
     pages.into_iter().map(|(name, html)| (name, html.unwrap())).collect()
 }

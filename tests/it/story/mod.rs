@@ -26,6 +26,7 @@ mod inbox;
 mod recurring;
 mod report;
 mod holdout;
+mod experiment;
 mod net_ledger;
 mod risk;
 mod self_test;
