@@ -2,7 +2,7 @@
 //! ones there is no index, and none is made: the people texted in the weeks before those sales are read a page at a time,
 //! their hashes are made, compared and dropped again. Only what matched is kept in memory; nothing is written.
 
-use std::collections::{BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet, hash_map::Entry};
 
 use super::Met;
 use crate::{
@@ -84,11 +84,11 @@ pub async fn judge_part(read: &mut Read, keys: &ShopKeys, lines: &[Told]) -> Res
         }
         let mut theirs = by_reference(read, keys, told).await?;
         for name in names {
-            if !orders.contains_key(&name) {
-                let found = of_name(read, keys, &name).await?;
-                orders.insert(name, found);
-            }
-            theirs.extend(orders.get(&name).into_iter().flatten().cloned());
+            let found = match orders.entry(name) {
+                Entry::Occupied(known) => known.into_mut(),
+                Entry::Vacant(place) => place.insert(of_name(read, keys, &name).await?),
+            };
+            theirs.extend(found.iter().cloned());
         }
         judged.push(verdict_on(told, verdict, &theirs));
     }
