@@ -39,6 +39,8 @@ const WHOLE: &[(&str, &str)] = &[
     ("retention.rs", ""),
     ("reply.rs", "DELETE FROM reply WHERE shop_id = $1 AND at < $2"),
     ("sink.rs", "DELETE FROM outbox"),
+    // Once a night, by the audit: in the order it groups by.
+    ("audit.rs", "SELECT shop_order.order_id, CAST(SUM(refund.amount_minor)"),
     // From the newest on, until the first that fits.
     ("inbox.rs", "SELECT received_at FROM inbox"),
     ("order.rs", "SELECT order_id, placed_at, updated_at, revision, cancelled_at, detail FROM shop_order"),
