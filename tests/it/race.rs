@@ -252,7 +252,15 @@ async fn order(app: &App, shop: &Shopkeeper, phone: &Phone) {
     let newest = store::inbox::list(&mut read, shop.id, store::inbox::Filter::All, DeliveryId::new(i64::MAX), 1).await;
     let id = newest.unwrap()[0].id;
     drop(read);
-    transact!(app.core.db, |tx| ingest::ingest(&app.core, tx, shop.id, id).await?).unwrap();
+    for _ in 0..COMES_BACK_TIMES {
+        match transact!(app.core.db, |tx| ingest::ingest(&app.core, tx, shop.id, id).await?) {
+            Ok(_) => return,
+            // Out of breath, as above.
+            Err(error) if error.is_outage() => continue,
+            Err(error) => panic!("{error}"),
+        }
+    }
+    panic!("the order of {phone:?} was never taken in");
 }
 
 async fn of_cart(core: &Core, shop: &Shopkeeper, cart: CartId) -> Vec<message::Message> {
