@@ -16,8 +16,8 @@ use crate::{
         time::Time,
     },
     pipeline::{
-        Core, approve, attribute, audit, decide, detect, digest, discount, forward, holdout, ingest, judge, offline,
-        people, recredit,
+        Core, approve, attribute, audit, decide, detect, digest, discount, experiment, forward, holdout, ingest, judge,
+        offline, people, recredit,
         recurring::{Recurring, Timetable},
         reread, rollup, send, settle, tally,
     },
@@ -264,6 +264,7 @@ async fn attempt(core: &Arc<Core>, job: &Job) -> Result<(), Error> {
         Kind::Audit => audit::step(core, job).await,
         Kind::Subscribe => approve::subscribe(core, job).await,
         Kind::Offline => offline::step(core, job).await,
+        Kind::GuardRail => experiment::guard(core, job).await,
         Kind::Detect
         | Kind::Decide
         | Kind::Judge
@@ -310,6 +311,7 @@ async fn write(core: &Arc<Core>, tx: &mut Tx, job: &Job) -> Result<(), Error> {
         | Kind::Lift
         | Kind::Audit
         | Kind::Subscribe
+        | Kind::GuardRail
         | Kind::Offline => Err(Error::Sql(format!("{} has transactions of its own", job.kind))),
     }
 }

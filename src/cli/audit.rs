@@ -2,8 +2,6 @@
 
 mod file;
 
-pub(super) use file::DayOrder;
-
 use std::{collections::BTreeMap, fmt::Write};
 
 use anyhow::{anyhow, bail};

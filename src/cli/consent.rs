@@ -1,12 +1,12 @@
 //! `cartback consent` and `cartback opt-out`: lists in and out as files. A list is taken as a whole: one bad line and
 //! nothing is, unless bad lines are to be left out.
 
-use std::{fmt::Write, path::Path, path::PathBuf};
+use std::{fmt::Write, path::PathBuf};
 
-use anyhow::{Context, bail};
+use anyhow::bail;
 use serde_json::json;
 
-use super::{Form, Said, Wrong, chosen_shop, no_shop, person, progress};
+use super::{Form, Said, Wrong, chosen_shop, file, no_shop, person, progress};
 use crate::{
     domain::id::ShopId,
     pipeline::{
@@ -69,7 +69,7 @@ pub struct Import {
 
 pub async fn run(core: &Core, command: &Command) -> anyhow::Result<(Said, Form)> {
     let Command::Import(args) = command;
-    let sheet = sheet::consents(&bytes(&args.file)?).map_err(Wrong)?;
+    let sheet = sheet::consents(&file::bytes(&args.file)?).map_err(Wrong)?;
     let read = |shop: &Shop, typed: &import::TypedConsent| typed.read(shop, CONSENT_SOURCE, core.now());
     Ok((take(core, args, sheet, read, "consents").await?, args.form))
 }
@@ -77,7 +77,7 @@ pub async fn run(core: &Core, command: &Command) -> anyhow::Result<(Said, Form)>
 pub async fn run_opt_out(core: &Core, command: &OptOut) -> anyhow::Result<(Said, Form)> {
     match command {
         OptOut::Import(args) => {
-            let sheet = sheet::opt_outs(&bytes(&args.file)?).map_err(Wrong)?;
+            let sheet = sheet::opt_outs(&file::bytes(&args.file)?).map_err(Wrong)?;
             let read = |shop: &Shop, typed: &TypedOptOut| typed.read(shop, OPT_OUT_SOURCE, core.now());
             Ok((take(core, args, sheet, read, "opt-outs").await?, args.form))
         }
@@ -102,17 +102,6 @@ async fn opened(core: &Core, named: Option<ShopId>) -> anyhow::Result<Shop> {
     let id = chosen_shop(core, named).await?;
     let shop = core.shop(&mut core.db.read().await?, id).await?.map(|(shop, _)| shop);
     shop.filter(|_| id != ShopId::HOUSE).ok_or_else(|| no_shop(id))
-}
-
-/// A list of a million lines is about this long.
-const FILE_BYTES_MAX: u64 = 256 << 20;
-
-fn bytes(path: &Path) -> anyhow::Result<Vec<u8>> {
-    let found = std::fs::metadata(path).with_context(|| format!("{} cannot be read", path.display()))?;
-    if found.len() > FILE_BYTES_MAX {
-        bail!(Wrong(format!("{} is larger than 256 MiB: take it in parts", path.display())));
-    }
-    std::fs::read(path).with_context(|| format!("{} cannot be read", path.display()))
 }
 
 /// Bad lines told in full; of more there is only the number.

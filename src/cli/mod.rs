@@ -37,6 +37,7 @@ mod attribution;
 mod statement;
 mod event;
 mod text;
+mod file;
 mod shell;
 mod progress;
 

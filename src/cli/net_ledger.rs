@@ -3,7 +3,7 @@
 
 use std::{fmt::Write, path::PathBuf};
 
-use anyhow::{Context, bail};
+use anyhow::bail;
 use jiff::civil::Date;
 use serde_json::{Value, json};
 
@@ -395,7 +395,7 @@ pub async fn rates(core: &Core, command: &Rate) -> anyhow::Result<(Said, Form)> 
         }
         Rate::Import { file, shop, form } => {
             let shop = chosen(core, *shop).await?;
-            let bytes = std::fs::read(file).with_context(|| format!("{} cannot be read", file.display()))?;
+            let bytes = super::file::bytes(file)?;
             let rates = net_ledger::rates_of(&bytes, report_in(core, &shop).await?).map_err(refused)?;
             Ok((done(net_ledger::put_rates(core, shop.id, &rates, "").await, rates.len())?, *form))
         }
@@ -454,7 +454,7 @@ pub async fn spends(core: &Core, command: &Spend) -> anyhow::Result<(Said, Form)
         }
         Spend::Import { file, shop, form } => {
             let shop = chosen(core, *shop).await?;
-            let bytes = std::fs::read(file).with_context(|| format!("{} cannot be read", file.display()))?;
+            let bytes = super::file::bytes(file)?;
             let spends = net_ledger::spends_of(&bytes, shop.currency).map_err(refused)?;
             Ok((done(net_ledger::put_spends(core, shop.id, &spends, "").await, spends.len())?, *form))
         }

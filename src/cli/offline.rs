@@ -1,26 +1,24 @@
 //! `cartback offline`: sales made at a till, with a loyalty card or by phone, matched to people who were texted.
 
-use std::{
-    collections::BTreeMap,
-    fmt::Write,
-    path::{Path, PathBuf},
-};
+use std::{collections::BTreeMap, fmt::Write, path::PathBuf};
 
-use anyhow::{Context, anyhow, bail};
+use anyhow::anyhow;
 use serde_json::{Value, json};
 
-use super::{Form, Missing, Said, Wrong, audit::DayOrder, chosen_shop, moment, no_shop, pair, pairs, progress, table};
+use super::{
+    Form, Missing, Said, Wrong, chosen_shop,
+    file::{self, HowRead},
+    moment, no_shop, progress, table,
+};
 use crate::{
     domain::{
-        hours,
         id::{ShopId, UploadId},
-        money::{Currency, Money},
+        money::Money,
         offline::{Channel, Outcome, WITHIN_CHOICES, WITHIN_DAYS},
         time::{DAY, Time},
     },
     pipeline::{
         Core,
-        audit::Days,
         offline::{self, Brought, sheet},
     },
     store::{
@@ -91,21 +89,8 @@ pub struct Import {
     /// Of lines that tell none: pos, loyalty, phone or other
     #[arg(long, default_value = "pos", value_parser = channel)]
     channel: Channel,
-    /// Which heading is which column, as total=Summe; may be given several times. An empty heading: there is none
-    #[arg(long = "column", value_name = "COLUMN=HEADING", value_parser = pair)]
-    columns: Vec<(String, String)>,
-    /// The zone of moments without an offset, as Europe/Berlin; left out, the shop's own
-    #[arg(long)]
-    zone: Option<String>,
-    /// How days with slashes are written; left out, as the file tells
-    #[arg(long)]
-    days: Option<DayOrder>,
-    /// The decimal sign: . or ,
-    #[arg(long)]
-    decimal: Option<char>,
-    /// Of lines that name none, as EUR; left out, the shop's own
-    #[arg(long)]
-    currency: Option<Currency>,
+    #[command(flatten)]
+    how: HowRead,
     /// Only say how the file is read; nothing is kept
     #[arg(long)]
     dry_run: bool,
@@ -122,8 +107,6 @@ fn within(typed: &str) -> Result<u32, String> {
     days.ok_or_else(|| "must be 7, 14 or 30".to_owned())
 }
 
-/// The largest file read.
-const FILE_BYTES_MAX: u64 = 256 << 20;
 /// Lines told in full; of more there is only the number.
 const TOLD_MOST: usize = 50;
 const UPLOADS_MOST: u32 = 60;
@@ -147,38 +130,11 @@ pub async fn run(core: &Core, command: &Command) -> anyhow::Result<(Said, Form)>
     }
 }
 
-impl Import {
-    fn wish(&self) -> anyhow::Result<sheet::Wish> {
-        let zone = match &self.zone {
-            Some(name) => Some(hours::zone(name).ok_or_else(|| Wrong(format!("--zone: there is no zone {name}")))?),
-            None => None,
-        };
-        if self.decimal.is_some_and(|sign| !matches!(sign, '.' | ',')) {
-            bail!(Wrong("--decimal: must be . or ,".into()));
-        }
-        let days = self.days.map(|order| match order {
-            DayOrder::DayFirst => Days::DayFirst,
-            DayOrder::MonthFirst => Days::MonthFirst,
-        });
-        let columns: BTreeMap<String, String> = pairs(&self.columns)?;
-        Ok(sheet::Wish { columns, zone, days, decimal: self.decimal, currency: self.currency })
-    }
-}
-
-fn bytes(file: &Path) -> anyhow::Result<Vec<u8>> {
-    let path = file.display();
-    let found = std::fs::metadata(file).with_context(|| format!("{path} cannot be read"))?;
-    if found.len() > FILE_BYTES_MAX {
-        bail!(Wrong(format!("{path} is larger than 256 MiB: take it in parts")));
-    }
-    std::fs::read(file).with_context(|| format!("{path} cannot be read"))
-}
-
 async fn import(core: &Core, args: &Import) -> anyhow::Result<Said> {
     let id = chosen_shop(core, args.shop).await?;
     let shop = core.shop(&mut core.db.read().await?, id).await?.map(|(shop, _)| shop).ok_or_else(|| no_shop(id))?;
-    let read =
-        sheet::read(&bytes(&args.file)?, &args.wish()?, &shop, args.channel).map_err(|why| anyhow!(Wrong(why)))?;
+    let read = sheet::read(&file::bytes(&args.file)?, &args.how.wish()?, &shop, args.channel)
+        .map_err(|why| anyhow!(Wrong(why)))?;
     let mut words = String::new();
     for (name, heading) in &read.columns {
         let _ = writeln!(words, "{name:<14} {heading}");
@@ -388,7 +344,7 @@ async fn lines_of(core: &Core, shop: ShopId, id: UploadId, all: bool, most: usiz
 
 async fn show(core: &Core, shop: ShopId, id: UploadId, all: bool) -> anyhow::Result<Said> {
     let told = upload(core, shop, id).await?;
-    let lines = lines_of(core, shop, id, all, crate::pipeline::audit::sheet::LINES_MOST).await?;
+    let lines = lines_of(core, shop, id, all, crate::pipeline::table::LINES_MOST).await?;
     let mut words = outcome_words(&told);
     for line in &lines {
         let _ = writeln!(words, "{}", line_words(line));

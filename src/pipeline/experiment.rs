@@ -18,9 +18,15 @@ use crate::{
         id::{ExperimentId, MessageId, ShopId},
         seal::ShopKeys,
         sequence::Sequence,
-        time::{MINUTE, Time},
+        time::{HOUR, MINUTE, Time},
     },
-    store::{self, Error, Read, Tx, experiment::Experiment, gateway::Gateway, shop::Shop},
+    store::{
+        self, Error, Read, Tx,
+        experiment::Experiment,
+        gateway::Gateway,
+        job::{self, Job},
+        shop::Shop,
+    },
     transact,
 };
 
@@ -70,9 +76,6 @@ pub(crate) async fn change(
 const ENTERS_WITHIN: Duration = Duration::from_secs(15 * 60);
 const _: () = assert!(ENTERS_WITHIN.as_secs() == 15 * MINUTE.as_secs());
 
-/// After so many people more the guard rails are looked at again.
-const LOOK_EVERY: u64 = 25;
-
 /// A cart that was just abandoned enters the experiments it was drawn into, where it could be texted and is not held out.
 pub(crate) async fn enter(
     core: &Core,
@@ -98,26 +101,44 @@ pub(crate) async fn enter(
     let person = store::consent::phone_index(keys, &phone);
     for drawn in fresh {
         let of = (drawn.experiment, cart.id);
-        let people = store::experiment::enter(tx, keys, of, &person, drawn.arm, now).await?;
-        if people.is_some_and(|people| people.is_multiple_of(LOOK_EVERY)) {
-            guard(tx, keys, drawn.experiment, now).await?;
-        }
+        store::experiment::enter(tx, keys, of, &person, drawn.arm, now).await?;
     }
     Ok(())
 }
 
-/// Stops every arm that drives people off or has its orders sent back.
-async fn guard(tx: &mut Tx, keys: &ShopKeys, id: ExperimentId, now: Time) -> Result<(), Error> {
-    let found =
-        store::experiment::list(tx, keys).await?.into_iter().find(|each| each.id == id && each.ended_at.is_none());
-    let Some(experiment) = found else { return Ok(()) };
-    let made = report(tx, keys, &experiment, now).await?;
-    for (arm, told) in made.arms.iter().enumerate() {
-        if let Some(guard) = told.guard.filter(|_| !told.stopped) {
-            store::experiment::stop_arm(tx, keys, id, arm, guard.name(), now).await?;
+/// The guard rails are looked at this often while an experiment is on, whether or not anybody enters: opt-outs and refunds
+/// come days later.
+const LOOK_EVERY: Duration = Duration::from_secs(6 * HOUR.as_secs());
+
+/// Stops every arm that drives people off or has its orders sent back. The sums are made outside of any transaction: they
+/// are long work, and nobody decides by them.
+pub async fn guard(core: &Core, job: &Job) -> Result<(), Error> {
+    let (now, id) = (core.now(), ExperimentId::new(job.subject));
+    let mut read = core.db.read().await?;
+    let shop = core.shop(&mut read, job.shop).await?.filter(|(shop, _)| shop.erased_at.is_none());
+    let mut over = Vec::new();
+    let mut is_on = false;
+    if let Some((_, keys)) = &shop {
+        let found = store::experiment::list(&mut read, keys).await?.into_iter().find(|each| each.id == id);
+        if let Some(experiment) = found.filter(|each| each.ended_at.is_none()) {
+            is_on = true;
+            let made = report(&mut read, keys, &experiment, now).await?;
+            let told = made.arms.iter().enumerate().filter(|(_, arm)| !arm.stopped);
+            over.extend(told.filter_map(|(at, arm)| Some((at, arm.guard?))));
         }
     }
-    Ok(())
+    drop(read);
+    transact!(core.db, |tx| {
+        if let Some((_, keys)) = &shop {
+            for (arm, guard) in &over {
+                store::experiment::stop_arm(tx, keys, id, *arm, guard.name(), now).await?;
+            }
+        }
+        match is_on {
+            true => job::put_back(tx, job, now + LOOK_EVERY).await?,
+            false => job::finish(tx, job).await?,
+        };
+    })
 }
 
 /// What the arms of an experiment come to at a moment.
@@ -152,6 +173,7 @@ pub async fn begin(core: &Core, id: ShopId, plan: &Plan, by: &str) -> Result<Exp
                         stopped: Default::default(),
                     };
                     store::experiment::begin(tx, &keys, &experiment).await?;
+                    job::schedule(tx, id, job::Kind::GuardRail, fresh.get(), now + LOOK_EVERY).await?;
                     Ok(())
                 }
             },

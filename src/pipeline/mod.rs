@@ -41,6 +41,7 @@ pub mod sink;
 pub mod report;
 pub mod net_ledger;
 pub mod digest;
+pub mod table;
 pub mod audit;
 pub mod offline;
 pub mod recurring;

@@ -179,8 +179,8 @@ pub async fn of_cart(read: &mut Read, keys: &ShopKeys, cart: CartId) -> Result<V
     Ok(rows.into_iter().map(entry).collect())
 }
 
-/// Notes that a cart was found eligible; once noted it stays as it is. Answers how many people are in it by then, `None`
-/// when it was noted before or is not its person's first. The caller holds the shop's turn.
+/// Notes that a cart was found eligible; once noted it stays as it is. Only a person's first cart counts. The
+/// caller holds the shop's turn.
 pub async fn enter(
     tx: &mut Tx,
     keys: &ShopKeys,
@@ -188,7 +188,7 @@ pub async fn enter(
     person: &[u8; 16],
     arm: usize,
     now: Time,
-) -> Result<Option<u64>, Error> {
+) -> Result<(), Error> {
     let known = first!(
         tx,
         (i64,),
@@ -198,8 +198,7 @@ pub async fn enter(
         person.to_vec(),
         id.get()
     )?;
-    let is_first = known.is_none();
-    let entered = run!(
+    run!(
         tx,
         "INSERT INTO experiment_entry (shop_id, experiment_id, cart_id, person, arm, entered_at, first_at)
          VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT (shop_id, experiment_id, cart_id) DO NOTHING",
@@ -209,20 +208,9 @@ pub async fn enter(
         person.to_vec(),
         i64::try_from(arm).unwrap_or(0),
         now.millis(),
-        is_first.then_some(now.millis())
+        known.is_none().then_some(now.millis())
     )?;
-    if entered == 0 || !is_first {
-        return Ok(None);
-    }
-    let row = first!(
-        tx,
-        (i64,),
-        "SELECT CAST(COUNT(*) AS BIGINT) FROM experiment_entry
-         WHERE shop_id = $1 AND experiment_id = $2 AND first_at IS NOT NULL",
-        of(keys),
-        id.get()
-    )?;
-    Ok(row.map(|(count,)| count.unsigned_abs()))
+    Ok(())
 }
 
 /// Forgets who an entry was of; what came of them is not looked for any more.

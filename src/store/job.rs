@@ -53,12 +53,14 @@ pub enum Kind {
     Tally,
     /// Make the shop's webhooks at its platform.
     Subscribe,
+    /// Look at the guard rails of an experiment.
+    GuardRail,
     /// Match the next lines of offline sales, or take some of an undone upload back.
     Offline,
 }
 
 impl Kind {
-    pub const ALL: [Kind; 21] = [
+    pub const ALL: [Kind; 22] = [
         Kind::Ingest,
         Kind::Detect,
         Kind::Decide,
@@ -79,6 +81,7 @@ impl Kind {
         Kind::Recredit,
         Kind::Tally,
         Kind::Subscribe,
+        Kind::GuardRail,
         Kind::Offline,
     ];
 
@@ -104,6 +107,7 @@ impl Kind {
             Kind::Recredit => "recredit",
             Kind::Tally => "tally",
             Kind::Subscribe => "subscribe",
+            Kind::GuardRail => "guard_rail",
             Kind::Offline => "offline",
         }
     }

@@ -90,6 +90,14 @@ pub async fn orphans(read: &mut Read, shop: ShopId, from: Time, to: Time) -> Res
         to,
         i64::from(HORIZON_MOST)
     )?;
+    let experiments = all!(
+        read,
+        (i64,),
+        "SELECT experiment_id FROM experiment WHERE shop_id = $1 AND ended_at IS NULL
+           AND NOT EXISTS (SELECT 1 FROM job WHERE job.shop_id = $1 AND job.kind = 'guard_rail'
+                             AND job.subject_id = experiment.experiment_id)",
+        shop
+    )?;
     let tagged = |kind: Kind| move |(id,): (i64,)| (kind, id);
     Ok(deliveries
         .into_iter()
@@ -100,5 +108,6 @@ pub async fn orphans(read: &mut Read, shop: ShopId, from: Time, to: Time) -> Res
         .chain(sinks.into_iter().map(tagged(Kind::Forward)))
         .chain(digests.into_iter().map(tagged(Kind::Digest)))
         .chain(outcomes.into_iter().map(tagged(Kind::Outcome)))
+        .chain(experiments.into_iter().map(tagged(Kind::GuardRail)))
         .collect())
 }

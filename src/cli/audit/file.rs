@@ -2,27 +2,22 @@
 
 use std::{collections::BTreeMap, fmt::Write, path::PathBuf};
 
-use anyhow::{Context, anyhow, bail};
+use anyhow::anyhow;
 use serde_json::{Value, json};
 
 use super::{TOLD_MOST, outcome_json, outcome_words};
 use crate::{
-    cli::{Form, Said, Wrong, chosen_shop, moment, no_shop, pair, pairs},
-    domain::{audit::Grade, hours, id::ShopId, money::Currency, time::Time},
+    cli::{
+        Form, Said, Wrong, chosen_shop,
+        file::{self, HowRead},
+        moment, no_shop,
+    },
+    domain::{audit::Grade, id::ShopId, time::Time},
     pipeline::{
         Core,
-        audit::{self, Days, NotCompared, sheet},
+        audit::{self, NotCompared},
     },
 };
-
-/// How days with slashes are written.
-#[derive(Clone, Copy, clap::ValueEnum)]
-pub enum DayOrder {
-    /// 31/12/2026
-    DayFirst,
-    /// 12/31/2026
-    MonthFirst,
-}
 
 #[derive(clap::Args)]
 pub struct Csv {
@@ -31,21 +26,8 @@ pub struct Csv {
     /// Whose; left out, the only shop's
     #[arg(long)]
     shop: Option<ShopId>,
-    /// Which heading is which column, as total=Gesamtsumme; may be given several times. An empty heading: there is none
-    #[arg(long = "column", value_name = "COLUMN=HEADING", value_parser = pair)]
-    columns: Vec<(String, String)>,
-    /// The zone of moments without an offset, as Europe/Berlin; left out, the shop's own
-    #[arg(long)]
-    zone: Option<String>,
-    /// How days with slashes are written; left out, as the file tells
-    #[arg(long)]
-    days: Option<DayOrder>,
-    /// The decimal sign: . or ,
-    #[arg(long)]
-    decimal: Option<char>,
-    /// Of lines that name none, as EUR; left out, the shop's own
-    #[arg(long)]
-    currency: Option<Currency>,
+    #[command(flatten)]
+    how: HowRead,
     /// Only orders placed from this moment on, as 2026-03-01; left out, from the file's first day
     #[arg(long, value_parser = moment)]
     from: Option<Time>,
@@ -59,27 +41,6 @@ pub struct Csv {
     pub form: Form,
 }
 
-/// The largest file read.
-const FILE_BYTES_MAX: u64 = 256 << 20;
-
-impl Csv {
-    fn wish(&self) -> anyhow::Result<sheet::Wish> {
-        let zone = match &self.zone {
-            Some(name) => Some(hours::zone(name).ok_or_else(|| Wrong(format!("--zone: there is no zone {name}")))?),
-            None => None,
-        };
-        if self.decimal.is_some_and(|sign| !matches!(sign, '.' | ',')) {
-            bail!(Wrong("--decimal: must be . or ,".into()));
-        }
-        let days = self.days.map(|order| match order {
-            DayOrder::DayFirst => Days::DayFirst,
-            DayOrder::MonthFirst => Days::MonthFirst,
-        });
-        let columns: BTreeMap<String, String> = pairs(&self.columns)?;
-        Ok(sheet::Wish { columns, zone, days, decimal: self.decimal, currency: self.currency })
-    }
-}
-
 fn not_compared(id: ShopId, why: NotCompared) -> anyhow::Error {
     match why {
         NotCompared::NoShop => no_shop(id),
@@ -90,13 +51,7 @@ fn not_compared(id: ShopId, why: NotCompared) -> anyhow::Error {
 
 pub async fn compare(core: &Core, args: &Csv) -> anyhow::Result<Said> {
     let id = chosen_shop(core, args.shop).await?;
-    let path = args.file.display();
-    let found = std::fs::metadata(&args.file).with_context(|| format!("{path} cannot be read"))?;
-    if found.len() > FILE_BYTES_MAX {
-        bail!(Wrong(format!("{path} is larger than 256 MiB: take it in parts")));
-    }
-    let bytes = std::fs::read(&args.file).with_context(|| format!("{path} cannot be read"))?;
-    let compared = audit::compare_sheet(core, id, &bytes, &args.wish()?, (args.from, args.to))
+    let compared = audit::compare_sheet(core, id, &file::bytes(&args.file)?, &args.how.wish()?, (args.from, args.to))
         .await
         .map_err(|why| not_compared(id, why))?;
     let sheet = &compared.read;

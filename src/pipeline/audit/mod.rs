@@ -1,15 +1,12 @@
 //! Audit: our books against the shop's. Loads both sides, asks `domain::audit`, and keeps what it found. It changes no
 //! order by itself: what is mended goes through the inbox like everything a shop tells.
 
-pub(super) mod cell;
-pub(super) mod table;
 pub mod sheet;
 pub mod file;
 mod pulled;
 mod run;
 mod heal;
 
-pub use cell::Days;
 pub use heal::heal_if_quiet;
 pub(crate) use heal::holds_back;
 pub use run::{NIGHT_DAYS, NotBegun, begin, can_pull, cancel, fill, forget, nightly, step};
@@ -18,7 +15,7 @@ use std::collections::{BTreeMap, HashSet};
 
 use jiff::tz::TimeZone;
 
-use super::{Core, zone_of};
+use super::{Core, table::Wish, zone_of};
 use crate::{
     domain::{
         audit::{Credited, Frame, Ours, Outcome, Placed, Theirs, compare},
@@ -161,7 +158,7 @@ pub async fn compare_sheet(
     core: &Core,
     id: ShopId,
     bytes: &[u8],
-    wish: &sheet::Wish,
+    wish: &Wish,
     span: (Option<Time>, Option<Time>),
 ) -> Result<Compared, NotCompared> {
     let mut read = core.db.read().await?;

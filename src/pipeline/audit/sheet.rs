@@ -8,15 +8,13 @@ use jiff::{
     tz::TimeZone,
 };
 
-pub use super::table::{LINES_MOST, Wish};
-use super::{
-    cell::{self, Days},
-    table::{self, Form, Row, Table},
-};
-use crate::domain::{
-    audit::{Placed, Theirs},
-    money::{Currency, Money},
-    time::Time,
+use crate::{
+    domain::{
+        audit::{Placed, Theirs},
+        money::{Currency, Money},
+        time::Time,
+    },
+    pipeline::table::{self, Days, Form, Row, Table, Wish, cell},
 };
 
 /// What a column can be, with what other systems call it, in the form `plain` makes.

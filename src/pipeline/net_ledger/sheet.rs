@@ -8,7 +8,10 @@ use crate::{
         money::Currency,
         net_ledger::{Rate, Spend},
     },
-    pipeline::rollup,
+    pipeline::{
+        rollup,
+        table::{self, Form, Wish},
+    },
 };
 
 /// A rate as it was typed.
@@ -119,27 +122,48 @@ impl TypedSpend {
     }
 }
 
+const RATES: Form = Form {
+    columns: &[("from", &["day"]), ("currency", &[]), ("to", &[]), ("rate", &[])],
+    needs: &[],
+    amounts: &[],
+    days: &[],
+};
+
 /// Reads `from,currency,to,rate`; `to` may be missing.
 pub fn rates_of(bytes: &[u8], report_in: Currency) -> Result<Vec<Rate>, Vec<String>> {
-    read(bytes, &["from", "currency", "to", "rate"], &["from", "currency", "rate"], |cell| {
-        let typed = TypedRate { from: cell(0), currency: cell(1), to: cell(2), rate: cell(3) };
+    read(bytes, &RATES, &["from", "currency", "rate"], |cell| {
+        let typed = TypedRate { from: cell("from"), currency: cell("currency"), to: cell("to"), rate: cell("rate") };
         typed.read(report_in)
     })
 }
 
+const SPENDS: Form = Form {
+    columns: &[
+        ("channel", &[]),
+        ("from", &["day"]),
+        ("to", &[]),
+        ("amount", &[]),
+        ("currency", &[]),
+        ("revenue", &[]),
+        ("orders", &[]),
+    ],
+    needs: &[],
+    amounts: &[],
+    days: &[],
+};
+
 /// Reads `channel,from,to,amount,currency,revenue,orders`; `to`, `currency`, `revenue` and `orders` may be missing, and
 /// `day` may stand for `from`.
 pub fn spends_of(bytes: &[u8], own: Currency) -> Result<Vec<Spend>, Vec<String>> {
-    let columns = ["channel", "from", "to", "amount", "currency", "revenue", "orders"];
-    read(bytes, &columns, &["channel", "from", "amount"], |cell| {
+    read(bytes, &SPENDS, &["channel", "from", "amount"], |cell| {
         let typed = TypedSpend {
-            channel: cell(0),
-            from: cell(1),
-            to: cell(2),
-            amount: cell(3),
-            currency: cell(4),
-            revenue: cell(5),
-            orders: cell(6),
+            channel: cell("channel"),
+            from: cell("from"),
+            to: cell("to"),
+            amount: cell("amount"),
+            currency: cell("currency"),
+            revenue: cell("revenue"),
+            orders: cell("orders"),
         };
         typed.read(own)
     })
@@ -147,54 +171,34 @@ pub fn spends_of(bytes: &[u8], own: Currency) -> Result<Vec<Spend>, Vec<String>>
 
 fn read<T>(
     bytes: &[u8],
-    columns: &[&str],
+    form: &Form,
     required: &[&str],
-    row: impl Fn(&dyn Fn(usize) -> String) -> Result<T, Vec<String>>,
+    row: impl Fn(&dyn Fn(&str) -> String) -> Result<T, Vec<String>>,
 ) -> Result<Vec<T>, Vec<String>> {
-    let one = |why: &str| vec![why.to_owned()];
-    let text = std::str::from_utf8(bytes).map_err(|_| one("the file is not UTF-8: save it as CSV UTF-8"))?;
-    let text = text.trim_start_matches('\u{feff}');
-    let heading = text.lines().next().unwrap_or_default();
-    let often = |sign: &u8| heading.bytes().filter(|byte| byte == sign).count();
-    let separator = b",;\t".iter().rev().copied().max_by_key(often).unwrap_or(b',');
-    let mut reader =
-        csv::ReaderBuilder::new().delimiter(separator).flexible(true).trim(csv::Trim::All).from_reader(text.as_bytes());
-    let headings = reader.headers().map_err(|_| one("the heading cannot be read"))?.clone();
-    let named = |name: &str| {
-        let known =
-            |heading: &str| heading.eq_ignore_ascii_case(name) || name == "from" && heading.eq_ignore_ascii_case("day");
-        headings.iter().position(known)
-    };
+    let table = table::read(bytes, &Wish::default(), form).map_err(|why| vec![why])?;
     let missing: Vec<String> = required
         .iter()
-        .filter(|name| named(name).is_none())
-        .map(|name| format!("there is no column {name}; the columns are {}", columns.join(", ")))
+        .filter(|name| !table.columns.iter().any(|(column, _)| column == *name))
+        .map(|name| {
+            let columns: Vec<&str> = form.columns.iter().map(|(column, _)| *column).collect();
+            format!("there is no column {name}; the columns are {}", columns.join(", "))
+        })
         .collect();
     if !missing.is_empty() {
         return Err(missing);
     }
-    let places: Vec<Option<usize>> = columns.iter().map(|name| named(name)).collect();
-    let (mut found, mut wrong) = (Vec::new(), Vec::new());
-    let mut record = csv::StringRecord::new();
-    while reader.read_record(&mut record).map_err(|_| one("a line cannot be read: is a quotation mark missing?"))? {
-        let line = record.position().map_or(0, csv::Position::line);
-        if record.iter().all(str::is_empty) {
-            continue;
-        }
-        let cell = |at: usize| {
-            let text = places.get(at).copied().flatten().and_then(|place| record.get(place));
-            text.unwrap_or_default().to_owned()
-        };
-        match row(&cell) {
-            Ok(read) => found.push(read),
-            Err(why) => wrong.extend(why.into_iter().map(|why| format!("line {line}: {why}"))),
-        }
-        if found.len() > LINES_MAX {
-            return Err(one("there are more than 20,000 lines: split the file"));
-        }
+    if table.rows.is_empty() {
+        return Err(vec!["there is no line below the heading".to_owned()]);
     }
-    if wrong.is_empty() && found.is_empty() {
-        return Err(one("there is no line below the heading"));
+    if table.rows.len() > LINES_MAX {
+        return Err(vec!["there are more than 20,000 lines: split the file".to_owned()]);
+    }
+    let (mut found, mut wrong) = (Vec::new(), Vec::new());
+    for line in &table.rows {
+        match row(&|name: &str| line.get(name).unwrap_or_default().to_owned()) {
+            Ok(read) => found.push(read),
+            Err(why) => wrong.extend(why.into_iter().map(|why| format!("line {}: {why}", line.line))),
+        }
     }
     if wrong.len() > PROBLEMS_MAX {
         let more = wrong.len() - PROBLEMS_MAX;

@@ -4,15 +4,7 @@
 
 use jiff::tz::TimeZone;
 
-pub use super::super::audit::sheet::Wish;
-use super::{
-    super::audit::{
-        Days,
-        cell::{self, plain},
-        table::{self, Form, Row},
-    },
-    ReadLine, TypedSigns, signs,
-};
+use super::{ReadLine, TypedSigns, signs};
 use crate::{
     domain::{
         audit::Placed,
@@ -20,7 +12,13 @@ use crate::{
         money::{Currency, Money},
         offline::{Channel, Told},
     },
-    pipeline::zone_of,
+    pipeline::{
+        table::{
+            self, Days, Form, Row, Wish,
+            cell::{self, plain},
+        },
+        zone_of,
+    },
     store::shop::Shop,
 };
 

@@ -8,7 +8,7 @@
 
 use std::cmp::min;
 
-use sqlx::{SqliteConnection, SqlitePool};
+use sqlx::{Connection, SqliteConnection, SqlitePool};
 
 use crate::store::Error;
 
@@ -19,25 +19,18 @@ const WORDS: u64 = 5;
 /// Rows that share a number, a moment or a keyed hash.
 const ALIKE: u64 = 10;
 
-/// Writes the figures, unless they are there already. Every connection, of other processes too, sees them with its next
-/// statement.
+/// Writes the figures, unless they are there already: then nothing is locked, since every command starts with this. Every
+/// connection, of other processes too, sees them with its next statement.
 pub async fn teach(writer: &SqlitePool) -> Result<(), Error> {
-    let mut tx = writer.begin_with("BEGIN IMMEDIATE").await?;
-    let table: Option<(i64,)> =
-        sqlx::query_as("SELECT 1 FROM sqlite_schema WHERE name = 'sqlite_stat1'").fetch_optional(&mut *tx).await?;
-    if table.is_none() {
+    let mut conn = writer.acquire().await?;
+    let wanted = figures(&mut conn).await?;
+    if known(&mut conn).await? == Some(wanted.clone()) {
+        return Ok(());
+    }
+    let mut tx = conn.begin_with("BEGIN IMMEDIATE").await?;
+    if known(&mut tx).await?.is_none() {
         // Nothing else may make the table they are kept in.
         sqlx::query("ANALYZE shop").execute(&mut *tx).await?;
-    }
-    let wanted = figures(&mut tx).await?;
-    let there: Vec<(String, Option<String>, String)> =
-        sqlx::query_as("SELECT tbl, idx, stat FROM sqlite_stat1 ORDER BY tbl, idx").fetch_all(&mut *tx).await?;
-    if there
-        .iter()
-        .map(|(_, index, figures)| (index.as_deref(), figures.as_str()))
-        .eq(wanted.iter().map(|(_, index, figures)| (Some(index.as_str()), figures.as_str())))
-    {
-        return Ok(());
     }
     sqlx::query("DELETE FROM sqlite_stat1").execute(&mut *tx).await?;
     for (table, index, figures) in wanted {
@@ -52,12 +45,26 @@ pub async fn teach(writer: &SqlitePool) -> Result<(), Error> {
     sqlx::query("CREATE TABLE taught (at BIGINT)").execute(&mut *tx).await?;
     sqlx::query("DROP TABLE taught").execute(&mut *tx).await?;
     tx.commit().await?;
-    sqlx::query("ANALYZE sqlite_schema").execute(writer).await?;
+    sqlx::query("ANALYZE sqlite_schema").execute(&mut *conn).await?;
     Ok(())
 }
 
-/// Table, index and figures of every index, by table and index.
-async fn figures(conn: &mut SqliteConnection) -> Result<Vec<(String, String, String)>, Error> {
+/// The figures that are there; `None` where there is no table for them yet.
+async fn known(conn: &mut SqliteConnection) -> Result<Option<Vec<Figures>>, Error> {
+    let table: Option<(i64,)> =
+        sqlx::query_as("SELECT 1 FROM sqlite_schema WHERE name = 'sqlite_stat1'").fetch_optional(&mut *conn).await?;
+    if table.is_none() {
+        return Ok(None);
+    }
+    let there = sqlx::query_as("SELECT tbl, COALESCE(idx, ''), stat FROM sqlite_stat1 ORDER BY tbl, idx");
+    Ok(Some(there.fetch_all(conn).await?))
+}
+
+/// A table, its index and what is told of it.
+type Figures = (String, String, String);
+
+/// The figures of every index, by table and index.
+async fn figures(conn: &mut SqliteConnection) -> Result<Vec<Figures>, Error> {
     let columns: Vec<(String, String, bool, String, String)> = sqlx::query_as(
         "SELECT t.name, i.name, i.\"unique\", k.name, c.type
          FROM sqlite_schema AS t JOIN pragma_index_list(t.name) AS i JOIN pragma_index_info(i.name) AS k

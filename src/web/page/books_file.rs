@@ -9,7 +9,8 @@ use super::{Visit, books, cart_acts::actor, show};
 use crate::{
     domain::{audit::Finding, hours, money::Currency},
     pipeline::{
-        audit::{self, Days, NotCompared, sheet},
+        audit::{self, NotCompared, sheet},
+        table::{Days, Wish},
         zone_of,
     },
     web::{
@@ -97,7 +98,7 @@ fn typed(upload: &Upload) -> Typed {
 }
 
 /// What was typed, or every problem with it.
-fn wish(typed: &Typed) -> Result<sheet::Wish, Vec<String>> {
+fn wish(typed: &Typed) -> Result<Wish, Vec<String>> {
     let mut problems = Vec::new();
     let mut columns = BTreeMap::new();
     for line in typed.columns.lines().map(str::trim).filter(|line| !line.is_empty()) {
@@ -123,14 +124,10 @@ fn wish(typed: &Typed) -> Result<sheet::Wish, Vec<String>> {
         }
         currency
     });
-    let days = match typed.days.as_str() {
-        "day" => Some(Days::DayFirst),
-        "month" => Some(Days::MonthFirst),
-        _ => None,
-    };
+    let days = Days::asked(&typed.days);
     let decimal = typed.decimal.chars().next().filter(|sign| matches!(sign, '.' | ','));
     match problems.is_empty() {
-        true => Ok(sheet::Wish { columns, zone, days, decimal, currency }),
+        true => Ok(Wish { columns, zone, days, decimal, currency }),
         false => Err(problems),
     }
 }

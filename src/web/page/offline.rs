@@ -16,8 +16,8 @@ use crate::{
         time::DAY,
     },
     pipeline::{
-        audit::Days,
         offline::{self, Brought, sheet},
+        table::{Days, Wish},
         zone_of,
     },
     store::{
@@ -131,14 +131,10 @@ pub async fn upload(request: HttpRequest, payload: Payload) -> Result<HttpRespon
         Some(upload::File { bytes: Some(bytes), name }) => (name, bytes),
     };
     let typed = |name: &str| form.fields.get(name).map_or("", String::as_str);
-    let wish = sheet::Wish {
-        days: match typed("order") {
-            "day" => Some(Days::DayFirst),
-            "month" => Some(Days::MonthFirst),
-            _ => None,
-        },
+    let wish = Wish {
+        days: Days::asked(typed("order")),
         decimal: typed("decimal").chars().next().filter(|sign| matches!(sign, '.' | ',')),
-        ..sheet::Wish::default()
+        ..Wish::default()
     };
     let channel = Channel::parse(typed("channel")).unwrap_or_default();
     let read = sheet::read(&bytes, &wish, shop, channel).map_err(wrong)?;

@@ -252,7 +252,7 @@ mod tests {
     use super::*;
     use crate::{
         domain::money::Currency,
-        pipeline::audit::sheet::{self, Wish},
+        pipeline::{audit::sheet, table::Wish},
     };
 
     #[test]

@@ -13,7 +13,7 @@ use cartback::{
         time::{DAY, Time},
     },
     http::{Exchange, Http, HttpError, Request, Response},
-    pipeline::audit,
+    pipeline::{audit, table},
     store::{
         self,
         audit::{
@@ -544,7 +544,7 @@ async fn a_file_fills_the_books_of_any_shop() {
              7002,#7002,60.00,EUR,{placed},paid,15.00,a@shopper.example\n\
              7003,#7003,70.00,EUR,{later},paid,,maja.novak@shopper.example\n"
         );
-        let wish = audit::sheet::Wish::default();
+        let wish = table::Wish::default();
         let compare = async || {
             let span = (None, None);
             audit::compare_sheet(&app.core, shop.id, file.as_bytes(), &wish, span).await.unwrap()

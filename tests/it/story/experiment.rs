@@ -1,10 +1,18 @@
 //! An experiment from its beginning to its winner: people are drawn once, enter at their cart's abandonment, get the way
 //! of their arm, and what they bought counts whether they tapped or not.
 
+use std::collections::BTreeMap;
+
 use cartback::{
-    domain::experiment::{Arm, Change, Goal, Plan},
+    domain::{
+        consent::OptOut,
+        experiment::{Arm, Change, Goal, Plan},
+        id::CartId,
+        phone::Phone,
+    },
     pipeline::experiment,
-    store::{self, experiment::Experiment},
+    store::{self, consent, experiment::Experiment},
+    transact,
 };
 use serde_json::json;
 
@@ -108,6 +116,45 @@ async fn who_never_gets_the_later_text_counts_like_who_got_the_early_one() {
         assert_eq!(told, [(early, early), (10 - early, 10 - early)]);
         assert!(experiment::stop(&app.core, shop.id, id, "enough").await.unwrap());
         assert!(!experiment::stop(&app.core, shop.id, id, "enough").await.unwrap());
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_way_that_drives_people_off_is_stopped_by_itself() {
+    on_both(async |app| {
+        let shop = app.with_shop_like("generic", &[("steps_after_minutes", "0")]).await;
+        app.with_gateway(&shop, "log").await;
+        let (of_shop, keys) = app.shop(shop.id).await;
+        let sequence = of_shop.rules.sequences[0].id.clone();
+        let tried = plan(&sequence, Goal::Order, Change::Words(WORDS.into()));
+        let id = experiment::begin(&app.core, shop.id, &tried, "").await.unwrap();
+        // Sixty people of each way, and half of the other way's opt out.
+        let (now, later) = (app.now(), app.now() + minutes(90));
+        let out = OptOut { at: later, source: "story".into() };
+        transact!(app.core.db, |tx| {
+            for number in 0..120_usize {
+                let phone = Phone::read(&format!("+38640444{number:03}"), &[]).unwrap();
+                let person = consent::phone_index(&keys, &phone);
+                let cart = CartId::new(app.core.fresh_id());
+                store::experiment::enter(tx, &keys, (id, cart), &person, number % 2, now).await?;
+                if number % 4 == 1 {
+                    consent::opt_out(tx, &keys, &person, &out, later).await?;
+                }
+            }
+        })
+        .unwrap();
+        app.pass(hours(24 * 6)).await;
+        assert_eq!(found(app, &shop).await[0].stopped, BTreeMap::new(), "nobody's days are over yet");
+        app.pass(hours(24 * 2)).await;
+        assert_eq!(found(app, &shop).await[0].stopped, BTreeMap::from([(1, "opt_outs".to_owned())]));
+        // Whoever is drawn into it from now on gets the step as it is.
+        for number in 0..12 {
+            left(app, &shop, number).await;
+        }
+        app.pass(hours(1)).await;
+        let texts = app.texts(&shop).await;
+        assert_eq!((texts.len(), texts.iter().filter(|text| text.words.contains("once more")).count()), (12, 0));
     })
     .await;
 }

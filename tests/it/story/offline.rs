@@ -11,6 +11,7 @@ use cartback::{
     pipeline::{
         offline::{self, Brought, sheet},
         people,
+        table::Wish,
     },
     store::{
         self,
@@ -40,7 +41,7 @@ fn line(receipt: &str, at: Time, total: &str, refunded: &str, phone: &str, email
 async fn put_down(app: &App, shop: &Shopkeeper, lines: &[String]) -> UploadId {
     let (opened, _) = app.shop(shop.id).await;
     let csv = format!("{HEADING}\n{}\n", lines.join("\n"));
-    let read = sheet::read(csv.as_bytes(), &sheet::Wish::default(), &opened, Channel::Pos).unwrap();
+    let read = sheet::read(csv.as_bytes(), &Wish::default(), &opened, Channel::Pos).unwrap();
     let brought = Brought { name: "till.csv", source: Source::Page, by: "Maja" };
     offline::begin(&app.core, shop.id, read.lines, brought).await.unwrap().unwrap()
 }

@@ -4,7 +4,7 @@
 use actix_web::http::StatusCode;
 use cartback::{
     domain::time::HOUR,
-    pipeline::audit::{self, sheet::Wish},
+    pipeline::{audit, table::Wish},
     store,
 };
 

@@ -41,6 +41,15 @@ pub enum Days {
 }
 
 impl Days {
+    /// As forms say it; anything else is left to the file.
+    pub fn asked(word: &str) -> Option<Days> {
+        match word {
+            "day" => Some(Days::DayFirst),
+            "month" => Some(Days::MonthFirst),
+            _ => None,
+        }
+    }
+
     pub fn name(self) -> &'static str {
         match self {
             Days::DayFirst => "day first",

@@ -1,11 +1,14 @@
 //! Table: a CSV file of any system as rows of named cells. Decides which column is which by its heading, how cells are
 //! separated, and how numbers, days and letters are written; what a row means is for whoever asked.
 
+pub(super) mod cell;
+
+pub use cell::Days;
+
 use std::collections::BTreeMap;
 
 use jiff::tz::TimeZone;
 
-use super::cell::{self, Days};
 use crate::domain::money::Currency;
 
 /// What a kind of file consists of.
