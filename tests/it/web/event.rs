@@ -137,7 +137,10 @@ async fn nothing_of_a_person_is_kept() {
             { "n": "contact_entered", "d": "3", "g": "email" },
         ] });
     assert_eq!(door.tell(&told).await, StatusCode::NO_CONTENT);
-    let kept = format!("{:?}", door.events().await);
+    // The visitor is a hash whose bytes, written as numbers, may look like anything.
+    let events =
+        door.events().await.into_iter().map(|event| SiteEvent { visitor: [0; 16], id: SiteEventId::new(0), ..event });
+    let kept = format!("{:?}", events.collect::<Vec<_>>());
     assert!(kept.contains("/account/*"), "{kept}");
     for personal in ["mara", "212", VISITOR] {
         assert!(!kept.contains(personal), "{personal} in {kept}");
