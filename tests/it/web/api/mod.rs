@@ -1,6 +1,7 @@
-//! The API: who may ask what (`doors`), the same request again (`once`), pages of lists (`paging`), each noun's own ways
+//! The API: who may ask what (`doors`), what it changes (`acts`), the same request again (`once`), pages of lists (`paging`), each noun's own ways
 //! (`nouns`), and here what concerns people: what is taken whole or not at all, and that the description is the truth.
 
+mod acts;
 mod doors;
 mod nouns;
 mod once;
