@@ -45,7 +45,7 @@ pub enum Command {
     },
     /// Add a goal, or change one; days whose events are still there are counted for it, too
     #[command(
-        after_help = "Example: cartback goal set \"Price list\" downloaded --only target~price-list --every --target 40"
+        after_help = "Example: cartback goal set 'Price list' downloaded --only target~price-list --every --target 40"
     )]
     Set(Box<NewGoal>),
     /// Remove one, and what was counted for it
@@ -99,7 +99,7 @@ pub enum Funnel {
     List(Asked),
     /// Add a funnel, or change one
     #[command(
-        after_help = "Example: cartback funnel set \"To a price list\" page_viewed:page=/prices downloaded:target~price-list --days 7"
+        after_help = "Example: cartback funnel set 'To a price list' page_viewed:page=/prices downloaded:target~price-list --days 7"
     )]
     Set {
         /// What it is called, 1 to 60 characters
