@@ -260,7 +260,7 @@ pub async fn get(call: &Call) -> Result<Answer, Problem> {
 }
 
 /// End an experiment without taking anything over
-#[utoipa::path(post, path = "/api/v1/experiments/{id}/stop", params(("id" = String, Path, description = "The experiment", example = "exp_01jq0000000x1")), responses((status = 200, description = "The experiment as it is now.", body = Experiment)))]
+#[utoipa::path(post, path = "/api/v1/experiments/{id}/stop", params(("id" = String, Path, description = "The experiment", example = "exp_01jq0000000x1")), responses((status = 200, description = "The experiment as it is now.", body = Experiment), (status = 409, description = "It is over.", body = form::Problem, content_type = "application/problem+json")))]
 pub async fn stop(call: &Call) -> Result<Answer, Problem> {
     let id: ExperimentId = call.path("id")?;
     found(call, id).await?;
@@ -273,7 +273,7 @@ pub async fn stop(call: &Call) -> Result<Answer, Problem> {
 /// Take a way over, and end the experiment
 ///
 /// For carts left from now on.
-#[utoipa::path(post, path = "/api/v1/experiments/{id}/use", params(("id" = String, Path, description = "The experiment", example = "exp_01jq0000000x1")), request_body = ArmToTake, responses((status = 200, description = "The experiment as it is now.", body = Experiment)))]
+#[utoipa::path(post, path = "/api/v1/experiments/{id}/use", params(("id" = String, Path, description = "The experiment", example = "exp_01jq0000000x1")), request_body = ArmToTake, responses((status = 200, description = "The experiment as it is now.", body = Experiment), (status = 409, description = "It is over.", body = form::Problem, content_type = "application/problem+json")))]
 pub async fn take(call: &Call) -> Result<Answer, Problem> {
     let (id, typed): (ExperimentId, ArmToTake) = (call.path("id")?, call.body()?);
     let (stored, _) = found(call, id).await?;

@@ -216,7 +216,7 @@ const BODY_MOST: usize = 1024 * 1024;
 /// Mend a delivery that could not be read
 ///
 /// The body as it came is kept beside it.
-#[utoipa::path(post, path = "/api/v1/inbox/{id}/fix", params(("id" = String, Path, description = "The delivery", example = "dlv_01jq0000000d1")), request_body = MendedBody, responses((status = 202, description = "It is being read.", body = DeliveryStory)))]
+#[utoipa::path(post, path = "/api/v1/inbox/{id}/fix", params(("id" = String, Path, description = "The delivery", example = "dlv_01jq0000000d1")), request_body = MendedBody, responses((status = 202, description = "It is being read.", body = DeliveryStory), (status = 409, description = "It could be read.", body = form::Problem, content_type = "application/problem+json")))]
 pub async fn fix(call: &Call) -> Result<Answer, Problem> {
     let typed: MendedBody = call.body()?;
     let (tenant, kept) = kept(call).await?;
