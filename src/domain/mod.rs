@@ -2,6 +2,7 @@
 //! function here is a table of cases or a property away from being proved.
 
 pub mod id;
+pub mod intent;
 pub mod time;
 pub mod schedule;
 pub mod money;
@@ -52,6 +53,7 @@ pub mod report;
 pub mod net_ledger;
 pub mod digest;
 pub mod facet;
+pub mod benchmark;
 pub mod breakdown;
 pub mod audit;
 pub mod goal;

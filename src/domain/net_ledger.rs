@@ -25,6 +25,7 @@
 //! came by later edits is a line of its own of that same day, so that placed and edited together are the report's gross.
 //! What is paid late counts on the day it is paid; how much that is stands beside, inside the figures above.
 
+mod hint;
 mod rate;
 mod spend;
 
@@ -33,6 +34,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::{attribution::Entry, money::Currency};
+pub use hint::{Hint, hints};
 pub use rate::{Gap, RATE_DIGITS, RATES_MAX, Rate, Rates};
 pub use spend::{CHANNEL_CHARS_MAX, Channel, SPEND_DAYS_MAX, SPENDS_MAX, Spend, channels};
 

@@ -81,6 +81,8 @@ pub struct Conditions {
     pub buyer: Buyer,
     /// Where the cart came from, in the shop's own words (`web`, `facebook`), whatever its case.
     pub sources: Vec<String>,
+    /// The least [`super::intent`] of the visitor, 1 to 100; carts of visitors nothing is known of do not fulfil it.
+    pub intent_least: Option<u8>,
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -176,6 +178,8 @@ pub struct CartTraits {
     /// Whether the person has bought here before.
     pub returning: bool,
     pub source: Option<String>,
+    /// Asked for only where a condition needs it; `None` also when nothing is known of the visitor.
+    pub intent: Option<u8>,
     pub abandoned_at: Time,
 }
 

@@ -49,7 +49,9 @@ pub async fn detect(core: &Core, tx: &mut Tx, job: &Job) -> Result<(), Error> {
     }
     cart.abandoned_at = Some(at);
     cart.rules_version = shop.rules_version;
-    if let Choice::Chosen(sequence) = choose(&shop.rules.sequences, &traits(tx, &shop, &keys, &cart, at).await?) {
+    if let Choice::Chosen(sequence) =
+        choose(&shop.rules.sequences, &traits(tx, &shop, &keys, &cart, at, &shop.rules.sequences).await?)
+    {
         cart.sequence.clone_from(&sequence.id);
     }
     let phone = textable(&shop, &cart.latest.who, cart.latest.country.as_deref());

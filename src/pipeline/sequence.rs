@@ -1,6 +1,8 @@
 //! Sequence: what the choice of a cart's sequence and its early end are made of, read from the store. Which one it is and
 //! whether it ends is asked of `domain::sequence`; here nothing is decided twice.
 
+use std::slice;
+
 use super::{
     experiment::{self, Drawn},
     facts::Asking,
@@ -10,6 +12,7 @@ use crate::{
     domain::{
         cart::Cart,
         consent::Meaning,
+        intent::{self, Intent},
         message::{MessageState, Purpose},
         phone::Phone,
         seal::ShopKeys,
@@ -45,7 +48,7 @@ impl Plan {
         let abandoned_at = cart.abandoned_at.unwrap_or(cart.active_at());
         if cart.sequence.is_empty() && cart.rules_version > 0 {
             let rules = then.as_ref().unwrap_or(&shop.rules);
-            let traits = traits(read, shop, keys, cart, abandoned_at).await?;
+            let traits = traits(read, shop, keys, cart, abandoned_at, &rules.sequences).await?;
             let why = none_fits(&rules.sequences, &traits);
             return Ok(Plan { sequence: Sequence::default(), left_out: Some(why), drawn: Vec::new() });
         }
@@ -95,8 +98,14 @@ pub(crate) async fn traits(
     keys: &ShopKeys,
     cart: &Cart,
     abandoned_at: Time,
+    asking: &[Sequence],
 ) -> Result<CartTraits, Error> {
     let latest = &cart.latest;
+    // What visitors did is read only where somebody asks.
+    let intent = match asking.iter().any(Sequence::asks_intent) {
+        true => intent(read, keys, cart, abandoned_at).await?.map(|intent| intent.score),
+        false => None,
+    };
     let phone = || textable(shop, &latest.who, None).and_then(|phone| phone.country());
     Ok(CartTraits {
         country: latest.country.clone().or_else(phone),
@@ -106,8 +115,27 @@ pub(crate) async fn traits(
         tags: latest.tags.clone(),
         returning: bought_before(read, keys, cart, abandoned_at).await?,
         source: latest.source.clone(),
+        intent,
         abandoned_at,
     })
+}
+
+/// Events of one visitor that are looked at: the newest.
+const EVENTS_MOST: u32 = 500;
+
+/// How eagerly the visitor of a cart went about buying, where the pixel or a server told; by every name of the cart.
+pub async fn intent(read: &mut Read, keys: &ShopKeys, cart: &Cart, until: Time) -> Result<Option<Intent>, Error> {
+    let mut visitors = Vec::new();
+    for (_, name) in identity::names(read, keys, Subject::Cart(cart.id)).await? {
+        visitors.extend(store::site_event::named(read, keys, &name).await?);
+    }
+    visitors.sort_unstable();
+    visitors.dedup();
+    let mut events = Vec::new();
+    for visitor in visitors {
+        events.extend(store::site_event::newest_of_visitor(read, keys, &visitor, until, EVENTS_MOST).await?);
+    }
+    Ok(intent::intent(&events, until))
 }
 
 /// Every name of a cart that is a person's, not a checkout's.
@@ -144,7 +172,9 @@ pub(crate) async fn left_out(
     if *conditions == Default::default() {
         return Ok(None);
     }
-    let traits = traits(read, shop, keys, cart, cart.abandoned_at.unwrap_or(cart.active_at())).await?;
+    let traits =
+        traits(read, shop, keys, cart, cart.abandoned_at.unwrap_or(cart.active_at()), slice::from_ref(&plan.sequence))
+            .await?;
     Ok(conditions.refusal(&traits).map(|why| format!("text {step} is not for this cart: {why}")))
 }
 

@@ -238,6 +238,26 @@ pub async fn of_visitor(
     rows.into_iter().map(Row::read).collect()
 }
 
+/// The newest that a visitor did up to a moment, newest first.
+pub async fn newest_of_visitor(
+    read: &mut Read,
+    keys: &ShopKeys,
+    visitor: &Visitor,
+    until: Time,
+    most: u32,
+) -> Result<Vec<SiteEvent>, Error> {
+    let rows = all!(
+        read,
+        Row,
+        select!("visitor = $2 AND at <= $3 ORDER BY at DESC, event_id DESC LIMIT $4"),
+        of(keys),
+        visitor.as_slice(),
+        until.millis(),
+        i64::from(most)
+    )?;
+    rows.into_iter().map(Row::read).collect()
+}
+
 /// When the newest event arrived, and through which door.
 pub async fn newest(read: &mut Read, keys: &ShopKeys) -> Result<Option<SiteEvent>, Error> {
     Ok(list(read, keys, None, SiteEventId::new(i64::MAX), 1).await?.into_iter().next())

@@ -8,6 +8,7 @@
 mod app;
 mod browser;
 mod captures;
+mod checklist;
 mod crash;
 mod fault;
 mod migration;

@@ -2,7 +2,7 @@
 
 use super::{Conditions, Discount, Exits, Sequence, Step};
 use crate::domain::{
-    template,
+    intent, template,
     time::{DAY, HOUR, MINUTE},
 };
 use std::{collections::BTreeSet, time::Duration};
@@ -142,6 +142,9 @@ impl Conditions {
             ("sources", &self.sources),
         ] {
             list(&mut problems, name, words, is_word, "of 1 to 64 characters, without blanks around them");
+        }
+        if let Some(least) = self.intent_least {
+            within(&mut problems, "intent_least", u32::from(least), 1, u32::from(intent::MOST));
         }
         for (name, bound) in [("total_least", self.total_least), ("total_most", self.total_most)] {
             if bound.is_some_and(|bound| bound.minor < 0) {

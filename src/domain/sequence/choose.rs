@@ -35,6 +35,11 @@ pub fn exit(sequence: &Sequence, facts: &ExitFacts) -> Option<&'static str> {
 }
 
 impl Sequence {
+    /// Whether any of its conditions, or of its steps', asks what the visitor did.
+    pub fn asks_intent(&self) -> bool {
+        self.when.intent_least.is_some() || self.steps.iter().any(|step| step.when.intent_least.is_some())
+    }
+
     /// Why this sequence is not for that cart; `None` when it is.
     pub fn refusal(&self, traits: &CartTraits) -> Option<String> {
         match self.on_since {
@@ -58,6 +63,7 @@ impl Conditions {
             self.tagged(&traits.tags),
             self.bought(traits.returning),
             one_of("sources", &self.sources, traits.source.as_deref(), same),
+            self.eager(traits.intent),
         ]
         .into_iter()
         .flatten()
@@ -101,6 +107,16 @@ impl Conditions {
         }
     }
 
+    fn eager(&self, intent: Option<u8>) -> Option<String> {
+        let least = self.intent_least?;
+        match intent {
+            None => Some(format!("for an intent of at least {least}; nothing is known of what this visitor did")),
+            Some(intent) => {
+                (intent < least).then(|| format!("for an intent of at least {least}; this visitor's is {intent}"))
+            }
+        }
+    }
+
     /// Each condition in words a shopkeeper reads; nothing when the sequence is for every cart.
     pub fn words(&self) -> Vec<String> {
         let mut words = Vec::new();
@@ -126,6 +142,7 @@ impl Conditions {
             Buyer::New => words.push("of people who never bought here".into()),
             Buyer::Returning => words.push("of people who bought here before".into()),
         }
+        words.extend(self.intent_least.map(|least| format!("of visitors with an intent of {least} or more")));
         words
     }
 }

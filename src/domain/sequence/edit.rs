@@ -23,6 +23,7 @@ pub const KEYS: &[(&str, &str)] = &[
     ("when.tags", "vip,b2b"),
     ("when.buyer", "any, new or returning"),
     ("when.sources", "web,newsletter"),
+    ("when.intent_least", "1 to 100: how eagerly the visitor went about buying, where the pixel saw it"),
     ("exits", "clicked,replied,superseded,emptied: those that end it"),
     ("steps", "when each text is due after the cart was abandoned: 0,24h,44h"),
     ("step.1.after", "30m, 24h or 2d; a bare number is minutes"),
@@ -149,6 +150,11 @@ impl Conditions {
             "without_items" => self.without_items = list(value),
             "tags" => self.tags = list(value),
             "sources" => self.sources = list(value),
+            "intent_least" if value.is_empty() => self.intent_least = None,
+            "intent_least" => {
+                let read = value.parse().map_err(|_| "must be a whole number from 1 to 100".to_owned())?;
+                self.intent_least = Some(read);
+            }
             "buyer" => {
                 self.buyer = match value {
                     "any" | "" => Buyer::Any,
@@ -181,6 +187,7 @@ impl Conditions {
             ("tags", self.tags.join(", ")),
             ("buyer", buyer.to_owned()),
             ("sources", self.sources.join(", ")),
+            ("intent_least", self.intent_least.map(|least| least.to_string()).unwrap_or_default()),
         ] {
             typed.push((format!("{place}.{name}"), value));
         }
@@ -510,6 +517,7 @@ mod tests {
                 ("when.tags", "vip"),
                 ("when.buyer", "new"),
                 ("when.sources", "web"),
+                ("when.intent_least", "40"),
                 ("step.1.closed", "skip"),
                 ("step.2.discount", "amount:5 EUR"),
                 ("step.2.discount.minimum", "40 EUR"),

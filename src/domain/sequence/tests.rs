@@ -39,6 +39,7 @@ fn traits() -> CartTraits {
         tags: words(&["VIP", "newsletter"]),
         returning: false,
         source: Some("web".into()),
+        intent: Some(40),
         abandoned_at: at(1_000),
     }
 }
@@ -217,6 +218,8 @@ fn a_condition_holds_or_tells_why_not() {
     refused(r#"{"buyer":"returning"}"#, Some("for returning buyers; no earlier order is known"));
     refused(r#"{"sources":["Web"]}"#, None);
     refused(r#"{"sources":["pos"]}"#, Some("for the sources pos; the cart's is web"));
+    refused(r#"{"intent_least":40}"#, None);
+    refused(r#"{"intent_least":41}"#, Some("for an intent of at least 41; this visitor's is 40"));
     refused(
         r#"{"countries":["A1","A2","A3","A4","A5","A6","A7","A8"],"tags":["b2b"]}"#,
         Some("for the countries A1, A2, A3, A4, A5, A6 and 2 more; the cart's is AT; for the tags b2b"),
@@ -412,8 +415,11 @@ prop_compose! {
         tags in some_of(&["vip", "b2b"]),
         buyer in prop::sample::select(vec![Buyer::Any, Buyer::New, Buyer::Returning]),
         sources in some_of(&["web", "facebook"]),
+        intent_least in prop::option::of(1u8..=100),
     ) -> Conditions {
-        Conditions { countries, languages, total_least, total_most, items, without_items, tags, buyer, sources }
+        Conditions {
+            countries, languages, total_least, total_most, items, without_items, tags, buyer, sources, intent_least,
+        }
     }
 }
 
@@ -469,6 +475,7 @@ prop_compose! {
         tags in some_of(&["VIP", "b2b", "other"]),
         returning in any::<bool>(),
         source in prop::option::of(prop::sample::select(vec!["web", "Facebook", "pos"])),
+        intent in prop::option::of(0u8..=100),
         minutes in 0i64..200,
     ) -> CartTraits {
         CartTraits {
@@ -479,6 +486,7 @@ prop_compose! {
             tags,
             returning,
             source: source.map(str::to_owned),
+            intent,
             abandoned_at: at(minutes),
         }
     }

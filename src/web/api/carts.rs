@@ -24,6 +24,7 @@ use crate::{
     pipeline::{
         ingest,
         replay::{self, Again},
+        sequence,
     },
     store::{
         self, Error, Read,
@@ -191,6 +192,9 @@ pub struct Item {
 #[derive(Serialize, ToSchema)]
 pub struct CartStory {
     cart: Cart,
+    /// How eagerly its visitor went about buying within a week before it was left, 0 to 100; `null` where nothing is known.
+    #[schema(required, maximum = 100)]
+    intent: Option<u8>,
     /// Oldest first.
     timeline: Vec<Event>,
     /// Every decision about a text of it, gate by gate, oldest first.
@@ -463,7 +467,9 @@ pub async fn get(call: &Call) -> Result<Answer, Problem> {
     // Stable: what happened in one millisecond stays in the order it was told.
     timeline.sort_by_key(|event| event.at.0);
     let decisions = story.decisions.iter().map(|kept| decision(kept, &kept.decision)).collect();
-    Answer::ok(&CartStory { cart: cart(&shop, &story, call.core().now()), timeline, decisions })
+    let left_at = story.cart.abandoned_at.unwrap_or(story.cart.active_at());
+    let intent = sequence::intent(&mut read, &keys, &story.cart, left_at).await?.map(|intent| intent.score);
+    Answer::ok(&CartStory { cart: cart(&shop, &story, call.core().now()), intent, timeline, decisions })
 }
 
 fn of_cart(cart: &Stored) -> Vec<Event> {

@@ -61,6 +61,9 @@ pub struct Conditions {
     buyer: BuyerName,
     /// Where the cart came from, in the shop's own words.
     sources: Vec<String>,
+    /// The least intent of the visitor, from what the pixel saw; visitors nothing is known of do not fulfil it.
+    #[schema(minimum = 1, maximum = 100)]
+    intent_least: Option<u8>,
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize, ToSchema)]
@@ -218,6 +221,7 @@ impl Conditions {
                 Buyer::Returning => BuyerName::Returning,
             },
             sources: stored.sources.clone(),
+            intent_least: stored.intent_least,
         }
     }
 
@@ -237,6 +241,7 @@ impl Conditions {
                 BuyerName::Returning => Buyer::Returning,
             },
             sources: self.sources.clone(),
+            intent_least: self.intent_least,
         }
     }
 }

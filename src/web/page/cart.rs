@@ -17,7 +17,7 @@ use crate::{
         seal::ShopKeys,
         time::Time,
     },
-    pipeline::ingest,
+    pipeline::{ingest, sequence},
     store::{
         self, Error, Read,
         act::OnCart,
@@ -63,6 +63,11 @@ pub async fn get(request: HttpRequest) -> Result<HttpResponse, Problem> {
     let done = store::act::of_cart(&mut read, keys, story.cart.id).await?;
     timeline.extend(done.iter().map(by_hand));
     timeline.sort_by_key(|entry| entry.at);
+    let left_at = story.cart.abandoned_at.unwrap_or(story.cart.active_at());
+    let intent = match story.cart.erased_at {
+        None => sequence::intent(&mut read, keys, &story.cart, left_at).await?,
+        Some(_) => None,
+    };
     let state = story.state(shop, visit.page.now);
     let may_change = session::visitor(&visit.state, &request).await?.may_change;
     show(&View {
@@ -73,6 +78,7 @@ pub async fn get(request: HttpRequest) -> Result<HttpResponse, Problem> {
         state,
         items: items(&story.cart),
         abandoned_at: story.cart.abandoned_at,
+        intent,
         next: stopped_by_hand(&done).unwrap_or_else(|| next(state, &story.why(shop, &visit.page))),
         timeline,
         erased: story.cart.erased_at.is_some(),

@@ -39,6 +39,7 @@ async fn all(visit: &Visit, problems: Vec<String>) -> Result<HttpResponse, Probl
         page: visit.page.clone(),
         rows: Vec::new(),
         visitors: 0,
+        bought: None,
         close: Vec::new(),
         problems,
         may_change: visit.visitor.may_change && visit.shop().is_some(),
@@ -47,8 +48,12 @@ async fn all(visit: &Visit, problems: Vec<String>) -> Result<HttpResponse, Probl
         let mut read = visit.read().await?;
         let goals = store::goal::list(&mut read, keys).await?;
         let (period, month) = counted(visit, &mut read, keys).await?;
+        let before = before(visit, &mut read, keys).await?;
         page.visitors = period.visitors();
-        page.rows = goals.iter().map(|goal| row(goal, &period, &month)).collect();
+        page.rows = goals.iter().map(|goal| row(goal, &period, &before, &month)).collect();
+        let orders = goals.iter().find(|goal| goal.plan.kind == Kind::Ordered && goal.plan.only.is_none());
+        page.bought =
+            orders.map(|goal| [&period, &before].map(|tally| (tally.goal(goal.id).whole.count, tally.visitors())));
         page.close = close(visit, &mut read, keys, &goals).await?;
     }
     show(&page)
@@ -63,12 +68,20 @@ async fn counted(visit: &Visit, read: &mut Read, keys: &ShopKeys) -> Result<(Tal
     Ok((period, month))
 }
 
-fn row(goal: &Goal, period: &Tally, month: &Tally) -> GoalRow {
+/// The tally of as many days before the period.
+async fn before(visit: &Visit, read: &mut Read, keys: &ShopKeys) -> Result<Tally, Problem> {
+    let (from, to) = visit.page.span();
+    let (from, to) = (rollup::number_of(from), rollup::number_of(to));
+    Ok(track::counted(read, keys, from - (to - from) - 1, from - 1).await?)
+}
+
+fn row(goal: &Goal, period: &Tally, before: &Tally, month: &Tally) -> GoalRow {
     let sheet = period.goal(goal.id);
     GoalRow {
         id: goal.id.to_string(),
         plan: goal.plan.clone(),
         count: sheet.whole.count,
+        before: before.goal(goal.id).whole.count,
         worth: sheet.whole.worth(),
         this_month: month.goal(goal.id).whole.count,
     }
@@ -151,11 +164,14 @@ async fn one(
 ) -> Result<HttpResponse, Problem> {
     let (_, keys) = visit.shop().ok_or(Problem::NotFound)?;
     let problems = place_problems(&mut fields, &problems);
-    let (period, month) = counted(visit, &mut visit.read().await?, keys).await?;
+    let mut read = visit.read().await?;
+    let (period, month) = counted(visit, &mut read, keys).await?;
+    let before = before(visit, &mut read, keys).await?;
+    drop(read);
     show(&GoalPage {
         page: visit.page.clone(),
         sheet: goal.as_ref().map(|goal| period.goal(goal.id)).unwrap_or_default(),
-        row: goal.as_ref().map(|goal| row(goal, &period, &month)),
+        row: goal.as_ref().map(|goal| row(goal, &period, &before, &month)),
         visitors: period.visitors(),
         fields,
         problems,

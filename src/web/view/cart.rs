@@ -10,7 +10,7 @@ use super::{
     listing::{self, Listing},
     words::{self, filters, say, t},
 };
-use crate::domain::{money::Money, time::Time};
+use crate::domain::{intent::Intent, money::Money, site_event::Kind, time::Time};
 
 #[derive(Clone, Debug, Template)]
 #[template(path = "page/carts.html")]
@@ -260,6 +260,8 @@ pub struct Cart {
     pub state: CartState,
     pub items: Vec<Item>,
     pub abandoned_at: Option<Time>,
+    /// What its visitor did before it was left, where that is known.
+    pub intent: Option<Intent>,
     /// What happens next, or why nothing will: one sentence.
     pub next: String,
     /// Oldest first.
@@ -421,6 +423,12 @@ pub fn by_day<'a>(entries: &'a [Entry], page: &Page) -> Vec<TimelineDay<'a>> {
 }
 
 impl Cart {
+    /// `2 × Added to cart`
+    pub fn doing(&self, &(kind, times, _): &(Kind, u32, u8)) -> String {
+        let label = super::event::label(kind);
+        if times > 1 { format!("{times} × {label}") } else { label.to_owned() }
+    }
+
     /// `Ana, …4455 left €128.00 behind 21 h ago: recovered.`
     pub fn answer(&self) -> String {
         let (who, value) = (&self.who, self.value.shown());

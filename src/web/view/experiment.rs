@@ -151,7 +151,9 @@ impl Row {
     }
 
     pub fn difference(&self, arm: &ArmReport) -> String {
-        let Some((found, safe)) = arm.difference.filter(|(_, safe)| safe.low.is_finite()) else {
+        // Of a handful of people the interval is wider than any rate can be: no figure to show.
+        let is_told = !matches!(arm.call, Some(Call::TooFew | Call::Broken));
+        let Some((found, safe)) = arm.difference.filter(|(_, safe)| is_told && safe.low.is_finite()) else {
             return "–".to_owned();
         };
         let within = say("{low} to {high}", &[("low", &points(safe.low)), ("high", &points(safe.high))]);

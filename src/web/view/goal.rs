@@ -8,9 +8,11 @@ use super::{
     event::{channel_label, label},
     form::Field,
     format::{self, Shown as _},
+    net_ledger::two_places,
     words::{filters, noted, say, t},
 };
 use crate::domain::{
+    benchmark,
     goal::{Class, Plan, presets},
     money::Money,
     tally::{By, Sheet, Sum},
@@ -24,6 +26,8 @@ pub struct Goals {
     pub rows: Vec<GoalRow>,
     /// Visitors of each day added up.
     pub visitors: u64,
+    /// Orders and visitors of this period, and of as many days before it.
+    pub bought: Option<[(u64, u64); 2]>,
     /// Who did something that counts and has not ordered.
     pub close: Vec<CloseRow>,
     pub problems: Vec<String>,
@@ -36,6 +40,8 @@ pub struct GoalRow {
     pub id: String,
     pub plan: Plan,
     pub count: u64,
+    /// In as many days before.
+    pub before: u64,
     pub worth: Vec<Money>,
     /// This month so far.
     pub this_month: u64,
@@ -124,6 +130,36 @@ pub const OF_PRESETS: &[&str] = &[
     ),
     noted("Ask at the counter how people found you; directions, calls and bookings are what a site can do for that."),
 ];
+
+impl Goals {
+    /// The shop's own trend.
+    pub fn trend(&self) -> Option<String> {
+        let [now, before] = self.bought?;
+        let share = |(orders, visitors)| Some(per_cent(benchmark::share(orders, visitors)?));
+        Some(match (share(now), share(before)) {
+            (Some(now), Some(before)) => say(
+                "{now} of visitors ordered; in as many days before it was {before}.",
+                &[("now", &now), ("before", &before)],
+            ),
+            _ => t("Too few visitors in this period or in the one before for a share that means something.").to_owned(),
+        })
+    }
+
+    /// What is published of others: of whom, its year, the share.
+    pub fn published(&self) -> Vec<(&'static str, String, String)> {
+        let year = |year: Option<u16>| year.map_or_else(|| "–".to_owned(), |year| year.to_string());
+        benchmark::PUBLISHED.iter().map(|each| (t(each.of), year(each.year), per_cent(each.hundredths))).collect()
+    }
+}
+
+/// `2.60 %` of hundredths of a per cent.
+fn per_cent(hundredths: u32) -> String {
+    format!("{}\u{a0}%", two_places(i64::from(hundredths)))
+}
+
+/// What published averages are of, in English, for the catalogue; a test finds every one of them here.
+pub const OF_AVERAGES: &[&str] =
+    &[noted("Online shops in the United States"), noted("Consumer goods"), noted("Home and furniture")];
 
 impl GoalRow {
     pub fn label(&self) -> &'static str {
@@ -319,6 +355,13 @@ impl GoalRemove {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn averages_can_be_said_in_every_language() {
+        for each in benchmark::PUBLISHED {
+            assert!(OF_AVERAGES.contains(&each.of), "{}", each.of);
+        }
+    }
 
     #[test]
     fn what_presets_say_can_be_said_in_every_language() {

@@ -12,7 +12,7 @@ use super::{
 use crate::domain::{
     message::Cost,
     money::{Currency, Money},
-    net_ledger::{Channel, Gap, Item, Kind, Ledger, Line, Rate, Sheet, Spend},
+    net_ledger::{Channel, Gap, Hint, Item, Kind, Ledger, Line, Rate, Sheet, Spend, hints},
     time::Time,
 };
 
@@ -161,7 +161,8 @@ fn per_cent(hundredths: Option<i64>) -> String {
     format!("{shown}\u{a0}%")
 }
 
-fn two_places(value: i64) -> String {
+/// `12.34` of hundredths.
+pub(super) fn two_places(value: i64) -> String {
     let sign = if value < 0 { "−" } else { "" };
     let (whole, rest) = (value.unsigned_abs() / 100, value.unsigned_abs() % 100);
     format!("{sign}{}", format::decimal(&whole.to_string(), &format!("{rest:02}")))
@@ -309,6 +310,29 @@ impl NetLedger {
             roi: per_cent(channel.roi()),
         });
         texts.chain(others).collect()
+    }
+
+    /// Where a budget may be better spent, by what channels say of themselves.
+    pub fn hints(&self) -> Vec<String> {
+        let brings = |channel: &Channel| times(channel.roas());
+        hints(&self.channels)
+            .iter()
+            .map(|hint| match hint {
+                Hint::Move { to, from } => say(
+                    "A unit spent on {better} brought {more}, one on {worse} {less}: more than chance explains. Move a tenth of what {worse} costs, and look again.",
+                    &[
+                        ("better", &to.channel),
+                        ("more", &brings(to)),
+                        ("worse", &from.channel),
+                        ("less", &brings(from)),
+                    ],
+                ),
+                Hint::BelowCost(channel) => say(
+                    "{channel} brought back less than it cost, by its own count ({times}).",
+                    &[("channel", &channel.channel), ("times", &brings(channel))],
+                ),
+            })
+            .collect()
     }
 }
 

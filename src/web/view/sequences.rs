@@ -183,6 +183,9 @@ fn conditions(when: &Conditions) -> Vec<String> {
         Buyer::New => told.push(t("of people who never bought here").to_owned()),
         Buyer::Returning => told.push(t("of people who bought here before").to_owned()),
     }
+    told.extend(
+        when.intent_least.map(|least| say("of visitors with an intent of {least} or more", &[("least", &least)])),
+    );
     told
 }
 
@@ -304,7 +307,7 @@ pub struct Field {
     pub hint: &'static str,
 }
 
-const CONDITIONS: [(&str, &str, &str); 8] = [
+const CONDITIONS: [(&str, &str, &str); 9] = [
     ("countries", noted("Countries"), "SI, HR"),
     ("languages", noted("Languages"), "sl, de"),
     ("total_least", noted("Worth at least"), "50.00 EUR"),
@@ -313,6 +316,7 @@ const CONDITIONS: [(&str, &str, &str); 8] = [
     ("without_items", noted("Without an item like"), "gift card"),
     ("tags", noted("Tagged"), "vip"),
     ("sources", noted("Came from"), "newsletter"),
+    ("intent_least", noted("Intent at least, 1 to 100"), "40"),
 ];
 
 impl Sequence {

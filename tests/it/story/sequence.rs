@@ -5,10 +5,14 @@ use cartback::{
     domain::{
         money::{Currency, Money},
         sequence::{Buyer, Closed, Conditions, Discount, Exits, FixedCode, Sequence, Step, preset},
+        site_event::{Told, ToldBy},
         time::Time,
     },
-    pipeline::{connect, reply},
-    store::{self, reply::How},
+    pipeline::{
+        connect, reply,
+        track::{Batch, Tracker},
+    },
+    store::{self, identity, reply::How},
 };
 use serde_json::{Value, json};
 
@@ -531,6 +535,39 @@ async fn the_american_preset_texts_a_confirmed_cart_once() {
         let sent: Vec<_> = texts.iter().map(|text| (text.to.as_str(), text.step)).collect();
         assert_eq!(sent, [("+12125550142", 1)], "{}", story(app, &shop, "c1").await);
         tells(&story(app, &shop, "c2").await, "United States: for the countries US; the cart's is SI");
+    })
+    .await;
+}
+
+/// What this cart's visitor did a moment ago, as the pixel tells it with the checkout's token.
+async fn did(app: &App, shop: &Shopkeeper, token: &str, kinds: &[&str]) {
+    let tracker = Tracker::new(app.core.clone());
+    let known = tracker.shop_of(&shop.path).await.unwrap().unwrap();
+    let kind = identity::Kind::Checkout;
+    let name = (kind, identity::value(&known.keys, kind, token));
+    let told = |name: &&str| Told { name: (*name).into(), visitor: format!("visitor-{token}"), ..Told::default() };
+    let names = (0..kinds.len()).map(|place| (place, name)).collect();
+    let batch = Batch { told: kinds.iter().map(told).collect(), names, ..Batch::default() };
+    tracker.keep(&known.shop, &known.keys, ToldBy::Pixel, &batch).await.unwrap().unwrap();
+}
+
+#[tokio::test]
+async fn a_sequence_may_be_for_eager_visitors_only() {
+    on_both(async |app| {
+        let eager = Conditions { intent_least: Some(23), ..Conditions::default() };
+        let shop = open(app, &[only("eager", eager), sequence("others", &[0])]).await;
+        leave(app, &shop, "e1", other(1)).await;
+        did(app, &shop, "e1", &["cart_added", "checkout_started"]).await;
+        leave(app, &shop, "e2", other(2)).await;
+        did(app, &shop, "e2", &["cart_added", "product_viewed"]).await;
+        leave(app, &shop, "e3", other(3)).await;
+        app.pass(minutes(40)).await;
+        // What is done after the cart was left does not count.
+        did(app, &shop, "e2", &["checkout_started", "payment_entered"]).await;
+        app.pass(minutes(5)).await;
+        for (token, expected) in [("e1", "eager"), ("e2", "others"), ("e3", "others")] {
+            assert_eq!(app.cart(&shop, token).await.sequence, expected, "{token}");
+        }
     })
     .await;
 }

@@ -1,6 +1,7 @@
 //! Carts, texts, an order and the inbox of the made-up shop.
 
 use super::*;
+use crate::domain::{intent::Intent, site_event::Kind};
 
 pub fn carts() -> Carts {
     let row = |id: &str, who: &str, minor, country: &str, state, why: &str, hours: u32| CartRow {
@@ -63,6 +64,11 @@ pub fn cart() -> Cart {
             Item { name: "Wool socks".to_owned(), quantity: 2, total: Some(euro(2_900)) },
         ],
         abandoned_at: Some(at("2026-11-19T09:34:00Z")),
+        intent: Some(Intent {
+            score: 43,
+            parts: vec![(Kind::CheckoutStarted, 1, 15), (Kind::CartAdded, 2, 16), (Kind::ProductViewed, 4, 8)],
+            days: 2,
+        }),
         next: "Nothing more is sent: the cart was bought.".to_owned(),
         timeline: vec![
             new(at("2026-11-19T09:02:00Z"), Tone::Quiet, "checkout started").detail("Shopify #c1f9 · 3 items, €128.00"),

@@ -68,7 +68,7 @@ fn events() -> Events {
 
 fn goal_row(plan: &Plan, count: u64) -> GoalRow {
     let plan = Plan { target: Some(120), ..plan.clone() };
-    GoalRow { id: "goal_06f0000000001".into(), plan, count, worth: vec![euro(1_284_000)], this_month: 61 }
+    GoalRow { id: "goal_06f0000000001".into(), plan, count, before: 40, worth: vec![euro(1_284_000)], this_month: 61 }
 }
 
 fn goals() -> Goals {
@@ -82,6 +82,7 @@ fn goals() -> Goals {
             GoalRow { worth: Vec::new(), plan: plans[2].clone(), ..goal_row(&plans[2], 0) },
         ],
         visitors: 9_012,
+        bought: Some([(96, 9_012), (61, 8_140)]),
         close: vec![CloseRow {
             visitor: "9f02ab31".into(),
             goal: HOSTILE.into(),
@@ -190,7 +191,8 @@ pub fn pages() -> Vec<(&'static str, askama::Result<String>)> {
         ("goals", goals().render()),
         (
             "goals-empty",
-            Goals { page: bare_page(Section::Goals), rows: Vec::new(), close: Vec::new(), ..goals() }.render(),
+            Goals { page: bare_page(Section::Goals), rows: Vec::new(), bought: None, close: Vec::new(), ..goals() }
+                .render(),
         ),
         ("goal", goal().render()),
         ("goal-empty", GoalPage { row: None, problems: Vec::new(), ..goal() }.render()),

@@ -1,0 +1,70 @@
+//! What conversion tracking must cover, item by item, as five articles on it asked for or implied, each with the tests that
+//! show it. The lists are kept in our own words under `checklist/`; a line is `number | what | file::test, file::test`, or
+//! `number | what | - why it is left out`. Here it is only made sure that nothing is missing and that every test is there.
+
+use std::{collections::BTreeSet, fs, path::Path};
+
+/// List, and how many items it has.
+const LISTS: [(&str, &str, usize); 5] = [
+    ("introduction", include_str!("checklist/introduction.txt"), 11),
+    ("tracking", include_str!("checklist/tracking.txt"), 55),
+    ("micro", include_str!("checklist/micro.txt"), 18),
+    ("glossary", include_str!("checklist/glossary.txt"), 10),
+    ("growth", include_str!("checklist/growth.txt"), 15),
+];
+
+/// Why a line is wrong, if it is.
+fn wrong(line: &str) -> Option<String> {
+    let parts: Vec<&str> = line.split(" | ").collect();
+    let [_, what, shown] = parts.as_slice() else { return Some("is no line of three parts".to_owned()) };
+    if what.len() < 8 {
+        return Some("says nothing".to_owned());
+    }
+    if let Some(why) = shown.strip_prefix("- ") {
+        return (why.len() < 20).then(|| "does not say why it is left out".to_owned());
+    }
+    shown.split(", ").find_map(|test| {
+        let Some((file, name)) = test.split_once("::") else { return Some(format!("{test} is no file::test")) };
+        let Ok(source) = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(file)) else {
+            return Some(format!("there is no {file}"));
+        };
+        let Some(place) = source.find(&format!("fn {name}(")) else { return Some(format!("{file} has no {name}")) };
+        // The attribute stands right before it, after the last function's end.
+        let before = source.get(..place).unwrap_or_default();
+        let since = before.rfind("}\n").map_or(before, |end| before.get(end..).unwrap_or_default());
+        let is_test = since.contains("test]") || before.rfind("proptest!").is_some_and(|start| start > 0);
+        (!is_test).then(|| format!("{name} is no test"))
+    })
+}
+
+#[test]
+fn every_item_is_shown_by_a_test_or_says_why_not() {
+    let mut problems = Vec::new();
+    for (name, text, count) in LISTS {
+        let lines: Vec<&str> = text.lines().filter(|line| !line.is_empty() && !line.starts_with('#')).collect();
+        let numbers: BTreeSet<usize> = lines.iter().filter_map(|line| line.split(" | ").next()?.parse().ok()).collect();
+        if numbers != (1..=count).collect() || lines.len() != count {
+            problems.push(format!("{name}: must have each of 1 to {count} once"));
+        }
+        problems.extend(lines.iter().filter_map(|line| Some(format!("{name} {line}: {}", wrong(line)?))));
+    }
+    assert!(problems.is_empty(), "{}", problems.join("\n"));
+}
+
+#[test]
+fn the_check_can_fail() {
+    let here = "tests/it/checklist.rs";
+    assert_eq!(wrong(&format!("1 | something said | {here}::the_check_can_fail")), None);
+    assert_eq!(wrong("1 | something said | - nobody has ever asked for it"), None);
+    for bad in [
+        "1 | something said".to_owned(),
+        "1 | no | - nobody has ever asked for it".to_owned(),
+        "1 | something said | - no".to_owned(),
+        format!("1 | something said | {here}::nothing_of_this_name"),
+        format!("1 | something said | {here}::wrong"),
+        "1 | something said | tests/it/nowhere.rs::x".to_owned(),
+        "1 | something said | x".to_owned(),
+    ] {
+        assert!(wrong(&bad).is_some(), "{bad}");
+    }
+}
