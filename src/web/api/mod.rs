@@ -40,6 +40,7 @@ mod inbox;
 mod audit;
 mod offline;
 mod webhooks;
+mod ad_consents;
 mod risk;
 mod law;
 
@@ -226,6 +227,7 @@ operations! {
         rotate __path_rotate Write once,
         test __path_test Send once,
     }
+    ad_consents { record __path_record People once }
     risk {
         get __path_get Read,
         resume __path_resume Write once,
