@@ -8,6 +8,7 @@ use super::{
     Core,
     connect::{NotConnected, kept_secrets},
     forward,
+    people::ads::Said,
 };
 use crate::{
     clock,
@@ -22,7 +23,6 @@ use crate::{
     sink,
     store::{
         self, Error, Tx,
-        ad_consent::AdConsent,
         job::{self, Kind},
         outbox::Attempt,
         sink::Sink,
@@ -191,7 +191,7 @@ pub fn is_webhook(sink: &Sink) -> bool {
 }
 
 /// What people said to advertising, as it was told; all of it or nothing. How many were not known before.
-pub async fn record_ad_consents(core: &Core, shop: ShopId, said: &[AdConsent]) -> Result<u64, Error> {
+pub async fn record_ad_consents(core: &Core, shop: ShopId, said: &[Said]) -> Result<u64, Error> {
     let now = core.now();
     let mut fresh = 0;
     for some in said.chunks(CONSENTS_AT_ONCE) {
@@ -199,7 +199,11 @@ pub async fn record_ad_consents(core: &Core, shop: ShopId, said: &[AdConsent]) -
             let keys = core.vault.keys(tx, shop).await?;
             let mut fresh = 0;
             for each in some {
-                fresh += u64::from(store::ad_consent::record(tx, &keys, core.fresh_id(), each, now).await?);
+                let consent = &each.consent;
+                let holds = store::ad_consent::newest(tx, &keys, &consent.phone, now).await?;
+                if each.dated || holds != Some(consent.state) {
+                    fresh += u64::from(store::ad_consent::record(tx, &keys, core.fresh_id(), consent, now).await?);
+                }
             }
             fresh
         })?;

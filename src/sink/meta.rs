@@ -236,8 +236,8 @@ mod tests {
             let outcome = Meta.outcome(Ok(&answer));
             assert!(expected(&outcome), "{status} {body}: {outcome:?}");
         }
-        let (failed, refused): (fn(&Outcome) -> bool, fn(&Outcome) -> bool) =
-            (|outcome| matches!(outcome, Outcome::Failed { .. }), |outcome| matches!(outcome, Outcome::Refused { .. }));
+        let failed = |outcome: &Outcome| matches!(outcome, Outcome::Failed { .. });
+        let refused = |outcome: &Outcome| matches!(outcome, Outcome::Refused { .. });
         check(200, r#"{"events_received":1,"messages":[]}"#, |outcome| *outcome == Outcome::Taken);
         check(200, r#"{"events_received":0}"#, refused);
         check(400, r#"{"error":{"code":100,"error_subcode":2804003,"message":"Invalid parameter"}}"#, refused);

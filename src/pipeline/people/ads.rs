@@ -28,14 +28,22 @@ const FORM: Form = Form {
 
 const SOURCE_CHARS_MAX: usize = 60;
 
+/// What a person said, and whether it is told when.
+#[derive(Clone, Debug)]
+pub struct Said {
+    pub consent: AdConsent,
+    /// Without a moment it is of now, and says nothing new where the same holds already: a list may be read twice.
+    pub dated: bool,
+}
+
 /// What a person said, typed by a program or in a sheet; `Err` says what is wrong with it.
 pub fn said(
     shop: &Shop,
     keys: &ShopKeys,
     (phone, state): (&str, &str),
-    at: Time,
+    (at, now): (Option<Time>, Time),
     source: &str,
-) -> Result<AdConsent, String> {
+) -> Result<Said, String> {
     let phone = Phone::read(phone, &[shop.country.as_str()]).map_err(|why| format!("phone: {why}"))?;
     let state = match state.trim().to_lowercase().as_str() {
         "granted" | "yes" | "true" | "1" | "ja" | "si" | "sí" => State::Granted,
@@ -43,22 +51,22 @@ pub fn said(
         _ => return Err("state: must be granted or withdrawn".to_owned()),
     };
     let source = source.chars().filter(|c| !c.is_control()).take(SOURCE_CHARS_MAX).collect();
-    Ok(AdConsent { phone: identity::value(keys, Kind::Phone, phone.e164()), at, state, source })
+    let phone = identity::value(keys, Kind::Phone, phone.e164());
+    let consent = AdConsent { phone, at: at.unwrap_or(now).min(now), state, source };
+    Ok(Said { consent, dated: at.is_some() })
 }
 
 /// Reads a list; a line without a moment is of now.
-pub fn read(bytes: &[u8], wish: &Wish, shop: &Shop, keys: &ShopKeys, now: Time) -> Result<Vec<AdConsent>, String> {
+pub fn read(bytes: &[u8], wish: &Wish, shop: &Shop, keys: &ShopKeys, now: Time) -> Result<Vec<Said>, String> {
     let found = table::read(bytes, wish, &FORM)?;
     let zone = wish.zone.clone().unwrap_or_else(|| zone_of(shop));
     let mut all = Vec::with_capacity(found.rows.len());
     for row in &found.rows {
-        let line = || -> Result<AdConsent, String> {
-            let at = match row.get("at") {
-                Some(text) => table::start(text, found.days, &zone).map_err(|why| format!("at: {why}"))?,
-                None => now,
-            };
+        let line = || -> Result<Said, String> {
+            let at = row.get("at").map(|text| table::start(text, found.days, &zone)).transpose();
+            let at = at.map_err(|why| format!("at: {why}"))?;
             let typed = (row.get("phone").unwrap_or_default(), row.get("state").unwrap_or_default());
-            said(shop, keys, typed, at.min(now), row.get("source").unwrap_or("import"))
+            said(shop, keys, typed, (at, now), row.get("source").unwrap_or("import"))
         };
         all.push(line().map_err(|why| format!("line {}: {why}", row.line))?);
     }

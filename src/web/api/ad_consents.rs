@@ -59,9 +59,9 @@ pub async fn record(call: &Call) -> Result<Answer, Problem> {
     let now = call.core().now();
     let (mut said, mut problems) = (Vec::new(), Vec::new());
     for (place, each) in typed.consents.iter().enumerate() {
-        let at = each.at.as_deref().map_or(Ok(now), |typed| form::moment("at", typed));
+        let at = each.at.as_deref().map(|typed| form::moment("at", typed)).transpose();
         let source = each.source.as_deref().unwrap_or("api");
-        match at.and_then(|at| ads::said(&shop, &keys, (&each.phone, &each.state), at.min(now), source)) {
+        match at.and_then(|at| ads::said(&shop, &keys, (&each.phone, &each.state), (at, now), source)) {
             Ok(one) => said.push(one),
             Err(why) => problems.push(format!("consents[{place}].{why}")),
         }

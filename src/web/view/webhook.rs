@@ -291,7 +291,14 @@ impl Webhook {
             }
             None => {
                 let events = format::number_of(row.delivered, "event", "events");
-                say("{name} took {events}.", &[("name", name), ("events", &events)])
+                let kept = format::count(row.withheld);
+                match row.withheld {
+                    0 => say("{name} took {events}.", &[("name", name), ("events", &events)]),
+                    _ => say(
+                        "{name} took {events}; kept back: {kept}.",
+                        &[("name", name), ("events", &events), ("kept", &kept)],
+                    ),
+                }
             }
         }
     }
@@ -309,7 +316,6 @@ impl Webhook {
         let count = |filter| match filter {
             Filter::Failed => self.row.failed,
             Filter::Missed => self.row.missed,
-            Filter::Withheld => self.row.withheld,
             _ => 0,
         };
         Filter::ALL

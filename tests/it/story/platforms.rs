@@ -237,7 +237,7 @@ impl Stage {
 
     async fn says(&self, shop: &Shopkeeper, state: &str) {
         let (opened, keys) = self.app.shop(shop.id).await;
-        let said = ads::said(&opened, &keys, (PHONE, state), self.app.now(), "story").unwrap();
+        let said = ads::said(&opened, &keys, (PHONE, state), (None, self.app.now()), "story").unwrap();
         assert_eq!(sink::record_ad_consents(&self.app.core, shop.id, std::slice::from_ref(&said)).await.unwrap(), 1);
         assert_eq!(sink::record_ad_consents(&self.app.core, shop.id, &[said]).await.unwrap(), 0);
     }
