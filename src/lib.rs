@@ -69,6 +69,8 @@
 //!   bound to the one before it by a hash and never written over ([`pipeline::statement`]).
 //! - **A self-test plays elsewhere** ([`pipeline::self_test`]): on a twin of the shop in a database of its own that is
 //!   gone afterwards, so that no list, report, export or gateway has to leave it out.
+//! - **Offline sales stand apart** ([`pipeline::offline`]): what was sold at a till after a text is matched by signs that are
+//!   forgotten with it, counted once, and enters no figure of the site.
 //! - **A period is mailed once** ([`pipeline::digest`]): an issue's key is its occurrence, noted before the mail server is
 //!   spoken to; one that may have left is not sent again.
 //! - **What is set up step by step** ([`pipeline::connect`]) sends nothing before it goes live, and going live reaches no
@@ -99,6 +101,8 @@
 //! 2. [`pipeline::forward`] takes a sink's due events one after the other, with no transaction open across a call, and
 //!    records each attempt. One that failed waits for its next moment; those behind it go on.
 //! 3. It is told again until it was taken: at least once, always under the same id.
+//! 4. Advertising platforms are sinks too: told of credited orders and of what goes back, only of people whose consent to
+//!    advertising is on record ([`store::ad_consent`]); what is kept back says why in the same log.
 //!
 //! # Deliberately absent
 //! A message broker, Redis, an ORM, a front-end build, a plug-in loader, floats for money, "exactly once" claims, any

@@ -28,6 +28,7 @@ mod consent;
 mod token;
 mod bench;
 mod webhook;
+mod sink;
 mod digest;
 mod message;
 mod order;
@@ -178,6 +179,9 @@ pub enum Command {
     /// Outbound webhooks: tell other systems what happens, signed; see what was told, tell it again
     #[command(subcommand)]
     Webhook(webhook::Command),
+    /// Advertising platforms: tell them what texts brought, of people who agreed to it
+    #[command(subcommand)]
+    Sink(sink::Command),
     /// Figures by mail: who gets them, how often, and one at once as a proof
     #[command(subcommand)]
     Digest(digest::Command),
@@ -375,6 +379,7 @@ impl Command {
             Command::Reply(command) => phone::run_reply(core, command).await,
             Command::Text(command) => text::run(core, command).await,
             Command::Webhook(command) => webhook::run(core, command).await,
+            Command::Sink(command) => sink::run(core, command).await,
             Command::Digest(command) => digest::run(core, command).await,
             Command::Serve
             | Command::Demo

@@ -46,6 +46,8 @@ pub(super) const LOOKS: &[&str] = &[
     "text list",
     "text show",
     "text preview",
+    "sink kinds",
+    "sink list",
     "webhook list",
     "webhook show",
     "webhook log",

@@ -379,7 +379,7 @@ async fn shown(read: &mut Read, keys: &ShopKeys, sink: &Sink) -> anyhow::Result<
         "shop": sink.shop,
         "kind": sink.kind,
         "name": sink.name,
-        "host": sink::host(sink.settings.get("url")),
+        "host": if sink::is_webhook(sink) { sink::host(sink.settings.get("url")) } else { sink.kind.clone() },
         "events": sink.topics.iter().map(Topic::name).collect::<Vec<_>>(),
         "personal": sink.personal,
         "created_at": sink.created_at.to_string(),

@@ -213,6 +213,8 @@ pub struct Event {
 pub struct Person {
     pub phone: Option<String>,
     pub email: Option<String>,
+    /// The keyed hash of their number: the same for every event of one person, and of nobody else's shop.
+    pub key: Option<[u8; 16]>,
 }
 
 impl fmt::Debug for Person {
@@ -221,12 +223,25 @@ impl fmt::Debug for Person {
     }
 }
 
+/// What an advertising platform believes of an order, and what is true of it by now; amounts in minor units of the order's
+/// currency.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Standing {
+    /// What it was last told the text earned; `None` before the first time.
+    pub told_minor: Option<i64>,
+    /// What the text has earned by now.
+    pub credit_minor: i64,
+    pub placed_at: Option<Time>,
+}
+
 /// An event with everything a sink may make of it.
 #[derive(Clone, Debug)]
 pub struct Told {
     pub shop: ShopId,
     pub event: Event,
     pub person: Option<Person>,
+    /// Of the order it is about, where the sink is an advertising platform.
+    pub standing: Option<Standing>,
     /// Our address, without a slash at the end.
     pub public_url: String,
 }
@@ -409,7 +424,8 @@ mod tests {
         let data = json!({ "cart": "cart_0", "total_minor": 100 }).as_object().unwrap().clone();
         let at = Time::parse("2026-03-03T09:00:00Z").unwrap();
         let event = Event { id: EventId::new(1), topic: Topic::CartAbandoned, at, about: 1, phone: None, data };
-        let told = Told { shop: ShopId::new(3), event, person: None, public_url: "https://cb.example".into() };
+        let told =
+            Told { shop: ShopId::new(3), event, person: None, standing: None, public_url: "https://cb.example".into() };
         assert_eq!(
             told.body(),
             json!({

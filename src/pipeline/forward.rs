@@ -14,14 +14,18 @@ use std::time::Duration;
 use super::{Core, sink::current};
 use crate::{
     domain::{
+        attribution::Class,
         id::{CartId, EventId, MessageId, OrderId, ShopId, SinkId},
-        outbox::{self, Person, Told, Topic},
+        outbox::{self, Person, Standing, Told, Topic},
         seal::ShopKeys,
+        time::Time,
     },
     http::HttpError,
     sink::{self, Outcome},
     store::{
         self, Error, Read,
+        ad_consent::State,
+        identity,
         job::{self, Job},
         outbox::{Attempt, Forward},
         sink::Sink,
@@ -31,8 +35,9 @@ use crate::{
 
 /// Events of one sink told in one go.
 const TOLD_MOST: u32 = 100;
-/// No further call is begun after this long: the claim of the job lasts for three of them (`worker::LEASE`).
-const BEGIN_WITHIN: Duration = Duration::from_secs(20);
+/// No further event is begun after this long: the claim of the job (`worker::LEASE`) outlasts the two calls that the last
+/// one may take, where a key has to be fetched first.
+const BEGIN_WITHIN: Duration = Duration::from_secs(12);
 
 /// Tells a sink what is due.
 pub async fn forward(core: &Core, job: &Job) -> Result<(), Error> {
@@ -78,9 +83,15 @@ pub(crate) async fn tell(
         return Ok(None);
     }
     let due = store::outbox::forward(&mut read, &keys, id, event).await?.filter(|found| found.due_at.is_some());
-    let (Some(_), Some(told)) = (due, telling(core, &mut read, &keys, &sink, event).await?) else { return Ok(None) };
+    let (Some(_), Some(telling)) = (due, telling(core, &mut read, &keys, &sink, event).await?) else {
+        return Ok(None);
+    };
     drop(read);
-    let (outcome, attempt) = exchange(core, &sink, &told).await;
+    let ((outcome, attempt), told) = match telling {
+        Telling::Of(told) => (exchange(core, &sink, &told).await, Some(told)),
+        Telling::Withheld(why) => (withheld(core.now(), why), None),
+    };
+    let believed = told.filter(|_| outcome == Outcome::Taken).and_then(|told| Some((told.event.about, told.standing?)));
     transact!(core.db, |tx| {
         store::shop::take_turn(tx, shop).await?;
         let sink = store::sink::get(tx, &keys, id).await?;
@@ -88,11 +99,21 @@ pub(crate) async fn tell(
             (Some(sink), Some(forward)) => {
                 let attempt = Attempt { number: forward.attempts.saturating_add(1), ..attempt.clone() };
                 record(core, tx, &keys, sink, forward, &attempt, &outcome).await?;
+                if let Some((order, standing)) = believed {
+                    let place = (id, OrderId::new(order));
+                    store::ad_told::note(tx, &keys, place, standing.credit_minor, core.now()).await?;
+                }
                 Some(attempt)
             }
             _ => None,
         }
     })
+}
+
+/// What is to be told, or why it is kept back.
+enum Telling {
+    Of(Box<Told>),
+    Withheld(String),
 }
 
 /// The event with everything a sink may make of it.
@@ -102,10 +123,55 @@ async fn telling(
     keys: &ShopKeys,
     sink: &Sink,
     event: EventId,
-) -> Result<Option<Told>, Error> {
+) -> Result<Option<Telling>, Error> {
     let Some(event) = store::outbox::get(read, keys, event).await? else { return Ok(None) };
-    let person = if sink.personal { Some(person(read, keys, &event).await?) } else { None };
-    Ok(Some(Told { shop: keys.shop(), event, person, public_url: core.public_url.clone() }))
+    let of_people = sink::by_kind(&sink.kind).is_some_and(|kind| kind.needs_consent());
+    let known = if sink.personal || of_people { Some(person(read, keys, &event).await?) } else { None };
+    let mut standing = None;
+    if of_people && event.topic != Topic::Test {
+        if let Some(why) = kept_back(core, read, keys, known.as_ref()).await? {
+            return Ok(Some(Telling::Withheld(why)));
+        }
+        standing = Some(self::standing(read, keys, sink.id, OrderId::new(event.about)).await?);
+    }
+    let told = Told { shop: keys.shop(), event, person: known, standing, public_url: core.public_url.clone() };
+    Ok(Some(Telling::Of(Box::new(told))))
+}
+
+/// Why nothing about somebody is told to an advertising platform, if so: nobody is told without a consent on record.
+async fn kept_back(
+    core: &Core,
+    read: &mut Read,
+    keys: &ShopKeys,
+    whose: Option<&Person>,
+) -> Result<Option<String>, Error> {
+    let Some(phone) = whose.and_then(|person| person.key) else {
+        return Ok(Some("whose it was is not known any more".to_owned()));
+    };
+    let why = match store::ad_consent::newest(read, keys, &phone, core.now()).await? {
+        None => Some("no consent to advertising is on record"),
+        Some(State::Withdrawn) => Some("consent to advertising was withdrawn"),
+        Some(State::Granted) => None,
+    };
+    Ok(why.map(str::to_owned))
+}
+
+/// What a platform believes of an order and what is true by now. It is told the difference, whatever the event said when it
+/// was written: so that it ends with the truth however late or out of turn it is told.
+async fn standing(read: &mut Read, keys: &ShopKeys, sink: SinkId, order: OrderId) -> Result<Standing, Error> {
+    let lines = store::credit::of_order(read, keys, order).await?;
+    let earned = lines.iter().filter(|line| line.class == Class::Credited.name());
+    Ok(Standing {
+        told_minor: store::ad_told::of_order(read, keys, sink, order).await?,
+        credit_minor: earned.map(|line| line.entry.amount_minor).sum(),
+        placed_at: store::order::get(read, keys, order).await?.and_then(|order| order.placed_at),
+    })
+}
+
+fn withheld(at: Time, why: String) -> (Outcome, Attempt) {
+    let said = format!("not told: {why}");
+    let attempt = Attempt { number: 0, at, took_ms: 0, status: None, why: said, answer: String::new() };
+    (Outcome::Withheld { why }, attempt)
 }
 
 /// Whose it was, as far as that is still known.
@@ -124,6 +190,7 @@ async fn person(read: &mut Read, keys: &ShopKeys, event: &outbox::Event) -> Resu
     {
         cart = cart.or(message.cart());
         if !message.words.phone.is_empty() {
+            person.key = Some(identity::value(keys, identity::Kind::Phone, &message.words.phone));
             person.phone = Some(message.words.phone.clone());
         }
     }
@@ -144,7 +211,28 @@ async fn exchange(core: &Core, sink: &Sink, told: &Told) -> (Outcome, Attempt) {
         let why = format!("no destination of kind {}", sink.kind);
         return (Outcome::Failed { why: why.clone(), after: None }, Attempt { why, ..attempt });
     };
-    let mut request = kind.request(&current(sink, at), told, at);
+    let settings = current(sink, at);
+    let key = match kind.key_request(&settings) {
+        None => String::new(),
+        Some(mut request) => {
+            request.private = sink.private;
+            let found = match core.http.exchange(request).await {
+                Ok(answer) => kind.key(&answer),
+                Err(error) => Err(Outcome::Failed { why: format!("no key: {error}"), after: None }),
+            };
+            match found {
+                Ok(key) => key,
+                Err(outcome) => {
+                    let why = why_of(&outcome);
+                    return (outcome, Attempt { why, ..attempt });
+                }
+            }
+        }
+    };
+    let mut request = match kind.request(&settings, told, &key, at) {
+        Ok(request) => request,
+        Err(why) => return withheld(at, why),
+    };
     // Only an operator's word opens private networks.
     request.private = sink.private;
     let answer = core.http.exchange(request).await;
@@ -154,13 +242,17 @@ async fn exchange(core: &Core, sink: &Sink, told: &Told) -> (Outcome, Attempt) {
         Ok(answer) => (Some(answer.status), outbox::scrubbed(&answer.text())),
         Err(HttpError::NotSent(_) | HttpError::NotAllowed(_) | HttpError::Unknown(_)) => (None, String::new()),
     };
-    let why = match &outcome {
-        Outcome::Taken => String::new(),
-        Outcome::Failed { why, .. } => why.clone(),
-        Outcome::Gone => "answered 410: gone for good".to_owned(),
-    };
+    let why = why_of(&outcome);
     let took_ms = u64::try_from(took.as_millis()).unwrap_or(u64::MAX);
     (outcome, Attempt { took_ms, status, why, answer: said, ..attempt })
+}
+
+fn why_of(outcome: &Outcome) -> String {
+    match outcome {
+        Outcome::Taken => String::new(),
+        Outcome::Failed { why, .. } | Outcome::Refused { why } | Outcome::Withheld { why } => why.clone(),
+        Outcome::Gone => "answered 410: gone for good".to_owned(),
+    }
 }
 
 async fn record(
@@ -195,6 +287,12 @@ async fn record(
                 sink.disabled_why = format!("nothing was taken for 5 days; last: {}", attempt.why);
             }
         }
+        Outcome::Refused { .. } => {
+            (forward.due_at, forward.given_up_at) = (None, Some(now));
+            // It answered: it is this event that is not wanted.
+            sink.failing_since = None;
+        }
+        Outcome::Withheld { .. } => (forward.due_at, forward.withheld_at) = (None, Some(now)),
         Outcome::Gone => {
             (forward.due_at, forward.given_up_at) = (None, Some(now));
             if sink.disabled_at.is_none() {

@@ -4,11 +4,16 @@ use std::collections::BTreeMap;
 
 use serde_json::Map;
 
-use super::{Core, connect::NotConnected, forward};
+use super::{
+    Core,
+    connect::{NotConnected, kept_secrets},
+    forward,
+    people::ads::Said,
+};
 use crate::{
     clock,
     domain::{
-        connector::Settings,
+        connector::{Settings, Spec},
         id::{EventId, ShopId, SinkId},
         outbox::{Event, OLD_SECRET_SIGNS, Topic, Topics},
         seal::ShopKeys,
@@ -98,6 +103,116 @@ pub async fn add(core: &Core, shop: ShopId, typed: &Typed) -> Result<Made, NotCo
     Ok(Made { id, secret })
 }
 
+/// Adds a destination of another kind than a webhook, from what a person typed. Every problem is told at once.
+pub async fn add_kind(
+    core: &Core,
+    shop: ShopId,
+    kind: &str,
+    name: &str,
+    given: &BTreeMap<String, String>,
+) -> Result<SinkId, NotConnected> {
+    let mut problems = Vec::new();
+    let Some(found) = sink::by_kind(kind).filter(|found| found.spec().kind != WEBHOOK) else {
+        let known: Vec<&str> = kinds().map(|spec| spec.kind).collect();
+        return Err(NotConnected::Wrong(vec![format!("kind: there is no {kind}; there are {}", known.join(", "))]));
+    };
+    let settings = found.spec().settings(given.clone()).map_err(|found| problems.extend(found)).ok();
+    let name = Some(name.trim()).filter(|name| !name.is_empty()).unwrap_or(found.spec().name);
+    check_name(name, &mut problems);
+    let (Some(settings), true) = (settings, problems.is_empty()) else { return Err(NotConnected::Wrong(problems)) };
+    let now = core.now();
+    let sink = Sink {
+        shop,
+        id: SinkId::new(core.fresh_id()),
+        kind: kind.to_owned(),
+        name: name.to_owned(),
+        topics: found.topics(),
+        settings,
+        created_at: now,
+        private: false,
+        personal: false,
+        rotated_at: None,
+        failing_since: None,
+        disabled_at: None,
+        disabled_why: String::new(),
+    };
+    let done: Result<(), String> = transact!(core.db, |tx| {
+        store::shop::take_turn(tx, shop).await?;
+        match core.shop(tx, shop).await? {
+            None => Err(format!("shop: there is no shop {shop}")),
+            Some((_, keys)) if store::sink::list(tx, &keys).await?.len() >= SINKS_MAX => {
+                Err(format!("endpoint: a shop has at most {SINKS_MAX}"))
+            }
+            Some((_, keys)) => Ok(store::sink::create(tx, &keys, &sink).await?),
+        }
+    })?;
+    done.map_err(|problem| NotConnected::Wrong(vec![problem]))?;
+    Ok(sink.id)
+}
+
+/// Changes how an advertising platform is set; a secret that is left empty stays as it is. What it was told stays known, so
+/// that a new key loses no refund. `false` when there is none.
+pub async fn change_kind(
+    core: &Core,
+    shop: ShopId,
+    id: SinkId,
+    given: &BTreeMap<String, String>,
+) -> Result<bool, NotConnected> {
+    let now = core.now();
+    let done: Result<bool, Vec<String>> = transact!(core.db, |tx| {
+        store::shop::take_turn(tx, shop).await?;
+        let keys = core.vault.keys(tx, shop).await?;
+        let found = store::sink::get(tx, &keys, id).await?.filter(|sink| !is_webhook(sink));
+        match found.and_then(|sink| sink::by_kind(&sink.kind).map(|kind| (sink, kind.spec()))) {
+            None => Ok(false),
+            Some((mut sink, spec)) => match spec.settings(kept_secrets(spec, &sink.settings, given)) {
+                Err(problems) => Err(problems),
+                Ok(settings) => {
+                    sink.settings = settings;
+                    // It has not failed with these yet.
+                    sink.failing_since = None;
+                    store::sink::save(tx, &keys, &sink, now).await?;
+                    Ok(true)
+                }
+            },
+        }
+    })?;
+    done.map_err(NotConnected::Wrong)
+}
+
+/// Every kind that is no webhook, as it describes itself.
+pub fn kinds() -> impl Iterator<Item = &'static Spec> {
+    sink::ALL.iter().map(|sink| sink.spec()).filter(|spec| spec.kind != WEBHOOK)
+}
+
+/// Whether a sink is a webhook endpoint, with an address and secrets of its own to change.
+pub fn is_webhook(sink: &Sink) -> bool {
+    sink.kind == WEBHOOK
+}
+
+/// What people said to advertising, as it was told; all of it or nothing. How many were not known before.
+pub async fn record_ad_consents(core: &Core, shop: ShopId, said: &[Said]) -> Result<u64, Error> {
+    let now = core.now();
+    let mut fresh = 0;
+    for some in said.chunks(CONSENTS_AT_ONCE) {
+        fresh += transact!(core.db, |tx| {
+            let keys = core.vault.keys(tx, shop).await?;
+            let mut fresh = 0;
+            for each in some {
+                let consent = &each.consent;
+                let holds = store::ad_consent::newest(tx, &keys, &consent.phone, now).await?;
+                if each.dated || holds != Some(consent.state) {
+                    fresh += u64::from(store::ad_consent::record(tx, &keys, core.fresh_id(), consent, now).await?);
+                }
+            }
+            fresh
+        })?;
+    }
+    Ok(fresh)
+}
+
+const CONSENTS_AT_ONCE: usize = 500;
+
 /// Changes an endpoint; `false` when there is none.
 pub async fn change(core: &Core, shop: ShopId, id: SinkId, typed: &Typed) -> Result<bool, NotConnected> {
     let mut problems = Vec::new();
@@ -110,6 +225,9 @@ pub async fn change(core: &Core, shop: ShopId, id: SinkId, typed: &Typed) -> Res
     }
     if !problems.is_empty() {
         return Err(NotConnected::Wrong(problems));
+    }
+    if !of_webhook(core, shop, id).await? {
+        return Ok(false);
     }
     let changed = edit(core, shop, id, |sink, _| {
         if let Some(name) = &typed.name {
@@ -129,6 +247,9 @@ pub async fn change(core: &Core, shop: ShopId, id: SinkId, typed: &Typed) -> Res
 
 /// Gives an endpoint a new secret; the one before signs too for a day. `None` when there is no such endpoint.
 pub async fn rotate(core: &Core, shop: ShopId, id: SinkId) -> Result<Option<String>, Error> {
+    if !of_webhook(core, shop, id).await? {
+        return Ok(None);
+    }
     let secret = standard_webhooks::secret(clock::random());
     let changed = edit(core, shop, id, |sink, now| {
         let before = current(sink, now).list(SECRET).next().map(str::to_owned);
@@ -270,6 +391,12 @@ pub(crate) async fn forget_old_secrets(tx: &mut Tx, keys: &ShopKeys, now: Time) 
         }
     }
     Ok(())
+}
+
+async fn of_webhook(core: &Core, shop: ShopId, id: SinkId) -> Result<bool, Error> {
+    let mut read = core.db.read().await?;
+    let keys = core.vault.keys(&mut read, shop).await?;
+    Ok(store::sink::get(&mut read, &keys, id).await?.is_some_and(|sink| is_webhook(&sink)))
 }
 
 async fn edit(core: &Core, shop: ShopId, id: SinkId, change: impl Fn(&mut Sink, Time)) -> Result<bool, Error> {

@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 
 use jiff::tz::TimeZone;
 
-use crate::domain::money::Currency;
+use crate::domain::{audit::Placed, hours, money::Currency, time::Time};
 
 /// What a kind of file consists of.
 pub(crate) struct Form {
@@ -104,6 +104,14 @@ pub(crate) fn read(bytes: &[u8], wish: &Wish, form: &Form) -> Result<Table, Stri
     let columns =
         headings.iter().zip(&places).filter_map(|(heading, place)| Some(((*place)?, heading.to_owned()))).collect();
     Ok(Table { columns, ignored, letters, separator: char::from(separator), decimal, days, rows })
+}
+
+/// A moment, or the beginning of a day, as a cell tells it.
+pub(crate) fn start(text: &str, days: Days, zone: &TimeZone) -> Result<Time, String> {
+    Ok(match cell::moment(text, days, zone)? {
+        Placed::At(at) => at,
+        Placed::On(day) => hours::start_of_day(zone, day),
+    })
 }
 
 fn all(headings: &csv::StringRecord) -> String {

@@ -1,9 +1,7 @@
 //! Outbound webhooks, as <https://www.standardwebhooks.com> says: a signed JSON body to one URL. Any 2xx is a yes, 410 is
 //! a farewell, everything else (3xx too: we do not follow) is tried again.
 
-use std::time::Duration;
-
-use super::{Outcome, Sink};
+use super::{Outcome, Sink, asked_wait};
 use crate::{
     domain::{
         connector::{Field, Settings, Spec},
@@ -67,7 +65,7 @@ impl Sink for Webhook {
         &SPEC
     }
 
-    fn request(&self, settings: &Settings, told: &Told, now: Time) -> Request {
+    fn request(&self, settings: &Settings, told: &Told, _: &str, now: Time) -> Result<Request, String> {
         let body = told.body();
         let (id, timestamp) = (told.event.id.to_string(), now.seconds());
         let request = Request::json(settings.get("url"), &body);
@@ -76,10 +74,10 @@ impl Sink for Webhook {
             .map(|secret| standard_webhooks::sign(secret, &id, timestamp, &request.body))
             .filter(|signature| !signature.is_empty())
             .collect();
-        request
+        Ok(request
             .header("webhook-id", id)
             .header("webhook-timestamp", timestamp.to_string())
-            .header("webhook-signature", signatures.join(" "))
+            .header("webhook-signature", signatures.join(" ")))
     }
 
     fn outcome(&self, answer: Result<&Response, &HttpError>) -> Outcome {
@@ -96,13 +94,10 @@ impl Sink for Webhook {
     }
 }
 
-/// `Retry-After` in seconds; the form with a date is rare and left alone.
-fn asked_wait(answer: &Response) -> Option<Duration> {
-    answer.header("retry-after")?.trim().parse().ok().map(Duration::from_secs)
-}
-
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
     use crate::domain::{
         connector::Delivery,
@@ -114,7 +109,7 @@ mod tests {
         let at = Time::from_seconds(1_772_359_200);
         let data = [("cart".to_owned(), "cart_0".into())].into_iter().collect();
         let event = Event { id: EventId::new(9), topic: Topic::CartAbandoned, at, about: 1, phone: None, data };
-        Told { shop: ShopId::new(1), event, person: None, public_url: "https://cb.example".into() }
+        Told { shop: ShopId::new(1), event, person: None, standing: None, public_url: "https://cb.example".into() }
     }
 
     #[test]
@@ -123,7 +118,7 @@ mod tests {
         let given = [("url", "https://x.example/in".to_owned()), ("secret", format!("{new}, {old}"))];
         let settings = SPEC.settings(given.map(|(key, value)| (key.to_owned(), value)).into()).unwrap();
         let now = Time::from_seconds(1_772_360_000);
-        let request = Webhook.request(&settings, &told(), now);
+        let request = Webhook.request(&settings, &told(), "", now).unwrap();
         let delivery = Delivery {
             method: "POST".into(),
             url: request.url.clone(),

@@ -66,6 +66,8 @@ pub async fn shop(tx: &mut Tx, shop: ShopId) -> Result<(), Error> {
     run!(tx, "DELETE FROM sink WHERE shop_id = $1", id)?;
     run!(tx, "DELETE FROM digest WHERE shop_id = $1", id)?;
     run!(tx, "DELETE FROM digest_issue WHERE shop_id = $1", id)?;
+    run!(tx, "DELETE FROM ad_told WHERE shop_id = $1", id)?;
+    run!(tx, "DELETE FROM ad_consent WHERE shop_id = $1", id)?;
     run!(tx, "DELETE FROM offline_part WHERE shop_id = $1", id)?;
     run!(tx, "DELETE FROM offline_line WHERE shop_id = $1", id)?;
     run!(tx, "DELETE FROM offline_sale WHERE shop_id = $1", id)?;

@@ -25,6 +25,8 @@ pub mod connection;
 pub mod gateway;
 pub mod sink;
 pub mod outbox;
+pub mod ad_consent;
+pub mod ad_told;
 pub mod node;
 pub mod user;
 pub mod team;

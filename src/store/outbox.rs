@@ -114,6 +114,7 @@ pub struct Forward {
     pub tries: u32,
     pub delivered_at: Option<Time>,
     pub given_up_at: Option<Time>,
+    pub withheld_at: Option<Time>,
 }
 
 /// How far it has come, derived.
@@ -128,10 +129,13 @@ pub enum State {
     GivenUp,
     /// Happened while the sink was off.
     Missed,
+    /// Kept back on purpose.
+    Withheld,
 }
 
 impl State {
-    pub const ALL: [State; 5] = [State::Waiting, State::Retrying, State::Delivered, State::GivenUp, State::Missed];
+    pub const ALL: [State; 6] =
+        [State::Waiting, State::Retrying, State::Delivered, State::GivenUp, State::Missed, State::Withheld];
 
     pub fn name(self) -> &'static str {
         match self {
@@ -140,12 +144,16 @@ impl State {
             State::Delivered => "delivered",
             State::GivenUp => "failed",
             State::Missed => "missed",
+            State::Withheld => "withheld",
         }
     }
 }
 
 impl Forward {
     pub fn state(&self) -> State {
+        if self.withheld_at.is_some() {
+            return State::Withheld;
+        }
         match (self.delivered_at, self.given_up_at, self.attempts) {
             (Some(_), None, _) => State::Delivered,
             (_, Some(_), 0) => State::Missed,
@@ -159,7 +167,8 @@ impl Forward {
 /// As `Forward::state` derives it; a test holds the two together.
 macro_rules! state_sql {
     () => {
-        "CASE WHEN forward.delivered_at IS NOT NULL AND forward.given_up_at IS NULL THEN 'delivered'
+        "CASE WHEN forward.withheld_at IS NOT NULL THEN 'withheld'
+              WHEN forward.delivered_at IS NOT NULL AND forward.given_up_at IS NULL THEN 'delivered'
               WHEN forward.given_up_at IS NOT NULL AND forward.attempts = 0 THEN 'missed'
               WHEN forward.given_up_at IS NOT NULL THEN 'failed'
               WHEN forward.tries = 0 THEN 'waiting' ELSE 'retrying' END"
@@ -177,6 +186,7 @@ struct Row {
     tries: i64,
     delivered_at: Option<i64>,
     given_up_at: Option<i64>,
+    withheld_at: Option<i64>,
 }
 
 impl Row {
@@ -191,6 +201,7 @@ impl Row {
             tries: u32::try_from(self.tries).unwrap_or(u32::MAX),
             delivered_at: maybe(self.delivered_at),
             given_up_at: maybe(self.given_up_at),
+            withheld_at: maybe(self.withheld_at),
         })
     }
 }
@@ -199,7 +210,7 @@ macro_rules! select {
     ($($rest:expr),+) => {
         concat!(
             "SELECT forward.sink_id, forward.event_id, outbox.topic, outbox.at, forward.due_at, forward.attempts,
-                    forward.tries, forward.delivered_at, forward.given_up_at
+                    forward.tries, forward.delivered_at, forward.given_up_at, forward.withheld_at
              FROM forward JOIN outbox ON outbox.shop_id = $1 AND outbox.event_id = forward.event_id
              WHERE forward.shop_id = $1 AND ",
             $($rest),+
@@ -309,7 +320,8 @@ pub async fn record(tx: &mut Tx, keys: &ShopKeys, now: &Forward, attempt: &Attem
     )?;
     run!(
         tx,
-        "UPDATE forward SET due_at = $4, attempts = $5, tries = $6, delivered_at = $7, given_up_at = $8
+        "UPDATE forward SET due_at = $4, attempts = $5, tries = $6, delivered_at = $7, given_up_at = $8,
+                withheld_at = $9
          WHERE shop_id = $1 AND sink_id = $2 AND event_id = $3",
         of(keys),
         now.sink.get(),
@@ -318,7 +330,8 @@ pub async fn record(tx: &mut Tx, keys: &ShopKeys, now: &Forward, attempt: &Attem
         i64::from(now.attempts),
         i64::from(now.tries),
         millis(now.delivered_at),
-        millis(now.given_up_at)
+        millis(now.given_up_at),
+        millis(now.withheld_at)
     )?;
     Ok(())
 }
@@ -364,7 +377,8 @@ pub async fn give_up_all(tx: &mut Tx, keys: &ShopKeys, sink: SinkId, now: Time) 
 pub async fn replay(tx: &mut Tx, keys: &ShopKeys, sink: SinkId, event: EventId, now: Time) -> Result<bool, Error> {
     let touched = run!(
         tx,
-        "UPDATE forward SET due_at = $4, tries = 0, delivered_at = NULL, given_up_at = NULL
+        "UPDATE forward SET due_at = $4, tries = 0, delivered_at = NULL, given_up_at = NULL,
+                withheld_at = NULL
          WHERE shop_id = $1 AND sink_id = $2 AND event_id = $3",
         of(keys),
         sink.get(),
@@ -378,8 +392,9 @@ pub async fn replay(tx: &mut Tx, keys: &ShopKeys, sink: SinkId, event: EventId, 
 pub async fn replay_since(tx: &mut Tx, keys: &ShopKeys, sink: SinkId, since: Time, now: Time) -> Result<u64, Error> {
     run!(
         tx,
-        "UPDATE forward SET due_at = $4, tries = 0, delivered_at = NULL, given_up_at = NULL
-         WHERE shop_id = $1 AND sink_id = $2 AND given_up_at IS NOT NULL
+        "UPDATE forward SET due_at = $4, tries = 0, delivered_at = NULL, given_up_at = NULL,
+                withheld_at = NULL
+         WHERE shop_id = $1 AND sink_id = $2 AND (given_up_at IS NOT NULL OR withheld_at IS NOT NULL)
            AND EXISTS (SELECT 1 FROM outbox WHERE outbox.shop_id = $1 AND outbox.event_id = forward.event_id
                          AND outbox.at >= $3 AND outbox.topic <> 'webhook.test')",
         of(keys),

@@ -134,6 +134,7 @@ pub async fn save(tx: &mut Tx, keys: &ShopKeys, sink: &Sink, now: Time) -> Resul
 pub async fn remove(tx: &mut Tx, keys: &ShopKeys, id: SinkId) -> Result<bool, Error> {
     run!(tx, "DELETE FROM forward_attempt WHERE shop_id = $1 AND sink_id = $2", of(keys), id.get())?;
     run!(tx, "DELETE FROM forward WHERE shop_id = $1 AND sink_id = $2", of(keys), id.get())?;
+    run!(tx, "DELETE FROM ad_told WHERE shop_id = $1 AND sink_id = $2", of(keys), id.get())?;
     let removed = run!(tx, "DELETE FROM sink WHERE shop_id = $1 AND sink_id = $2", of(keys), id.get())?;
     run!(
         tx,

@@ -82,6 +82,7 @@ macro_rules! read {
 
 // After the macros, which its cases use.
 mod api;
+mod ads;
 mod holdout;
 mod plan;
 mod site_event;

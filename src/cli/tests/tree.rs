@@ -192,6 +192,16 @@ const LINES: &[(&str, Option<u8>)] = &[
     ("webhook enable {endpoint}", Some(0)),
     ("webhook remove {endpoint}", Some(0)),
     ("webhook schema", Some(0)),
+    ("sink kinds", Some(0)),
+    ("sink add ga4 --set measurement_id=G-ABC1234567 --set api_secret=s", Some(0)),
+    ("sink add ga4 --set measurement_id=UA-1", Some(2)),
+    ("sink add webhook", Some(2)),
+    ("sink set {sink} --set api_secret=t", Some(0)),
+    ("sink set {sink} --set measurement_id=UA-1", Some(2)),
+    ("sink set {endpoint} --set api_secret=t", Some(3)),
+    ("sink list", Some(0)),
+    ("sink consents {agreed}", Some(0)),
+    ("sink consents {orders}", Some(2)),
     ("digest list", Some(0)),
     ("digest set b@shop.example weekly", Some(2)),
     ("digest set nobody@shop.example weekly", Some(3)),
@@ -260,7 +270,10 @@ async fn every_command_answers_one_json_document_and_its_exit_code() {
     std::fs::write(&spend, "channel,day,amount\nPost,2026-02-01,12.00\n").unwrap();
     let till = house.config.data.join("till.csv");
     std::fs::write(&till, "receipt,total,date,phone\n7,12.00,2026-02-27 10:00,+38640555101\n").unwrap();
-    let files = [("list", list), ("orders", orders), ("rates", rates), ("spend", spend), ("till", till)];
+    let agreed = house.config.data.join("agreed.csv");
+    std::fs::write(&agreed, "phone,state\n+38640555101,granted\n").unwrap();
+    let files =
+        [("list", list), ("orders", orders), ("rates", rates), ("spend", spend), ("till", till), ("agreed", agreed)];
     let mut known: BTreeMap<&str, String> = files.map(|(name, file)| (name, file.display().to_string())).into();
     for (line, expected) in LINES {
         let Some(expected) = *expected else { continue };
@@ -279,7 +292,7 @@ async fn every_command_answers_one_json_document_and_its_exit_code() {
                     let read: Value = serde_json::from_str(&printed).unwrap();
                     assert!(read.is_array() || read.is_object(), "{line}: {printed}");
                     assert!(!printed.contains('\n'), "{line}: more than one line");
-                    for name in ["gateway", "endpoint"] {
+                    for name in ["gateway", "endpoint", "sink"] {
                         if let Some(id) = read[name].as_str() {
                             known.insert(name, id.to_owned());
                         }

@@ -42,6 +42,8 @@ pub struct Export {
     /// The consent ledger of each of their numbers, with its proof.
     pub consents: Vec<Value>,
     pub opt_outs: Vec<Value>,
+    /// What they said to advertising.
+    pub ad_consents: Vec<Value>,
     /// What they wrote to us.
     pub replies: Vec<Value>,
     /// What shops and gateways sent about them, as it came.
@@ -118,6 +120,7 @@ pub async fn export(core: &Core, shop: ShopId, who: &Identity) -> Result<Option<
         offline_sales: offline_sales(&mut read, &keys, &found).await?,
         consents,
         opt_outs,
+        ad_consents: ad_consents(&mut read, &keys, &found).await?,
         replies: replies(&mut read, &keys, &found).await?,
         deliveries: deliveries.iter().map(|kept| delivery(core, &shop, kept)).collect(),
         requests: requests(&mut read, &shop, &keys, &found).await?,
@@ -209,6 +212,16 @@ pub(super) fn proof(proof: &crate::domain::event::ConsentProof) -> Value {
             "request_text": reply.request_text,
         })),
     })
+}
+
+async fn ad_consents(read: &mut Read, keys: &ShopKeys, found: &Found) -> Result<Vec<Value>, Error> {
+    let mut all = Vec::new();
+    for phone in found.trace.phones() {
+        let said = store::ad_consent::of_phone(read, keys, phone).await?;
+        let told = |each: &store::ad_consent::AdConsent| json!({ "at": each.at.to_string(), "state": each.state.name(), "source": each.source });
+        all.extend(said.iter().map(told));
+    }
+    Ok(all)
 }
 
 async fn offline_sales(read: &mut Read, keys: &ShopKeys, found: &Found) -> Result<Vec<Value>, Error> {

@@ -5,6 +5,7 @@
 //! may be a household's: it does not lead to other carts, but what is kept under it goes with the person.
 
 pub(crate) mod age;
+pub mod ads;
 pub mod export;
 pub mod proof;
 pub mod import;

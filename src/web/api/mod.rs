@@ -41,6 +41,7 @@ mod inbox;
 mod audit;
 mod offline;
 mod webhooks;
+mod ad_consents;
 mod self_tests;
 mod risk;
 mod law;
@@ -249,6 +250,7 @@ operations! {
         test __path_test Send once,
         replay __path_replay Write once,
     }
+    ad_consents { record __path_record People once }
     self_tests { list __path_list Read, ask __path_ask Write once }
     risk {
         get __path_get Read,

@@ -91,6 +91,7 @@ pub struct Export {
     offline_sales: Vec<serde_json::Value>,
     consents: Vec<serde_json::Value>,
     opt_outs: Vec<serde_json::Value>,
+    ad_consents: Vec<serde_json::Value>,
     replies: Vec<serde_json::Value>,
     deliveries: Vec<serde_json::Value>,
     requests: Vec<serde_json::Value>,

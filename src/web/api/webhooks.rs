@@ -128,7 +128,7 @@ async fn found(call: &Call) -> Result<Sink, Problem> {
 
 async fn one(call: &Call, id: SinkId) -> Result<Sink, Problem> {
     let (mut read, _, keys) = call.open().await?;
-    store::sink::get(&mut read, &keys, id).await?.ok_or(Problem::NotFound)
+    store::sink::get(&mut read, &keys, id).await?.filter(sink::is_webhook).ok_or(Problem::NotFound)
 }
 
 /// Endpoints, newest first
@@ -139,7 +139,7 @@ pub async fn list(call: &Call) -> Result<Answer, Problem> {
     let before = window.cursor::<SinkId>()?.unwrap_or(SinkId::new(i64::MAX));
     let (mut read, _, keys) = call.open().await?;
     let mut all = store::sink::list(&mut read, &keys).await?;
-    all.retain(|sink| sink.id < before);
+    all.retain(|each| each.id < before && sink::is_webhook(each));
     all.sort_by_key(|sink| std::cmp::Reverse(sink.id));
     let next = window.cut(&mut all, |sink| sink.id.to_string());
     answered(call, all.iter().map(told).collect(), next)

@@ -49,6 +49,7 @@ pub mod books;
 pub mod books_file;
 pub mod offline;
 pub mod webhooks;
+pub mod platforms;
 pub mod tokens;
 pub mod reference;
 pub mod sign_in;
@@ -244,6 +245,8 @@ pub fn routes(config: &mut ServiceConfig) {
         .service(act("/webhooks/{id}/remove", web::post().to(webhooks::remove)))
         .service(act("/webhooks/{id}/test", web::post().to(webhooks::test)))
         .service(act("/webhooks/{id}/replay", web::post().to(webhooks::replay)))
+        .service(asked("/platforms/add", get().to(platforms::ask_add), web::post().to(platforms::add)))
+        .service(asked("/platforms/{id}", get().to(platforms::ask), web::post().to(platforms::change)))
         .service(asked("/tokens", get().to(tokens::get), web::post().to(tokens::post)))
         .service(act("/tokens/revoke", web::post().to(tokens::revoke)))
         .service(page("/api", get().to(reference::get)))
@@ -520,6 +523,7 @@ fn notice(done: &str) -> Option<String> {
         "goal_removed" => "The goal is removed.",
         "funnel_saved" => "The funnel is saved.",
         "funnel_removed" => "The funnel is removed.",
+        "platform_added" => "Connected. Orders credited from now on are told to it.",
         "webhook_saved" => "Saved. Events from now on follow it.",
         "webhook_on" => "Switched on. What it missed can be replayed below.",
         "webhook_off" => "Switched off. What happens meanwhile is kept for a replay.",

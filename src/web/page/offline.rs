@@ -13,7 +13,8 @@ use crate::{
         id::UploadId,
         money::Money,
         offline::{Channel, Outcome, WITHIN_CHOICES, WITHIN_DAYS},
-        time::DAY,
+        seal::ShopKeys,
+        time::{DAY, Time},
     },
     pipeline::{
         offline::{self, Brought, sheet},
@@ -23,7 +24,11 @@ use crate::{
     store::{
         self,
         listing::{Cut, Open},
-        offline::{Source, Upload, sale},
+        offline::{
+            Source, Upload,
+            sale::{self, Sums},
+        },
+        shop::Shop,
     },
     web::{
         gate,
@@ -53,14 +58,13 @@ pub async fn get(request: HttpRequest) -> Result<HttpResponse, Problem> {
         page: visit.page.clone(),
     };
     if let Some((shop, keys)) = visit.shop() {
-        let zone = zone_of(shop);
-        let (first, last) = visit.page.span();
-        let span = (hours::start_of_day(&zone, first), hours::start_of_day(&zone, last.tomorrow().unwrap_or(last)));
+        let span = span(&visit, shop);
         let within_ms = i64::try_from((DAY * within).as_millis()).unwrap_or(i64::MAX);
         let mut read = visit.read().await?;
         let uploads = store::offline::list(&mut read, keys, UploadId::new(i64::MAX), UPLOADS).await?;
         page.uploads = uploads.iter().map(upload_row).collect();
-        page.sums = sale::sums(&mut read, keys, span, within_ms)
+        drop(read);
+        page.sums = sums(&visit, (shop, keys), within)
             .await?
             .iter()
             .map(|sum| SumRow {
@@ -72,6 +76,7 @@ pub async fn get(request: HttpRequest) -> Result<HttpResponse, Problem> {
                 net: Money::new(sum.net_minor, sum.currency),
             })
             .collect();
+        let mut read = visit.read().await?;
         page.sales = sale::after_texts(&mut read, keys, span, within_ms, SALES)
             .await?
             .into_iter()
@@ -89,6 +94,19 @@ pub async fn get(request: HttpRequest) -> Result<HttpResponse, Problem> {
             .collect();
     }
     show(&page)
+}
+
+/// `[from, to)` of the page's period, where the shop is.
+fn span(visit: &Visit, shop: &Shop) -> (Time, Time) {
+    let zone = zone_of(shop);
+    let (first, last) = visit.page.span();
+    (hours::start_of_day(&zone, first), hours::start_of_day(&zone, last.tomorrow().unwrap_or(last)))
+}
+
+/// What was sold offline in the page's period, and within so many days of a text.
+pub async fn sums(visit: &Visit, (shop, keys): (&Shop, &ShopKeys), within_days: u32) -> Result<Vec<Sums>, Problem> {
+    let within_ms = i64::try_from((DAY * within_days).as_millis()).unwrap_or(i64::MAX);
+    Ok(sale::sums(&mut visit.read().await?, keys, span(visit, shop), within_ms).await?)
 }
 
 fn upload_row(upload: &Upload) -> UploadRow {

@@ -8,16 +8,17 @@ use actix_web::{
 use super::{
     Visit,
     figures::{self, Figures, count},
-    show,
+    offline, show,
 };
 use crate::{
     domain::{
         message::Cost,
         money::{Currency, Money},
+        offline::WITHIN_DAYS,
         report::{self, Line, Slice},
     },
     pipeline,
-    store::shop::Shop,
+    store::{offline::sale::Sums, shop::Shop},
     web::{
         problem::Problem,
         view::{
@@ -46,11 +47,15 @@ pub async fn get(request: HttpRequest) -> Result<HttpResponse, Problem> {
         codes: 0,
         codes_used: 0,
         discount: Vec::new(),
+        offline: Vec::new(),
         as_of: None,
         page: visit.page.clone(),
     };
-    if let Some((shop, _)) = visit.shop() {
+    if let Some((shop, keys)) = visit.shop() {
         let figures = figures::of(&visit, shop).await?;
+        let sums = offline::sums(&visit, (shop, keys), WITHIN_DAYS).await?;
+        let net = |sum: &Sums| (sum.after, Money::new(sum.after_net_minor, sum.currency));
+        page.offline = sums.iter().filter(|sum| sum.after > 0).map(net).collect();
         let total = &figures.report.total;
         page.takings = figures.takings(shop);
         page.rates = rates(&figures, shop);

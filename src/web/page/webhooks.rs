@@ -44,7 +44,8 @@ async fn list(visit: &Visit, form: EndpointForm, problems: Vec<String>) -> Resul
         let tally = store::outbox::tally(&mut read, keys).await?;
         rows = store::sink::list(&mut read, keys).await?.iter().map(|sink| row(visit, sink, &tally)).collect();
     }
-    show(&Webhooks { page: visit.page.clone(), rows, form, problems })
+    let platforms = sink::kinds().map(|spec| (spec.kind, spec.name)).collect();
+    show(&Webhooks { page: visit.page.clone(), rows, form, problems, platforms })
 }
 
 fn row(visit: &Visit, sink: &Sink, tally: &[(SinkId, Stored, u64)]) -> EndpointRow {
@@ -56,7 +57,11 @@ fn row(visit: &Visit, sink: &Sink, tally: &[(SinkId, Stored, u64)]) -> EndpointR
     EndpointRow {
         id: sink.id.to_string(),
         name: sink.name.clone(),
-        host: sink::host(sink.settings.get("url")),
+        host: match sink::is_webhook(sink) {
+            true => sink::host(sink.settings.get("url")),
+            false => crate::sink::by_kind(&sink.kind).map_or("", |kind| kind.spec().name).to_owned(),
+        },
+        is_webhook: sink::is_webhook(sink),
         events: sink.topics.len() as u64,
         personal: sink.personal,
         failing_since: sink.failing_since,
@@ -66,6 +71,7 @@ fn row(visit: &Visit, sink: &Sink, tally: &[(SinkId, Stored, u64)]) -> EndpointR
         waiting: count(&[Stored::Waiting, Stored::Retrying]),
         failed: count(&[Stored::GivenUp]),
         missed: count(&[Stored::Missed]),
+        withheld: count(&[Stored::Withheld]),
     }
 }
 
@@ -123,6 +129,7 @@ fn stored(filter: Filter) -> Option<Stored> {
         Filter::Delivered => Some(Stored::Delivered),
         Filter::Failed => Some(Stored::GivenUp),
         Filter::Missed => Some(Stored::Missed),
+        Filter::Withheld => Some(Stored::Withheld),
     }
 }
 
@@ -138,6 +145,7 @@ async fn event(read: &mut Read, keys: &ShopKeys, forward: &Forward) -> Result<Ev
             Stored::Delivered => State::Delivered,
             Stored::GivenUp => State::Failed,
             Stored::Missed => State::Missed,
+            Stored::Withheld => State::Withheld,
         },
         next_at: forward.due_at,
         attempts: attempts.iter().map(attempt).collect(),

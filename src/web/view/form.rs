@@ -93,6 +93,20 @@ impl Field {
 /// their topics tell of. A test finds every one of them here.
 pub const OF_CONNECTORS: &[&str] = &[
     noted("Signing secret"),
+    noted("Measurement ID"),
+    noted("API secret"),
+    noted("Address"),
+    noted("Event name"),
+    noted("Dataset (pixel) ID"),
+    noted("Access token"),
+    noted("Test event code"),
+    noted("Customer ID"),
+    noted("Conversion action ID"),
+    noted("Manager’s customer ID"),
+    noted("OAuth client ID"),
+    noted("OAuth client secret"),
+    noted("Refresh token"),
+    noted("Address for keys"),
     noted("Shop's host names"),
     noted("Shop domain"),
     noted("Signing key"),
@@ -154,7 +168,8 @@ mod tests {
     #[test]
     fn what_connectors_say_can_be_said_in_every_language() {
         let shops = crate::shop::ALL.iter().map(|kind| kind.spec());
-        for spec in shops.chain(crate::gateway::ALL.iter().map(|kind| kind.spec())) {
+        let sinks = crate::sink::ALL.iter().map(|kind| kind.spec()).filter(|spec| spec.kind != "webhook");
+        for spec in shops.chain(crate::gateway::ALL.iter().map(|kind| kind.spec())).chain(sinks) {
             let labels = spec.fields.iter().map(|field| field.label);
             for said in labels.chain(spec.topics.iter().map(|topic| topic.purpose)) {
                 assert!(OF_CONNECTORS.contains(&said), "{}: {said}", spec.kind);

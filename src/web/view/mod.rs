@@ -45,6 +45,7 @@
 //! | `/offline` | [`offline::Offline`] | `within` = 7, 14, 30; `POST /offline/upload` with `file`, `channel`, `order`, `decimal`; `POST /offline/{upl_…}/undo`; `/offline/{upl_…}.csv` its lines |
 //! | `/webhooks` | [`webhook::Webhooks`], `/webhooks/schema.json` the shape of every event | `POST` adds an endpoint |
 //! | `/webhooks/{sink_…}` | [`webhook::Webhook`] | `state` = a [`webhook::Filter`], `after`; `POST` saves; `POST …/rotate`, `…/enable`, `…/disable`, `…/remove`, `…/test`, `…/replay` with `event` or `since` (hours) |
+//! | `/platforms/add`, `/platforms/{sink_…}` | [`platform::Platform`] | `kind`; `POST` connects or changes one |
 //! | `/tokens` | [`tokens::Tokens`] | `POST` makes one, which stands in the answer and nowhere else; `POST /tokens/revoke` with `name` |
 //! | `/api` | [`reference::Reference`] | `about` = a noun of the API |
 //! | `/sign-in`, `/sign-in/{token}` | [`sign_in::SignIn`] | `POST /sign-in` with `email`, `password`; `POST /sign-in/{token}`, `POST /sign-out` |
@@ -117,6 +118,7 @@ pub mod books;
 pub mod books_file;
 pub mod offline;
 pub mod webhook;
+pub mod platform;
 pub mod tokens;
 pub mod reference;
 pub mod replies;

@@ -37,6 +37,8 @@ pub struct Report {
     pub codes: u64,
     pub codes_used: u64,
     pub discount: Vec<Money>,
+    /// How many sales were made offline within a week of a text, and their net, one per currency. In no other figure.
+    pub offline: Vec<(u64, Money)>,
     /// When the figures were last brought up to date with the facts.
     pub as_of: Option<crate::domain::time::Time>,
 }

@@ -10,6 +10,7 @@ mod events;
 mod lists;
 mod books;
 mod offline;
+mod platform;
 mod reports;
 mod earned;
 mod net_ledger;
@@ -369,6 +370,7 @@ pub fn pages() -> Vec<(&'static str, String)> {
     pages.extend(lists::pages());
     pages.extend(books::pages());
     pages.extend(offline::pages());
+    pages.extend(platform::pages());
     pages.extend(api::pages());
     pages.extend(team::pages());
     pages.extend(digest::pages());

@@ -22,6 +22,8 @@ pub struct Webhooks {
     /// The form to add one, with what was typed.
     pub form: EndpointForm,
     pub problems: Vec<String>,
+    /// Kind and name of each advertising platform that can be told.
+    pub platforms: Vec<(&'static str, &'static str)>,
 }
 
 #[derive(Clone, Debug, Template)]
@@ -57,6 +59,9 @@ pub struct EndpointRow {
     pub waiting: u64,
     pub failed: u64,
     pub missed: u64,
+    pub withheld: u64,
+    /// With an address and secrets of its own; else an advertising platform.
+    pub is_webhook: bool,
 }
 
 #[derive(Clone, Debug)]
@@ -92,6 +97,7 @@ pub enum State {
     Delivered,
     Failed,
     Missed,
+    Withheld,
 }
 
 #[derive(Clone, Debug)]
@@ -125,6 +131,7 @@ impl EventRow {
             State::Delivered => t("Delivered"),
             State::Failed => t("Failed"),
             State::Missed => t("Missed"),
+            State::Withheld => t("Kept back"),
         }
     }
 
@@ -133,7 +140,7 @@ impl EventRow {
             State::Waiting | State::Retrying => Tone::Live,
             State::Delivered => Tone::Good,
             State::Failed => Tone::Bad,
-            State::Missed => Tone::Quiet,
+            State::Missed | State::Withheld => Tone::Quiet,
         }
     }
 
@@ -187,10 +194,12 @@ pub enum Filter {
     Delivered,
     Failed,
     Missed,
+    Withheld,
 }
 
 impl Filter {
-    pub const ALL: [Filter; 5] = [Filter::All, Filter::Under, Filter::Delivered, Filter::Failed, Filter::Missed];
+    pub const ALL: [Filter; 6] =
+        [Filter::All, Filter::Under, Filter::Delivered, Filter::Failed, Filter::Missed, Filter::Withheld];
 
     pub fn parse(text: &str) -> Filter {
         Filter::ALL.into_iter().find(|filter| filter.name() == text).unwrap_or_default()
@@ -203,6 +212,7 @@ impl Filter {
             Filter::Delivered => "delivered",
             Filter::Failed => "failed",
             Filter::Missed => "missed",
+            Filter::Withheld => "withheld",
         }
     }
 
@@ -213,6 +223,7 @@ impl Filter {
             Filter::Delivered => t("Delivered"),
             Filter::Failed => t("Failed"),
             Filter::Missed => t("Missed"),
+            Filter::Withheld => t("Kept back"),
         }
     }
 }
@@ -280,9 +291,21 @@ impl Webhook {
             }
             None => {
                 let events = format::number_of(row.delivered, "event", "events");
-                say("{name} took {events}.", &[("name", name), ("events", &events)])
+                let kept = format::count(row.withheld);
+                match row.withheld {
+                    0 => say("{name} took {events}.", &[("name", name), ("events", &events)]),
+                    _ => say(
+                        "{name} took {events}; kept back: {kept}.",
+                        &[("name", name), ("events", &events), ("kept", &kept)],
+                    ),
+                }
             }
         }
+    }
+
+    /// Where an advertising platform's settings are changed.
+    pub fn settings(&self) -> String {
+        self.page.href(&format!("/platforms/{}", self.row.id))
     }
 
     pub fn act(&self, what: &str) -> String {

@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 use super::bodies::MOBILE;
 use crate::app::{App, Home, Shopkeeper, minutes, on_both};
 
-fn by_phone(number: &str) -> Identity {
+pub fn by_phone(number: &str) -> Identity {
     Identity { phones: vec![TypedPhone { number: number.into(), country: None }], ..Identity::default() }
 }
 

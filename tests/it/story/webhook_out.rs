@@ -506,9 +506,12 @@ async fn the_database_derives_the_state_that_we_derive_and_the_old_goes() {
                 State::Delivered => ("NULL", "5", 1, 1),
                 State::GivenUp => ("5", "NULL", 10, 10),
                 State::Missed => ("5", "NULL", 0, 0),
+                State::Withheld => ("NULL", "NULL", 1, 1),
             };
+            let withheld = if state == State::Withheld { "5" } else { "NULL" };
             let change = format!(
-                "UPDATE forward SET given_up_at = {given_up}, delivered_at = {delivered}, attempts = {attempts}, tries = {tries}"
+                "UPDATE forward SET given_up_at = {given_up}, delivered_at = {delivered}, attempts = {attempts}, tries = {tries},
+                        withheld_at = {withheld}"
             );
             sql::run(app, &change).await;
             let only = Which { state: Some(state), sink: Some(crm.id), topic: None };

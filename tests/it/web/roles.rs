@@ -52,6 +52,7 @@ struct Things {
     request: String,
     member: String,
     sink: String,
+    platform: String,
     goal: String,
     funnel: String,
     upload: String,
@@ -71,6 +72,7 @@ fn rows(things: &Things) -> Vec<Row> {
         request,
         member,
         sink,
+        platform,
         goal,
         funnel,
         upload,
@@ -149,6 +151,8 @@ fn rows(things: &Things) -> Vec<Row> {
     look("/gateways/{id}", format!("/gateways/{gateway}"));
     look("/gateways/{id}/remove", format!("/gateways/{gateway}/remove"));
     look("/webhooks/{id}", format!("/webhooks/{sink}"));
+    look("/platforms/add", "/platforms/add?kind=meta".to_owned());
+    look("/platforms/{id}", format!("/platforms/{platform}"));
     look("/report/{table}.csv", "/report/days.csv".to_owned());
     look("/offline/{id}.csv", format!("/offline/{upload}.csv"));
     look("/goals/{id}", format!("/goals/{goal}"));
@@ -225,6 +229,8 @@ fn rows(things: &Things) -> Vec<Row> {
     act("/books/{id}/stop", "/books/7/stop".to_owned(), "", 404);
     act("/books/findings/{id}/ignore", "/books/findings/find_0000000000001/ignore".to_owned(), "why=gone", 404);
     act("/books/findings/{id}/open", "/books/findings/find_0000000000001/open".to_owned(), "", 404);
+    act("/platforms/add", "/platforms/add".to_owned(), "kind=ga4&measurement_id=G-ABC1234567&api_secret=s", 303);
+    act("/platforms/{id}", format!("/platforms/{platform}"), "measurement_id=G-ABC1234567", 303);
     act("/offline/upload", "/offline/upload".to_owned(), "file=x", 400);
     act("/offline/{id}/undo", format!("/offline/{upload}/undo"), "", 303);
     act("/connect/new", "/connect/new".to_owned(), "kind=generic", 200);
@@ -327,6 +333,9 @@ async fn cast() -> Cast {
         personal: None,
         private: false,
     };
+    let platform = [("measurement_id", "G-ABC1234567"), ("api_secret", "s")];
+    let platform = platform.map(|(key, value)| (key.to_owned(), value.to_owned())).into();
+    let platform = sink::add_kind(core, house.shop, "ga4", "", &platform).await.unwrap();
     let sink = sink::add(core, house.shop, &endpoint).await.unwrap();
     let goals = goal::keep(core, house.shop, None, &presets()[0].goals[..1]).await.unwrap();
     let funnel = goal::keep_funnel(core, house.shop, None, &Way::usual()).await.unwrap();
@@ -379,6 +388,7 @@ async fn cast() -> Cast {
         request: asked.id.to_string(),
         member: member.to_string(),
         sink: sink.id.to_string(),
+        platform: platform.to_string(),
         goal: goals.unwrap()[0].to_string(),
         funnel: funnel.unwrap().to_string(),
         upload: upload.to_string(),
@@ -531,6 +541,7 @@ fn every_route_has_a_line_and_a_row() {
         request: String::new(),
         member: UserId::new(1).to_string(),
         sink: String::new(),
+        platform: String::new(),
         goal: String::new(),
         funnel: String::new(),
         upload: String::new(),

@@ -89,6 +89,7 @@ pub fn report() -> Report {
         opt_outs: 9,
         codes: 24,
         codes_used: 7,
+        offline: vec![(14, euro(48_210)), (1, money(1_200, "CHF"))],
         discount: vec![euro(8_960)],
         as_of: Some(now() - MINUTE * 2),
     }

@@ -23,6 +23,8 @@ fn row(name: &str, failed: u64) -> EndpointRow {
         waiting: 2,
         failed,
         missed: 0,
+        withheld: 0,
+        is_webhook: true,
     }
 }
 
@@ -46,11 +48,16 @@ pub fn all() -> Webhooks {
         ],
         form: form(),
         problems: vec![HOSTILE.into()],
+        platforms: platforms(),
     }
 }
 
 pub fn none(page: Page) -> Webhooks {
-    Webhooks { page, rows: Vec::new(), form: EndpointForm::default(), problems: Vec::new() }
+    Webhooks { page, rows: Vec::new(), form: EndpointForm::default(), problems: Vec::new(), platforms: platforms() }
+}
+
+fn platforms() -> Vec<(&'static str, &'static str)> {
+    vec![("ga4", "Google Analytics 4"), ("meta", "Meta Conversions API")]
 }
 
 fn attempt(number: u32, status: Option<u16>, why: &str) -> AttemptRow {
@@ -83,6 +90,11 @@ pub fn one() -> Webhook {
             event("evt_06f0000000003", State::Delivered, vec![failed(), attempt(2, Some(200), "")]),
             event("evt_06f0000000002", State::Failed, vec![failed()]),
             event("evt_06f0000000001", State::Missed, Vec::new()),
+            event(
+                "evt_06f0000000000",
+                State::Withheld,
+                vec![attempt(1, None, "not told: no consent to advertising is on record")],
+            ),
         ],
         pager: Pager { has_first: true, next: Some("evt_06f0000000001".into()) },
     }

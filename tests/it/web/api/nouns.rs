@@ -438,3 +438,30 @@ async fn the_pages_of_tokens_and_of_the_reference() {
 async fn house_site(house: &House) -> Site {
     site(house.state()).await
 }
+
+#[actix_web::test]
+async fn consents_to_advertising_are_taken_whole_or_not_at_all() {
+    let house = House::open().await;
+    let site = site(house.state()).await;
+    let token = able(&house).await;
+    let records = async |body: &Value| told(post(&site, &token, "/api/v1/ad-consents", body).await).await;
+    let list = json!({ "consents": [
+        { "phone": "+12125550142", "state": "granted", "at": "2026-02-01T10:00:00Z", "source": "cookie banner" },
+        { "phone": "+12125550143", "state": "withdrawn" },
+    ] });
+    assert_eq!(records(&list).await, (StatusCode::OK, json!({ "recorded": 2, "known": 0 })));
+    assert_eq!(records(&list).await, (StatusCode::OK, json!({ "recorded": 0, "known": 2 })));
+    let odd = json!({ "consents": [
+        { "phone": "+12125550144", "state": "granted" },
+        { "phone": "+12125550145", "state": "perhaps" },
+        { "phone": "none", "state": "granted" },
+    ] });
+    let (status, body) = records(&odd).await;
+    assert_eq!(status, StatusCode::BAD_REQUEST);
+    let said = body["errors"].to_string();
+    assert!(said.contains("consents[1].state") && said.contains("consents[2].phone"), "{said}");
+    let good = json!({ "consents": [{ "phone": "+12125550144", "state": "granted" }] });
+    assert_eq!(records(&good).await.1["recorded"], 1, "nothing of the odd list was kept");
+    assert_eq!(records(&json!({ "consents": [] })).await.0, StatusCode::BAD_REQUEST);
+    house.app.close().await;
+}
