@@ -14,6 +14,7 @@ mod experiment;
 mod doctor;
 mod shop;
 mod sequence;
+mod dry_run;
 mod gateway;
 mod cart;
 mod inbox;
@@ -111,6 +112,8 @@ pub enum Command {
     /// Whom a shop texts, when and in which order
     #[command(subcommand)]
     Sequence(sequence::Command),
+    /// What the sequences would have done to the carts of the last days, at several delays; sends nothing
+    DryRun(dry_run::Args),
     /// Connect SMS gateways, look at them, let a paused one send again
     #[command(subcommand)]
     Gateway(gateway::Command),
@@ -348,6 +351,7 @@ impl Command {
             Command::Spend(command) => net_ledger::spends(core, command).await,
             Command::Shop(command) => shop::run(core, command).await,
             Command::Sequence(command) => sequence::run(core, command).await,
+            Command::DryRun(args) => Ok((dry_run::run(core, args).await?, args.form)),
             Command::Gateway(command) => gateway::run(core, command).await,
             Command::Explain(args) => cart::explain(core, args).await,
             Command::Cart(command) => cart::run(core, command).await,

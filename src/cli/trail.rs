@@ -17,6 +17,7 @@ use crate::{
 pub(super) const LOOKS: &[&str] = &[
     "migrate",
     "report",
+    "dry-run",
     "doctor",
     "explain",
     "law",

@@ -42,6 +42,7 @@ pub mod consent;
 pub mod content;
 pub mod hand;
 pub mod decide;
+pub mod dry_run;
 pub mod attribution;
 pub mod offline;
 pub mod taps;

@@ -48,6 +48,7 @@ pub mod recurring;
 pub mod connect;
 pub mod approve;
 pub mod trial;
+pub mod dry_run;
 pub mod team;
 pub mod trail;
 pub mod self_test;

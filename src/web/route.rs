@@ -108,6 +108,7 @@ pub const ROUTES: &[Route] = &[
     act("/sequences/{id}/off", Change, "Switched a sequence off", "/sequences/{id}"),
     act("/sequences/{id}/move", Change, "Moved a sequence", "/sequences/{id}"),
     act("/sequences/{id}/remove", Change, "Removed a sequence", "/sequences"),
+    look("/dry-run"),
     look("/texts"),
     look("/texts/{sequence}/{step}"),
     act("/texts/{sequence}/{step}", Change, "Changed a text", "/texts/{sequence}/{step}"),

@@ -34,6 +34,7 @@ mod ledgers;
 mod reports;
 mod net_ledger;
 mod experiments;
+mod dry_run;
 mod attribution;
 mod statements;
 mod inbox;
@@ -186,6 +187,7 @@ operations! {
     }
     reports { get __path_get Read, funnel __path_funnel Read, credited __path_credited Read, lift __path_lift Read }
     experiments { list __path_list Read }
+    dry_run { get __path_get Read }
     net_ledger {
         get __path_get Read,
         set __path_set Write,

@@ -32,6 +32,7 @@ pub mod report;
 pub mod earned;
 pub mod net_ledger;
 pub mod experiments;
+pub mod dry_run;
 pub mod attribution;
 pub mod statement;
 pub mod events;
@@ -148,6 +149,7 @@ pub fn routes(config: &mut ServiceConfig) {
         .service(page("/report", get().to(report::get)))
         .service(page("/report/{table}.csv", get().to(report::csv)))
         .service(both("/earned", get().to(earned::get), web::post().to(earned::post)))
+        .service(page("/dry-run", get().to(dry_run::get)))
         .service(both("/experiments", get().to(experiments::get), web::post().to(experiments::begin)))
         .service(act("/experiments/{id}/stop", web::post().to(experiments::stop)))
         .service(act("/experiments/{id}/use", web::post().to(experiments::take)))

@@ -27,6 +27,7 @@ mod recurring;
 mod report;
 mod holdout;
 mod experiment;
+mod dry_run;
 mod net_ledger;
 mod risk;
 mod self_test;

@@ -120,6 +120,7 @@ fn rows(things: &Things) -> Vec<Row> {
         "/statement",
         "/ledger",
         "/experiments",
+        "/dry-run",
         "/ledger.csv",
         "/books",
         "/books/file",
