@@ -34,6 +34,7 @@ mod message;
 mod order;
 mod audit;
 mod offline;
+mod call;
 mod attribution;
 mod statement;
 mod event;
@@ -156,6 +157,9 @@ pub enum Command {
     /// Sales at a till, with a loyalty card or by phone, beside the texts that went before them
     #[command(subcommand)]
     Offline(offline::Command),
+    /// Numbers that texts show, and the calls that came in on them
+    #[command(subcommand)]
+    Call(call::Command),
     /// How orders are credited: other rules side by side, other windows
     #[command(subcommand)]
     Attribution(attribution::Command),
@@ -370,6 +374,7 @@ impl Command {
             Command::Order(command) => order::run(core, command).await,
             Command::Audit(command) => audit::run(core, command).await,
             Command::Offline(command) => offline::run(core, command).await,
+            Command::Call(command) => call::run(core, command).await,
             Command::Attribution(command) => attribution::run(core, command).await,
             Command::Statement(command) => statement::run(core, command).await,
             Command::Event(command) => event::run(core, command).await,

@@ -34,6 +34,8 @@ pub(super) const LOOKS: &[&str] = &[
     "order show",
     "offline list",
     "offline show",
+    "call list",
+    "call numbers",
     "attribution compare",
     "attribution progress",
     "statement list",

@@ -45,6 +45,7 @@ pub mod decide;
 pub mod dry_run;
 pub mod attribution;
 pub mod offline;
+pub mod call;
 pub mod taps;
 pub mod statement;
 pub mod discount;

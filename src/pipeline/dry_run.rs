@@ -5,7 +5,7 @@
 use std::collections::{BTreeMap, HashMap};
 
 use super::{
-    Core, decide, discount,
+    Core, call, decide, discount,
     facts::{Asking, service, whereabouts, why_not, written_for},
     guard, holdout,
     ingest::{carried_consent, textable},
@@ -13,6 +13,8 @@ use super::{
 };
 use crate::{
     domain::{
+        self,
+        call::Number,
         cart::Cart,
         consent::{ConsentFacts, Ledger},
         decide::{CapFacts, CartFacts, Facts, GatewayFact, StepFacts, abandoned_at},
@@ -117,6 +119,7 @@ pub async fn run(core: &Core, shop: ShopId, asked: &Asked) -> Result<Report, Not
     let sender = decide::sender(core, &mut read, &shop).await?;
     let has_runs = !store::holdout::runs(&mut read, shop.id).await?.is_empty();
     let prices = prices(&mut read, &keys, now - DAY * PRICE_DAYS).await?;
+    let numbers = store::call::numbers(&mut read, &keys).await?;
     drop(read);
     let from = now - DAY * asked.days;
     let plan = |sequence: &Sequence| Plan { sequence: sequence.clone(), left_out: None, drawn: Vec::new() };
@@ -129,6 +132,7 @@ pub async fn run(core: &Core, shop: ShopId, asked: &Asked) -> Result<Report, Not
         sequences: &sequences,
         sender,
         has_runs,
+        numbers,
         report: Report {
             from,
             to: now,
@@ -231,6 +235,8 @@ struct History<'h> {
     asks_buyer: bool,
     sender: Option<Gateway>,
     has_runs: bool,
+    /// What texts show for calls.
+    numbers: Vec<Number>,
     report: Report,
     pasts: Vec<Past>,
     known: HashMap<[u8; 16], Known>,
@@ -365,7 +371,10 @@ impl History<'_> {
         let (shop, keys, sender) = (self.shop, self.keys, &self.sender);
         let asking = Asking { shop, keys, cart, plan, step, sender, sending: None, fresh };
         let giving = discount::giving(self.core, &asking);
-        let (words, content) = written_for(self.core, &asking, phone, &giving);
+        let asks = plan.sequence.step(step).is_some_and(call::is_asked_for);
+        let shown = || domain::call::shown(&self.numbers, &plan.sequence.id, fresh);
+        let number = asks.then(shown).flatten().map(|number| number.number.clone());
+        let (words, content) = written_for(self.core, &asking, phone, &giving, number);
         let parts = words.map_or(1, |words| segments(&words.text).count);
         Written { content, parts, refusal: None }
     }

@@ -74,6 +74,7 @@ pub(crate) async fn person(tx: &mut Tx, place: &Place<'_>, who: &Identity, sourc
         store::consent::erase(tx, place.keys, phone).await?;
         store::holdout::forget(tx, place.keys, phone).await?;
         store::experiment::forget(tx, place.keys, phone).await?;
+        store::call::forget(tx, place.keys, phone).await?;
     }
     forget_events(tx, place, &found).await?;
     forget_requests(tx, place, trace).await?;

@@ -1,7 +1,7 @@
 //! Facts: everything one decision is made of, read in one transaction, and the words the text would have.
 
 use super::{
-    Core,
+    Core, call,
     discount::{self, Giving},
     guard, hand,
     ingest::{carried_consent, read_phone, textable},
@@ -98,8 +98,13 @@ pub(crate) async fn ask(read: &mut Read, core: &Core, asking: &Asking<'_>) -> Re
     let this_step = plan.sequence.step(step);
     let service = service(asking.shop, asking.sender, binding.stop_short_code);
     let giving = if asking.sending.is_some() { Giving::Nothing } else { discount::giving(core, asking) };
+    let call_number = match asking.sending {
+        // It is written already.
+        Some(_) => None,
+        None => call::shown(read, keys, this_step, &plan.sequence.id, asking.fresh).await?,
+    };
     let (words, content) = match &phone {
-        Ok(phone) => written(core, asking, phone, &service, &giving),
+        Ok(phone) => written(core, asking, phone, &service, &giving, call_number),
         Err(_) => (None, None),
     };
     let facts = Facts {
@@ -207,9 +212,10 @@ pub(crate) fn written_for(
     asking: &Asking<'_>,
     phone: &Phone,
     giving: &Giving,
+    call_number: Option<String>,
 ) -> (Option<Words>, Option<ContentFacts>) {
     let binding = law::current().binding(&whereabouts(asking.cart, Some(phone)), core.now());
-    written(core, asking, phone, &service(asking.shop, asking.sender, binding.stop_short_code), giving)
+    written(core, asking, phone, &service(asking.shop, asking.sender, binding.stop_short_code), giving, call_number)
 }
 
 /// The text of a step and what it is like. What is being sent was written when it was queued; otherwise it is written now:
@@ -220,6 +226,7 @@ fn written(
     phone: &Phone,
     service: &ServiceFacts,
     giving: &Giving,
+    call_number: Option<String>,
 ) -> (Option<Words>, Option<ContentFacts>) {
     let Asking { shop, keys, cart, plan, step, .. } = *asking;
     let latest = &cart.latest;
@@ -254,6 +261,7 @@ fn written(
         code: code.clone(),
         code_value: giving.value(),
         code_until: giving.last_day(&super::zone_of(shop)).map(|day| wording::date(Some(language), day)),
+        call_number,
     };
     let expected =
         Expected { shop: &shop.name, link: &merge.link, opt_out: &merge.opt_out, parts_most: shop.rules.parts_most };

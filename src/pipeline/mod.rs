@@ -44,6 +44,7 @@ pub mod digest;
 pub mod table;
 pub mod audit;
 pub mod offline;
+pub mod call;
 pub mod recurring;
 pub mod connect;
 pub mod approve;

@@ -40,6 +40,7 @@ mod statements;
 mod inbox;
 mod audit;
 mod offline;
+mod calls;
 mod webhooks;
 mod risk;
 mod law;
@@ -217,6 +218,7 @@ operations! {
         get __path_get Read,
         undo __path_undo Write,
     }
+    calls { list __path_list Read }
     webhooks {
         list __path_list Read,
         add __path_add Write once,

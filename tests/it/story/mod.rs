@@ -37,4 +37,5 @@ mod webhook_out;
 mod digest;
 mod books;
 mod offline;
+mod call;
 mod shuffle;
