@@ -38,6 +38,7 @@ mod call;
 mod attribution;
 mod statement;
 mod event;
+mod goal;
 mod text;
 mod file;
 mod shell;
@@ -171,10 +172,10 @@ pub enum Command {
     Event(event::Command),
     /// What counts as a conversion
     #[command(subcommand)]
-    Goal(event::Goal),
+    Goal(goal::Command),
     /// How far visitors come
     #[command(subcommand)]
-    Funnel(event::Funnel),
+    Funnel(goal::Funnel),
     /// Replies that wait to be read, and how they were read
     #[command(subcommand)]
     Reply(phone::Reply),
@@ -378,8 +379,8 @@ impl Command {
             Command::Attribution(command) => attribution::run(core, command).await,
             Command::Statement(command) => statement::run(core, command).await,
             Command::Event(command) => event::run(core, command).await,
-            Command::Goal(command) => event::goals(core, command).await,
-            Command::Funnel(command) => event::funnels(core, command).await,
+            Command::Goal(command) => goal::run(core, command).await,
+            Command::Funnel(command) => goal::run_funnel(core, command).await,
             Command::Reply(command) => phone::run_reply(core, command).await,
             Command::Text(command) => text::run(core, command).await,
             Command::Webhook(command) => webhook::run(core, command).await,

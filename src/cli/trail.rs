@@ -43,6 +43,7 @@ pub(super) const LOOKS: &[&str] = &[
     "statement check",
     "event list",
     "goal list",
+    "goal presets",
     "funnel list",
     "reply list",
     "text list",

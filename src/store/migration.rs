@@ -34,6 +34,7 @@ pub const ALL: &[(i64, &str, &str)] = &[
     (20, "net ledger", include_str!("../../migrations/0020_net_ledger.sql")),
     (22, "experiment", include_str!("../../migrations/0022_experiment.sql")),
     (24, "call", include_str!("../../migrations/0024_call.sql")),
+    (25, "reachable", include_str!("../../migrations/0025_reachable.sql")),
 ];
 
 /// Applies what is missing. Refuses a database whose applied migrations are not the ones we know.

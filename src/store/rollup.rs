@@ -28,7 +28,8 @@ macro_rules! figures_of_a_day {
     };
 }
 
-const RECOMPUTE: &str = figures_of_a_day! {
+/// One day's figures; public so that its plan can be looked at.
+pub const RECOMPUTE: &str = figures_of_a_day! {
     "abandoned":
         "0, '', country, 0, CAST(COUNT(*) AS BIGINT) FROM cart",
         "shop_id = $1 AND abandoned_at >= $3 AND abandoned_at < $4 GROUP BY country";

@@ -23,6 +23,9 @@ pub struct TypedRate {
     pub rate: String,
 }
 
+/// Of one channel and time.
+const ORDERS_MOST: u32 = 1_000_000_000;
+
 /// What a channel cost, as it was typed. An empty `to` is the day itself; empty revenue and orders are not told.
 #[derive(Clone, Debug, Default)]
 pub struct TypedSpend {
@@ -96,9 +99,9 @@ impl TypedSpend {
         let amount = money("amount", &self.amount);
         let revenue = optional(&self.revenue).then(|| money("revenue", &self.revenue)).transpose();
         let orders = optional(&self.orders)
-            .then(|| self.orders.trim().parse::<u32>().map(i64::from))
-            .transpose()
-            .map_err(|_| "orders: must be a whole number".to_owned());
+            .then(|| self.orders.trim().parse::<u32>().ok().filter(|orders| *orders <= ORDERS_MOST).map(i64::from))
+            .map(|orders| orders.ok_or_else(|| format!("orders: must be a whole number up to {ORDERS_MOST}")))
+            .transpose();
         match (from, to, currency, amount, revenue, orders) {
             (Ok(from), Ok(to), Ok(currency), Ok(amount_minor), Ok(revenue_minor), Ok(orders)) => {
                 let spend = Spend {

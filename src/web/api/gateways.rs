@@ -190,6 +190,19 @@ pub async fn change(call: &Call) -> Result<Answer, Problem> {
     get(call).await
 }
 
+/// Take a gateway out of use
+///
+/// What waits leaves through another one, if there is one. Receipts of what it sent are heard for a while.
+#[utoipa::path(delete, path = "/api/v1/gateways/{id}", params(("id" = String, Path, description = "The gateway", example = "gw_01jq0000000g1")), responses((status = 204, description = "It is gone.")))]
+pub async fn remove(call: &Call) -> Result<Answer, Problem> {
+    let found = found(call, true).await?;
+    if !connect::remove_gateway(call.core(), found.shop, found.id).await? {
+        return Err(Problem::NotFound);
+    }
+    call.core().wake.notify_one();
+    Ok(Answer::nothing())
+}
+
 /// Send nothing more through a gateway
 #[utoipa::path(post, path = "/api/v1/gateways/{id}/pause", params(("id" = String, Path, description = "The gateway", example = "gw_01jq0000000g1")), responses((status = 200, description = "The gateway as it is now.", body = Gateway)))]
 pub async fn pause(call: &Call) -> Result<Answer, Problem> {

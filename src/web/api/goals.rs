@@ -1,4 +1,4 @@
-//! Goals and funnels, to read: the same figures as the pages, in the shop's own days.
+//! Goals and funnels: the same figures as the pages, in the shop's own days, and what counts, to change.
 
 use std::collections::BTreeMap;
 
@@ -8,16 +8,19 @@ use utoipa::ToSchema;
 use super::{
     answer::Answer,
     call::Call,
-    form::{self, Money},
+    form::{self, Money, TypedMoney},
+    goal_form::{EventFilter, Kept, NewFunnel, NewGoal},
     reports::{Period, bounds},
+    shop::refused,
 };
 use crate::{
     domain::{
-        goal::{Class, Count, Goal as Stored},
+        goal::{Class, Count, Goal as Stored, Worth},
         id::{FunnelId, GoalId},
+        money::{Currency, Money as StoredMoney},
         tally::{By, Sheet, Sum, Tally},
     },
-    pipeline::{goal, rollup, track},
+    pipeline::{connect::NotConnected, goal, rollup, track},
     store,
     web::problem::Problem,
 };
@@ -35,6 +38,14 @@ pub struct Goal {
     /// The kind of event it counts.
     #[schema(example = "cart_added")]
     kind: String,
+    /// Only some events of the kind.
+    #[schema(required)]
+    only: Option<EventFilter>,
+    /// What one is worth, the same each time.
+    #[schema(required)]
+    worth_each: Option<TypedMoney>,
+    /// One is worth what its event or order says.
+    worth_as_told: bool,
     /// `once_a_day` per visitor, or `every` time.
     #[schema(example = "once_a_day")]
     counts: String,
@@ -93,6 +104,9 @@ pub struct FunnelWalk {
 pub struct FunnelStep {
     #[schema(example = "checkout_started")]
     kind: String,
+    /// Only some events of the kind.
+    #[schema(required)]
+    only: Option<EventFilter>,
     /// Visitors that came this far.
     visitors: u64,
     /// What those who stopped before this step were about to spend.
@@ -109,12 +123,20 @@ fn told(goal: &Stored, sheet: &Sheet, visitors: u64) -> Goal {
         name: goal.plan.name.clone(),
         class: if goal.plan.class == Class::Macro { "macro" } else { "micro" }.to_owned(),
         kind: goal.plan.kind.name().to_owned(),
+        only: goal.plan.only.clone().map(EventFilter::from),
+        worth_each: worth_each(&goal.plan.worth),
+        worth_as_told: goal.plan.worth == Worth::AsTold,
         counts: if goal.plan.count == Count::Every { "every" } else { "once_a_day" }.to_owned(),
         target: goal.plan.target,
         count: sheet.whole.count,
         worth: sums(&sheet.whole),
         visitors,
     }
+}
+
+fn worth_each(worth: &Worth) -> Option<TypedMoney> {
+    let Worth::Fixed(minor, currency) = worth else { return None };
+    Some(StoredMoney::new(*minor, Currency::parse(currency).ok()?).into())
 }
 
 async fn counted(call: &Call) -> Result<(Vec<Stored>, Tally), Problem> {
@@ -155,6 +177,52 @@ pub async fn get(call: &Call) -> Result<Answer, Problem> {
     })
 }
 
+/// Keep a new goal
+///
+/// Days whose events are still there are counted for it, too.
+#[utoipa::path(post, path = "/api/v1/goals", request_body = NewGoal, responses((status = 201, description = "It is kept.", body = Kept)))]
+pub async fn add(call: &Call) -> Result<Answer, Problem> {
+    let typed: NewGoal = call.body()?;
+    call.open().await?;
+    let made = goal::keep(call.core(), call.shop()?, None, &[typed.plan()?]).await.map_err(refused_goal)?;
+    let id = made.and_then(|made| made.first().copied()).ok_or(Problem::NotFound)?.to_string();
+    let location = format!("/api/v1/goals/{id}");
+    Answer::created(&Kept { id }, location)
+}
+
+/// Keep a goal in another form
+///
+/// The whole of it: what is left out is no longer so. Days whose events are still there are counted anew.
+#[utoipa::path(put, path = "/api/v1/goals/{id}", params(("id" = String, Path, description = "The goal", example = "goal_01jq0000000g1")), request_body = NewGoal, responses((status = 200, description = "It is kept.", body = Kept)))]
+pub async fn put(call: &Call) -> Result<Answer, Problem> {
+    let (id, typed): (GoalId, NewGoal) = (call.path("id")?, call.body()?);
+    call.open().await?;
+    let kept = goal::keep(call.core(), call.shop()?, Some(id), &[typed.plan()?]).await.map_err(refused_goal)?;
+    kept.ok_or(Problem::NotFound)?;
+    Answer::ok(&Kept { id: id.to_string() })
+}
+
+/// Remove a goal, and what was counted for it
+#[utoipa::path(delete, path = "/api/v1/goals/{id}", params(("id" = String, Path, description = "The goal", example = "goal_01jq0000000g1")), responses((status = 204, description = "It is gone.")))]
+pub async fn remove(call: &Call) -> Result<Answer, Problem> {
+    let id: GoalId = call.path("id")?;
+    call.open().await?;
+    if goal::remove(call.core(), call.shop()?, id).await? { Ok(Answer::nothing()) } else { Err(Problem::NotFound) }
+}
+
+/// A goal's check names the fields of the plan; here the text is the filter's.
+fn refused_goal(why: NotConnected) -> Problem {
+    match refused(why) {
+        Problem::Wrong(problems) => {
+            let placed = |problem: String| {
+                problem.strip_prefix("text: ").map(|why| format!("only.text: {why}")).unwrap_or(problem)
+            };
+            Problem::Wrong(problems.into_iter().map(placed).collect())
+        }
+        other => other,
+    }
+}
+
 /// Saved funnels, with how far visitors came
 #[utoipa::path(get, path = "/api/v1/funnels", params(Period), responses((status = 200, description = "Funnels.", body = form::List<FunnelWalk>)))]
 pub async fn funnels(call: &Call) -> Result<Answer, Problem> {
@@ -169,6 +237,39 @@ pub async fn funnel(call: &Call) -> Result<Answer, Problem> {
     Answer::ok(&found.ok_or(Problem::NotFound)?)
 }
 
+/// Keep a new funnel
+#[utoipa::path(post, path = "/api/v1/funnels", request_body = NewFunnel, responses((status = 201, description = "It is kept.", body = Kept)))]
+pub async fn add_funnel(call: &Call) -> Result<Answer, Problem> {
+    let typed: NewFunnel = call.body()?;
+    call.open().await?;
+    let made = goal::keep_funnel(call.core(), call.shop()?, None, &typed.way()).await.map_err(refused)?;
+    let id = made.ok_or(Problem::NotFound)?.to_string();
+    let location = format!("/api/v1/funnels/{id}");
+    Answer::created(&Kept { id }, location)
+}
+
+/// Keep a funnel in another form
+#[utoipa::path(put, path = "/api/v1/funnels/{id}", params(("id" = String, Path, description = "The funnel", example = "fun_01jq0000000f1")), request_body = NewFunnel, responses((status = 200, description = "It is kept.", body = Kept)))]
+pub async fn put_funnel(call: &Call) -> Result<Answer, Problem> {
+    let (id, typed): (FunnelId, NewFunnel) = (call.path("id")?, call.body()?);
+    call.open().await?;
+    let kept = goal::keep_funnel(call.core(), call.shop()?, Some(id), &typed.way()).await.map_err(refused)?;
+    kept.ok_or(Problem::NotFound)?;
+    Answer::ok(&Kept { id: id.to_string() })
+}
+
+/// Remove a funnel
+#[utoipa::path(delete, path = "/api/v1/funnels/{id}", params(("id" = String, Path, description = "The funnel", example = "fun_01jq0000000f1")), responses((status = 204, description = "It is gone.")))]
+pub async fn remove_funnel(call: &Call) -> Result<Answer, Problem> {
+    let id: FunnelId = call.path("id")?;
+    call.open().await?;
+    if goal::remove_funnel(call.core(), call.shop()?, id).await? {
+        Ok(Answer::nothing())
+    } else {
+        Err(Problem::NotFound)
+    }
+}
+
 async fn walked(call: &Call, only: Option<FunnelId>) -> Result<Vec<FunnelWalk>, Problem> {
     let period: Period = call.query()?;
     let (mut read, shop, keys) = call.open().await?;
@@ -180,6 +281,7 @@ async fn walked(call: &Call, only: Option<FunnelId>) -> Result<Vec<FunnelWalk>, 
         let walked = goal::walk(&mut read, &shop, &keys, &funnel.way, days).await?;
         let steps = funnel.way.steps.iter().enumerate().map(|(at, step)| FunnelStep {
             kind: step.kind.name().to_owned(),
+            only: step.only.clone().map(EventFilter::from),
             visitors: walked.walk.reached.get(at).copied().unwrap_or(0),
             left: walked.walk.lost.get(at).into_iter().flatten().filter_map(left).collect(),
         });

@@ -12,10 +12,11 @@ use super::{
 };
 use crate::{
     domain::id::{DeliveryId, ShopId},
-    pipeline::receive,
+    pipeline::{receive, reread},
     store::{
         self,
-        inbox::{Filter, Kept, Line},
+        inbox::{Filter, Kept, Line, Narrow},
+        replay_run::Run,
     },
     web::problem::Problem,
 };
@@ -199,4 +200,124 @@ pub async fn replay(call: &Call) -> Result<Answer, Problem> {
         return Err(Problem::NotFound);
     }
     Answer::accepted(&story(&kept))
+}
+
+/// A body that can be read, for one that could not.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct MendedBody {
+    #[schema(min_length = 1, max_length = 1_048_576)]
+    body: String,
+}
+
+/// As for the door of webhooks.
+const BODY_MOST: usize = 1024 * 1024;
+
+/// Mend a delivery that could not be read
+///
+/// The body as it came is kept beside it.
+#[utoipa::path(post, path = "/api/v1/inbox/{id}/fix", params(("id" = String, Path, description = "The delivery", example = "dlv_01jq0000000d1")), request_body = MendedBody, responses((status = 202, description = "It is being read.", body = DeliveryStory), (status = 409, description = "It could be read.", body = form::Problem, content_type = "application/problem+json")))]
+pub async fn fix(call: &Call) -> Result<Answer, Problem> {
+    let typed: MendedBody = call.body()?;
+    let (tenant, kept) = kept(call).await?;
+    if kept.problem.is_empty() {
+        return Err(Problem::Conflict("only what could not be read can be mended".to_owned()));
+    }
+    if typed.body.trim().is_empty() || typed.body.len() > BODY_MOST {
+        return Err(Problem::Wrong(vec!["body: must hold something, and at most 1 MiB".to_owned()]));
+    }
+    if !reread::correct(call.core(), tenant, kept.id, typed.body.as_bytes(), &call.by()).await? {
+        return Err(Problem::NotFound);
+    }
+    Answer::accepted(&story(&kept))
+}
+
+/// What to read again.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct NewReplay {
+    /// Only those of which this was made; all without it.
+    #[serde(default)]
+    verdict: Option<DeliveryVerdict>,
+    /// Only what arrived from here on, RFC 3339.
+    #[serde(default)]
+    #[schema(example = "2026-03-01T00:00:00Z")]
+    from: Option<String>,
+    /// Only what arrived before.
+    #[serde(default)]
+    to: Option<String>,
+    /// Only of this topic.
+    #[serde(default)]
+    topic: Option<String>,
+}
+
+/// Deliveries being read again.
+#[derive(Serialize, ToSchema)]
+pub struct Replay {
+    /// Its number, as text.
+    #[schema(example = "3718567585382400002")]
+    id: String,
+    begun_at: Moment,
+    /// Deliveries made due so far.
+    done: u64,
+    #[schema(required)]
+    ended_at: Option<Moment>,
+    #[schema(required)]
+    cancelled_at: Option<Moment>,
+}
+
+async fn run(call: &Call, id: i64) -> Result<Answer, Problem> {
+    let (mut read, shop, _) = call.open().await?;
+    let run: Run = store::replay_run::get(&mut read, shop.id, id).await?.ok_or(Problem::NotFound)?;
+    Answer::accepted(&Replay {
+        id: run.id.to_string(),
+        begun_at: run.begun_at.into(),
+        done: run.done,
+        ended_at: run.ended_at.map(Moment),
+        cancelled_at: run.cancelled_at.map(Moment),
+    })
+}
+
+/// Read many deliveries again
+///
+/// The shop's own of a time, a topic or a verdict, in the background.
+#[utoipa::path(post, path = "/api/v1/inbox/replays", request_body = NewReplay, responses((status = 202, description = "They are being read again.", body = Replay)))]
+pub async fn begin(call: &Call) -> Result<Answer, Problem> {
+    let typed: NewReplay = call.body()?;
+    let moment = |field: &str, typed: &Option<String>| {
+        typed
+            .as_deref()
+            .map(|typed| form::moment(field, typed))
+            .transpose()
+            .map_err(|problem| Problem::Wrong(vec![problem]))
+    };
+    let narrow = Narrow {
+        verdict: match typed.verdict {
+            None => Filter::All,
+            Some(DeliveryVerdict::Waiting) => Filter::Waiting,
+            Some(DeliveryVerdict::Applied) => Filter::Applied,
+            Some(DeliveryVerdict::Ignored) => Filter::Ignored,
+            Some(DeliveryVerdict::Unreadable) => Filter::Unreadable,
+        },
+        from: moment("from", &typed.from)?,
+        to: moment("to", &typed.to)?,
+        topic: typed.topic,
+        gateway: None,
+    };
+    call.open().await?;
+    let id = reread::begin(call.core(), call.shop()?, &narrow, &call.by()).await?;
+    run(call, id).await
+}
+
+/// Stop reading many deliveries again
+///
+/// What was made due by then is still read.
+#[utoipa::path(post, path = "/api/v1/inbox/replays/{id}/stop", params(("id" = String, Path, description = "Its number", example = "3718567585382400002")), responses((status = 202, description = "It stops.", body = Replay)))]
+pub async fn stop(call: &Call) -> Result<Answer, Problem> {
+    let id: i64 = call.path("id")?;
+    call.open().await?;
+    if !reread::cancel(call.core(), call.shop()?, id).await? {
+        return Err(Problem::NotFound);
+    }
+    run(call, id).await
 }

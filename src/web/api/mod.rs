@@ -25,6 +25,7 @@ mod acts;
 mod orders;
 mod events;
 mod goals;
+mod goal_form;
 mod sequences;
 mod sequence_form;
 mod texts;
@@ -42,6 +43,7 @@ mod audit;
 mod offline;
 mod calls;
 mod webhooks;
+mod self_tests;
 mod risk;
 mod law;
 
@@ -134,6 +136,7 @@ operations! {
         add __path_add Write once,
         get __path_get Read,
         change __path_change Write,
+        remove __path_remove Write,
         pause __path_pause Write once,
         resume __path_resume Write once,
     }
@@ -151,8 +154,14 @@ operations! {
     goals {
         list __path_list Read,
         get __path_get Read,
+        add __path_add Write once,
+        put __path_put Write,
+        remove __path_remove Write,
         funnels __path_funnels Read,
         funnel __path_funnel Read,
+        add_funnel __path_add_funnel Write once,
+        put_funnel __path_put_funnel Write,
+        remove_funnel __path_remove_funnel Write,
     }
     sequences {
         list __path_list Read,
@@ -187,8 +196,14 @@ operations! {
         record_opt_outs __path_record_opt_outs People once,
     }
     reports { get __path_get Read, funnel __path_funnel Read, credited __path_credited Read, lift __path_lift Read }
-    experiments { list __path_list Read }
     dry_run { get __path_get Read }
+    experiments {
+        list __path_list Read,
+        begin __path_begin Write once,
+        get __path_get Read,
+        stop __path_stop Write,
+        take __path_take Write,
+    }
     net_ledger {
         get __path_get Read,
         set __path_set Write,
@@ -201,7 +216,14 @@ operations! {
     }
     attribution { compare __path_compare Read, windows __path_windows Write }
     statements { list __path_list Read, publish __path_publish Write once, get __path_get Read }
-    inbox { list __path_list Read, get __path_get Read, replay __path_replay Write }
+    inbox {
+        list __path_list Read,
+        get __path_get Read,
+        replay __path_replay Write,
+        fix __path_fix Write,
+        begin __path_begin Write once,
+        stop __path_stop Write,
+    }
     audit {
         runs __path_runs Read,
         begin __path_begin Write once,
@@ -229,7 +251,9 @@ operations! {
         disable __path_disable Write,
         rotate __path_rotate Write once,
         test __path_test Send once,
+        replay __path_replay Write once,
     }
+    self_tests { list __path_list Read, ask __path_ask Write once }
     risk {
         get __path_get Read,
         resume __path_resume Write once,

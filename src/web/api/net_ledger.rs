@@ -100,9 +100,11 @@ pub struct LedgerChannel {
 #[serde(deny_unknown_fields)]
 pub struct LedgerSetting {
     /// ISO 4217: what everything is also told in; the shop's own currency where it is `null`.
+    #[serde(deserialize_with = "Option::deserialize")]
     #[schema(required, example = "EUR")]
     report_in: Option<String>,
     /// What goods cost of what is paid for them, in hundredths of a per cent; `null` leaves goods out.
+    #[serde(deserialize_with = "Option::deserialize")]
     #[schema(required, example = 4250, minimum = 0, maximum = 10000)]
     goods_share_hundredths: Option<u32>,
 }
@@ -162,7 +164,7 @@ pub struct ChannelSpend {
     #[schema(example = "410.00")]
     revenue: Option<String>,
     #[serde(default)]
-    #[schema(example = 31, minimum = 0)]
+    #[schema(example = 31, minimum = 0, maximum = 1_000_000_000)]
     orders: Option<u32>,
 }
 
@@ -189,7 +191,7 @@ pub struct WhichSpend {
 
 /// How many were taken.
 #[derive(Serialize, ToSchema)]
-pub struct Taken {
+pub struct Entered {
     taken: u64,
 }
 
@@ -222,7 +224,7 @@ fn setting(setting: &Setting) -> LedgerSetting {
 
 fn done(done: Result<(), NotConnected>, taken: usize) -> Result<Answer, Problem> {
     match done {
-        Ok(()) => Answer::ok(&Taken { taken: taken as u64 }),
+        Ok(()) => Answer::ok(&Entered { taken: taken as u64 }),
         Err(NotConnected::Wrong(problems)) => Err(Problem::Wrong(problems)),
         Err(NotConnected::Store(error)) => Err(error.into()),
     }
@@ -325,7 +327,7 @@ fn read_all<T, R>(typed: &[T], read: impl Fn(&T) -> Result<R, Vec<String>>) -> R
 /// Enter rates
 ///
 /// All or none. The same currencies from the same day on replace what was.
-#[utoipa::path(put, path = "/api/v1/rates", request_body = NewRates, responses((status = 200, description = "They are taken.", body = Taken)))]
+#[utoipa::path(put, path = "/api/v1/rates", request_body = NewRates, responses((status = 200, description = "They are taken.", body = Entered)))]
 pub async fn put_rates(call: &Call) -> Result<Answer, Problem> {
     let NewRates { rates } = call.body()?;
     let (read, shop, _) = call.open().await?;
@@ -386,7 +388,7 @@ pub async fn spends(call: &Call) -> Result<Answer, Problem> {
 /// Enter what other channels cost
 ///
 /// All or none. The same channel, days and currency replace what was.
-#[utoipa::path(put, path = "/api/v1/spend", request_body = NewSpend, responses((status = 200, description = "They are taken.", body = Taken)))]
+#[utoipa::path(put, path = "/api/v1/spend", request_body = NewSpend, responses((status = 200, description = "They are taken.", body = Entered)))]
 pub async fn put_spends(call: &Call) -> Result<Answer, Problem> {
     let NewSpend { spend } = call.body()?;
     let (read, shop, _) = call.open().await?;

@@ -12,7 +12,7 @@ use super::{
 };
 use crate::{
     domain::id::SinkId,
-    pipeline::sink::{self, Typed},
+    pipeline::sink::{self, Again, NotReplayed, Typed},
     store::{self, outbox::Attempt, sink::Sink},
     web::problem::Problem,
 };
@@ -236,4 +236,48 @@ pub async fn test(call: &Call) -> Result<Answer, Problem> {
         why: tried.why,
         answer: tried.answer,
     })
+}
+
+/// What to tell an endpoint again: one of the two.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct EventsAgain {
+    /// This event.
+    #[serde(default)]
+    #[schema(example = "evt_01jq0000000e1")]
+    event: Option<String>,
+    /// Everything given up or missed since, RFC 3339.
+    #[serde(default)]
+    #[schema(example = "2026-03-01T00:00:00Z")]
+    since: Option<String>,
+}
+
+#[derive(Serialize, ToSchema)]
+pub struct ToldAgain {
+    /// How many events are due again.
+    events: u64,
+}
+
+/// Tell an endpoint events again
+///
+/// Under their own ids, so that whoever heard them can tell.
+#[utoipa::path(post, path = "/api/v1/webhooks/{id}/replay", params(("id" = String, Path, description = "The endpoint", example = "sink_01jq0000000w1")), request_body = EventsAgain, responses((status = 202, description = "They are due again.", body = ToldAgain)))]
+pub async fn replay(call: &Call) -> Result<Answer, Problem> {
+    let typed: EventsAgain = call.body()?;
+    let wrong = |problem: String| Problem::Wrong(vec![problem]);
+    let again = match (&typed.event, &typed.since) {
+        (Some(event), None) => {
+            Again::One(event.parse().map_err(|_| wrong("event: must be the id of an event".to_owned()))?)
+        }
+        (None, Some(since)) => Again::Since(form::moment("since", since).map_err(wrong)?),
+        _ => return Err(wrong("event: name either an event or since when".to_owned())),
+    };
+    let known = found(call).await?;
+    match sink::replay(call.core(), known.shop, known.id, again).await {
+        Ok(events) => Answer::accepted(&ToldAgain { events }),
+        Err(NotReplayed::Store(error)) => Err(error.into()),
+        Err(NotReplayed::Off) => Err(Problem::Conflict("it is off: switch it on first".to_owned())),
+        Err(NotReplayed::NoEndpoint) => Err(Problem::NotFound),
+        Err(NotReplayed::NoEvent) => Err(wrong("event: it was never told of one of this id".to_owned())),
+    }
 }

@@ -1,6 +1,9 @@
 //! Experiments: what each comes to; beginning one, ending it, taking a way over.
 
-use actix_web::{HttpRequest, HttpResponse, web::Form};
+use actix_web::{
+    HttpRequest, HttpResponse,
+    web::{Bytes, Form},
+};
 use serde::Deserialize;
 
 use super::{
@@ -19,7 +22,7 @@ use crate::{
         problem::Problem,
         view::{
             Section,
-            experiment::{Experiments, Row},
+            experiment::{Experiments, Row, Typed},
             words::{say, t},
         },
     },
@@ -30,14 +33,15 @@ const ROWS_MAX: usize = 20;
 
 pub async fn get(request: HttpRequest) -> Result<HttpResponse, Problem> {
     let visit = Visit::begin(&request, Section::Experiments).await?;
-    page(&visit, Vec::new()).await
+    page(&visit, Typed::default(), Vec::new()).await
 }
 
-async fn page(visit: &Visit, problems: Vec<String>) -> Result<HttpResponse, Problem> {
+async fn page(visit: &Visit, typed: Typed, problems: Vec<String>) -> Result<HttpResponse, Problem> {
     let mut page = Experiments {
         page: visit.page.clone(),
         rows: Vec::new(),
         steps: Vec::new(),
+        typed,
         problems,
         may_change: visit.visitor.may_change && visit.shop().is_some(),
     };
@@ -68,39 +72,65 @@ async fn page(visit: &Visit, problems: Vec<String>) -> Result<HttpResponse, Prob
     show(&page)
 }
 
-#[derive(Deserialize)]
-pub struct Typed {
-    name: String,
-    step: String,
-    goal: String,
-    kind: String,
-    #[serde(default)]
-    value: String,
-}
-
-pub async fn begin(request: HttpRequest, typed: Form<Typed>) -> Result<HttpResponse, Problem> {
+pub async fn begin(request: HttpRequest, body: Bytes) -> Result<HttpResponse, Problem> {
     let (visit, shop, by) = actor(&request, Section::Experiments).await?;
+    let typed = typed(&body);
     let plan = match plan(&typed) {
         Ok(plan) => plan,
-        Err(why) => return page(&visit, vec![why]).await,
+        Err(problems) => return page(&visit, typed, problems).await,
     };
     match experiment::begin(visit.core(), shop, &plan, &by).await {
         Ok(_) => Ok(led_to(&visit, "/experiments", "experiment_begun")),
-        Err(NotConnected::Wrong(problems)) => page(&visit, problems).await,
+        Err(NotConnected::Wrong(problems)) => page(&visit, typed, problems).await,
         Err(NotConnected::Store(error)) => Err(error.into()),
     }
 }
 
-fn plan(typed: &Typed) -> Result<Plan, String> {
+/// The ways come one after the other, each with the same three names.
+fn typed(body: &Bytes) -> Typed {
+    let mut typed = Typed::default();
+    let mut place = 0;
+    for (name, value) in url::form_urlencoded::parse(body) {
+        let value = value.replace("\r\n", "\n").trim().to_owned();
+        match (&*name, typed.ways.get_mut(place)) {
+            ("name", _) => typed.name = value,
+            ("step", _) => typed.step = value,
+            ("goal", _) => typed.goal = value,
+            ("way", Some(way)) => way.name = value,
+            ("kind", Some(way)) => way.kind = value,
+            ("value", Some(way)) => {
+                way.value = value;
+                place += 1;
+            }
+            _ => {}
+        }
+    }
+    typed
+}
+
+/// What is wrong of every way is told at once.
+fn plan(typed: &Typed) -> Result<Plan, Vec<String>> {
     let (sequence, step) = typed.step.rsplit_once(' ').unwrap_or((typed.step.as_str(), ""));
-    let arm = |name: &str, change| Arm { name: name.to_owned(), weight: 1, change };
-    let change = Change::typed(&typed.kind, &typed.value)?;
+    let mut arms = vec![Arm { name: t("as it is").to_owned(), weight: 1, change: Change::Nothing }];
+    let mut problems = Vec::new();
+    // The first is asked for even when it was left empty: then what is missing is told.
+    for (place, way) in typed.ways.iter().enumerate().filter(|(place, way)| *place == 0 || !way.is_empty()) {
+        let other = say("way {number}", &[("number", &(place + 2))]);
+        let name = if way.name.is_empty() { other.clone() } else { way.name.clone() };
+        match Change::typed(&way.kind, &way.value) {
+            Ok(change) => arms.push(Arm { name, weight: 1, change }),
+            Err(why) => problems.push(format!("{other}: {why}")),
+        }
+    }
+    if !problems.is_empty() {
+        return Err(problems);
+    }
     Ok(Plan {
-        name: typed.name.trim().to_owned(),
+        name: typed.name.clone(),
         sequence: sequence.to_owned(),
         step: step.parse().unwrap_or(0),
         goal: Goal::ALL.into_iter().find(|goal| goal.name() == typed.goal).unwrap_or(Goal::Order),
-        arms: vec![arm(t("as it is"), Change::Nothing), arm(t("the other way"), change)],
+        arms,
     })
 }
 
@@ -124,7 +154,7 @@ pub async fn take(request: HttpRequest, which: Form<Which>) -> Result<HttpRespon
     match experiment::use_arm(visit.core(), shop, id, which.arm).await {
         Ok(true) => Ok(led_to(&visit, "/experiments", "experiment_used")),
         Ok(false) => Err(Problem::NotFound),
-        Err(NotConnected::Wrong(problems)) => page(&visit, problems).await,
+        Err(NotConnected::Wrong(problems)) => page(&visit, Typed::default(), problems).await,
         Err(NotConnected::Store(error)) => Err(error.into()),
     }
 }

@@ -10,7 +10,7 @@ use super::{
     words::{filters, noted, say, t},
 };
 use crate::domain::{
-    experiment::{ArmReport, Call, Goal, Guard, Margin, Plan, Report},
+    experiment::{ARMS_MOST, ArmReport, Call, Goal, Guard, Margin, Plan, Report},
     money::Money,
     time::Time,
 };
@@ -23,9 +23,38 @@ pub struct Experiments {
     pub rows: Vec<Row>,
     /// Steps that can be tried: value (`eu 1`) and words.
     pub steps: Vec<(String, String)>,
+    pub typed: Typed,
     pub problems: Vec<String>,
     pub may_change: bool,
 }
+
+/// An experiment as it is being typed.
+#[derive(Clone, Debug, Default)]
+pub struct Typed {
+    pub name: String,
+    /// `eu 1`
+    pub step: String,
+    pub goal: String,
+    pub ways: [Way; WAYS],
+}
+
+/// One other way of saying the step; without a value and a name it was left empty.
+#[derive(Clone, Debug, Default)]
+pub struct Way {
+    pub name: String,
+    /// `words`, `after`, `discount`, `no-discount`
+    pub kind: String,
+    pub value: String,
+}
+
+impl Way {
+    pub fn is_empty(&self) -> bool {
+        self.name.is_empty() && self.value.is_empty() && self.kind != "no-discount"
+    }
+}
+
+/// Ways beside the step as it stands.
+pub const WAYS: usize = ARMS_MOST - 1;
 
 #[derive(Clone, Debug)]
 pub struct Row {
@@ -40,6 +69,21 @@ pub struct Row {
 }
 
 impl Experiments {
+    /// What an arm may change, with its words.
+    pub fn kinds(&self) -> [(&'static str, &'static str); 4] {
+        [
+            ("words", t("other words")),
+            ("after", t("another delay, in minutes")),
+            ("discount", t("a discount, in per cent")),
+            ("no-discount", t("no discount")),
+        ]
+    }
+
+    /// Whether more than one way was typed.
+    pub fn has_more(&self) -> bool {
+        self.typed.ways.iter().skip(1).any(|way| !way.is_empty())
+    }
+
     pub fn answer(&self) -> String {
         let running = self.rows.iter().filter(|row| row.ended_at.is_none()).count() as u64;
         match self.rows.iter().find(|row| row.ended_at.is_none()) {

@@ -3,18 +3,23 @@
 
 use cartback::{
     domain::{
+        experiment::{Arm, Change, Goal, Plan},
         funnel::Way,
         goal::presets,
         link::{self, Purpose},
         message::MessageRef,
+        offline::Channel,
         site_event::{Told, ToldBy, Visit},
     },
     pipeline::{
-        goal,
+        experiment, goal,
+        offline::{self, Brought, sheet},
         receive::Answer,
         sink::{self, Typed},
+        table::Wish,
         track::{Batch, Tracker},
     },
+    store::offline::Source,
 };
 use serde_json::{Value, json};
 
@@ -54,14 +59,43 @@ async fn live(app: &App) -> Text {
     goal::keep(&app.core, shop.id, None, &presets()[0].goals).await.unwrap();
     goal::keep_funnel(&app.core, shop.id, None, &Way::usual()).await.unwrap();
     browses(app, &shop).await;
+    tries(app, &shop).await;
     let text = recovers(app, &shop, &kannel).await;
     fails(app, &shop, &kannel).await;
     stays_unsent(app, &shop).await;
     answers(app, &shop, &kannel).await;
+    sells_at_the_till(app, &shop).await;
     other_shop(app).await;
     let fresh = shopper(30, "Zala", json!({ "items": [{ "title": HEBREW, "quantity": 1, "price": "550.50" }] }));
     app.generic(&shop, "checkout.updated", app.checkout("fresh", fresh)).await;
     text
+}
+
+/// Other words against the step as it is.
+async fn tries(app: &App, shop: &Shopkeeper) {
+    let arm = |name: &str, change| Arm { name: name.to_owned(), weight: 1, change };
+    let words = "{{ shop }}: your cart is still here. {{ link }} {{ opt_out }}";
+    let plan = Plan {
+        name: "Calmer words".into(),
+        sequence: "default".into(),
+        step: 1,
+        goal: Goal::Order,
+        arms: vec![arm("as it is", Change::Nothing), arm("calmer", Change::Words(words.into()))],
+    };
+    experiment::begin(&app.core, shop.id, &plan, "test").await.unwrap();
+}
+
+/// One who was texted, one who was not, and a line that cannot be read.
+async fn sells_at_the_till(app: &App, shop: &Shopkeeper) {
+    let (shop_now, _) = app.shop(shop.id).await;
+    let file = format!(
+        "receipt,date,total,phone\nB-20417,{now},48.90,040 555 101\n{LONG},{now},12.00,040 999 999\nB-3,soon,1.00,\n",
+        now = app.iso()
+    );
+    let read = sheet::read(file.as_bytes(), &Wish::default(), &shop_now, Channel::Pos).unwrap();
+    let brought = Brought { name: "till.csv", source: Source::Page, by: "test" };
+    offline::begin(&app.core, shop.id, read.lines, brought).await.unwrap().unwrap();
+    app.pass(minutes(2)).await;
 }
 
 /// Visitors look around, and one of them comes close.

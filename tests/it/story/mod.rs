@@ -14,6 +14,7 @@ mod reply;
 mod timing;
 mod sequence;
 mod trouble;
+mod truth;
 mod credit;
 mod attribution;
 mod discount;

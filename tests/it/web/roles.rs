@@ -173,7 +173,12 @@ fn rows(things: &Things) -> Vec<Row> {
     act("/inbox/{id}/replay", format!("/inbox/{delivery}/replay"), "", 303);
     act("/risk/{id}/resume", "/risk/breaker/resume?shop=1".to_owned(), "", 303);
     act("/earned", "/earned".to_owned(), "percent=10", 303);
-    act("/experiments", "/experiments".to_owned(), "name=Later&step=none+1&goal=tap&kind=after&value=60", 200);
+    act(
+        "/experiments",
+        "/experiments".to_owned(),
+        "name=Later&step=none+1&goal=tap&way=later&kind=after&value=60",
+        200,
+    );
     act("/experiments/{id}/stop", "/experiments/exp_0000000000001/stop".to_owned(), "", 404);
     act("/experiments/{id}/use", "/experiments/exp_0000000000001/use".to_owned(), "arm=1", 404);
     act("/ledger/settings", "/ledger/settings".to_owned(), "report_in=EUR&goods=42.5", 303);

@@ -11,7 +11,7 @@ use crate::{
     },
     web::view::{
         Section,
-        experiment::{Experiments, Row},
+        experiment::{Experiments, Row, Typed, Way},
     },
 };
 
@@ -52,11 +52,14 @@ pub fn pages() -> Vec<(&'static str, askama::Result<String>)> {
         page: page(Section::Experiments),
         rows,
         steps: vec![("eu 1".to_owned(), "EU gentle, text 1".to_owned())],
+        typed: Typed::default(),
         problems: Vec::new(),
         may_change: true,
     };
     let none = Experiments { page: bare_page(Section::Experiments), may_change: false, ..of(Vec::new()) };
-    let wrong = Experiments { problems: vec![HOSTILE.to_owned()], ..of(vec![row(20, (2, 3), false, false)]) };
+    let way = Way { name: HOSTILE.to_owned(), kind: "after".to_owned(), value: HOSTILE.to_owned() };
+    let typed = Typed { name: HOSTILE.to_owned(), ways: std::array::from_fn(|_| way.clone()), ..Typed::default() };
+    let wrong = Experiments { typed, problems: vec![HOSTILE.to_owned()], ..of(vec![row(20, (2, 3), false, false)]) };
     vec![
         ("experiments", of(vec![row(3_000, (300, 420), false, false), row(900, (90, 60), true, true)]).render()),
         ("experiments-young", wrong.render()),

@@ -133,6 +133,9 @@ async fn what_is_another_shops_does_not_exist() {
     let (order, delivery) = (first("/api/v1/orders").await.unwrap(), first("/api/v1/inbox").await.unwrap());
     let goals = goal::keep(house.core(), house.shop, None, &presets()[0].goals[..1]).await.unwrap().unwrap();
     let funnel = goal::keep_funnel(house.core(), house.shop, None, &Way::usual()).await.unwrap().unwrap();
+    let ways = json!({ "name": "x", "sequence": "default", "step": 1, "arms": [{ "name": "y", "after_minutes": 99 }] });
+    let begun = told(post(&site, &own, "/api/v1/experiments", &ways).await).await.1;
+    let experiment = begun["id"].as_str().unwrap().to_owned();
     let theirs_is = another_shop(&house).await;
     let all = Scopes::new([Scope::Read, Scope::People, Scope::Write, Scope::Send]);
     let theirs = token::create(house.core(), theirs_is, "theirs", all, None).await.unwrap();
@@ -145,7 +148,9 @@ async fn what_is_another_shops_does_not_exist() {
             ("webhooks", _) => webhook["webhook"]["id"].as_str().unwrap().to_owned(),
             ("orders", _) => order.clone(),
             ("offline", _) => upload["id"].as_str().unwrap().to_owned(),
+            ("inbox", _) if path.contains("/replays/") => "1".to_owned(),
             ("inbox", _) => delivery.clone(),
+            ("experiments", _) => experiment.clone(),
             ("goals", _) if path.contains("/funnels/") => funnel.to_string(),
             ("goals", _) => goals[0].to_string(),
             ("gateways", _) => gateway["id"].as_str().unwrap().to_owned(),
@@ -162,6 +167,14 @@ async fn what_is_another_shops_does_not_exist() {
             ("texts", "put") => json!({ "text": "{{ shop }} {{ link }} {{ opt_out }}" }).to_string(),
             ("texts", "test") => json!({ "phone": PHONE }).to_string(),
             ("acts", "settle") => json!({ "how": "arrived" }).to_string(),
+            ("goals", "put") => json!({ "name": "x", "class": "micro", "kind": "searched" }).to_string(),
+            ("goals", "put_funnel") => {
+                let steps = json!([{ "kind": "searched" }, { "kind": "ordered" }]);
+                json!({ "name": "x", "steps": steps, "window_minutes": 60 }).to_string()
+            }
+            ("experiments", "take") => json!({ "arm": "as it is" }).to_string(),
+            ("inbox", "fix") => json!({ "body": "{}" }).to_string(),
+            ("webhooks", "replay") => json!({ "since": "2026-01-01T00:00:00Z" }).to_string(),
             ("orders", "credit") => json!({ "to": "none", "reason": "not ours" }).to_string(),
             // Writing a sequence of this name makes the other shop's own.
             ("sequences", "put") => continue,

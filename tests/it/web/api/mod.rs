@@ -1,6 +1,7 @@
-//! The API: who may ask what (`doors`), the same request again (`once`), pages of lists (`paging`), each noun's own ways
+//! The API: who may ask what (`doors`), what it changes (`acts`), the same request again (`once`), pages of lists (`paging`), each noun's own ways
 //! (`nouns`), and here what concerns people: what is taken whole or not at all, and that the description is the truth.
 
+mod acts;
 mod doors;
 mod nouns;
 mod once;
@@ -230,6 +231,26 @@ async fn who_guesses_or_asks_without_end_is_sent_away() {
     house.later(std::time::Duration::from_secs(61)).await;
     assert_eq!(ask(&site, from(with(&good, TestRequest::get().uri(path)), 2)).await.status(), StatusCode::OK);
     house.app.close().await;
+}
+
+/// Two forms of one name would be described as one of the two.
+#[test]
+fn no_two_forms_share_a_name() {
+    let mut names = Vec::new();
+    for file in std::fs::read_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/src/web/api")).unwrap().flatten() {
+        let source = std::fs::read_to_string(file.path()).unwrap();
+        for form in source.split("ToSchema)]").skip(1) {
+            let name = form.lines().find_map(|line| {
+                line.trim_start_matches("pub ").strip_prefix("struct ").or(line.strip_prefix("pub enum "))
+            });
+            let name = name.unwrap().split(|letter: char| !letter.is_alphanumeric()).next().unwrap();
+            names.push((name.to_owned(), file.file_name()));
+        }
+    }
+    assert!(names.len() > 150, "only {} were found", names.len());
+    names.sort();
+    let twice: Vec<_> = names.windows(2).filter(|two| two[0].0 == two[1].0).collect();
+    assert!(twice.is_empty(), "{twice:?}");
 }
 
 #[actix_web::test]
