@@ -14,6 +14,7 @@ mod experiment;
 mod doctor;
 mod shop;
 mod sequence;
+mod dry_run;
 mod gateway;
 mod cart;
 mod inbox;
@@ -34,6 +35,7 @@ mod message;
 mod order;
 mod audit;
 mod offline;
+mod call;
 mod attribution;
 mod statement;
 mod event;
@@ -113,6 +115,8 @@ pub enum Command {
     /// Whom a shop texts, when and in which order
     #[command(subcommand)]
     Sequence(sequence::Command),
+    /// What the sequences would have done to the carts of the last days, at several delays; sends nothing
+    DryRun(dry_run::Args),
     /// Connect SMS gateways, look at them, let a paused one send again
     #[command(subcommand)]
     Gateway(gateway::Command),
@@ -155,6 +159,9 @@ pub enum Command {
     /// Sales at a till, with a loyalty card or by phone, beside the texts that went before them
     #[command(subcommand)]
     Offline(offline::Command),
+    /// Numbers that texts show, and the calls that came in on them
+    #[command(subcommand)]
+    Call(call::Command),
     /// How orders are credited: other rules side by side, other windows
     #[command(subcommand)]
     Attribution(attribution::Command),
@@ -353,6 +360,7 @@ impl Command {
             Command::Spend(command) => net_ledger::spends(core, command).await,
             Command::Shop(command) => shop::run(core, command).await,
             Command::Sequence(command) => sequence::run(core, command).await,
+            Command::DryRun(args) => Ok((dry_run::run(core, args).await?, args.form)),
             Command::Gateway(command) => gateway::run(core, command).await,
             Command::Explain(args) => cart::explain(core, args).await,
             Command::Cart(command) => cart::run(core, command).await,
@@ -371,6 +379,7 @@ impl Command {
             Command::Order(command) => order::run(core, command).await,
             Command::Audit(command) => audit::run(core, command).await,
             Command::Offline(command) => offline::run(core, command).await,
+            Command::Call(command) => call::run(core, command).await,
             Command::Attribution(command) => attribution::run(core, command).await,
             Command::Statement(command) => statement::run(core, command).await,
             Command::Event(command) => event::run(core, command).await,

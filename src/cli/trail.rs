@@ -17,6 +17,7 @@ use crate::{
 pub(super) const LOOKS: &[&str] = &[
     "migrate",
     "report",
+    "dry-run",
     "doctor",
     "explain",
     "law",
@@ -33,6 +34,8 @@ pub(super) const LOOKS: &[&str] = &[
     "order show",
     "offline list",
     "offline show",
+    "call list",
+    "call numbers",
     "attribution compare",
     "attribution progress",
     "statement list",

@@ -22,7 +22,7 @@ use super::{
     risk::RiskFacts,
     rules::Rules,
     sequence::Closed,
-    time::{MINUTE, Time},
+    time::{DAY, MINUTE, Time},
     zone::Zones,
 };
 
@@ -125,6 +125,20 @@ pub struct CapFacts {
     pub texts: Vec<Time>,
     /// Until when another sequence or another discount keeps this one back, and why.
     pub cool_down: Option<(Time, String)>,
+}
+
+/// How far back reminders to a phone count against caps.
+const CAPS_LOOK_BACK: Duration = Duration::from_secs(30 * 24 * 60 * 60);
+
+impl CapFacts {
+    /// Of the moments of reminders and of all texts to a phone, in any order: those that count now, newest first.
+    pub fn of(reminders: impl Iterator<Item = Time>, texts: impl Iterator<Item = Time>, now: Time) -> CapFacts {
+        let mut reminders: Vec<Time> = reminders.filter(|&at| at + CAPS_LOOK_BACK > now).collect();
+        let mut texts: Vec<Time> = texts.filter(|&at| at + DAY > now).collect();
+        reminders.sort_unstable_by(|a, b| b.cmp(a));
+        texts.sort_unstable_by(|a, b| b.cmp(a));
+        CapFacts { reminders, texts, ..CapFacts::default() }
+    }
 }
 
 /// In the order they are asked. Older decisions know some under other names.

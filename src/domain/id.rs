@@ -136,6 +136,10 @@ id!(/// A file or a call that told offline sales.
     UploadId, "upl");
 id!(/// A sale made away from the site.
     SaleId, "sale");
+id!(/// A number that texts show for calls.
+    CallNumberId, "tel");
+id!(/// A call that came in on one.
+    CallId, "call");
 
 /// The tenant. Shops are numbered 1, 2, 3 … so that links stay short; 0 is the house itself, whose gateways serve every
 /// shop that has none of its own.

@@ -9,11 +9,12 @@ use serde_json::Value;
 
 use super::{
     consent::{
-        Modes,
+        Demand, Level, Modes, Terms,
         mode::{STALE_MONTHS, STALE_MONTHS_MOST},
     },
     holdout,
     hours::Hours,
+    law::{self, Binding},
     retention::Retention,
     risk::Limits,
     sequence::{self, Discount, FixedCode, Sequence},
@@ -106,6 +107,17 @@ impl Default for Rules {
 const HOURS_OF_OLD: &str = "mon-sat 09:00-20:00";
 
 impl Rules {
+    /// What law and shop demand together of a consent.
+    pub fn terms(&self, binding: &Binding) -> Terms {
+        let countries: Vec<&str> = binding.countries.iter().map(String::as_str).collect();
+        let level = match binding.consent {
+            law::Level::Single => Level::Single,
+            law::Level::Double => Level::Double,
+        };
+        let demand = Demand { level, soft_opt_in: binding.soft_opt_in };
+        self.consent.terms(&countries, demand, self.consent_months)
+    }
+
     /// Rules as they were stored, also by a version from before there were sequences.
     pub fn restored(text: &str) -> Result<Rules, serde_json::Error> {
         let mut all: Value = serde_json::from_str(text)?;

@@ -22,8 +22,8 @@ use super::{
 };
 
 pub use check::{MINUTES_MOST, SEQUENCES_MOST, STEPS_MOST, check_all, is_slug, span};
-pub use choose::{choose, exit};
-pub use edit::{KEYS, typed_money, typed_span};
+pub use choose::{OtherText, choose, cool_down, exit, rests};
+pub use edit::{KEYS, read_span, typed_money, typed_span};
 pub use preset::{PRESETS, default_sequence, preset};
 
 /// What is said to one cart, step by step. Unknown fields are refused, missing ones have their default.

@@ -38,6 +38,7 @@ pub const VARIABLES: &[(&str, &str)] = &[
     ("code", "The discount code; may be missing"),
     ("code_value", "What the code is worth, as 10 % or 5.00 EUR; may be missing"),
     ("code_until", "The last day of the code, as 24.11.; may be missing"),
+    ("call_number", "The number to call, where calls are tracked; may be missing"),
 ];
 
 /// Every filter, with how it is written.
@@ -127,6 +128,8 @@ pub struct Merge {
     pub code_value: Option<String>,
     /// The last day it works; see `wording::date`.
     pub code_until: Option<String>,
+    /// The number the text shows for calls, E.164.
+    pub call_number: Option<String>,
 }
 
 impl Merge {
@@ -143,6 +146,7 @@ impl Merge {
             code: Some("THANKS-7K3Q".into()),
             code_value: Some("10 %".into()),
             code_until: Some("24.11.".into()),
+            call_number: Some("+12125550100".into()),
         }
     }
 }
@@ -181,6 +185,7 @@ pub fn needs(template: &str) -> Vec<&'static str> {
         Merge { code: None, ..full.clone() },
         Merge { code_value: None, ..full.clone() },
         Merge { code_until: None, ..full.clone() },
+        Merge { call_number: None, ..full.clone() },
     ];
     let missing = |merge: &Merge| match render(template, merge) {
         Err(RenderProblem::Missing(name)) => Some(name),
@@ -322,6 +327,7 @@ impl Values {
             may_miss("code", merge.code.as_deref().map(value::code)),
             may_miss("code_value", merge.code_value.as_deref().map(value::short)),
             may_miss("code_until", merge.code_until.as_deref().map(value::short)),
+            may_miss("call_number", merge.call_number.as_deref().map(value::short)),
         ]))
     }
 }

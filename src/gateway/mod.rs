@@ -18,6 +18,7 @@ use crate::{
 mod kannel;
 mod log;
 mod twilio;
+pub mod voice;
 mod wire;
 
 /// How a text leaves.

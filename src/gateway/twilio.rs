@@ -19,7 +19,7 @@ use crate::{
 
 mod answer;
 mod code;
-mod signature;
+pub(super) mod signature;
 
 pub struct Twilio;
 

@@ -10,7 +10,7 @@ use std::time::Duration;
 use jiff::{civil::Date, tz::TimeZone};
 
 use super::{
-    Core, dirty,
+    Core, call, dirty,
     facts::{self, Asking},
     sequence::Plan,
 };
@@ -423,7 +423,9 @@ async fn reworded(
         sending: None,
         fresh: message.id,
     };
-    let (words, content) = facts::written_for(core, &asking, &message.phone(), giving);
+    let sequence = &plan.sequence;
+    let call_number = call::shown(read, keys, sequence.step(message.step), &sequence.id, message.id).await?;
+    let (words, content) = facts::written_for(core, &asking, &message.phone(), giving, call_number);
     let problem = content.and_then(|content| content.problem());
     Ok(match (words, problem) {
         (Some(words), None) => Ok(words),

@@ -75,6 +75,7 @@ pub(crate) async fn person(tx: &mut Tx, place: &Place<'_>, who: &Identity, sourc
         store::holdout::forget(tx, place.keys, phone).await?;
         store::experiment::forget(tx, place.keys, phone).await?;
         store::ad_consent::forget(tx, place.keys, phone).await?;
+        store::call::forget(tx, place.keys, phone).await?;
     }
     forget_events(tx, place, &found).await?;
     forget_requests(tx, place, trace).await?;

@@ -1,9 +1,7 @@
 //! Facts: everything one decision is made of, read in one transaction, and the words the text would have.
 
-use std::time::Duration;
-
 use super::{
-    Core,
+    Core, call,
     discount::{self, Giving},
     guard, hand,
     ingest::{carried_consent, read_phone, textable},
@@ -24,7 +22,7 @@ use crate::{
         seal::ShopKeys,
         sms,
         template::{self, Merge},
-        time::{DAY, Time},
+        time::Time,
         wording::{self, OptOutForm},
         zone,
     },
@@ -64,9 +62,6 @@ pub(crate) struct Asked {
     pub giving: Giving,
 }
 
-/// How far back texts to a phone count against caps.
-const CAPS_LOOK_BACK: Duration = Duration::from_secs(30 * 24 * 60 * 60);
-
 /// Loads the facts of one step and asks every gate.
 pub(crate) async fn ask(read: &mut Read, core: &Core, asking: &Asking<'_>) -> Result<Asked, Error> {
     let now = core.now();
@@ -95,16 +90,21 @@ pub(crate) async fn ask(read: &mut Read, core: &Core, asking: &Asking<'_>) -> Re
         carried = carried_consent(shop, cart, phone, &consents, &outs);
         ledger = super::ledger::of_phone(read, keys, &index, &to_phone, carried.as_ref()).await?;
     }
-    let terms = super::ledger::terms(shop, &binding);
+    let terms = shop.rules.terms(&binding);
     let consent = ConsentFacts::of(&ledger, &terms, deadline, now);
     let of_cart = store::message::of_cart(read, keys, cart.id).await?;
     let others = || of_cart.iter().filter(|message| asking.sending.is_none_or(|this| this.id != message.id));
     let due_at = cart.abandoned_at.unwrap_or(now) + plan.sequence.step_after(step).unwrap_or_default();
     let this_step = plan.sequence.step(step);
-    let service = service(asking, binding.stop_short_code);
+    let service = service(asking.shop, asking.sender, binding.stop_short_code);
     let giving = if asking.sending.is_some() { Giving::Nothing } else { discount::giving(core, asking) };
+    let call_number = match asking.sending {
+        // It is written already.
+        Some(_) => None,
+        None => call::shown(read, keys, this_step, &plan.sequence.id, asking.fresh).await?,
+    };
     let (words, content) = match &phone {
-        Ok(phone) => written(core, asking, phone, &service, &giving),
+        Ok(phone) => written(core, asking, phone, &service, &giving, call_number),
         Err(_) => (None, None),
     };
     let facts = Facts {
@@ -166,27 +166,14 @@ fn caps(to_phone: &[Message], deciding: bool, now: Time) -> CapFacts {
         message.moments.may_have_left() || deciding && message.moments.state() == MessageState::Queued
     };
     let at = |message: &Message| message.moments.sending_at.unwrap_or(message.created_at);
-    let mut reminders: Vec<Time> = to_phone
-        .iter()
-        .filter(|message| message.purpose == message::Purpose::Reminder)
-        .filter(counts)
-        .map(at)
-        .filter(|&at| at + CAPS_LOOK_BACK > now)
-        .collect();
-    let mut texts: Vec<Time> = to_phone
-        .iter()
-        .filter(|message| !matches!(message.purpose, message::Purpose::Answer | message::Purpose::Test))
-        .filter(counts)
-        .map(at)
-        .filter(|&at| at + DAY > now)
-        .collect();
-    reminders.sort_unstable_by(|a, b| b.cmp(a));
-    texts.sort_unstable_by(|a, b| b.cmp(a));
-    CapFacts { reminders, texts, ..CapFacts::default() }
+    let reminders = to_phone.iter().filter(|message| message.purpose == message::Purpose::Reminder);
+    let texts =
+        to_phone.iter().filter(|message| !matches!(message.purpose, message::Purpose::Answer | message::Purpose::Test));
+    CapFacts::of(reminders.filter(counts).map(at), texts.filter(counts).map(at), now)
 }
 
 /// Whose law applies to a cart and the phone it would be texted on.
-fn whereabouts(cart: &Cart, phone: Option<&Phone>) -> Whereabouts {
+pub(crate) fn whereabouts(cart: &Cart, phone: Option<&Phone>) -> Whereabouts {
     let latest = &cart.latest;
     let (country, region) = (latest.country.as_deref(), latest.region.as_deref());
     Whereabouts {
@@ -196,8 +183,7 @@ fn whereabouts(cart: &Cart, phone: Option<&Phone>) -> Whereabouts {
     }
 }
 
-fn service(asking: &Asking<'_>, stop_short_code: bool) -> ServiceFacts {
-    let Asking { shop, sender, .. } = *asking;
+pub(crate) fn service(shop: &Shop, sender: &Option<Gateway>, stop_short_code: bool) -> ServiceFacts {
     let kind = sender.as_ref().and_then(|sender| Some((gateway::by_kind(&sender.kind)?, &sender.settings)));
     ServiceFacts {
         stopped: shop.stopped().map(str::to_owned),
@@ -213,7 +199,7 @@ fn service(asking: &Asking<'_>, stop_short_code: bool) -> ServiceFacts {
 }
 
 /// The problem of the number the shop trusts most.
-fn why_not(shop: &Shop, cart: &Cart) -> PhoneProblem {
+pub(crate) fn why_not(shop: &Shop, cart: &Cart) -> PhoneProblem {
     let typed = cart.latest.who.phones.first();
     typed.map_or(PhoneProblem::NotANumber, |typed| {
         read_phone(shop, typed, cart.latest.country.as_deref()).err().unwrap_or(PhoneProblem::NotANumber)
@@ -226,9 +212,10 @@ pub(crate) fn written_for(
     asking: &Asking<'_>,
     phone: &Phone,
     giving: &Giving,
+    call_number: Option<String>,
 ) -> (Option<Words>, Option<ContentFacts>) {
     let binding = law::current().binding(&whereabouts(asking.cart, Some(phone)), core.now());
-    written(core, asking, phone, &service(asking, binding.stop_short_code), giving)
+    written(core, asking, phone, &service(asking.shop, asking.sender, binding.stop_short_code), giving, call_number)
 }
 
 /// The text of a step and what it is like. What is being sent was written when it was queued; otherwise it is written now:
@@ -239,6 +226,7 @@ fn written(
     phone: &Phone,
     service: &ServiceFacts,
     giving: &Giving,
+    call_number: Option<String>,
 ) -> (Option<Words>, Option<ContentFacts>) {
     let Asking { shop, keys, cart, plan, step, .. } = *asking;
     let latest = &cart.latest;
@@ -273,6 +261,7 @@ fn written(
         code: code.clone(),
         code_value: giving.value(),
         code_until: giving.last_day(&super::zone_of(shop)).map(|day| wording::date(Some(language), day)),
+        call_number,
     };
     let expected =
         Expected { shop: &shop.name, link: &merge.link, opt_out: &merge.opt_out, parts_most: shop.rules.parts_most };

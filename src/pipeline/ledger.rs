@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use crate::{
     domain::{
-        consent::{Consent, ConsentFacts, Demand, Ledger, Level, Terms},
-        law::{self, Binding, Whereabouts},
+        consent::{Consent, ConsentFacts, Ledger},
+        law::{self, Whereabouts},
         message::{MessageState, Purpose},
         phone::Phone,
         seal::ShopKeys,
@@ -64,17 +64,6 @@ async fn newest_order(read: &mut Read, keys: &ShopKeys, phone: &[u8; 16]) -> Res
     Ok(newest)
 }
 
-/// What law and shop demand together of a consent.
-pub(crate) fn terms(shop: &Shop, binding: &Binding) -> Terms {
-    let countries: Vec<&str> = binding.countries.iter().map(String::as_str).collect();
-    let level = match binding.consent {
-        law::Level::Single => Level::Single,
-        law::Level::Double => Level::Double,
-    };
-    let demand = Demand { level, soft_opt_in: binding.soft_opt_in };
-    shop.rules.consent.terms(&countries, demand, shop.rules.consent_months)
-}
-
 /// Where a phone stands now, by its number alone; without one, as somebody of the shop's own country.
 pub(crate) async fn facts(
     read: &mut Read,
@@ -92,5 +81,5 @@ pub(crate) async fn facts(
         states: number.map(|number| zone::states(number, None, None)).unwrap_or_default(),
     };
     let binding = law::current().binding(&whereabouts, now);
-    Ok(ConsentFacts::of(&ledger, &terms(shop, &binding), None, now))
+    Ok(ConsentFacts::of(&ledger, &shop.rules.terms(&binding), None, now))
 }

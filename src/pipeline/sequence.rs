@@ -16,8 +16,10 @@ use crate::{
         message::{MessageState, Purpose},
         phone::Phone,
         seal::ShopKeys,
-        sequence::{CartTraits, Choice, ExitFacts, Sequence, choose, exit, span},
-        time::{DAY, Time},
+        sequence::{
+            CartTraits, Choice, ExitFacts, OtherText, Sequence, choose, cool_down as ask_cool_down, exit, rests,
+        },
+        time::Time,
     },
     store::{
         self, Error, Read,
@@ -76,7 +78,7 @@ impl Plan {
     }
 }
 
-fn none_fits(sequences: &[Sequence], traits: &CartTraits) -> String {
+pub(crate) fn none_fits(sequences: &[Sequence], traits: &CartTraits) -> String {
     let told = |id: &String, why: &String| {
         let name = sequences.iter().find(|sequence| sequence.id == *id).map_or(id, |sequence| &sequence.name);
         format!("{name}: {why}")
@@ -91,7 +93,7 @@ fn none_fits(sequences: &[Sequence], traits: &CartTraits) -> String {
     }
 }
 
-/// What of a cart matters to the choice. Without an address its country is the number's.
+/// What of a cart matters to the choice.
 pub(crate) async fn traits(
     read: &mut Read,
     shop: &Shop,
@@ -100,24 +102,47 @@ pub(crate) async fn traits(
     abandoned_at: Time,
     asking: &[Sequence],
 ) -> Result<CartTraits, Error> {
-    let latest = &cart.latest;
-    // What visitors did is read only where somebody asks.
-    let intent = match asking.iter().any(Sequence::asks_intent) {
-        true => intent(read, keys, cart, abandoned_at).await?.map(|intent| intent.score),
+    let returning = bought_before(read, keys, cart, abandoned_at).await?;
+    let intent = asked_intent(read, keys, cart, abandoned_at, asking).await?;
+    Ok(traits_of(shop, cart, abandoned_at, returning, intent))
+}
+
+/// What visitors did is read only where somebody asks.
+pub(crate) async fn asked_intent(
+    read: &mut Read,
+    keys: &ShopKeys,
+    cart: &Cart,
+    until: Time,
+    asking: &[Sequence],
+) -> Result<Option<u8>, Error> {
+    Ok(match asking.iter().any(Sequence::asks_intent) {
+        true => intent(read, keys, cart, until).await?.map(|intent| intent.score),
         false => None,
-    };
+    })
+}
+
+/// The same where it is known whether the person bought before, and how eagerly. Without an address its country is the
+/// number's.
+pub(crate) fn traits_of(
+    shop: &Shop,
+    cart: &Cart,
+    abandoned_at: Time,
+    returning: bool,
+    intent: Option<u8>,
+) -> CartTraits {
+    let latest = &cart.latest;
     let phone = || textable(shop, &latest.who, None).and_then(|phone| phone.country());
-    Ok(CartTraits {
+    CartTraits {
         country: latest.country.clone().or_else(phone),
         language: latest.language.clone(),
         total: latest.total,
         item_titles: latest.items.iter().map(|item| item.title.clone()).collect(),
         tags: latest.tags.clone(),
-        returning: bought_before(read, keys, cart, abandoned_at).await?,
+        returning,
         source: latest.source.clone(),
         intent,
         abandoned_at,
-    })
+    }
 }
 
 /// Events of one visitor that are looked at: the newest.
@@ -139,13 +164,13 @@ pub async fn intent(read: &mut Read, keys: &ShopKeys, cart: &Cart, until: Time) 
 }
 
 /// Every name of a cart that is a person's, not a checkout's.
-async fn person(read: &mut Read, keys: &ShopKeys, cart: &Cart) -> Result<Vec<Name>, Error> {
+pub(crate) async fn person(read: &mut Read, keys: &ShopKeys, cart: &Cart) -> Result<Vec<Name>, Error> {
     let mut names = identity::names(read, keys, Subject::Cart(cart.id)).await?;
     names.retain(|(kind, _)| *kind != Kind::Checkout);
     Ok(names)
 }
 
-async fn bought_before(read: &mut Read, keys: &ShopKeys, cart: &Cart, at: Time) -> Result<bool, Error> {
+pub(crate) async fn bought_before(read: &mut Read, keys: &ShopKeys, cart: &Cart, at: Time) -> Result<bool, Error> {
     for (_, value) in person(read, keys, cart).await? {
         if store::order::bought_before(read, keys, &value, at).await? {
             return Ok(true);
@@ -218,7 +243,7 @@ async fn replied_at(read: &mut Read, keys: &ShopKeys, phone: &Phone, since: Time
 }
 
 /// How many things lie in the cart; an empty list tells that only where the total agrees.
-fn pieces(cart: &Cart) -> Option<u32> {
+pub(crate) fn pieces(cart: &Cart) -> Option<u32> {
     let items = &cart.latest.items;
     if items.is_empty() {
         return cart.latest.total.filter(|total| total.minor == 0).map(|_| 0);
@@ -255,10 +280,8 @@ pub(crate) async fn cool_down(
 ) -> Result<Option<(Time, String)>, Error> {
     let Asking { keys, cart, plan, step, sending, .. } = *asking;
     let has_begun = of_cart.iter().any(|message| message.moments.may_have_left());
-    let rest = if has_begun { Default::default() } else { plan.sequence.rest() };
-    let discount = plan.sequence.step(step).and_then(|step| step.discount.as_ref());
-    let discount_rest = discount.map_or(Default::default(), |discount| DAY * discount.cool_down_days());
-    let longest = rest.max(discount_rest);
+    let rests = rests(&plan.sequence, step, has_begun);
+    let longest = rests.0.max(rests.1);
     if longest.is_zero() {
         return Ok(None);
     }
@@ -269,16 +292,14 @@ pub(crate) async fn cool_down(
             other.moments.may_have_left() || sending.is_none() && other.moments.state() == MessageState::Queued;
         other.purpose == Purpose::Reminder && other.about != cart.id.get() && counts
     });
-    let at = |message: &Message| message.moments.sending_at.unwrap_or(message.created_at);
-    let sequence =
-        others.iter().map(at).max().map(|at| {
-            (at + rest, format!("a text of another cart’s sequence went to this phone; rests {}", span(rest)))
-        });
-    let discount =
-        others.iter().filter(|other| other.words.code.is_some()).map(at).max().map(|at| {
-            (at + discount_rest, format!("another discount went to this phone; rests {}", span(discount_rest)))
-        });
-    Ok([sequence, discount].into_iter().flatten().filter(|(until, _)| *until > now).max())
+    let others: Vec<OtherText> = others
+        .iter()
+        .map(|other| OtherText {
+            at: other.moments.sending_at.unwrap_or(other.created_at),
+            with_code: other.words.code.is_some(),
+        })
+        .collect();
+    Ok(ask_cool_down(&others, rests, now))
 }
 
 /// A text leaves at most this long after it was made.

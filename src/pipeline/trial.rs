@@ -111,7 +111,10 @@ async fn filled(
             ..sample
         },
     };
-    let merge = Merge { code, code_value, code_until, ..merge };
+    let pool = store::call::numbers(read, keys).await?;
+    // Which number a text shows is its own matter; here any does.
+    let call_number = pool.into_iter().rfind(|number| number.removed_at.is_none()).map(|number| number.number);
+    let merge = Merge { code, code_value, code_until, call_number, ..merge };
     Ok(Filled { merge, country, hours: binding.hours(shop.rules.hours_in(&whereabouts.phone_country)), on: binding.on })
 }
 

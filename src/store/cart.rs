@@ -1,6 +1,7 @@
 //! Carts. What is personal lies sealed in `detail`; the columns hold what lists and reports need.
 
 mod list;
+mod past;
 
 use super::{
     Error, Read, Tx,
@@ -236,6 +237,7 @@ pub async fn mark_reachable(tx: &mut Tx, keys: &ShopKeys, id: CartId, at: Time) 
 }
 
 pub use list::{Filter, Narrow, Sort, count, counted, leaf, list};
+pub use past::{Left, Mark, past};
 
 /// Looks again how far a cart came, after a text of it, a tap or a credit changed.
 pub(super) async fn restage(tx: &mut Tx, shop: i64, cart: i64) -> Result<(), Error> {

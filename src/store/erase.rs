@@ -72,6 +72,9 @@ pub async fn shop(tx: &mut Tx, shop: ShopId) -> Result<(), Error> {
     run!(tx, "DELETE FROM offline_line WHERE shop_id = $1", id)?;
     run!(tx, "DELETE FROM offline_sale WHERE shop_id = $1", id)?;
     run!(tx, "DELETE FROM offline_upload WHERE shop_id = $1", id)?;
+    run!(tx, "DELETE FROM tracked_call WHERE shop_id = $1", id)?;
+    run!(tx, "DELETE FROM call_number WHERE shop_id = $1", id)?;
+    run!(tx, "DELETE FROM call_desk WHERE shop_id = $1", id)?;
     run!(tx, "DELETE FROM audit_line WHERE shop_id = $1", id)?;
     run!(tx, "DELETE FROM audit_run WHERE shop_id = $1", id)?;
     run!(tx, "DELETE FROM audit_finding WHERE shop_id = $1", id)?;

@@ -171,7 +171,7 @@ macro_rules! select {
 
 use select;
 
-pub use list::{Narrow, Sort, State, cost, counted, leaf, list, of_carts};
+pub use list::{Narrow, Sort, State, Told, cost, counted, leaf, list, of_carts, told_prices};
 
 /// Writes a new message. `Error::Duplicate` when its (purpose, about, step) has one.
 pub async fn create(tx: &mut Tx, keys: &ShopKeys, message: &Message) -> Result<(), Error> {

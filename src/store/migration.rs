@@ -34,6 +34,7 @@ pub const ALL: &[(i64, &str, &str)] = &[
     (20, "net ledger", include_str!("../../migrations/0020_net_ledger.sql")),
     (22, "experiment", include_str!("../../migrations/0022_experiment.sql")),
     (23, "ads", include_str!("../../migrations/0023_ads.sql")),
+    (24, "call", include_str!("../../migrations/0024_call.sql")),
     (25, "reachable", include_str!("../../migrations/0025_reachable.sql")),
 ];
 

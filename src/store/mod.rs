@@ -50,6 +50,7 @@ pub mod goal;
 pub mod credit;
 pub mod audit;
 pub mod offline;
+pub mod call;
 pub mod credit_act;
 pub mod touch;
 pub mod recredit;

@@ -16,6 +16,7 @@ use crate::{
     domain::connector::Delivery,
     pipeline::{
         approve::{self, NotTaken},
+        call,
         receive::{Answer, COME_BACK_AFTER, Side, receive},
     },
     store::trail::Door,
@@ -27,6 +28,29 @@ pub async fn shop(state: Data<State>, request: HttpRequest, payload: Payload) ->
 
 pub async fn sms(state: Data<State>, request: HttpRequest, payload: Payload) -> HttpResponse {
     hook(&state, Side::Gateway, &request, payload).await
+}
+
+/// What Twilio tells of a call, answered with what to do with it.
+pub async fn call(state: Data<State>, request: HttpRequest, mut payload: Payload) -> HttpResponse {
+    let body = match body::read(&request, &mut payload, &state.limits).await {
+        Ok(body) => body,
+        Err(unread) => return not_read(unread, payload),
+    };
+    let answer = match connection(&request) {
+        Some(connection) => call::receive(&state.core, connection, &delivery(&state, &request, body)).await,
+        None => Ok(call::Answer::Unknown),
+    };
+    let (outcome, response) = match answer {
+        Ok(call::Answer::Twiml(said)) => ("taken", HttpResponse::Ok().content_type("text/xml").body(said)),
+        Ok(call::Answer::Unknown) => ("unknown", plain(StatusCode::NOT_FOUND, NOT_TAKEN)),
+        Ok(call::Answer::Refused(_)) => ("refused", plain(StatusCode::FORBIDDEN, NOT_TAKEN)),
+        Err(error) => {
+            tracing::error!(%error, "a call is turned away");
+            ("come_back", plain(StatusCode::SERVICE_UNAVAILABLE, "come back later\n"))
+        }
+    };
+    count(outcome);
+    response
 }
 
 /// The keys a platform hands over once its owner said yes. WooCommerce and its kin take anything but a 200 for a refusal,

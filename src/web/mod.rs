@@ -3,7 +3,7 @@
 //!
 //! | path | who asks | file |
 //! |---|---|---|
-//! | `/hook/shop/{connection}`, `/hook/approved/{connection}`, `/hook/sms/{connection}` | shops and gateways | [`hook`] |
+//! | `/hook/shop/{connection}`, `/hook/approved/{connection}`, `/hook/sms/{connection}`, `/hook/call/{connection}` | shops and gateways | [`hook`] |
 //! | `/r/{token}`, `/o/{token}` | shoppers | [`follow`] |
 //! | `/p/{connection}.js`, `/e/{connection}` | visitors of a shop | [`event`] |
 //! | `/healthz`, `/readyz`, `/metrics` | the operator's machines; no personal data in any of them | [`health`], [`metric`] |
@@ -140,6 +140,9 @@ fn routes(config: &mut ServiceConfig) {
         )
         .service(
             web::resource("/hook/shop/{connection}").route(web::post().to(hook::shop)).default_service(only("POST")),
+        )
+        .service(
+            web::resource("/hook/call/{connection}").route(web::post().to(hook::call)).default_service(only("POST")),
         )
         .service(
             web::resource("/hook/sms/{connection}")

@@ -11,6 +11,7 @@ mod figures;
 mod hook;
 mod link;
 mod offline;
+mod calls;
 mod lists;
 mod page;
 mod reply;

@@ -1,8 +1,13 @@
 //! Choosing a cart's sequence and ending it early. The order of the list is the priority; the first that fits is taken,
 //! and every one that does not says why.
 
-use super::{Buyer, CartTraits, Choice, Conditions, ExitFacts, Sequence};
-use crate::domain::money::Money;
+use std::time::Duration;
+
+use super::{Buyer, CartTraits, Choice, Conditions, ExitFacts, Sequence, span};
+use crate::domain::{
+    money::Money,
+    time::{DAY, Time},
+};
 
 /// The first sequence that was on when the cart was abandoned and whose conditions hold.
 pub fn choose<'s>(sequences: &'s [Sequence], traits: &CartTraits) -> Choice<'s> {
@@ -32,6 +37,37 @@ pub fn exit(sequence: &Sequence, facts: &ExitFacts) -> Option<&'static str> {
         return Some("the shopper followed the link of an earlier text");
     }
     None
+}
+
+/// A text to the same phone about another cart.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct OtherText {
+    pub at: Time,
+    /// It carried a discount.
+    pub with_code: bool,
+}
+
+/// How long a step rests after a text of another cart's sequence, and after another discount. A cart whose sequence has
+/// begun does not rest again.
+pub fn rests(sequence: &Sequence, step: u32, has_begun: bool) -> (Duration, Duration) {
+    let rest = if has_begun { Duration::ZERO } else { sequence.rest() };
+    let discount = sequence.step(step).and_then(|step| step.discount.as_ref());
+    (rest, discount.map_or(Duration::ZERO, |discount| DAY * discount.cool_down_days()))
+}
+
+/// Until when other texts to the same phone keep a step back, and why; the later of both.
+pub fn cool_down(
+    others: &[OtherText],
+    (rest, discount_rest): (Duration, Duration),
+    now: Time,
+) -> Option<(Time, String)> {
+    let newest = others.iter().map(|other| other.at).max();
+    let sequence = newest
+        .map(|at| (at + rest, format!("a text of another cart’s sequence went to this phone; rests {}", span(rest))));
+    let newest = others.iter().filter(|other| other.with_code).map(|other| other.at).max();
+    let discount = newest
+        .map(|at| (at + discount_rest, format!("another discount went to this phone; rests {}", span(discount_rest))));
+    [sequence, discount].into_iter().flatten().filter(|(until, _)| *until > now).max()
 }
 
 impl Sequence {

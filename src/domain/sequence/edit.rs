@@ -360,7 +360,7 @@ pub fn typed_money(money: &Money) -> String {
 }
 
 /// Minutes from `90`, `90m`, `1h30m`, `24 hours`, `2d`.
-fn read_span(value: &str) -> Result<u32, String> {
+pub fn read_span(value: &str) -> Result<u32, String> {
     let as_in = || "must be a length of time, as in 30m, 24h or 2d".to_owned();
     let bare: String = value.to_lowercase().replace("and", " ").chars().filter(|sign| !sign.is_whitespace()).collect();
     let mut rest = bare.as_str();

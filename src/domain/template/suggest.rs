@@ -34,6 +34,8 @@ const MEANT: &[(&str, &str)] = &[
     ("discount_value", "code_value"),
     ("expires", "code_until"),
     ("expiry", "code_until"),
+    ("phone", "call_number"),
+    ("phone_number", "call_number"),
 ];
 
 /// `did you mean …? ` for a name we do not have, or nothing when none is near.

@@ -39,6 +39,8 @@ pub struct Export {
     pub messages: Vec<Value>,
     /// What they bought away from the site after a text.
     pub offline_sales: Vec<Value>,
+    /// When they rang a number that texts show.
+    pub calls: Vec<Value>,
     /// The consent ledger of each of their numbers, with its proof.
     pub consents: Vec<Value>,
     pub opt_outs: Vec<Value>,
@@ -58,6 +60,7 @@ impl Export {
             && self.orders.is_empty()
             && self.messages.is_empty()
             && self.offline_sales.is_empty()
+            && self.calls.is_empty()
             && self.consents.is_empty()
             && self.opt_outs.is_empty()
             && self.replies.is_empty()
@@ -118,6 +121,7 @@ pub async fn export(core: &Core, shop: ShopId, who: &Identity) -> Result<Option<
         orders: orders(&mut read, &keys, &found).await?,
         messages: messages(&mut read, core, &keys, &found).await?,
         offline_sales: offline_sales(&mut read, &keys, &found).await?,
+        calls: calls(&mut read, &keys, &found).await?,
         consents,
         opt_outs,
         ad_consents: ad_consents(&mut read, &keys, &found).await?,
@@ -241,6 +245,23 @@ async fn offline_sales(read: &mut Read, keys: &ShopKeys, found: &Found) -> Resul
         }
     }
     Ok(told_sales)
+}
+
+async fn calls(read: &mut Read, keys: &ShopKeys, found: &Found) -> Result<Vec<Value>, Error> {
+    let mut told_calls = Vec::new();
+    for phone in found.trace.phones() {
+        for call in store::call::of_phone(read, keys, phone).await? {
+            told_calls.push(json!({
+                "id": call.id,
+                "called_at": call.called_at.to_string(),
+                "state": call.state.name(),
+                "seconds": call.seconds,
+                "message": call.message,
+                "counts": call.counted_day.is_some(),
+            }));
+        }
+    }
+    Ok(told_calls)
 }
 
 async fn orders(read: &mut Read, keys: &ShopKeys, found: &Found) -> Result<Vec<Value>, Error> {

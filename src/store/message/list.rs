@@ -11,6 +11,7 @@ use crate::{
     },
     store::{
         Error, Read,
+        db::all,
         facet::narrow::Facets,
         listing::{Bind, COUNTED, Cond, Counted, Cut, Leaf, Open, Plan, Select, in_order, selected},
         message::Message,
@@ -171,6 +172,34 @@ pub async fn cost(read: &mut Read, keys: &ShopKeys, wanted: &Narrow) -> Result<V
         .into_iter()
         .filter_map(|(code, micros)| Some(Cost { micros, currency: Currency::parse(&code).ok()? }))
         .collect())
+}
+
+/// What the gateways told that texts to one country cost, in one currency.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Told {
+    /// ISO 3166-1 alpha-2.
+    pub country: String,
+    pub cost: Cost,
+    /// The parts that cost.
+    pub parts: u64,
+}
+
+/// What texts cost since a moment, by country and currency, as far as the gateways told.
+pub async fn told_prices(read: &mut Read, keys: &ShopKeys, since: Time) -> Result<Vec<Told>, Error> {
+    let rows = all!(
+        read,
+        (String, String, i64, i64),
+        "SELECT country, cost_currency, CAST(SUM(cost_micros) AS BIGINT), CAST(SUM(segments) AS BIGINT) FROM message
+         WHERE shop_id = $1 AND listed_at >= $2 AND cost_currency IS NOT NULL AND cost_micros IS NOT NULL
+         GROUP BY country, cost_currency ORDER BY country, cost_currency",
+        of(keys),
+        since.millis()
+    )?;
+    let told = rows.into_iter().filter_map(|(country, code, micros, parts)| {
+        let currency = Currency::parse(&code).ok()?;
+        Some(Told { country, cost: Cost { micros, currency }, parts: parts.unsigned_abs() })
+    });
+    Ok(told.collect())
 }
 
 /// In the order they were made, newest first, older than `before`; only those in one state where it is given.

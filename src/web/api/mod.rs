@@ -35,11 +35,13 @@ mod ledgers;
 mod reports;
 mod net_ledger;
 mod experiments;
+mod dry_run;
 mod attribution;
 mod statements;
 mod inbox;
 mod audit;
 mod offline;
+mod calls;
 mod webhooks;
 mod ad_consents;
 mod self_tests;
@@ -195,6 +197,7 @@ operations! {
         record_opt_outs __path_record_opt_outs People once,
     }
     reports { get __path_get Read, funnel __path_funnel Read, credited __path_credited Read, lift __path_lift Read }
+    dry_run { get __path_get Read }
     experiments {
         list __path_list Read,
         begin __path_begin Write once,
@@ -238,6 +241,7 @@ operations! {
         get __path_get Read,
         undo __path_undo Write,
     }
+    calls { list __path_list Read }
     webhooks {
         list __path_list Read,
         add __path_add Write once,

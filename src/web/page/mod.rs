@@ -32,6 +32,7 @@ pub mod report;
 pub mod earned;
 pub mod net_ledger;
 pub mod experiments;
+pub mod dry_run;
 pub mod attribution;
 pub mod statement;
 pub mod events;
@@ -48,6 +49,7 @@ pub mod inbox;
 pub mod books;
 pub mod books_file;
 pub mod offline;
+pub mod calls;
 pub mod webhooks;
 pub mod platforms;
 pub mod tokens;
@@ -149,6 +151,7 @@ pub fn routes(config: &mut ServiceConfig) {
         .service(page("/report", get().to(report::get)))
         .service(page("/report/{table}.csv", get().to(report::csv)))
         .service(both("/earned", get().to(earned::get), web::post().to(earned::post)))
+        .service(page("/dry-run", get().to(dry_run::get)))
         .service(both("/experiments", get().to(experiments::get), web::post().to(experiments::begin)))
         .service(act("/experiments/{id}/stop", web::post().to(experiments::stop)))
         .service(act("/experiments/{id}/use", web::post().to(experiments::take)))
@@ -220,6 +223,11 @@ pub fn routes(config: &mut ServiceConfig) {
         .service(act("/books/{id}/stop", web::post().to(books::stop)))
         .service(act("/books/findings/{id}/ignore", web::post().to(books::ignore)))
         .service(act("/books/findings/{id}/open", web::post().to(books::open)))
+        .service(page("/calls", get().to(calls::get)))
+        .service(page("/calls.csv", get().to(calls::sheet)))
+        .service(act("/calls/numbers", web::post().to(calls::add)))
+        .service(act("/calls/numbers/{id}/remove", web::post().to(calls::remove)))
+        .service(act("/calls/settings", web::post().to(calls::set)))
         .service(page("/offline", get().to(offline::get)))
         .service(act("/offline/upload", web::post().to(offline::upload)))
         .service(page("/offline/{id}.csv", get().to(offline::lines)))
@@ -462,6 +470,9 @@ fn notice(done: &str) -> Option<String> {
         "finding_opened" => "It stands open again.",
         "offline_taken" => "The sales are being matched to the texts before them; this page shows how far it is.",
         "offline_undone" => "Taken back. What other uploads tell too stays.",
+        "call_number_added" => "The number is in the pool. Write it into your texts.",
+        "call_number_removed" => "The number is removed; its calls stay.",
+        "calls_set" => "Saved. Calls that end from now on follow it.",
         "limits_saved" => "Saved. The next comparison follows it.",
         "replay_stopped" => "Stopped. What was begun is still read.",
         "read" => "The reply is settled.",

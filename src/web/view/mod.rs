@@ -25,6 +25,8 @@
 //! | `/report` | [`report::Report`] | `days` = 1, 7, 30, 90 or `from` and `to`; `compare=no`; `heat` = taps, texts, orders; `/report/{table}.csv` the same as CSV |
 //! | `/earned` | [`earned::Earned`] | `run` = an earlier comparison; `POST` with `percent` |
 //! | `/ledger`, `/ledger/{line}` | [`net_ledger::NetLedger`], [`net_ledger::NetLedgerRows`] | `days` or `from` and `to`; `currency`; `/ledger.csv` the same as CSV; `POST /ledger/settings` with `report_in`, `goods`; `POST /ledger/rates`, `/ledger/spend` with one or with `sheet`, `…/remove` |
+//! | `/calls` | [`call::Calls`] | `POST /calls/numbers` with `number`, `answers`, `sequence`; `…/{tel_…}/remove`; `POST /calls/settings` |
+//! | `/dry-run` | [`dry_run::DryRun`] | `history` days, `delays`, `sequence` |
 //! | `/experiments` | [`experiment::Experiments`] | `POST` with `name`, `step`, `goal`, `kind`, `value` begins one; `POST /experiments/{exp_…}/stop`, `…/use` with `arm` |
 //! | `/events` | [`event::Events`] | `kind` = a kind of event, `after` |
 //! | `/goals`, `/goals/add`, `/goals/{goal_…}`, `…/remove` | [`goal::Goals`], [`goal::GoalPage`], [`goal::GoalRemove`] | `POST /goals` with `preset` adds those of a kind of business, without it one; `POST` saves, removes |
@@ -100,6 +102,7 @@ pub mod report;
 pub mod earned;
 pub mod net_ledger;
 pub mod experiment;
+pub mod dry_run;
 pub mod attribution;
 pub mod event;
 pub mod goal;
@@ -117,6 +120,7 @@ pub mod inbox;
 pub mod books;
 pub mod books_file;
 pub mod offline;
+pub mod call;
 pub mod webhook;
 pub mod platform;
 pub mod tokens;

@@ -15,6 +15,8 @@ mod reports;
 mod earned;
 mod net_ledger;
 mod experiment;
+mod call;
+mod dry_run;
 mod rules;
 mod team;
 mod webhook;
@@ -377,6 +379,8 @@ pub fn pages() -> Vec<(&'static str, String)> {
     pages.extend(earned::pages());
     pages.extend(net_ledger::pages());
     pages.extend(experiment::pages());
+    pages.extend(call::pages());
+    pages.extend(dry_run::pages());
     pages.extend(events::pages());
     pages.into_iter().map(|(name, html)| (name, html.unwrap())).collect()
 }

@@ -27,6 +27,7 @@ pub enum Section {
     Inbox,
     Books,
     Offline,
+    Calls,
     Webhooks,
     Tokens,
     Api,
@@ -74,7 +75,7 @@ impl Section {
         Group { name: noted("Results"), sections: &[Section::Ledger, Section::Experiments] },
         Group {
             name: noted("Conversions"),
-            sections: &[Section::Goals, Section::Funnels, Section::Events, Section::Offline],
+            sections: &[Section::Goals, Section::Funnels, Section::Events, Section::Offline, Section::Calls],
         },
         Group {
             name: noted("Connections"),
@@ -109,6 +110,7 @@ impl Section {
             Section::Inbox => noted("Inbox"),
             Section::Books => noted("Books"),
             Section::Offline => noted("Offline sales"),
+            Section::Calls => noted("Calls"),
             Section::Webhooks => noted("Webhooks"),
             Section::Tokens => noted("API tokens"),
             Section::Api => noted("API"),
@@ -144,6 +146,7 @@ impl Section {
             Section::Inbox => "/inbox",
             Section::Books => "/books",
             Section::Offline => "/offline",
+            Section::Calls => "/calls",
             Section::Webhooks => "/webhooks",
             Section::Tokens => "/tokens",
             Section::Api => "/api",
@@ -156,7 +159,7 @@ impl Section {
 
     /// Whether its figures are of a period.
     pub(super) fn has_period(self) -> bool {
-        use Section::{Attribution, Events, Funnels, Goals, Ledger, Offline, Overview, Report};
-        matches!(self, Overview | Report | Attribution | Events | Goals | Funnels | Ledger | Offline)
+        use Section::{Attribution, Calls, Events, Funnels, Goals, Ledger, Offline, Overview, Report};
+        matches!(self, Overview | Report | Attribution | Events | Goals | Funnels | Ledger | Offline | Calls)
     }
 }

@@ -277,7 +277,7 @@ fn letters(letters: &[char]) -> String {
 }
 
 /// What can be filled in and what every text needs, in the domain's words, for `t`.
-const _: [&str; 13] = [
+const _: [&str; 14] = [
     noted("The shopper's first name; may be missing"),
     noted("Your shop's name; required"),
     noted("The link back to the cart; required"),
@@ -288,6 +288,7 @@ const _: [&str; 13] = [
     noted("The discount code; may be missing"),
     noted("What the code is worth, as 10 % or 5.00 EUR; may be missing"),
     noted("The last day of the code, as 24.11.; may be missing"),
+    noted("The number to call, where calls are tracked; may be missing"),
     noted("the text needs {{ shop }}, whatever its conditions say: every text must say whom it is from"),
     noted("the text needs {{ link }}, whatever its conditions say: without it there is no way back to the cart"),
     noted("the text needs {{ opt_out }}, whatever its conditions say: every text must say how to stop them"),

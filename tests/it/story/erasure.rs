@@ -59,6 +59,8 @@ const TABLES: &[(&str, &str, &str)] = &[
     ("audit_limits", "names nobody", "-"),
     ("audit_line", "ids and amounts of orders, names nobody", "-"),
     ("audit_run", "names who of the shop, no shopper", "-"),
+    ("call_desk", "names nobody", "-"),
+    ("call_number", "numbers of the shop itself", "-"),
     ("cart", "blanked", "carts"),
     ("cart_act", "names who of the shop, no shopper", "-"),
     ("cart_deletion", "keyed hash, goes with its age", "-"),
@@ -128,6 +130,7 @@ const TABLES: &[(&str, &str, &str)] = &[
     ("spend", "names nobody", "-"),
     ("statement", "names who of the shop, no shopper", "-"),
     ("tally", "names nobody", "-"),
+    ("tracked_call", "keyed hash, emptied", "calls"),
     ("trail", "names who of the shop, no shopper", "-"),
     ("turn", "names nobody", "-"),
     ("visitor_name", "deleted", "-"),
@@ -154,6 +157,7 @@ const SEALED: &[(&str, &str, &str)] = &[
 const OTHER_BYTES: &[(&str, &str)] = &[
     ("ad_consent", "phone"),
     ("api_token", "token_hash"),
+    ("call_desk", "token"),
     ("cart", "phone"),
     ("cart", "revision"),
     ("cart", "token"),
@@ -186,6 +190,7 @@ const OTHER_BYTES: &[(&str, &str)] = &[
     ("sink", "settings"),
     ("site_event", "dedup"),
     ("site_event", "visitor"),
+    ("tracked_call", "phone"),
     ("visitor_name", "name"),
     ("visitor_name", "visitor"),
 ];

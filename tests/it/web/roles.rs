@@ -122,10 +122,13 @@ fn rows(things: &Things) -> Vec<Row> {
         "/statement",
         "/ledger",
         "/experiments",
+        "/dry-run",
         "/ledger.csv",
         "/books",
         "/books/file",
         "/offline",
+        "/calls",
+        "/calls.csv",
         "/attribution",
     ] {
         look(path, path.to_owned());
@@ -231,6 +234,9 @@ fn rows(things: &Things) -> Vec<Row> {
     act("/books/findings/{id}/open", "/books/findings/find_0000000000001/open".to_owned(), "", 404);
     act("/platforms/add", "/platforms/add".to_owned(), "kind=ga4&measurement_id=G-ABC1234567&api_secret=s", 303);
     act("/platforms/{id}", format!("/platforms/{platform}"), "measurement_id=G-ABC1234567", 303);
+    act("/calls/numbers", "/calls/numbers".to_owned(), "number=%2B1212555&answers=none", 200);
+    act("/calls/numbers/{id}/remove", "/calls/numbers/tel_0000000000001/remove".to_owned(), "", 404);
+    act("/calls/settings", "/calls/settings".to_owned(), "least_seconds=20", 303);
     act("/offline/upload", "/offline/upload".to_owned(), "file=x", 400);
     act("/offline/{id}/undo", format!("/offline/{upload}/undo"), "", 303);
     act("/connect/new", "/connect/new".to_owned(), "kind=generic", 200);
