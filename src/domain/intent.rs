@@ -44,8 +44,9 @@ pub struct Intent {
     pub score: u8,
     /// What it is made of: the kind, how often, and its points; the most points first.
     pub parts: Vec<(Kind, u32, u8)>,
-    /// Days on which they came, the first one included.
+    /// Days on which they came, the first one included, and the points for the further ones.
     pub days: u32,
+    pub again: u8,
 }
 
 /// Of one person's events up to `until`, in any order; `None` when none of them is within the week before.
@@ -72,7 +73,8 @@ pub fn intent(events: &[SiteEvent], until: Time) -> Option<Intent> {
     let days = u32::try_from(days.len()).unwrap_or(u32::MAX);
     let again = u32::from(AGAIN.0).saturating_mul(days - 1).min(u32::from(AGAIN.1));
     let sum: u32 = parts.iter().map(|&(.., points)| u32::from(points)).sum::<u32>() + again;
-    Some(Intent { score: u8::try_from(sum).unwrap_or(MOST).min(MOST), parts, days })
+    let score = u8::try_from(sum).unwrap_or(MOST).min(MOST);
+    Some(Intent { score, parts, days, again: u8::try_from(again).unwrap_or(AGAIN.1) })
 }
 
 #[cfg(test)]
@@ -134,7 +136,7 @@ mod tests {
         let events = [event(Kind::CartAdded, 1), event(Kind::CartAdded, 2), event(Kind::ProductViewed, 26)];
         let found = intent(&events, Time::from_seconds(UNTIL)).unwrap();
         assert_eq!(found.parts, [(Kind::CartAdded, 2, 16), (Kind::ProductViewed, 1, 2)]);
-        assert_eq!((found.score, found.days), (23, 2));
+        assert_eq!((found.score, found.days, found.again), (23, 2, 5));
     }
 
     proptest! {

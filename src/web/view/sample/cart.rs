@@ -65,9 +65,10 @@ pub fn cart() -> Cart {
         ],
         abandoned_at: Some(at("2026-11-19T09:34:00Z")),
         intent: Some(Intent {
-            score: 43,
+            score: 44,
             parts: vec![(Kind::CheckoutStarted, 1, 15), (Kind::CartAdded, 2, 16), (Kind::ProductViewed, 4, 8)],
             days: 2,
+            again: 5,
         }),
         next: "Nothing more is sent: the cart was bought.".to_owned(),
         timeline: vec![
