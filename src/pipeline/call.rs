@@ -2,7 +2,7 @@
 //! cannot wait in the inbox: what it tells is written, in one transaction under the shop's turn, before it is answered. A
 //! call told again, or its end before its beginning, changes nothing that is known.
 
-use super::{Core, rollup, zone_of};
+use super::{Core, rollup, track, zone_of};
 use crate::{
     domain::{
         call::{self, LEAST_SECONDS_MOST, NUMBERS_MOST, Number, State, Text, WITHIN},
@@ -11,6 +11,7 @@ use crate::{
         message::Purpose,
         seal::ShopKeys,
         sequence::Step,
+        site_event::{self, Kind, Unit, Visit},
         time::{DAY, Time},
     },
     gateway::voice::{self, Told, What},
@@ -140,6 +141,19 @@ async fn take(
             None => false,
         };
         call.counted_day = (!again).then_some(day);
+        if !again {
+            // Of a hidden caller the call itself is all there is.
+            let name = call.phone.unwrap_or_else(|| keys.index("call", &call.sid));
+            let told = site_event::Told {
+                name: Kind::Called.name().to_owned(),
+                id: call.sid.clone(),
+                target: call.sequence.clone(),
+                number: i64::from(call.seconds).min(Unit::Seconds.most()),
+                visit: Visit::told("sms", "sms", &call.sequence),
+                ..site_event::Told::default()
+            };
+            track::note(core, tx, (shop, keys), told, &name).await?;
+        }
     }
     store::call::end(tx, keys, &call).await?;
     Ok(voice::DONE.to_owned())

@@ -26,7 +26,7 @@ use crate::{
     },
     shop,
     store::{
-        self, Error, Read,
+        self, Error, Read, Tx,
         identity::{self, Kind, Name, Subject},
         job,
         shop::Shop,
@@ -180,7 +180,7 @@ impl Tracker {
                 return Ok(Some(*visitor));
             }
         }
-        Ok(Some(keys.index("visitor", &format!("named {}", HEXLOWER.encode(first)))))
+        Ok(Some(visitor_of(keys, first)))
     }
 
     /// The checkout a recovery link leads back to, by its name.
@@ -275,6 +275,37 @@ async fn commit(core: &Core, batch: Vec<Entry>, missed: &[((ShopId, i64, Dropped
             }
         }
     }
+}
+
+/// Keeps one event that the service itself knows of, within what made it happen. The visitor is whoever is known by
+/// `name` (`identity::value`), else one made of it.
+pub(crate) async fn note(
+    core: &Core,
+    tx: &mut Tx,
+    (shop, keys): (&Shop, &ShopKeys),
+    told: Told,
+    name: &[u8; 16],
+) -> Result<(), Error> {
+    let now = core.now();
+    let known = store::site_event::named(tx, keys, name).await?.first().copied();
+    let visitor = known.unwrap_or_else(|| visitor_of(keys, name));
+    let told = Told { known: Some(visitor), ..told };
+    // What cannot be kept as an event is still what it is.
+    let Ok((event, dedup)) = settle(&told, keys, ToldBy::Server, SiteEventId::new(core.fresh_id()), now) else {
+        return Ok(());
+    };
+    if store::site_event::keep(tx, shop.id, &event, &dedup).await? {
+        // By its name it is found when the person is to be forgotten.
+        store::site_event::name(tx, shop.id, &event.visitor, name, now).await?;
+        let day = day_number(&zone_of(shop), event.at);
+        job::ensure(tx, shop.id, job::Kind::Tally, day, now + TALLY_AFTER).await?;
+    }
+    Ok(())
+}
+
+/// Somebody known by this name only.
+fn visitor_of(keys: &ShopKeys, name: &[u8; 16]) -> Visitor {
+    keys.index("visitor", &format!("named {}", HEXLOWER.encode(name)))
 }
 
 /// The tallies of the days `[from_day, to_day]`, added up.

@@ -51,6 +51,8 @@ pub enum Kind {
     Commented,
     Copied,
     CallClicked,
+    /// A call to a number that a text showed was answered, and long enough to count; `number` is its seconds.
+    Called,
     DirectionsClicked,
     LinkClicked,
     /// `number` is the largest contentful paint in milliseconds.
@@ -60,7 +62,7 @@ pub enum Kind {
 }
 
 impl Kind {
-    pub const ALL: [Kind; 30] = [
+    pub const ALL: [Kind; 31] = [
         Kind::PageViewed,
         Kind::ProductViewed,
         Kind::ListViewed,
@@ -87,6 +89,7 @@ impl Kind {
         Kind::Commented,
         Kind::Copied,
         Kind::CallClicked,
+        Kind::Called,
         Kind::DirectionsClicked,
         Kind::LinkClicked,
         Kind::PageSpeed,
@@ -121,6 +124,7 @@ impl Kind {
             Kind::Commented => "commented",
             Kind::Copied => "copied",
             Kind::CallClicked => "call_clicked",
+            Kind::Called => "called",
             Kind::DirectionsClicked => "directions_clicked",
             Kind::LinkClicked => "link_clicked",
             Kind::PageSpeed => "page_speed",
@@ -136,7 +140,7 @@ impl Kind {
     pub fn unit(self) -> Option<Unit> {
         match self {
             Kind::Scrolled | Kind::VideoPlayed => Some(Unit::PerCent),
-            Kind::Stayed => Some(Unit::Seconds),
+            Kind::Stayed | Kind::Called => Some(Unit::Seconds),
             Kind::PageSpeed => Some(Unit::Milliseconds),
             _ => None,
         }

@@ -91,6 +91,7 @@ pub fn label(kind: Kind) -> &'static str {
         Kind::Commented => noted("Commented"),
         Kind::Copied => noted("Copied"),
         Kind::CallClicked => noted("Call tapped"),
+        Kind::Called => noted("Call answered"),
         Kind::DirectionsClicked => noted("Directions tapped"),
         Kind::LinkClicked => noted("Link to elsewhere"),
         Kind::PageSpeed => noted("Page speed"),

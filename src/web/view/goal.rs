@@ -97,6 +97,7 @@ pub const OF_PRESETS: &[&str] = &[
     noted("Service page opened"),
     noted("Case study downloaded"),
     noted("Call tapped"),
+    noted("Call answered"),
     noted("Video played"),
     noted("Plan paid"),
     noted("Account created"),

@@ -6,7 +6,8 @@ use cartback::{
         call::{State, Tie},
         connector::Delivery,
         event::{Identity, TypedPhone},
-        id::CallId,
+        id::{CallId, SiteEventId},
+        site_event::Kind,
         time::Time,
     },
     pipeline::{
@@ -14,7 +15,7 @@ use cartback::{
         connect,
         people::{self, export},
     },
-    store::{self, call::Call},
+    store::{self, call::Call, identity},
 };
 use data_encoding::BASE64;
 use hmac::{Hmac, KeyInit, Mac};
@@ -148,6 +149,14 @@ async fn a_reader_of_a_text_rings_the_number_it_showed() {
         let sums = store::call::sums(&mut app.read().await, &keys, span).await.unwrap();
         assert_eq!(sums.len(), 1);
         assert_eq!((sums[0].calls, sums[0].answered, sums[0].counted, sums[0].by_phone), (6, 5, 3, 2));
+        // Goals count what counted, and nothing else.
+        let before = SiteEventId::new(i64::MAX);
+        let events =
+            store::site_event::list(&mut app.read().await, &keys, Some(Kind::Called), before, 10).await.unwrap();
+        let told: Vec<_> = events.iter().map(|event| (event.target.as_str(), event.number)).collect();
+        assert_eq!(told, [(&*sequence, 31), (&*sequence, 30), (&*sequence, 42)]);
+        assert_eq!(events[1].visitor, events[2].visitor);
+        assert_ne!(events[0].visitor, events[1].visitor);
 
         // Another week, and the text is too old.
         app.pass(hours(24 * 8)).await;
@@ -201,7 +210,12 @@ async fn who_is_forgotten_called_as_nobody() {
         let exported = export::export(&app.core, shop.id, &who).await.unwrap().unwrap();
         let told = serde_json::to_value(&exported).unwrap();
         assert_eq!(told["calls"][0]["seconds"], json!(60), "{told}");
+        let (_, keys) = app.shop(shop.id).await;
+        let name = identity::value(&keys, identity::Kind::Phone, CALLER);
+        let known = async || store::site_event::named(&mut app.read().await, &keys, &name).await.unwrap().len();
+        assert_eq!(known().await, 1);
         people::forget(&app.core, shop.id, &who, "page").await.unwrap();
+        assert_eq!(known().await, 0);
         let call = one(app, &shop, "CA1").await;
         assert_eq!((call.phone, call.seconds), (None, 60));
         assert!(call.counted_day.is_some(), "that it counted stays");
