@@ -13,7 +13,7 @@ use super::{
 };
 use crate::{
     domain::{
-        audit::{Summary, Told},
+        audit::{Limits, Summary, Told},
         hours,
         id::FindingId,
         time::DAY,
@@ -22,9 +22,12 @@ use crate::{
         audit::{self, NotBegun},
         zone_of,
     },
-    store::audit::{
-        finding::{self, Kept, State},
-        run::{self, Purpose, Run},
+    store::{
+        Error,
+        audit::{
+            finding::{self, Kept, State},
+            run::{self, Purpose, Run},
+        },
     },
     transact,
     web::problem::Problem,
@@ -377,4 +380,40 @@ async fn set(call: &Call, state: State, reason: &str) -> Result<Answer, Problem>
     let mut read = call.core().db.read().await?;
     let kept = finding::get(&mut read, shop.id, id).await?.ok_or(Problem::NotFound)?;
     Answer::ok(&difference(&kept))
+}
+
+/// What counts as a gap between the books, in hundredths of a per cent of the money.
+#[derive(Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct GapLimits {
+    /// Up to here a gap is normal.
+    #[schema(minimum = 0, maximum = 10000, example = 100)]
+    small_hundredths: u32,
+    /// From here on it is a red flag.
+    #[schema(minimum = 0, maximum = 10000, example = 500)]
+    large_hundredths: u32,
+}
+
+/// What counts as a gap
+#[utoipa::path(get, path = "/api/v1/audit/limits", responses((status = 200, description = "The limits.", body = GapLimits)))]
+pub async fn limits(call: &Call) -> Result<Answer, Problem> {
+    let (mut read, _, keys) = call.open().await?;
+    let known = run::limits(&mut read, &keys).await?;
+    Answer::ok(&GapLimits { small_hundredths: known.small, large_hundredths: known.large })
+}
+
+/// Choose what counts as a gap
+#[utoipa::path(put, path = "/api/v1/audit/limits", request_body = GapLimits, responses((status = 200, description = "The limits.", body = GapLimits)))]
+pub async fn set_limits(call: &Call) -> Result<Answer, Problem> {
+    let typed: GapLimits = call.body()?;
+    let (mut read, _, keys) = call.open().await?;
+    let known = run::limits(&mut read, &keys).await?;
+    drop(read);
+    let wanted = Limits { small: typed.small_hundredths, large: typed.large_hundredths, ..known };
+    if let Some(problem) = wanted.problem() {
+        return Err(Problem::Wrong(vec![problem.to_owned()]));
+    }
+    let set: Result<(), Error> = transact!(call.core().db, |tx| run::set_limits(tx, &keys, &wanted).await?);
+    set?;
+    Answer::ok(&typed)
 }

@@ -1,4 +1,4 @@
-//! Calls that came in on the numbers texts show, to read.
+//! Calls that came in on the numbers texts show, and those numbers.
 
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
@@ -10,9 +10,11 @@ use super::{
 };
 use crate::{
     domain::{
-        id::CallId,
+        call::Number,
+        id::{CallId, CallNumberId},
         time::{DAY, Time},
     },
+    pipeline::call::{self, NotAdded},
     store::{self, call::Call as Stored},
     web::problem::Problem,
 };
@@ -94,4 +96,81 @@ pub async fn list(call: &Call) -> Result<Answer, Problem> {
         counts: call.counted_day.is_some(),
     };
     super::shop::answered(call, calls.into_iter().map(told).collect(), next)
+}
+
+/// A number rented for texts.
+#[derive(Serialize, ToSchema)]
+pub struct CallNumber {
+    #[schema(example = "tel_01jq000000000")]
+    id: String,
+    #[schema(example = "+38615550001")]
+    number: String,
+    /// Where its calls are put through.
+    #[schema(example = "+38615559999")]
+    answers: String,
+    /// The sequence whose texts show it; empty for every other.
+    sequence: String,
+    added_at: Moment,
+}
+
+/// A number to put into the pool.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct NewCallNumber {
+    /// With its country code.
+    #[schema(example = "+38615550001")]
+    number: String,
+    /// Another number, which calls are put through to.
+    #[schema(example = "+38615559999")]
+    answers: String,
+    /// The id of a sequence; for every other when left out.
+    #[serde(default)]
+    sequence: String,
+}
+
+fn shown(number: &Number) -> CallNumber {
+    CallNumber {
+        id: number.id.to_string(),
+        number: number.number.clone(),
+        answers: number.answers.clone(),
+        sequence: number.sequence.clone(),
+        added_at: number.added_at.into(),
+    }
+}
+
+/// Numbers texts can show
+#[utoipa::path(get, path = "/api/v1/call-numbers", responses((status = 200, description = "The pool.", body = form::List<CallNumber>)))]
+pub async fn numbers(call: &Call) -> Result<Answer, Problem> {
+    let (mut read, _, keys) = call.open().await?;
+    let all = store::call::numbers(&mut read, &keys).await?;
+    let pool = all.iter().filter(|number| number.removed_at.is_none());
+    Answer::ok(&form::List::new(pool.map(shown).collect(), None))
+}
+
+/// Put a number into the pool
+///
+/// In a text it is `{{ call_number }}`; its provider asks `/hook/call/…` of the shop where to put a call through.
+#[utoipa::path(post, path = "/api/v1/call-numbers", request_body = NewCallNumber, responses((status = 201, description = "It is in the pool.", body = CallNumber)))]
+pub async fn add(call: &Call) -> Result<Answer, Problem> {
+    let typed: NewCallNumber = call.body()?;
+    call.open().await?;
+    let made = call::add(call.core(), call.shop()?, &typed.number, &typed.answers, &typed.sequence).await;
+    let id = made.map_err(|why| match why {
+        NotAdded::Wrong(problems) => Problem::Wrong(problems),
+        NotAdded::Store(error) => error.into(),
+    })?;
+    let (mut read, _, keys) = call.open().await?;
+    let all = store::call::numbers(&mut read, &keys).await?;
+    let made = all.iter().find(|number| number.id == id).ok_or(Problem::NotFound)?;
+    Answer::created(&shown(made), "/api/v1/call-numbers".to_owned())
+}
+
+/// Take a number out of the pool
+///
+/// Its calls stay.
+#[utoipa::path(delete, path = "/api/v1/call-numbers/{id}", params(("id" = String, Path, description = "The number", example = "tel_01jq000000000")), responses((status = 204, description = "It is out.")))]
+pub async fn remove(call: &Call) -> Result<Answer, Problem> {
+    let id: CallNumberId = call.path("id")?;
+    call.open().await?;
+    if call::remove(call.core(), call.shop()?, id).await? { Ok(Answer::nothing()) } else { Err(Problem::NotFound) }
 }

@@ -45,6 +45,7 @@ mod calls;
 mod webhooks;
 mod ad_consents;
 mod self_tests;
+mod trail;
 mod risk;
 mod law;
 
@@ -233,6 +234,8 @@ operations! {
         findings __path_findings Read,
         ignore __path_ignore Write,
         open __path_open Write,
+        limits __path_limits Read,
+        set_limits __path_set_limits Write,
     }
     offline {
         list __path_list Read,
@@ -241,7 +244,13 @@ operations! {
         get __path_get Read,
         undo __path_undo Write,
     }
-    calls { list __path_list Read }
+    calls {
+        list __path_list Read,
+        numbers __path_numbers Read,
+        add __path_add Write once,
+        remove __path_remove Write,
+    }
+    trail { list __path_list People }
     webhooks {
         list __path_list Read,
         add __path_add Write once,

@@ -169,3 +169,41 @@ async fn a_gateway_is_taken_out_of_use_and_events_are_told_again() {
     assert_eq!(off.0, StatusCode::CONFLICT);
     house.app.close().await;
 }
+
+#[actix_web::test]
+async fn numbers_for_calls_limits_of_the_books_and_the_audit_log() {
+    let house = House::open().await;
+    let site = site(house.state()).await;
+    let (token, bot) = (able(&house).await, token(&house, "bot", Scope::Read).await);
+    let pool = "/api/v1/call-numbers";
+    let number = json!({ "number": "+38615550001", "answers": "+38615559999" });
+    let (status, made) = add(&site, &token, pool, &number).await;
+    assert_eq!((status, &made["answers"]), (StatusCode::CREATED, &json!("+38615559999")), "{made}");
+    assert_eq!(get(&site, &bot, pool).await.1["data"][0], made);
+    let (status, again) = add(&site, &token, pool, &number).await;
+    assert_eq!((status, &again["errors"][0]["field"]), (StatusCode::BAD_REQUEST, &json!("number")), "{again}");
+    let path = format!("{pool}/{}", made["id"].as_str().unwrap());
+    assert_eq!(delete(&site, &token, &path).await, StatusCode::NO_CONTENT);
+    assert_eq!(delete(&site, &token, &path).await, StatusCode::NOT_FOUND);
+    assert_eq!(get(&site, &bot, pool).await.1["data"], json!([]));
+
+    let limits = "/api/v1/audit/limits";
+    let wanted = json!({ "small_hundredths": 150, "large_hundredths": 900 });
+    assert_eq!(put(&site, &token, limits, &wanted).await.0, StatusCode::OK);
+    assert_eq!(get(&site, &bot, limits).await.1, wanted);
+    let odd = json!({ "small_hundredths": 900, "large_hundredths": 150 });
+    assert_eq!(put(&site, &token, limits, &odd).await.0, StatusCode::BAD_REQUEST);
+
+    let log = "/api/v1/audit-log";
+    assert_eq!(get(&site, &bot, log).await.0, StatusCode::FORBIDDEN);
+    let (_, entries) = get(&site, &token, log).await;
+    let newest = &entries["data"][0];
+    assert_eq!(
+        (&newest["door"], &newest["outcome"], &newest["name"]),
+        (&json!("api"), &json!("refused"), &json!("able"))
+    );
+    assert!(newest["act"].as_str().unwrap().contains("audit/limits"), "{newest}");
+    let (_, page) = get(&site, &token, &format!("{log}?limit=1")).await;
+    assert_eq!((&page["data"][0], page["next"].is_string()), (newest, true));
+    house.app.close().await;
+}
