@@ -45,8 +45,8 @@ pub fn hints(channels: &[Channel]) -> Vec<Hint<'_>> {
     known.sort_by(|(one, a), (other, b)| a.0.total_cmp(&b.0).then_with(|| one.channel.cmp(&other.channel)));
     let mut hints = Vec::new();
     for (place, (worse, (.., high))) in known.iter().enumerate() {
-        let same = known.iter().skip(place + 1).filter(|(other, _)| other.currency == worse.currency);
-        if let Some((better, _)) = same.filter(|(_, (_, low, _))| low > high).next_back() {
+        let mut same = known.iter().skip(place + 1).filter(|(other, _)| other.currency == worse.currency);
+        if let Some((better, _)) = same.rfind(|(_, (_, low, _))| low > high) {
             hints.push(Hint::Move { to: better, from: worse });
             break;
         }
