@@ -244,13 +244,15 @@ fn survive(engine: &str, database_url: String) {
     assert!(acknowledged.len() > KILLS, "too few webhooks were acknowledged to mean anything: {}", acknowledged.len());
 
     let left = wait_until_done(&place, &acknowledged);
+    let alive = child.try_wait().unwrap().is_none();
     child.kill().unwrap();
     child.wait().unwrap();
     assert!(
         left.is_empty(),
-        "seed {seed}: {} of {} carts without an outcome: {left:?}",
+        "seed {seed}: {} of {} carts without an outcome: {left:?}; the service {}",
         left.len(),
-        acknowledged.len()
+        acknowledged.len(),
+        if alive { "ran to the end" } else { "had ended" }
     );
     let texts = outbox.texts.lock().unwrap();
     let twice: Vec<_> = texts.iter().filter(|(_, count)| **count > 1).collect();
@@ -298,6 +300,25 @@ fn wait_until_done(place: &Place, acknowledged: &BTreeSet<usize>) -> BTreeSet<us
             }
             tokio::time::sleep(Duration::from_millis(200)).await;
         }
+        // Enough of them to see where they stopped.
+        let mut read = db.read().await.unwrap();
+        let keys = vault.keys(&mut read, ShopId::new(1)).await.unwrap();
+        for n in left.iter().take(3) {
+            let cart = store::cart::by_token(&mut read, &keys, &format!("cart-{n}")).await.unwrap();
+            let Some(cart) = cart else {
+                server::say(&format!("cart {n}: its webhook was not read"));
+                continue;
+            };
+            let messages = store::message::of_cart(&mut read, &keys, cart.id).await.unwrap();
+            let states: Vec<_> = messages.iter().map(|message| message.moments.state()).collect();
+            let decisions = store::decision::of_cart(&mut read, &keys, cart.id).await.unwrap();
+            let last = decisions.last().map(|kept| format!("{:?}", kept.decision));
+            server::say(&format!(
+                "cart {n}: abandoned {:?}, texts {states:?}, last decision {last:?}",
+                cart.abandoned_at
+            ));
+        }
+        drop(read);
         db.close().await;
         left
     })

@@ -56,6 +56,9 @@ async fn live(app: &App) -> Text {
     let (url, topics) = ("https://crm.example/in", "all");
     let typed = Typed { url: Some(url.into()), topics: Some(topics.into()), ..Typed::default() };
     sink::add(&app.core, shop.id, &typed).await.unwrap();
+    let keys = [("measurement_id", "G-ABC1234567"), ("api_secret", "s")];
+    let keys = keys.map(|(key, value)| (key.to_owned(), value.to_owned())).into();
+    sink::add_kind(&app.core, shop.id, "ga4", "Analytics", &keys).await.unwrap();
     goal::keep(&app.core, shop.id, None, &presets()[0].goals).await.unwrap();
     goal::keep_funnel(&app.core, shop.id, None, &Way::usual()).await.unwrap();
     browses(app, &shop).await;
