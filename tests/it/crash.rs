@@ -32,9 +32,8 @@ const SENDERS: usize = 3;
 /// Each sender's pause after a cart that was acknowledged: what arrives is to be in the middle of its way when the kill
 /// comes, not to fill the time after it.
 const BETWEEN_CARTS: Duration = Duration::from_millis(15);
-/// The service counts as stuck when for so long no cart at all comes to its end. What a killed process had claimed waits for
-/// the end of its lease (45 s), and 20 s more when its second try meets a busy database: a slow machine is not a stuck one.
-const STUCK: Duration = Duration::from_secs(150);
+/// The service counts as stuck when for so long no cart at all comes to its end. A slow machine is not a stuck one.
+const STUCK: Duration = Duration::from_secs(60);
 
 /// A gateway in Kannel's words that accepts what it gets, answers late now and then, and sometimes not at all.
 #[derive(Default)]
