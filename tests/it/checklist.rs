@@ -32,9 +32,17 @@ fn wrong(line: &str) -> Option<String> {
         // The attribute stands right before it, after the last function's end.
         let before = source.get(..place).unwrap_or_default();
         let since = before.rfind("}\n").map_or(before, |end| before.get(end..).unwrap_or_default());
-        let is_test = since.contains("test]") || before.rfind("proptest!").is_some_and(|start| start > 0);
+        let is_test = since.contains("test]") || is_property(before);
         (!is_test).then(|| format!("{name} is no test"))
     })
+}
+
+/// Whether a file ends, so far, within a `proptest!`: each function in there is a test.
+fn is_property(before: &str) -> bool {
+    let Some(start) = before.rfind("proptest! {") else { return false };
+    let (above, within) = before.split_at(start);
+    let margin = above.rsplit('\n').next().unwrap_or_default();
+    !within.contains(&format!("\n{margin}}}\n"))
 }
 
 #[test]
@@ -49,6 +57,13 @@ fn every_item_is_shown_by_a_test_or_says_why_not() {
         problems.extend(lines.iter().filter_map(|line| Some(format!("{name} {line}: {}", wrong(line)?))));
     }
     assert!(problems.is_empty(), "{}", problems.join("\n"));
+}
+
+#[test]
+fn only_what_stands_in_a_property_is_one() {
+    let inside = "mod tests {\n    proptest! {\n        fn a() {\n        }\n        ";
+    assert!(is_property(inside) && !is_property("fn a() {}\n"));
+    assert!(!is_property(&format!("{inside}fn b() {{\n        }}\n    }}\n    ")));
 }
 
 #[test]
