@@ -169,13 +169,19 @@ impl Worker {
         for job in &jobs {
             perform(core, job).await?;
         }
+        // Of jobs begun at once nobody could tell which one ended the process: those that may have are begun alone, and last.
+        let (suspects, sends): (Vec<Job>, Vec<Job>) = sends.into_iter().partition(|job| job.attempt > TRIES_MAX);
         let failures: Vec<Error> = stream::iter(sends)
             .map(|job| async move { perform(core, &job).await })
             .buffer_unordered(SENDS_AT_ONCE)
             .filter_map(|outcome| async { outcome.err() })
             .collect()
             .await;
-        failures.into_iter().next().map_or(Ok(()), Err)
+        failures.into_iter().next().map_or(Ok(()), Err)?;
+        for job in &suspects {
+            perform(core, job).await?;
+        }
+        Ok(())
     }
 }
 

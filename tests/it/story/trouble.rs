@@ -5,7 +5,10 @@ use std::time::Duration;
 use cartback::{
     domain::{consent::OptOut, id::ShopId, phone::Phone},
     pipeline::send,
-    store::{self, consent},
+    store::{
+        self, consent,
+        job::{self, Job},
+    },
     transact,
 };
 use serde_json::json;
@@ -240,6 +243,59 @@ async fn a_crash_between_intent_and_outcome() {
         assert_eq!(app.outside.texts(), 1);
         app.receipt(&account, &text, "delivered").await;
         assert_eq!(app.last_text(&shop).await.state.name(), "delivered");
+    })
+    .await;
+}
+
+/// What a process had claimed is free when the next one begins.
+async fn begins_anew(app: &App) {
+    let now = app.now();
+    transact!(app.core.db, |tx| job::release_all(tx, now).await?).unwrap();
+}
+
+/// The sends that are due, claimed by a process that ends before it begins one of them.
+async fn claimed_only(app: &App, shop: &Shopkeeper, claim: &str) -> Vec<Job> {
+    let now = app.now();
+    let jobs = transact!(app.core.db, |tx| job::claim(tx, shop.id, now, now + minutes(1), claim, 100).await?);
+    begins_anew(app).await;
+    jobs.unwrap().into_iter().filter(|job| job.kind == job::Kind::Send).collect()
+}
+
+#[tokio::test]
+async fn of_sends_that_may_have_ended_the_process_one_is_begun_at_a_time() {
+    on_both(async |app| {
+        let (shop, _) = open(app, "kannel").await;
+        app.outside.next([Ends::NotConnected, Ends::NotConnected, Ends::NotConnected]);
+        for number in 1..=3 {
+            leave(app, &shop, number).await;
+        }
+        app.pass(minutes(30)).await;
+        app.sleep(minutes(1));
+        for ended in 0..6 {
+            assert_eq!(claimed_only(app, &shop, &format!("ended-{ended}")).await.len(), 3);
+        }
+        // The news of an earlier arrival is old.
+        tokio::select! {
+            biased;
+            () = app.outside.arrival() => {}
+            () = std::future::ready(()) => {}
+        }
+        app.outside.hold();
+        tokio::select! {
+            () = app.settle() => panic!("the gateway never answered"),
+            () = app.outside.arrival() => {}
+        }
+        app.outside.let_go();
+        begins_anew(app).await;
+        let sends = claimed_only(app, &shop, "looks").await;
+        let blamed: Vec<_> = sends.iter().filter(|job| job.attempt > job::SUSPECT).collect();
+        assert_eq!((sends.len(), blamed.len()), (3, 1), "{sends:?}");
+        app.settle().await;
+        // The first three requests did not reach it.
+        assert_eq!(app.outside.texts(), 3 + 3);
+        let mut states: Vec<_> = app.texts(&shop).await.iter().map(|text| text.state.name()).collect();
+        states.sort_unstable();
+        assert_eq!(states, ["accepted", "accepted", "unknown"]);
     })
     .await;
 }
