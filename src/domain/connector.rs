@@ -19,6 +19,8 @@ pub struct Spec {
     pub connect: &'static [&'static str],
     /// What it sends us, in the order in which it is set up there; none where that is nobody's to choose.
     pub topics: &'static [Topic],
+    /// What it cannot do, or does differently from what one would expect, a sentence each.
+    pub limits: &'static [&'static str],
 }
 
 /// One kind of message that the other side sends.

@@ -8,7 +8,7 @@
 //! Our callbacks must be answered 200: anything but 200 and 202 (204 too) is called again or lost. The body stays empty
 //! because Kannel would send any other to the shopper.
 
-use super::{CallbackAnswer, Dispatch, Gateway, no_answer, wire};
+use super::{CallbackAnswer, Can, Dispatch, Gateway, no_answer, wire};
 use crate::{
     domain::{
         connector::{Accepted, Delivery, Field, Refusal, Settings, Spec, Unreadable},
@@ -64,6 +64,11 @@ static SPEC: Spec = Spec {
         "omit-empty = true and get-url = \"{url}?id=%I&from=%p&to=%P&ts=%T&charset=%C&text=%b\".",
     ],
     topics: &[],
+    limits: &[
+        "Kannel tells no price and knows no look-up: a text of unknown outcome stays so until its receipt comes.",
+        "With dlr-storage = internal, receipts that wait are lost when bearerbox is killed.",
+        "Answers are trusted by the secret in their address: let Kannel reach us over a private network or TLS.",
+    ],
 };
 
 /// All five moments of a text: delivered 1, failed 2, buffered 4, given to the centre 8, refused by it 16.
@@ -72,9 +77,15 @@ const DLR_MASK: &str = "31";
 /// What Kannel fills in when it calls back: kind of receipt, the centre's id, the centre's words, when.
 const RECEIPT_FIELDS: &str = "type=%d&fid=%F&answer=%A&ts=%T";
 
+static CAN: Can = Can { replies: true, validity: true, ..Can::SEND };
+
 impl Gateway for Kannel {
     fn spec(&self) -> &'static Spec {
         &SPEC
+    }
+
+    fn can(&self) -> &'static Can {
+        &CAN
     }
 
     /// `to` keeps its `+`, which tells the centre that the number is international.

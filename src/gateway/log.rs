@@ -5,7 +5,7 @@
 //! `{"type":"receipt","reference":"<shop>.<message>","status":"delivered"}`; the same names as a query work too.
 //! Nothing is signed: whoever knows the secret path may speak for the phone, which is right where no text ever leaves.
 
-use super::{Dispatch, Gateway, wire};
+use super::{Can, Dispatch, Gateway, wire};
 use crate::{
     domain::{
         connector::{Accepted, Delivery, Field, Refusal, Settings, Spec, Unreadable},
@@ -30,11 +30,18 @@ static SPEC: Spec = Spec {
         "To play the shopper, POST {\"type\":\"reply\",\"from\":\"+1…\",\"text\":\"STOP\",\"id\":\"1\"} to {url}.",
     ],
     topics: &[],
+    limits: &["Nothing leaves: for trying things out."],
 };
+
+static CAN: Can = Can { replies: true, ..Can::SEND };
 
 impl Gateway for Log {
     fn spec(&self) -> &'static Spec {
         &SPEC
+    }
+
+    fn can(&self) -> &'static Can {
+        &CAN
     }
 
     fn dispatch(&self, _settings: &Settings, _sms: &Outgoing) -> Dispatch {

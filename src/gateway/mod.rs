@@ -1,5 +1,6 @@
 //! Gateways: one file per SMS provider. How to add one: write `gateway/x.rs` with a unit struct that implements
-//! `Gateway`, add `mod x;` and `&x::X` to `ALL` below.
+//! `Gateway`, add `mod x;` and `&x::X` to `ALL` below. The form, the page, the validation and the contract tests follow
+//! from its `Spec` and from what it says it `can`.
 //!
 //! What providers share on the wire (forms, lost plus signs, waiting times) is in `wire`.
 //!
@@ -48,9 +49,58 @@ pub enum LookUp {
     Unclear,
 }
 
+/// What a provider can do, as its page tells people and as the contract tests hold it to.
+#[derive(Debug)]
+pub struct Can {
+    pub proof: Proof,
+    /// Texts that people send back reach us.
+    pub replies: bool,
+    /// It tells when a person is opted out on its side.
+    pub tells_opt_outs: bool,
+    /// It can be asked whether a text of unknown outcome left (`look_up`).
+    pub look_up: bool,
+    pub price: Price,
+    /// It drops a text that waited longer than it was told to let it.
+    pub validity: bool,
+}
+
+impl Can {
+    /// Sends, and nothing else; the rest by struct update.
+    pub const SEND: Can = Can {
+        proof: Proof::Path,
+        replies: false,
+        tells_opt_outs: false,
+        look_up: false,
+        price: Price::Never,
+        validity: false,
+    };
+}
+
+/// What proves that a callback is the provider's.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Proof {
+    /// A signature, always.
+    Signed,
+    /// A signature once its key is set here; until then the secret path.
+    SignedOnceSet,
+    /// Nothing is signed: the path of the address is the secret.
+    Path,
+}
+
+/// When what a text cost is known.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Price {
+    /// The answer to the send has it.
+    AtSend,
+    InReceipt,
+    Never,
+}
+
 /// One SMS provider.
 pub trait Gateway: Send + Sync {
     fn spec(&self) -> &'static Spec;
+
+    fn can(&self) -> &'static Can;
 
     /// The request that sends this text.
     fn dispatch(&self, settings: &Settings, sms: &Outgoing) -> Dispatch;

@@ -8,7 +8,7 @@
 //! `OptOutType` on inbound texts says what Twilio's own opt-out did. Our keywords decide all the same; it only tells that
 //! Twilio has answered already.
 
-use super::{CallbackAnswer, Dispatch, Gateway, LookUp, no_answer, wire};
+use super::{CallbackAnswer, Can, Dispatch, Gateway, LookUp, Proof, no_answer, wire};
 use crate::{
     domain::{
         connector::{Accepted, Delivery, Field, Refusal, Settings, Spec, Unreadable},
@@ -49,9 +49,10 @@ static SPEC: Spec = Spec {
         Field {
             key: "sender",
             label: "Sender",
-            help: "a number (+1…), a short code, a name of up to 11 letters, or a messaging service (MG…)",
+            help: "a number (+1…), a short code, a name of up to 11 letters, or a messaging service (MG…); several with \
+                   commas, and each person always hears from the same one",
             required: true,
-            check: check_sender,
+            check: |list| wire::check_senders(list, check_sender),
             ..Field::TEXT
         },
         Field {
@@ -77,6 +78,10 @@ static SPEC: Spec = Spec {
         "Under \"A message comes in\" choose Webhook, HTTP POST, and paste {url}",
     ],
     topics: &[],
+    limits: &[
+        "A text costs what Twilio shows in its console: neither its answer nor its receipts tell a price.",
+        "A text of unknown outcome is looked for among the newest 100 to that number.",
+    ],
 };
 
 /// Bounds of `ValidityPeriod` (docs, error 90007).
@@ -85,13 +90,20 @@ const VALID_SECONDS_MAX: u64 = 36_000;
 /// Texts to one number looked through for one of unknown outcome.
 const PAGE_SIZE: &str = "100";
 
+static CAN: Can =
+    Can { proof: Proof::Signed, replies: true, tells_opt_outs: true, look_up: true, validity: true, ..Can::SEND };
+
 impl Gateway for Twilio {
     fn spec(&self) -> &'static Spec {
         &SPEC
     }
 
+    fn can(&self) -> &'static Can {
+        &CAN
+    }
+
     fn dispatch(&self, settings: &Settings, sms: &Outgoing) -> Dispatch {
-        let sender = settings.get("sender");
+        let sender = wire::sender(settings, &sms.to);
         let sent_by = if is_sid("MG", sender) { "MessagingServiceSid" } else { "From" };
         let valid = sms.valid_for.as_secs().clamp(1, VALID_SECONDS_MAX).to_string();
         let mut form =
@@ -103,8 +115,8 @@ impl Gateway for Twilio {
     }
 
     fn sender_name(&self, settings: &Settings) -> Option<String> {
-        let sender = settings.get("sender");
-        (!is_sid("MG", sender) && sender.contains(char::is_alphabetic)).then(|| sender.to_owned())
+        let is_name = |sender: &&str| !is_sid("MG", sender) && sender.contains(char::is_alphabetic);
+        settings.list("sender").find(is_name).map(str::to_owned)
     }
 
     fn outcome(&self, answer: Result<&Response, &HttpError>) -> SendOutcome {
@@ -221,9 +233,10 @@ const ANSWERED: &[&str] =
 
 /// Whether Twilio has answered this text by itself. On a bare short code it answers nothing.
 fn answers(settings: &Settings, fields: &wire::Fields) -> bool {
-    let sender = settings.get("sender");
+    let sender = fields.get("To").map(wire::with_plus).unwrap_or_default();
+    let service = settings.list("sender").any(|sender| is_sid("MG", sender));
     let word = fields.get("Body").unwrap_or_default().trim().to_lowercase();
-    fields.has("OptOutType") || ((sender.starts_with('+') || is_sid("MG", sender)) && ANSWERED.contains(&word.as_str()))
+    fields.has("OptOutType") || ((sender.starts_with('+') || service) && ANSWERED.contains(&word.as_str()))
 }
 
 fn sid(fields: &wire::Fields) -> Option<&str> {

@@ -7,7 +7,11 @@ use data_encoding::HEXLOWER;
 use sha2::{Digest, Sha256};
 
 use crate::{
-    domain::{connector::Delivery, message::SendOutcome},
+    domain::{
+        connector::{Delivery, Settings},
+        message::SendOutcome,
+        phone::Phone,
+    },
     http::Response,
 };
 
@@ -78,6 +82,18 @@ pub fn with_plus(number: &str) -> String {
         && digits.bytes().all(|byte| byte.is_ascii_digit())
         && !digits.starts_with('0');
     if international { format!("+{digits}") } else { number.to_owned() }
+}
+
+/// The one of the senders a person typed, `a, b`, that texts this phone: always the same for one phone, and when the list
+/// grows or shrinks few phones change theirs (rendezvous hashing). "" when there is none.
+pub fn sender<'s>(settings: &'s Settings, to: &Phone) -> &'s str {
+    let weight = |sender: &&str| Sha256::digest(format!("{sender}\0{}", to.e164()));
+    settings.list("sender").max_by_key(weight).unwrap_or_default()
+}
+
+/// Checks a list of senders with the check of one.
+pub fn check_senders(list: &str, one: fn(&str) -> Result<(), &'static str>) -> Result<(), &'static str> {
+    list.split([',', '\n']).map(str::trim).try_for_each(one)
 }
 
 /// A provider's code in a form fit to show: one short line.

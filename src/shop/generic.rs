@@ -105,6 +105,7 @@ static SPEC: Spec = Spec {
         Topic { name: "consent.updated", label: "consent.updated", purpose: "consent", needed: false },
         Topic { name: "test", label: "test", purpose: "trying the connection", needed: false },
     ],
+    limits: &[],
 };
 
 impl Shop for Generic {

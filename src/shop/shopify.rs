@@ -110,6 +110,7 @@ static SPEC: Spec = Spec {
             needed: false,
         },
     ],
+    limits: &[],
 };
 
 fn check_signing_keys(value: &str) -> Result<(), &'static str> {

@@ -104,6 +104,7 @@ static SPEC: Spec = Spec {
             needed: true,
         },
     ],
+    limits: &[],
 };
 
 impl Shop for WooCommerce {

@@ -74,6 +74,7 @@ const SPEC: Spec = Spec {
         },
     ],
     topics: &[],
+    limits: &[],
     connect: &[
         "In Google Analytics: Admin → Data streams → your web stream → Measurement Protocol API secrets → Create.",
         "Copy the secret and the stream’s Measurement ID.",

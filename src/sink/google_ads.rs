@@ -122,6 +122,7 @@ const SPEC: Spec = Spec {
         },
     ],
     topics: &[],
+    limits: &[],
     connect: &[
         "In Google Ads: Goals → Conversions → New → Import → from clicks; switch on enhanced conversions for leads and accept the customer data terms.",
         "Make it a secondary action where your site’s own tag counts orders already: else they are counted twice.",

@@ -86,6 +86,7 @@ const SPEC: Spec = Spec {
         },
     ],
     topics: &[],
+    limits: &[],
     connect: &[
         "In Events Manager: choose the dataset → Settings → Conversions API → Generate access token.",
         "Copy the token and the dataset’s ID.",

@@ -41,6 +41,7 @@ const SPEC: Spec = Spec {
         },
     ],
     topics: &[],
+    limits: &[],
     connect: &[
         "Give the receiver the URL’s signing secret; it is shown once.",
         "Check webhook-signature over the raw body with any Standard Webhooks library.",

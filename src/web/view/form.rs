@@ -188,6 +188,7 @@ mod tests {
             ],
             connect: &[],
             topics: &[],
+            limits: &[],
         };
         let kept = Settings::restored(BTreeMap::from([("token".to_owned(), "s3cret".to_owned())]));
         let mut fields = settings(&SPEC, &kept, &BTreeMap::new(), None);
