@@ -7,7 +7,10 @@ use serde_json::{Value, json};
 
 use super::{Form, Missing, Said, Wrong, chosen_shop, pair, pairs, shop, table};
 use crate::{
-    domain::id::{GatewayId, ShopId},
+    domain::{
+        connector::Spec,
+        id::{GatewayId, ShopId},
+    },
     gateway,
     pipeline::{Core, connect, send},
     store::{self, gateway::Gateway},
@@ -16,8 +19,15 @@ use crate::{
 
 #[derive(clap::Subcommand)]
 pub enum Command {
-    /// Connect an SMS account: twilio, kannel or log
+    /// Connect an SMS account; gateway kinds lists the providers
     Add(Add),
+    /// The providers there are, or one: its settings, what to paste where, what it cannot do
+    Kinds {
+        /// As the list names it: twilio
+        kind: Option<String>,
+        #[command(flatten)]
+        form: Form,
+    },
     /// All gateways, or those of one shop; the newest of a shop is the one that sends
     List {
         /// Only this shop's; 0 for the house's
@@ -64,7 +74,7 @@ pub enum Command {
 
 #[derive(clap::Args)]
 pub struct Add {
-    /// twilio, kannel or log
+    /// The provider, as gateway kinds lists it: twilio
     kind: String,
     /// The shop it is for; left out, every shop that has none of its own
     #[arg(long, default_value = "0")]
@@ -82,6 +92,7 @@ pub struct Add {
 pub async fn run(core: &Core, command: &Command) -> anyhow::Result<(Said, Form)> {
     match command {
         Command::Add(args) => Ok((add(core, args).await?, args.form)),
+        Command::Kinds { kind, form } => Ok((kinds(kind.as_deref())?, *form)),
         Command::List { shop, form } => Ok((list(core, *shop).await?, *form)),
         Command::Pause { id, shop, form } => Ok((pause(core, *shop, *id).await?, *form)),
         Command::Set { id, changes, shop, form } => Ok((set(core, *shop, *id, pairs(changes)?).await?, *form)),
@@ -101,6 +112,51 @@ async fn add(core: &Core, args: &Add) -> anyhow::Result<Said> {
         "steps": connected.steps,
     });
     Ok(Said::new(words, json))
+}
+
+fn kinds(only: Option<&str>) -> anyhow::Result<Said> {
+    let Some(asked) = only else {
+        let mut lines = table(&["kind", "name", "settings"]);
+        for spec in gateway::ALL.iter().map(|kind| kind.spec()) {
+            let required = spec.fields.iter().filter(|field| field.required).map(|field| field.key);
+            lines.add_row([spec.kind, spec.name, &required.collect::<Vec<_>>().join(", ")]);
+        }
+        let json: Vec<_> = gateway::ALL.iter().map(|kind| described(kind.spec())).collect();
+        return Ok(Said::new(lines.to_string(), json.into()));
+    };
+    let missing = || Missing(format!("there is no gateway of kind {asked}; cartback gateway kinds lists them"));
+    let spec = gateway::by_kind(asked).ok_or_else(missing)?.spec();
+    let mut lines = table(&["setting", "needed", "what it is"]);
+    for field in spec.fields {
+        lines.add_row([
+            field.key,
+            if field.required { "yes" } else { "" },
+            &format!("{}: {}", field.label, field.help),
+        ]);
+    }
+    let list = |said: &[&str]| said.iter().map(|words| format!("- {words}\n")).collect::<String>();
+    let words = format!("{}\n\n{lines}\n\n{}\n{}", spec.name, list(spec.connect), list(spec.limits));
+    Ok(Said::new(words.trim_end().to_owned(), described(spec)))
+}
+
+fn described(spec: &Spec) -> Value {
+    let fields = spec.fields.iter().map(|field| {
+        json!({
+            "key": field.key,
+            "label": field.label,
+            "help": field.help,
+            "required": field.required,
+            "secret": field.secret,
+            "default": field.default,
+        })
+    });
+    json!({
+        "kind": spec.kind,
+        "name": spec.name,
+        "settings": fields.collect::<Vec<_>>(),
+        "steps": spec.connect,
+        "limits": spec.limits,
+    })
 }
 
 async fn list(core: &Core, only: Option<ShopId>) -> anyhow::Result<Said> {

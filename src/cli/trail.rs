@@ -26,6 +26,7 @@ pub(super) const LOOKS: &[&str] = &[
     "sequence list",
     "sequence show",
     "sequence preset",
+    "gateway kinds",
     "gateway list",
     "cart show",
     "message list",

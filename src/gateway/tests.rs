@@ -7,7 +7,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::{
-    domain::{phone::Phone, sms::Encoding, time::Time},
+    domain::{connector::Field, phone::Phone, sms::Encoding, time::Time},
     shop,
 };
 
@@ -35,10 +35,127 @@ fn every_connector_describes_itself() {
         }
     }
     for gateway in ALL {
-        assert!(!gateway.spec().connect.is_empty(), "{}: how is it connected?", gateway.spec().kind);
-        assert!(by_kind(gateway.spec().kind).is_some());
+        let spec = gateway.spec();
+        assert!(!spec.connect.is_empty(), "{}: how is it connected?", spec.kind);
+        assert!(by_kind(spec.kind).is_some());
+        assert!(spec.limits.iter().all(|words| words.ends_with('.') && !words.contains("{url}")), "{}", spec.kind);
+        if gateway.can().replies && spec.kind != "log" {
+            assert!(spec.connect.iter().any(|step| step.contains("{url}")), "{}: where do replies go?", spec.kind);
+        }
     }
     assert!(by_kind("pigeon").is_none());
+}
+
+/// Settings that pass their own checks, whatever the provider.
+fn plausible(gateway: &dyn Gateway) -> Settings {
+    const VALUES: &[&str] = &[
+        "s3cretS3cretS3cretS3cretS3cret12",
+        "+12125550100",
+        "https://sms.example.com",
+        "AC0123456789abcdef0123456789abcdef",
+        "SK0123456789abcdef0123456789abcdef",
+        "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=",
+        "7",
+        "eu",
+    ];
+    let fit = |field: &Field| VALUES.iter().find(|value| (field.check)(value).is_ok()).copied();
+    let values = gateway.spec().fields.iter().filter_map(|field| {
+        let value = field.default.or_else(|| fit(field))?;
+        Some((field.key.to_owned(), value.to_owned()))
+    });
+    gateway.spec().settings(values.collect()).unwrap_or_else(|problems| panic!("{}: {problems:?}", gateway.spec().kind))
+}
+
+/// A callback as a stranger would make it up: every provider's usual fields, no signature.
+fn forged(body: &str, kind: &str, headers: &[(&str, &str)]) -> Delivery {
+    Delivery {
+        method: "POST".into(),
+        url: "https://shop.example.com/hook/sms/secret?ref=7.msg_0000000000009&status=delivered&id=1".into(),
+        headers: [("content-type", kind)]
+            .iter()
+            .chain(headers)
+            .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
+            .collect(),
+        body: body.as_bytes().to_vec(),
+        received_at: Time::from_seconds(1_790_000_000),
+    }
+}
+
+/// Signature headers of every provider there is.
+const SIGNATURES: &[&str] = &[
+    "x-twilio-signature",
+    "authorization",
+    "x-plivo-signature-v3",
+    "x-plivo-signature-ma-v3",
+    "telnyx-signature-ed25519",
+    "messagebird-signature-jwt",
+    "messagebird-signature",
+    "x-sinch-webhook-signature",
+];
+
+#[test]
+fn what_is_signed_is_taken_from_nobody_else() {
+    const BODIES: &[(&str, &str)] = &[
+        ("application/x-www-form-urlencoded", "MessageSid=SM1&MessageStatus=delivered&id=1&status=delivered"),
+        ("application/json", r#"{"status":"delivered","id":"1","message_uuid":"1","data":{"payload":{"id":"1"}}}"#),
+        ("application/json", "[]"),
+        ("text/plain", ""),
+    ];
+    for gateway in ALL.iter().filter(|gateway| gateway.can().proof != Proof::Path) {
+        let settings = plausible(*gateway);
+        for (kind, body) in BODIES {
+            let refused = |headers: &[(&str, &str)]| {
+                let told = gateway.verify(&settings, &forged(body, kind, headers));
+                assert!(told.is_err(), "{}: {body} with {headers:?} is {told:?}", gateway.spec().kind);
+            };
+            refused(&[]);
+            for value in ["", "v1,", "Bearer ", "AAAA", "Bearer a.b.c", "eyJhbGciOiJub25lIn0.e30."] {
+                let once: Vec<_> = SIGNATURES.iter().map(|name| (*name, value)).collect();
+                refused(&once);
+                refused(&[once.clone(), once].concat());
+            }
+        }
+    }
+}
+
+#[test]
+fn without_its_key_nothing_signed_is_taken() {
+    for gateway in ALL.iter().filter(|gateway| gateway.can().proof == Proof::Signed) {
+        let told = gateway.verify(&Settings::default(), &forged("id=1", "application/x-www-form-urlencoded", &[]));
+        assert!(told.is_err(), "{}", gateway.spec().kind);
+    }
+}
+
+#[test]
+fn a_text_carries_our_reference_and_its_number() {
+    for gateway in ALL {
+        let Dispatch::Http(request) = gateway.dispatch(&plausible(*gateway), &outgoing("Hello")) else { continue };
+        let kind = gateway.spec().kind;
+        let said = format!("{} {} {:?}", request.url, String::from_utf8_lossy(&request.body), request.headers);
+        assert!(said.contains("12125550101"), "{kind}: no number in {said}");
+        // In the callback address, or as a reference of its own; an idempotency key may not hold a dot.
+        assert!(said.contains("7.msg_0000000000009") || said.contains("7-msg_0000000000009"), "{kind}: no reference");
+        let url = url::Url::parse(&request.url).unwrap();
+        assert!(url.username().is_empty() && url.password().is_none(), "{kind}");
+        let own = plausible(*gateway);
+        if !request.private {
+            assert_eq!(url.scheme(), "https", "{kind}");
+        }
+        assert_eq!(gateway.look_up(&own, &outgoing("Hello")).is_some(), gateway.can().look_up, "{kind}");
+    }
+}
+
+#[test]
+fn an_empty_or_foreign_answer_to_a_look_up_is_never_a_find() {
+    for gateway in ALL {
+        for (status, body) in [(200, ""), (200, "{}"), (200, "null"), (404, "{}"), (500, "[]"), (302, "")] {
+            let answer = Response { status, headers: vec![], body: body.as_bytes().to_vec() };
+            let sms = outgoing("Hello");
+            let told = gateway.looked_up(&sms, &sms.reference, &answer);
+            assert!(!matches!(told, LookUp::Found(_)), "{}: {told:?}", gateway.spec().kind);
+            assert!(told != LookUp::Absent || answer.is_success() || status == 404, "{}", gateway.spec().kind);
+        }
+    }
 }
 
 #[test]
@@ -152,13 +269,14 @@ proptest! {
             );
             let sms = Outgoing { valid_for: Duration::from_secs(seconds), callback_url: Some(value.clone()), ..outgoing(&text) };
             let _ = gateway.dispatch(&settings, &sms);
+            let _ = gateway.sender_name(&settings);
             let _ = gateway.dispatch(&Settings::default(), &sms);
             let _ = gateway.look_up(&settings, &sms);
             judge(*gateway, status, &body);
             let delivery = Delivery {
                 method: "POST".into(),
                 url: value.clone(),
-                headers: vec![("x-twilio-signature".into(), value.clone())],
+                headers: SIGNATURES.iter().map(|name| ((*name).to_owned(), value.clone())).collect(),
                 body: body.clone(),
                 received_at: Time::from_seconds(1),
             };

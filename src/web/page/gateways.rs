@@ -33,7 +33,7 @@ use crate::{
             Section, Tone,
             form::{self, Field},
             format,
-            gateway::{Add, Gateway as Page, GatewayRow, Gateways, Paused, Remove},
+            gateway::{About, Add, Gateway as Page, GatewayRow, Gateways, Paused, Remove},
             health::Check,
             words::{say, t},
         },
@@ -157,7 +157,8 @@ fn add_page(
     typed: &BTreeMap<String, String>,
     problems: &[String],
 ) -> Result<HttpResponse, Problem> {
-    let spec = gateway::by_kind(kind).ok_or(Problem::NotFound)?.spec();
+    let connector = gateway::by_kind(kind).ok_or(Problem::NotFound)?;
+    let spec = connector.spec();
     let value = |key: &str| typed.get(key).map_or("", String::as_str);
     let mut fields = vec![name_field(value("name"))];
     if let Some((shop, _)) = visit.shop() {
@@ -173,7 +174,8 @@ fn add_page(
     fields.extend(form::settings(spec, &Settings::default(), typed, None));
     let problems = form::place_problems(&mut fields, problems);
     let kinds = gateway::ALL.iter().map(|kind| (kind.spec().kind.to_owned(), t(kind.spec().name).to_owned())).collect();
-    show(&Add { kinds, kind: kind.to_owned(), fields, problems, page: visit.page.clone() })
+    let about = About::of(connector);
+    show(&Add { kinds, kind: kind.to_owned(), fields, problems, about, page: visit.page.clone() })
 }
 
 fn name_field(value: &str) -> Field {
@@ -257,7 +259,8 @@ async fn one(
     typed: &BTreeMap<String, String>,
     problems: &[String],
 ) -> Result<HttpResponse, Problem> {
-    let spec = gateway::by_kind(&account.kind).ok_or(Problem::NotFound)?.spec();
+    let connector = gateway::by_kind(&account.kind).ok_or(Problem::NotFound)?;
+    let spec = connector.spec();
     let connected = connect::shown(visit.core(), account.shop, Some((account.id, &account.kind))).await?;
     let mut fields = vec![name_field(typed.get("name").unwrap_or(&account.name))];
     fields.extend(form::settings(spec, &account.settings, typed, None));
@@ -284,6 +287,7 @@ async fn one(
         problems,
         callback_url: connected.as_ref().map(|made| made.webhook_url.clone()).unwrap_or_default(),
         steps: connected.map(|made| made.steps).unwrap_or_default(),
+        about: About::of(connector),
         sends,
         phone: typed.get("phone").cloned().unwrap_or_default(),
         page: visit.page.clone(),

@@ -9,7 +9,10 @@ use super::{
     health::Check,
     words::{filters, noted, say, t},
 };
-use crate::domain::{message::Cost, time::Time};
+use crate::{
+    domain::{message::Cost, time::Time},
+    gateway::{self, Price, Proof},
+};
 
 #[derive(Clone, Debug, Template)]
 #[template(path = "page/gateways.html")]
@@ -29,6 +32,49 @@ pub struct Add {
     pub kind: String,
     pub fields: Vec<Field>,
     pub problems: Vec<String>,
+    pub about: About,
+}
+
+/// What a provider can do and cannot, from its connector.
+#[derive(Clone, Debug, Default)]
+pub struct About {
+    pub can: Vec<String>,
+    /// In the connector's own English.
+    pub limits: &'static [&'static str],
+}
+
+impl About {
+    pub fn of(kind: &dyn gateway::Gateway) -> About {
+        let can = kind.can();
+        let proof = match can.proof {
+            Proof::Signed => noted("Receipts and replies are signed, and what is forged is turned away."),
+            Proof::SignedOnceSet => noted(
+                "Receipts and replies are checked by their signature once its key is set here; until then the secret in their address is the proof.",
+            ),
+            Proof::Path => noted("Receipts and replies are not signed: the secret in their address is the proof."),
+        };
+        let price = match can.price {
+            Price::AtSend => noted("What a text costs is known when it is sent."),
+            Price::InReceipt => noted("What a text costs comes with its receipt."),
+            Price::Never => noted("It tells no prices: what a text costs is estimated."),
+        };
+        let replies = match can.replies {
+            true => noted("Replies reach Cartback, a STOP among them."),
+            false => noted("Replies do not reach Cartback, so every text needs its link to opt out."),
+        };
+        let look_up = match can.look_up {
+            true => noted("A text of unknown outcome is looked up there."),
+            false => noted("A text of unknown outcome stays so until its receipt comes; it is not sent again."),
+        };
+        let mut said = vec![proof, replies, look_up, price];
+        if can.tells_opt_outs {
+            said.push(noted("Who is opted out on its side is opted out here too."));
+        }
+        if can.validity {
+            said.push(noted("A text that would come too late is dropped there."));
+        }
+        About { can: said.into_iter().map(|words| t(words).to_owned()).collect(), limits: kind.spec().limits }
+    }
 }
 
 impl Add {
@@ -54,6 +100,7 @@ pub struct Gateway {
     /// Where the provider reports to, and what to do with it.
     pub callback_url: String,
     pub steps: Vec<String>,
+    pub about: About,
     /// It is the one that sends for the chosen shop.
     pub sends: bool,
     pub phone: String,

@@ -15,7 +15,7 @@ use crate::{
             SetUp as Wizard, ShopStep, State as Far, Step as Way, TestStep, WordsStep,
         },
         form::{self, Field},
-        gateway::{Add, Gateway, GatewayRow, Gateways, Paused, Remove},
+        gateway::{About, Add, Gateway, GatewayRow, Gateways, Paused, Remove},
         health::{Check, Run, RunState},
         rules::{self, Disconnect, RulesPage, SettingsPage},
         shop::{Connection, Failure, Sending, Setting, Shop, ShopRow, Shops},
@@ -301,6 +301,7 @@ pub fn pages() -> Vec<(&'static str, askama::Result<String>)> {
         problems: Vec::new(),
         callback_url: "https://sms.acme.example/hook/sms/9c".into(),
         steps: vec!["Paste it there.".into()],
+        about: About::of(gateway::by_kind("kannel").unwrap()),
         sends: true,
         phone: String::new(),
     };
@@ -310,6 +311,7 @@ pub fn pages() -> Vec<(&'static str, askama::Result<String>)> {
         kind: "twilio".into(),
         fields: fields(),
         problems: Vec::new(),
+        about: About::of(gateway::by_kind("twilio").unwrap()),
     };
     let remove = Remove {
         page: page(Section::Gateways),
