@@ -18,6 +18,7 @@ use crate::{
 
 mod kannel;
 mod log;
+mod messagebird;
 mod twilio;
 pub mod voice;
 mod wire;
@@ -138,7 +139,7 @@ pub trait Gateway: Send + Sync {
     }
 }
 
-pub const ALL: &[&dyn Gateway] = &[&twilio::Twilio, &kannel::Kannel, &log::Log];
+pub const ALL: &[&dyn Gateway] = &[&twilio::Twilio, &messagebird::MessageBird, &kannel::Kannel, &log::Log];
 
 pub fn by_kind(kind: &str) -> Option<&'static dyn Gateway> {
     ALL.iter().copied().find(|gateway| gateway.spec().kind == kind)
