@@ -16,6 +16,7 @@ use crate::{
     http::{HttpError, Request, Response},
 };
 
+mod elks;
 mod kannel;
 mod log;
 mod messagebird;
@@ -139,7 +140,7 @@ pub trait Gateway: Send + Sync {
     }
 }
 
-pub const ALL: &[&dyn Gateway] = &[&twilio::Twilio, &messagebird::MessageBird, &kannel::Kannel, &log::Log];
+pub const ALL: &[&dyn Gateway] = &[&twilio::Twilio, &messagebird::MessageBird, &elks::Elks, &kannel::Kannel, &log::Log];
 
 pub fn by_kind(kind: &str) -> Option<&'static dyn Gateway> {
     ALL.iter().copied().find(|gateway| gateway.spec().kind == kind)
