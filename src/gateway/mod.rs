@@ -20,6 +20,7 @@ mod elks;
 mod kannel;
 mod log;
 mod messagebird;
+mod telnyx;
 mod twilio;
 pub mod voice;
 mod wire;
@@ -140,7 +141,8 @@ pub trait Gateway: Send + Sync {
     }
 }
 
-pub const ALL: &[&dyn Gateway] = &[&twilio::Twilio, &messagebird::MessageBird, &elks::Elks, &kannel::Kannel, &log::Log];
+pub const ALL: &[&dyn Gateway] =
+    &[&twilio::Twilio, &telnyx::Telnyx, &messagebird::MessageBird, &elks::Elks, &kannel::Kannel, &log::Log];
 
 pub fn by_kind(kind: &str) -> Option<&'static dyn Gateway> {
     ALL.iter().copied().find(|gateway| gateway.spec().kind == kind)
