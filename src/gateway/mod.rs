@@ -16,12 +16,19 @@ use crate::{
     http::{HttpError, Request, Response},
 };
 
+mod clicksend;
 mod elks;
+mod infobip;
+mod jasmin;
 mod kannel;
 mod log;
 mod messagebird;
+mod sinch;
 mod telnyx;
+mod textmagic;
 mod twilio;
+mod vonage;
+mod vonagemessages;
 pub mod voice;
 mod wire;
 
@@ -141,8 +148,21 @@ pub trait Gateway: Send + Sync {
     }
 }
 
-pub const ALL: &[&dyn Gateway] =
-    &[&twilio::Twilio, &telnyx::Telnyx, &messagebird::MessageBird, &elks::Elks, &kannel::Kannel, &log::Log];
+pub const ALL: &[&dyn Gateway] = &[
+    &twilio::Twilio,
+    &vonage::Vonage,
+    &vonagemessages::VonageMessages,
+    &telnyx::Telnyx,
+    &infobip::Infobip,
+    &sinch::Sinch,
+    &messagebird::MessageBird,
+    &clicksend::ClickSend,
+    &textmagic::TextMagic,
+    &elks::Elks,
+    &kannel::Kannel,
+    &jasmin::Jasmin,
+    &log::Log,
+];
 
 pub fn by_kind(kind: &str) -> Option<&'static dyn Gateway> {
     ALL.iter().copied().find(|gateway| gateway.spec().kind == kind)

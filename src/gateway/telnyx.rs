@@ -2,8 +2,8 @@
 //! telnyx 4.189).
 //!
 //! The one provider here with a true idempotency key: a request that is repeated within 24 hours under the same
-//! `Idempotency-Key` sends nothing twice. The key is our reference. Callbacks are signed with Ed25519 over their time and raw bytes. Our reference travels in the query of
-//! `webhook_url`; what a text cost comes with its last receipt.
+//! `Idempotency-Key` sends nothing twice. The key is our reference. Callbacks are signed with Ed25519 over their time and
+//! raw bytes. Our reference travels in the query of `webhook_url`; what a text cost comes with its last receipt.
 
 use data_encoding::BASE64;
 use ring::signature::{ED25519, UnparsedPublicKey};

@@ -1,0 +1,317 @@
+//! Jasmin's HTTP interface, version 0.11: one form per text, one call back per receipt or inbound text.
+//!
+//! Jasmin knows no client reference, no price of a text, no idempotency key and no look-up, so our reference travels in
+//! `dlr-url`. It has its receipts come by POST, because for GET it would add a second `?` to that address. Nothing it calls
+//! is signed: the secret path proves it. Every call must be answered 200 with exactly `ACK/Jasmin`, or it comes again.
+//!
+//! Sources: jookies/jasmin, `misc/doc/sources/apis/http`, `jasmin/protocols/http/endpoints/send.py` and `errors.py`,
+//! `jasmin/routing/throwers.py`, `jasmin/managers/listeners.py`.
+
+use data_encoding::{HEXLOWER, HEXLOWER_PERMISSIVE};
+
+use super::{CallbackAnswer, Can, Dispatch, Gateway, no_answer, wire};
+use crate::{
+    domain::{
+        connector::{Accepted, Delivery, Field, Refusal, Settings, Spec, Unreadable},
+        message::{GatewayEvent, Outgoing, Receipt, ReceiptStatus, RefusalClass, Reply, SendOutcome},
+        sms::Encoding,
+    },
+    http::{HttpError, Request, Response},
+};
+
+pub struct Jasmin;
+
+static SPEC: Spec = Spec {
+    kind: "jasmin",
+    name: "Jasmin",
+    fields: &[
+        Field {
+            key: "url",
+            label: "Address of /send",
+            help: "http://host:1401/send; host and port stand under [http-api] in jasmin.cfg",
+            required: true,
+            check: wire::check_address,
+            ..Field::TEXT
+        },
+        Field {
+            key: "username",
+            label: "Username",
+            help: "username of a Jasmin user, as \"user -l\" shows it in jcli",
+            required: true,
+            ..Field::TEXT
+        },
+        Field {
+            key: "password",
+            label: "Password",
+            help: "of the same user",
+            secret: true,
+            required: true,
+            ..Field::TEXT
+        },
+        Field {
+            key: "sender",
+            label: "Sender",
+            help: "number, short code or name of up to 11 characters the texts come from; several with commas, and each \
+                   person always hears from the same one",
+            required: true,
+            check: |list| wire::check_senders(list, check_sender),
+            ..Field::TEXT
+        },
+    ],
+    connect: &[
+        "Receipts need nothing: every text carries their address.",
+        "The user may need the authorizations dlr_level, http_dlr_method, src_addr, validity_period and hex_content, \
+         which Jasmin gives by default.",
+        "For replies open jcli and type httpccm -a, then cid cartback, method POST, url {url} and ok.",
+        "Then type morouter -a, type DefaultRoute, connector http(cartback), ok and persist.",
+    ],
+    topics: &[],
+    limits: &[
+        "Jasmin tells no price and knows no look-up: a text of unknown outcome stays so until its receipt comes.",
+        "A text longer than long_content_max_parts in jasmin.cfg, 5 by default, is cut off without a word.",
+        "It writes a text's validity in the time of its host as if that were UTC: let the host run in UTC.",
+        "When a centre is busy Jasmin tries again by itself, but tells no more of that text.",
+        "Answers are trusted by the secret in their address: let Jasmin reach us over a private network or TLS.",
+    ],
+};
+
+/// Both what the centre answered (1) and what became of the text (2).
+const DLR_LEVEL: &str = "3";
+
+/// Jasmin documents no bound; no text of ours waits longer than a week.
+const VALID_MINUTES_MAX: u64 = 7 * 24 * 60;
+
+static CAN: Can = Can { replies: true, validity: true, ..Can::SEND };
+
+impl Gateway for Jasmin {
+    fn spec(&self) -> &'static Spec {
+        &SPEC
+    }
+
+    fn can(&self) -> &'static Can {
+        &CAN
+    }
+
+    /// Jasmin turns `content` into GSM 03.38 only for coding 0 and forwards the bytes of any other as they are, so UCS-2
+    /// goes as hexadecimal UTF-16.
+    fn dispatch(&self, settings: &Settings, sms: &Outgoing) -> Dispatch {
+        let minutes = (sms.valid_for.as_secs() / 60).clamp(1, VALID_MINUTES_MAX).to_string();
+        let hex = HEXLOWER.encode(&sms.text.encode_utf16().flat_map(u16::to_be_bytes).collect::<Vec<_>>());
+        let mut form = vec![
+            ("username", settings.get("username")),
+            ("password", settings.get("password")),
+            ("from", wire::sender(settings, &sms.to)),
+            ("to", sms.to.e164()),
+            ("validity-period", &minutes),
+        ];
+        match sms.encoding {
+            Encoding::Gsm7 => form.extend([("coding", "0"), ("content", sms.text.as_str())]),
+            Encoding::Ucs2 => form.extend([("coding", "8"), ("hex-content", hex.as_str())]),
+        }
+        match &sms.callback_url {
+            Some(callback) => form.extend([
+                ("dlr", "yes"),
+                ("dlr-url", callback.as_str()),
+                ("dlr-level", DLR_LEVEL),
+                ("dlr-method", "POST"),
+            ]),
+            None => form.push(("dlr", "no")),
+        }
+        let request = Request::form(settings.get("url"), form);
+        // A Jasmin stands beside us, on plain HTTP, in the operator's own network.
+        Dispatch::Http(Request { private: true, ..request })
+    }
+
+    fn sender_name(&self, settings: &Settings) -> Option<String> {
+        settings.list("sender").find(|sender| sender.contains(char::is_alphabetic)).map(str::to_owned)
+    }
+
+    fn outcome(&self, answer: Result<&Response, &HttpError>) -> SendOutcome {
+        match answer {
+            Ok(answer) => judge(answer),
+            Err(error) => no_answer(error),
+        }
+    }
+
+    fn verify(&self, _settings: &Settings, delivery: &Delivery) -> Result<Accepted, Refusal> {
+        let fields = fields(delivery);
+        let topic = if fields.has("message_status") {
+            "receipt"
+        } else if fields.has("from") && (fields.has("content") || fields.has("binary")) {
+            "reply"
+        } else {
+            "other"
+        };
+        let key = match (fields.get("id"), fields.get("message_status")) {
+            (Some(id), status) => format!("{}:{}", wire::short(id), wire::short(status.unwrap_or(topic))),
+            (None, _) => wire::fingerprint(delivery),
+        };
+        Ok(Accepted::Keep { topic: topic.into(), key })
+    }
+
+    fn read(&self, _settings: &Settings, topic: &str, delivery: &Delivery) -> Result<Vec<GatewayEvent>, Unreadable> {
+        let fields = fields(delivery);
+        match topic {
+            "receipt" => Ok(vec![GatewayEvent::Receipt(receipt(delivery, &fields)?)]),
+            "reply" => Ok(vec![GatewayEvent::Reply(Reply {
+                from: wire::with_plus(fields.get("from").ok_or_else(|| Unreadable::new("a text from nobody"))?),
+                to: wire::with_plus(fields.get("to").unwrap_or_default()),
+                text: words(&fields),
+                gateway_ref: fields.get("id").map_or_else(|| wire::fingerprint(delivery), str::to_owned),
+                // Jasmin knows nothing of STOP: whatever is answered, we answer.
+                answered: false,
+            })]),
+            _ => Ok(Vec::new()),
+        }
+    }
+
+    fn callback_answer(&self) -> CallbackAnswer {
+        CallbackAnswer { content_type: "text/plain", body: "ACK/Jasmin" }
+    }
+}
+
+fn check_sender(text: &str) -> Result<(), &'static str> {
+    let digits = text.strip_prefix('+').unwrap_or(text);
+    let number = (3..=15).contains(&digits.len()) && digits.bytes().all(|byte| byte.is_ascii_digit());
+    let name = (1..=11).contains(&text.len())
+        && text.bytes().any(|byte| byte.is_ascii_alphabetic())
+        && text.bytes().all(|byte| byte == b' ' || byte.is_ascii_graphic());
+    if number || name { Ok(()) } else { Err("be a number, a short code or a name of up to 11 characters") }
+}
+
+/// What an error of Jasmin's means.
+enum Said {
+    Refused(RefusalClass, &'static str),
+    Later(&'static str),
+}
+
+/// Status, how the text begins after `Error "`, a word further on (`send.py`, `errors.py`, `validation.py`). The texts
+/// repeat parts of the request, so each is known by its beginning. All of them are raised before the text is handed to a
+/// message centre's queue.
+const CODES: &[(u16, &str, &str, Said)] = &[
+    (400, "Argument [username]", "", Said::Refused(RefusalClass::Account, "username")),
+    (400, "Argument [password]", "", Said::Refused(RefusalClass::Account, "password")),
+    (400, "Authorization failed", "", Said::Refused(RefusalClass::Account, "user lacks an authorization")),
+    (400, "Value filter failed", "(source_address", Said::Refused(RefusalClass::Account, "sender filter")),
+    (400, "Value filter failed", "(content", Said::Refused(RefusalClass::Content, "content filter")),
+    (400, "Value filter failed", "", Said::Refused(RefusalClass::Other, "user's value filter")),
+    (403, "User throughput exceeded", "", Said::Later("the user's throughput at Jasmin is exceeded")),
+    (403, "Authentication failure", "", Said::Refused(RefusalClass::Account, "not authenticated")),
+    (403, "Cannot charge", "", Said::Refused(RefusalClass::Account, "no balance or quota left")),
+    (412, "Failover route has no bound", "", Said::Later("no connector of Jasmin's route is bound")),
+    // Whether one country has no route or none is set up at all is not told.
+    (412, "No route found", "", Said::Refused(RefusalClass::Other, "no route")),
+];
+
+/// The answers of /send. Whatever is not one of them may come from something in between.
+fn judge(answer: &Response) -> SendOutcome {
+    let text = answer.text();
+    let refused = |class, code: &str| SendOutcome::Refused { class, code: format!("{} {code}", answer.status) };
+    match answer.status {
+        200 => match message_id(&text) {
+            Some(id) => SendOutcome::Accepted { reference: Some(id), segments: None, cost: None },
+            None => SendOutcome::Unknown { why: "an answer that names no message".into() },
+        },
+        429 => wire::later(answer, "too many requests"),
+        // A proxy gave up on the request; how far it had come is not told.
+        408 => SendOutcome::Unknown { why: "HTTP 408".into() },
+        status @ 400..=499 => match complaint(status, &text) {
+            Some(Said::Later(why)) => wire::later(answer, why),
+            Some(Said::Refused(class, code)) => refused(*class, code),
+            None if matches!(status, 401..=404) => refused(RefusalClass::Account, "refused"),
+            None => refused(RefusalClass::Other, "refused"),
+        },
+        status => SendOutcome::Unknown { why: format!("HTTP {status}") },
+    }
+}
+
+/// `Success "07033084-5cfd-4812-90a4-e4d24ffb6e3d"`.
+fn message_id(text: &str) -> Option<String> {
+    let id = text.trim().strip_prefix("Success \"")?.strip_suffix('"')?;
+    let plain = (1..=64).contains(&id.len()) && id.bytes().all(|byte| byte == b'-' || byte.is_ascii_alphanumeric());
+    plain.then(|| id.to_owned())
+}
+
+fn complaint(status: u16, text: &str) -> Option<&'static Said> {
+    let said = text.trim_start().strip_prefix("Error \"")?;
+    // Some messages are bytes, which Python writes as b'…'.
+    let said = said.strip_prefix("b'").unwrap_or(said);
+    let known = |(at, begins, has, _): &&(u16, &str, &str, Said)| {
+        *at == status && said.starts_with(begins) && said.contains(has)
+    };
+    CODES.iter().find(known).map(|(.., said)| said)
+}
+
+/// What a callback says: a form, or the query when the operator chose GET.
+fn fields(delivery: &Delivery) -> wire::Fields {
+    wire::Fields::new(delivery.form_pairs().into_iter().chain(delivery.query_pairs()))
+}
+
+fn receipt(delivery: &Delivery, fields: &wire::Fields) -> Result<Receipt, Unreadable> {
+    let reference = wire::Fields::new(delivery.query_pairs()).get("ref").and_then(|text| text.parse().ok());
+    let gateway_ref = fields.get("id").map(wire::short);
+    if reference.is_none() && gateway_ref.is_none() {
+        return Err(Unreadable::new("a receipt that names no message"));
+    }
+    let word = fields.get("message_status").unwrap_or_default();
+    let (status, class) = told(word);
+    // `text` repeats the beginning of the message and is never kept.
+    let error = fields.get("err").filter(|error| error.bytes().all(|byte| byte.is_ascii_alphanumeric()));
+    let code = match (status, error) {
+        (ReceiptStatus::Accepted, _) => None,
+        (_, Some(error)) => Some(wire::short(&format!("{word} {error}"))),
+        (_, None) => Some(wire::short(word)).filter(|word| !word.is_empty()),
+    };
+    Ok(Receipt { reference, gateway_ref, status, code, class, cost: None, segments: None })
+}
+
+/// Of level 1 the name of an SMPP status (SMPP 3.4, 5.1.3), of level 2 the state in the centre's receipt (appendix B).
+fn told(word: &str) -> (ReceiptStatus, Option<RefusalClass>) {
+    match word {
+        "ESME_ROK" | "ACCEPTD" | "ENROUTE" => (ReceiptStatus::Accepted, None),
+        "DELIVRD" => (ReceiptStatus::Delivered, None),
+        "UNDELIV" | "DELETED" => (ReceiptStatus::Undelivered, None),
+        "EXPIRED" => (ReceiptStatus::Expired, None),
+        "REJECTD" => (ReceiptStatus::Rejected, None),
+        // Jasmin tells of these and, by its default `submit_error_retrial`, sends again: nothing is decided.
+        "ESME_RSYSERR" | "ESME_RTHROTTLED" | "ESME_RMSGQFUL" | "ESME_RINVSCHED" => (ReceiptStatus::Unknown, None),
+        "ESME_RINVDSTADR" => (ReceiptStatus::Rejected, Some(RefusalClass::Number)),
+        "ESME_RINVSRCADR" => (ReceiptStatus::Rejected, Some(RefusalClass::Account)),
+        _ if word.starts_with("ESME_R") => (ReceiptStatus::Rejected, Some(RefusalClass::Other)),
+        _ => (ReceiptStatus::Unknown, None),
+    }
+}
+
+/// The words of an inbound text. `content` is the centre's bytes as they came, which a form cannot carry when they are
+/// no UTF-8, so `binary`, the same in hexadecimal, is read where it is given.
+fn words(fields: &wire::Fields) -> String {
+    let binary = fields.get("binary").and_then(|hex| HEXLOWER_PERMISSIVE.decode(hex.as_bytes()).ok());
+    match (binary, fields.get("coding")) {
+        (Some(bytes), Some("8")) => utf16(&bytes),
+        (Some(bytes), Some("3")) => bytes.iter().copied().map(char::from).collect(),
+        (Some(bytes), _) => default_alphabet(bytes),
+        (None, _) => fields.raw("content").unwrap_or_default().to_owned(),
+    }
+}
+
+fn utf16(bytes: &[u8]) -> String {
+    let units = bytes.chunks(2).map(|pair| pair.iter().fold(0, |unit, &byte| unit << 8 | u16::from(byte)));
+    char::decode_utf16(units).map(|unit| unit.unwrap_or(char::REPLACEMENT_CHARACTER)).collect()
+}
+
+/// What GSM 03.38 has where ASCII has control characters.
+const GSM_LOW: [char; 32] = [
+    '@', '£', '$', '¥', 'è', 'é', 'ù', 'ì', 'ò', 'Ç', '\n', 'Ø', 'ø', '\r', 'Å', 'å', 'Δ', '_', 'Φ', 'Γ', 'Λ', 'Ω',
+    'Π', 'Ψ', 'Σ', 'Θ', 'Ξ', '\u{1b}', 'Æ', 'æ', 'ß', 'É',
+];
+
+/// Coding 0 is whatever the centre takes for its default: mostly GSM 03.38, else ASCII, Latin-1 or UTF-8. Where they
+/// differ in printable characters, which one it is cannot be told, and ASCII is read.
+fn default_alphabet(bytes: Vec<u8>) -> String {
+    let text =
+        String::from_utf8(bytes).unwrap_or_else(|error| error.into_bytes().into_iter().map(char::from).collect());
+    text.chars().map(|c| GSM_LOW.get(c as usize).copied().unwrap_or(c)).collect()
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,259 @@
+//! Vonage SMS API, `POST /sms/json` (Nexmo/api-specification `sms.yml`; docs "Delivery receipts", "Signing messages").
+//!
+//! It answers 200 whatever became of the text: the truth is in one element per part, and each part can fail alone. A text
+//! of which a part left is neither refused nor accepted but unknown, so that nobody has its beginning twice. Sending is
+//! not idempotent, so only the codes that say "throttled", for every part, tell that nothing left.
+//!
+//! Who is opted out is told late: such a text is taken with status 0, and its receipt fails with code 9.
+//!
+//! Callbacks are signed in their own fields (`sig`), and only once Vonage has switched it on for the account; until a
+//! signature secret is set here, the secret path is the proof. Our reference comes back as `client-ref`, which is signed,
+//! and in the query of the callback address, which need not be: the first is believed before the second.
+
+use super::{Can, Dispatch, Gateway, Price, Proof, no_answer, wire};
+use crate::{
+    domain::{
+        connector::{Accepted, Delivery, Field, Refusal, Settings, Spec, Unreadable},
+        message::{GatewayEvent, Outgoing, Receipt, ReceiptStatus, RefusalClass, Reply, SendOutcome},
+        sms::Encoding,
+    },
+    http::{HttpError, Request, Response},
+};
+
+mod answer;
+mod signature;
+
+pub struct Vonage;
+
+const API: &str = "https://rest.nexmo.com";
+
+static SPEC: Spec = Spec {
+    kind: "vonage",
+    name: "Vonage SMS API",
+    fields: &[
+        Field {
+            key: "api_key",
+            label: "API key",
+            help: "at the top of API Settings in the Vonage dashboard",
+            required: true,
+            ..Field::TEXT
+        },
+        Field {
+            key: "api_secret",
+            label: "API secret",
+            help: "on the same page, under API key secret",
+            secret: true,
+            required: true,
+            ..Field::TEXT
+        },
+        Field {
+            key: "sender",
+            label: "Sender",
+            help: "a number of yours with its country code, a short code, or a name of up to 11 letters; several with \
+                   commas, and each person always hears from the same one",
+            required: true,
+            check: |list| wire::check_senders(list, check_sender),
+            ..Field::TEXT
+        },
+        Field {
+            key: "signature_secret",
+            label: "Signature secret",
+            help: "in API Settings, once Vonage support has switched on signed webhooks for the account; leave it empty \
+                   until then. While it is being replaced list both with a comma",
+            secret: true,
+            ..Field::TEXT
+        },
+        Field {
+            key: "api_base",
+            label: "API address",
+            help: "only to send through a proxy or a stand-in",
+            default: Some(API),
+            check: wire::check_address,
+            ..Field::TEXT
+        },
+    ],
+    connect: &[
+        "Receipts need nothing: every text carries their address.",
+        "In the Vonage dashboard open API Settings, and under Messaging API Type choose SMS API.",
+        "As Webhook format choose POST-JSON.",
+        "For replies paste this under Inbound SMS webhooks: {url}",
+        "With a signature secret set here, choose SHA-256 HMAC or SHA-512 HMAC as the signature method.",
+    ],
+    topics: &[],
+    limits: &[
+        "Vonage has no look-up here: a text of unknown outcome stays so until its receipt comes.",
+        "Callbacks are unsigned unless Vonage has switched signatures on and the secret is set here.",
+        "Signatures must be SHA-256 or SHA-512 HMAC: MD5, which is Vonage's default, and SHA-1 are refused.",
+        "A signed callback that comes more than five minutes after it was signed is refused.",
+        "An account that takes only signed requests cannot send: texts leave with the API secret.",
+        "A long text from a person comes in parts, and each is read as a text of its own.",
+        "A text of which only some parts were taken is unknown, and is not sent again.",
+    ],
+};
+
+/// Bounds of `ttl` in milliseconds (sms.yml).
+const TTL_MILLIS: (u128, u128) = (20_000, 604_800_000);
+
+static CAN: Can = Can {
+    proof: Proof::SignedOnceSet,
+    replies: true,
+    tells_opt_outs: true,
+    price: Price::AtSend,
+    validity: true,
+    ..Can::SEND
+};
+
+impl Gateway for Vonage {
+    fn spec(&self) -> &'static Spec {
+        &SPEC
+    }
+
+    fn can(&self) -> &'static Can {
+        &CAN
+    }
+
+    fn dispatch(&self, settings: &Settings, sms: &Outgoing) -> Dispatch {
+        let base = settings.given("api_base").unwrap_or(API).trim_end_matches('/');
+        let ttl = sms.valid_for.as_millis().clamp(TTL_MILLIS.0, TTL_MILLIS.1).to_string();
+        let reference = sms.reference.to_string();
+        let mut form = vec![
+            ("api_key", settings.get("api_key")),
+            ("api_secret", settings.get("api_secret")),
+            ("from", bare(wire::sender(settings, &sms.to))),
+            ("to", bare(sms.to.e164())),
+            ("text", sms.text.as_str()),
+            ("type", if sms.encoding == Encoding::Gsm7 { "text" } else { "unicode" }),
+            ("ttl", &ttl),
+            ("client-ref", &reference),
+            ("status-report-req", "true"),
+        ];
+        if let Some(callback) = &sms.callback_url {
+            form.push(("callback", callback));
+        }
+        // Only a stand-in for Vonage may live in a private network.
+        Dispatch::Http(Request { private: base != API, ..Request::form(format!("{base}/sms/json"), form) })
+    }
+
+    fn sender_name(&self, settings: &Settings) -> Option<String> {
+        settings.list("sender").find(|sender| sender.contains(char::is_alphabetic)).map(str::to_owned)
+    }
+
+    fn outcome(&self, answer: Result<&Response, &HttpError>) -> SendOutcome {
+        match answer {
+            Ok(answer) => answer::outcome(answer),
+            Err(error) => no_answer(error),
+        }
+    }
+
+    fn verify(&self, settings: &Settings, delivery: &Delivery) -> Result<Accepted, Refusal> {
+        signature::verify(settings.list("signature_secret"), delivery)?;
+        let fields = fields(delivery);
+        let status = fields.get("status");
+        let topic = match status {
+            Some(_) if !fields.has("text") => "receipt",
+            _ if fields.has("msisdn") && (fields.has("text") || fields.has("type")) => "reply",
+            _ => "other",
+        };
+        // The parts of a long text from a person may share their id.
+        let part = fields.get("concat-part").unwrap_or_default();
+        let state = if topic == "receipt" { status.unwrap_or_default() } else { topic };
+        let key = match fields.get("messageId") {
+            Some(id) => format!("{}:{}{}", wire::short(id), wire::short(state), wire::short(part)),
+            None => wire::fingerprint(delivery),
+        };
+        Ok(Accepted::Keep { topic: topic.into(), key })
+    }
+
+    fn read(&self, _settings: &Settings, topic: &str, delivery: &Delivery) -> Result<Vec<GatewayEvent>, Unreadable> {
+        let fields = fields(delivery);
+        match topic {
+            "receipt" => Ok(vec![GatewayEvent::Receipt(receipt(delivery, &fields)?)]),
+            "reply" => Ok(vec![GatewayEvent::Reply(Reply {
+                from: wire::with_plus(fields.get("msisdn").ok_or_else(|| Unreadable::new("a text from nobody"))?),
+                to: wire::with_plus(fields.get("to").unwrap_or_default()),
+                text: fields.raw("text").unwrap_or_default().to_owned(),
+                gateway_ref: fields.get("messageId").map_or_else(|| wire::fingerprint(delivery), str::to_owned),
+                answered: false,
+            })]),
+            _ => Ok(Vec::new()),
+        }
+    }
+}
+
+/// Vonage writes numbers without their `+`.
+fn bare(number: &str) -> &str {
+    number.strip_prefix('+').unwrap_or(number)
+}
+
+fn check_sender(text: &str) -> Result<(), &'static str> {
+    let number = bare(text);
+    let is_number = (3..=15).contains(&number.len()) && number.bytes().all(|byte| byte.is_ascii_digit());
+    let is_name = text.len() <= 11
+        && text.bytes().any(|byte| byte.is_ascii_alphabetic())
+        && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b" -_&.".contains(&byte));
+    if is_number || is_name {
+        Ok(())
+    } else {
+        Err("be a number, a short code, or a name of up to 11 letters and digits")
+    }
+}
+
+/// What a callback says, where its signature covers it.
+fn fields(delivery: &Delivery) -> wire::Fields {
+    wire::Fields::new(signature::pairs(delivery).unwrap_or_default())
+}
+
+/// The codes of a receipt that say more than that it failed (docs, "Delivery receipts", DLR error codes). What passes by
+/// itself, as a handset that is off, and what is not listed teach nothing about the person.
+const RECEIPT_CODES: &[(u32, RefusalClass)] = {
+    use RefusalClass::{Content, Number, OptedOut};
+    &[
+        (3, Number),   // absent for good
+        (6, Content),  // spam
+        (9, OptedOut), // "illegal number": the person is opted out
+        (10, Content), // illegal message
+        (11, Number),  // unroutable
+        (14, Content), // blocked by the carrier
+        (50, Content), // filters, from here on
+        (51, Content),
+        (52, Content),
+        (53, Content),
+        (54, Content),
+    ]
+};
+
+/// No price: every part has a receipt of its own with the price of that part, and the answer to the send told the sum.
+fn receipt(delivery: &Delivery, fields: &wire::Fields) -> Result<Receipt, Unreadable> {
+    let query = wire::Fields::new(delivery.query_pairs());
+    let reference = fields.get("client-ref").and_then(|text| text.parse().ok());
+    let reference = reference.or_else(|| query.get("ref").and_then(|text| text.parse().ok()));
+    let gateway_ref = fields.get("messageId").map(wire::short);
+    if reference.is_none() && gateway_ref.is_none() {
+        return Err(Unreadable::new("a receipt that names no message"));
+    }
+    let word = fields.get("status").unwrap_or_default();
+    let status = match word {
+        "accepted" | "buffered" => ReceiptStatus::Accepted,
+        "delivered" => ReceiptStatus::Delivered,
+        "expired" => ReceiptStatus::Expired,
+        "failed" => ReceiptStatus::Undelivered,
+        "rejected" => ReceiptStatus::Rejected,
+        _ => ReceiptStatus::Unknown,
+    };
+    let code = fields.get("err-code").filter(|code| *code != "0");
+    let bad_news = matches!(status, ReceiptStatus::Expired | ReceiptStatus::Undelivered | ReceiptStatus::Rejected);
+    let number = code.filter(|_| bad_news).and_then(|code| code.parse::<u32>().ok());
+    let class = number.and_then(|number| RECEIPT_CODES.iter().find(|(known, _)| *known == number));
+    Ok(Receipt {
+        reference,
+        gateway_ref,
+        status,
+        code: if status == ReceiptStatus::Unknown { Some(wire::short(word)) } else { code.map(wire::short) },
+        class: class.map(|&(_, class)| class),
+        cost: None,
+        segments: None,
+    })
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,358 @@
+//! Vonage Messages API, `POST /v1/messages`, for SMS (Nexmo/api-specification `messages-olympus.yml`; docs "Message status
+//! callbacks", "Signed webhooks", "API errors").
+//!
+//! A text is taken with 202 and a `message_uuid`; what became of it, and who is opted out (error 1240), is told in status
+//! callbacks. Sending is not idempotent, and there is no look-up. Our reference goes along as `client_ref` and in the query
+//! of the callback address.
+//!
+//! Every callback carries a JWT signed with the account's signature secret. A signature alone would hold for any body, so
+//! the hash of the body inside it counts as well, and so does the time of signing. The address is not signed: the
+//! reference in the body is believed before the one in the query.
+
+use data_encoding::{BASE64URL_NOPAD, HEXLOWER_PERMISSIVE};
+use hmac::{Hmac, KeyInit, Mac};
+use serde_json::{Value, json};
+use sha2::{Digest, Sha256};
+use subtle::ConstantTimeEq;
+
+use super::{Can, Dispatch, Gateway, Price, Proof, no_answer, wire};
+use crate::{
+    domain::{
+        connector::{Accepted, Delivery, Field, Refusal, Settings, Spec, Unreadable},
+        message::{Cost, GatewayEvent, Outgoing, Receipt, ReceiptStatus, RefusalClass, Reply, SendOutcome},
+        money::{Currency, decimal},
+        sms::Encoding,
+    },
+    http::{HttpError, Request, Response},
+};
+
+pub struct VonageMessages;
+
+const API: &str = "https://api.nexmo.com";
+
+static SPEC: Spec = Spec {
+    kind: "vonagemessages",
+    name: "Vonage Messages API",
+    fields: &[
+        Field {
+            key: "api_key",
+            label: "API key",
+            help: "at the top of API Settings in the Vonage dashboard",
+            required: true,
+            ..Field::TEXT
+        },
+        Field {
+            key: "api_secret",
+            label: "API secret",
+            help: "on the same page, under API key secret",
+            secret: true,
+            required: true,
+            ..Field::TEXT
+        },
+        Field {
+            key: "signature_secret",
+            label: "Signature secret",
+            help: "on the same page; it verifies callbacks. While it is being replaced list both with a comma",
+            secret: true,
+            required: true,
+            ..Field::TEXT
+        },
+        Field {
+            key: "sender",
+            label: "Sender",
+            help: "a number of yours with its country code, a short code, or a name of up to 11 letters; several with \
+                   commas, and each person always hears from the same one",
+            required: true,
+            check: |list| wire::check_senders(list, check_sender),
+            ..Field::TEXT
+        },
+        Field {
+            key: "api_base",
+            label: "API address",
+            help: "only to send through a proxy or a stand-in",
+            default: Some(API),
+            check: wire::check_address,
+            ..Field::TEXT
+        },
+    ],
+    connect: &[
+        "In the Vonage dashboard open API Settings, and under Messaging API Type choose Messages API.",
+        "For receipts paste this as the status webhook, although every text carries the address too: {url}",
+        "For replies paste the same as the inbound webhook: {url}",
+        "A number that is linked to an application sends its callbacks where the application says: paste it there too.",
+    ],
+    topics: &[],
+    limits: &[
+        "Vonage has no look-up here: a text of unknown outcome stays so until its receipt comes.",
+        "A text may have 1000 characters.",
+        "Vonage tells the price of one part; of a text in several parts the price is that times its parts.",
+        "A callback that comes more than five minutes after it was signed is refused.",
+        "Only texts are read: what comes over WhatsApp or another channel is kept and left alone.",
+    ],
+};
+
+/// Bounds of `ttl` in seconds, those of the SMS API.
+const TTL_SECONDS: (u64, u64) = (20, 604_800);
+
+/// A signature older or newer than this is a replay, or one of the two clocks is wrong.
+const TOLERANCE_SECONDS: u64 = 300;
+
+static CAN: Can = Can {
+    proof: Proof::Signed,
+    replies: true,
+    tells_opt_outs: true,
+    price: Price::InReceipt,
+    validity: true,
+    ..Can::SEND
+};
+
+impl Gateway for VonageMessages {
+    fn spec(&self) -> &'static Spec {
+        &SPEC
+    }
+
+    fn can(&self) -> &'static Can {
+        &CAN
+    }
+
+    fn dispatch(&self, settings: &Settings, sms: &Outgoing) -> Dispatch {
+        let base = settings.given("api_base").unwrap_or(API).trim_end_matches('/');
+        let encoding = if sms.encoding == Encoding::Gsm7 { "text" } else { "unicode" };
+        let mut body = json!({
+            "message_type": "text",
+            "channel": "sms",
+            "to": bare(sms.to.e164()),
+            "from": bare(wire::sender(settings, &sms.to)),
+            "text": sms.text,
+            "ttl": sms.valid_for.as_secs().clamp(TTL_SECONDS.0, TTL_SECONDS.1),
+            "client_ref": sms.reference.to_string(),
+            "sms": { "encoding_type": encoding },
+        });
+        if let (Some(callback), Some(object)) = (&sms.callback_url, body.as_object_mut()) {
+            object.insert("webhook_url".into(), callback.as_str().into());
+            object.insert("webhook_version".into(), "v1".into());
+        }
+        let request = Request::json(format!("{base}/v1/messages"), &body)
+            .basic_auth(settings.get("api_key"), settings.get("api_secret"));
+        // Only a stand-in for Vonage may live in a private network.
+        Dispatch::Http(Request { private: base != API, ..request })
+    }
+
+    fn sender_name(&self, settings: &Settings) -> Option<String> {
+        settings.list("sender").find(|sender| sender.contains(char::is_alphabetic)).map(str::to_owned)
+    }
+
+    fn outcome(&self, answer: Result<&Response, &HttpError>) -> SendOutcome {
+        match answer {
+            Ok(answer) => judge(answer),
+            Err(error) => no_answer(error),
+        }
+    }
+
+    fn verify(&self, settings: &Settings, delivery: &Delivery) -> Result<Accepted, Refusal> {
+        verify(settings.list("signature_secret"), delivery)?;
+        let body: Value = serde_json::from_slice(&delivery.body).unwrap_or_default();
+        let status = text(&body, "status");
+        let topic = match (&status, text(&body, "channel").as_deref()) {
+            (_, Some(channel)) if !matches!(channel, "sms" | "mms") => "other",
+            (Some(_), _) => "receipt",
+            (None, _) if body.get("from").is_some() && body.get("message_uuid").is_some() => "reply",
+            _ => "other",
+        };
+        let key = match text(&body, "message_uuid") {
+            Some(id) => format!("{}:{}", wire::short(&id), wire::short(status.as_deref().unwrap_or(topic))),
+            None => wire::fingerprint(delivery),
+        };
+        Ok(Accepted::Keep { topic: topic.into(), key })
+    }
+
+    fn read(&self, _settings: &Settings, topic: &str, delivery: &Delivery) -> Result<Vec<GatewayEvent>, Unreadable> {
+        if !matches!(topic, "receipt" | "reply") {
+            return Ok(Vec::new());
+        }
+        let body: Value = serde_json::from_slice(&delivery.body).map_err(|_| Unreadable::new("no JSON"))?;
+        let event = if topic == "receipt" {
+            GatewayEvent::Receipt(receipt(delivery, &body)?)
+        } else {
+            let from = text(&body, "from").ok_or_else(|| Unreadable::new("a text from nobody"))?;
+            GatewayEvent::Reply(Reply {
+                from: wire::with_plus(&from),
+                to: wire::with_plus(&text(&body, "to").unwrap_or_default()),
+                text: body.get("text").and_then(wire::scalar).unwrap_or_default(),
+                gateway_ref: text(&body, "message_uuid").unwrap_or_else(|| wire::fingerprint(delivery)),
+                answered: false,
+            })
+        };
+        Ok(vec![event])
+    }
+}
+
+/// Vonage writes numbers without their `+`.
+fn bare(number: &str) -> &str {
+    number.strip_prefix('+').unwrap_or(number)
+}
+
+fn check_sender(text: &str) -> Result<(), &'static str> {
+    let number = bare(text);
+    let is_number = (3..=15).contains(&number.len()) && number.bytes().all(|byte| byte.is_ascii_digit());
+    let is_name = text.len() <= 11
+        && text.bytes().any(|byte| byte.is_ascii_alphabetic())
+        && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b" -_&.".contains(&byte));
+    if is_number || is_name {
+        Ok(())
+    } else {
+        Err("be a number, a short code, or a name of up to 11 letters and digits")
+    }
+}
+
+/// A string or number that is not empty.
+fn text(value: &Value, name: &str) -> Option<String> {
+    let text = value.get(name).and_then(wire::scalar)?.trim().to_owned();
+    (!text.is_empty()).then_some(text)
+}
+
+/// Holds when any of the secrets made the token, and the token is about this body and this moment.
+fn verify<'a>(secrets: impl Iterator<Item = &'a str>, delivery: &Delivery) -> Result<(), Refusal> {
+    let secrets: Vec<&str> = secrets.collect();
+    if secrets.is_empty() {
+        return Err(Refusal::NoKey);
+    }
+    let (scheme, token) =
+        delivery.header("authorization").and_then(|value| value.trim().split_once(' ')).ok_or(Refusal::Unsigned)?;
+    if !scheme.eq_ignore_ascii_case("bearer") {
+        return Err(Refusal::Unsigned);
+    }
+    let claims = claims(&secrets, token.trim()).ok_or(Refusal::WrongSignature)?;
+    let hash = text(&claims, "payload_hash").ok_or(Refusal::WrongSignature)?;
+    let hash = HEXLOWER_PERMISSIVE.decode(hash.as_bytes()).map_err(|_| Refusal::WrongSignature)?;
+    if !bool::from(Sha256::digest(&delivery.body).as_slice().ct_eq(&hash)) {
+        return Err(Refusal::WrongSignature);
+    }
+    let signed_at = text(&claims, "iat").and_then(|iat| iat.split('.').next()?.parse::<i64>().ok());
+    let away = delivery.received_at.seconds().saturating_sub(signed_at.ok_or(Refusal::WrongSignature)?);
+    if away.unsigned_abs() > TOLERANCE_SECONDS { Err(Refusal::WrongTime(away)) } else { Ok(()) }
+}
+
+/// What the token claims, once its signature holds. Only HS256 counts: a token must not choose to be unsigned.
+fn claims(secrets: &[&str], token: &str) -> Option<Value> {
+    let (signed, signature) = token.rsplit_once('.')?;
+    let (head, payload) = signed.split_once('.')?;
+    let json = |part: &str| serde_json::from_slice::<Value>(&BASE64URL_NOPAD.decode(part.as_bytes()).ok()?).ok();
+    if text(&json(head)?, "alg")? != "HS256" {
+        return None;
+    }
+    let signature = BASE64URL_NOPAD.decode(signature.as_bytes()).ok()?;
+    // Compared in constant time.
+    let holds = secrets.iter().any(|secret| {
+        let Ok(mut mac) = <Hmac<Sha256> as KeyInit>::new_from_slice(secret.as_bytes()) else { return false };
+        mac.update(signed.as_bytes());
+        mac.verify_slice(&signature).is_ok()
+    });
+    if holds { json(payload) } else { None }
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Meaning {
+    Refused(RefusalClass),
+    /// Too much at once: it did not leave.
+    Throttled,
+    /// It may have left; in a receipt, nothing to learn about the person.
+    Unsure,
+}
+
+/// From <https://developer.vonage.com/api-errors/messages>. What passes by itself is not listed: after a refusal it is one
+/// more refusal, and in a receipt it teaches nothing.
+const CODES: &[(u32, Meaning)] = {
+    use Meaning::{Refused, Throttled, Unsure};
+    use RefusalClass::{Account, Content, Number, OptedOut, Other};
+    &[
+        (1000, Throttled),
+        (1010, Refused(Other)),    // a parameter is missing
+        (1020, Refused(Other)),    // a parameter is wrong
+        (1030, Unsure),            // internal error
+        (1040, Refused(Number)),   // no route to such a number
+        (1050, Refused(Number)),   // number barred
+        (1060, Refused(Account)),  // account barred
+        (1070, Refused(Account)),  // no credit
+        (1080, Refused(Account)),  // account not enabled for this API
+        (1090, Refused(Other)),    // too long
+        (1100, Unsure),            // communication failed
+        (1120, Refused(Account)),  // sender not allowed
+        (1130, Refused(Other)),    // wrong ttl
+        (1170, Refused(Number)),   // no such number
+        (1190, Refused(Number)),   // absent for good
+        (1210, Refused(Content)),  // spam
+        (1240, Refused(OptedOut)), // the person replied STOP
+        (1320, Unsure),            // sent already
+    ]
+};
+
+fn meaning(code: u32) -> Option<Meaning> {
+    CODES.iter().find(|(known, _)| *known == code).map(|&(_, meaning)| meaning)
+}
+
+/// The number of an error: after the `#` of its type, or its title. Words and longer numbers are no codes.
+fn code(error: &Value) -> Option<u32> {
+    let number = |text: &str| if text.len() == 4 { text.parse::<u32>().ok() } else { None };
+    let from_type = text(error, "type").and_then(|kind| number(kind.rsplit_once('#')?.1));
+    from_type.or_else(|| text(error, "title").and_then(|title| number(&title)))
+}
+
+fn judge(answer: &Response) -> SendOutcome {
+    let body: Value = serde_json::from_slice(&answer.body).unwrap_or_default();
+    let code = code(&body);
+    let shown = code.map_or_else(|| format!("HTTP {}", answer.status), |code| code.to_string());
+    let unknown = |why: &str| SendOutcome::Unknown { why: why.to_owned() };
+    match (answer.status, code.and_then(meaning)) {
+        (200..=299, _) => match text(&body, "message_uuid") {
+            Some(id) => SendOutcome::Accepted { reference: Some(wire::short(&id)), segments: None, cost: None },
+            None => unknown("an answer that names no message"),
+        },
+        (408, _) => unknown("HTTP 408"),
+        (429, _) | (400..=499, Some(Meaning::Throttled)) => wire::later(answer, &shown),
+        (400..=499, Some(Meaning::Unsure)) => unknown(&shown),
+        (400..=499, Some(Meaning::Refused(class))) => SendOutcome::Refused { class, code: shown },
+        (401 | 402 | 403 | 404, None) => SendOutcome::Refused { class: RefusalClass::Account, code: shown },
+        (400..=499, None) => SendOutcome::Refused { class: RefusalClass::Other, code: shown },
+        (status, _) => unknown(&format!("HTTP {status}")),
+    }
+}
+
+fn receipt(delivery: &Delivery, body: &Value) -> Result<Receipt, Unreadable> {
+    let query = wire::Fields::new(delivery.query_pairs());
+    let reference = text(body, "client_ref").and_then(|text| text.parse().ok());
+    let reference = reference.or_else(|| query.get("ref").and_then(|text| text.parse().ok()));
+    let gateway_ref = text(body, "message_uuid").map(|id| wire::short(&id));
+    if reference.is_none() && gateway_ref.is_none() {
+        return Err(Unreadable::new("a receipt that names no message"));
+    }
+    let word = text(body, "status").unwrap_or_default();
+    let status = match word.as_str() {
+        "submitted" => ReceiptStatus::Accepted,
+        "delivered" => ReceiptStatus::Delivered,
+        "undeliverable" => ReceiptStatus::Undelivered,
+        "rejected" => ReceiptStatus::Rejected,
+        _ => ReceiptStatus::Unknown,
+    };
+    let number = body.get("error").and_then(code);
+    let bad_news = matches!(status, ReceiptStatus::Undelivered | ReceiptStatus::Rejected);
+    let class = match number.filter(|_| bad_news).and_then(meaning) {
+        Some(Meaning::Refused(class)) => Some(class),
+        _ => None,
+    };
+    let told = number.map(|number| number.to_string());
+    let code = if status == ReceiptStatus::Unknown { Some(wire::short(&word)) } else { told };
+    let segments = body.get("sms").and_then(|sms| text(sms, "count_total")?.parse().ok()).filter(|&count| count > 0);
+    Ok(Receipt { reference, gateway_ref, status, code, class, cost: cost(body, segments), segments })
+}
+
+/// Each callback tells what one part cost.
+fn cost(body: &Value, segments: Option<u32>) -> Option<Cost> {
+    let usage = body.get("usage")?;
+    let one = decimal(&text(usage, "price")?, 6).ok()?.saturating_abs();
+    let currency = Currency::parse(&text(usage, "currency")?).ok()?;
+    Some(Cost { micros: one.checked_mul(i64::from(segments.unwrap_or(1)))?, currency })
+}
+
+#[cfg(test)]
+mod tests;
