@@ -312,7 +312,7 @@ fn judge(answer: &Response) -> SendOutcome {
         (429, _) | (400..=499, Some(Meaning::Throttled)) => wire::later(answer, &shown),
         (400..=499, Some(Meaning::Unsure)) => unknown(&shown),
         (400..=499, Some(Meaning::Refused(class))) => SendOutcome::Refused { class, code: shown },
-        (401 | 402 | 403 | 404, None) => SendOutcome::Refused { class: RefusalClass::Account, code: shown },
+        (401..=404, None) => SendOutcome::Refused { class: RefusalClass::Account, code: shown },
         (400..=499, None) => SendOutcome::Refused { class: RefusalClass::Other, code: shown },
         (status, _) => unknown(&format!("HTTP {status}")),
     }

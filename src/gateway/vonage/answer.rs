@@ -130,7 +130,7 @@ fn refused(answer: &Response, parts: &[Part]) -> SendOutcome {
         return wire::later(answer, &parts.first().map(shown).unwrap_or_default());
     }
     let class = match answer.status {
-        401 | 402 | 403 | 404 => RefusalClass::Account,
+        401..=404 => RefusalClass::Account,
         _ => RefusalClass::Other,
     };
     first_refusal(parts).unwrap_or(SendOutcome::Refused { class, code: format!("HTTP {}", answer.status) })

@@ -151,7 +151,7 @@ fn fields_of(rest: &[(&str, &str)], at: i64) -> Vec<(String, String)> {
     pairs.extend([("timestamp", at.as_str()), ("nonce", "n0nce")]);
     pairs.sort_unstable();
     let text: String =
-        pairs.iter().map(|(name, value)| format!("&{name}={}", value.replace('&', "_").replace('=', "_"))).collect();
+        pairs.iter().map(|(name, value)| format!("&{name}={}", value.replace(['&', '='], "_"))).collect();
     let mut mac = hmac::Hmac::<sha2::Sha256>::new_from_slice(b"second").unwrap();
     mac.update(text.as_bytes());
     pairs.push(("sig", ""));
