@@ -7,14 +7,13 @@
 
 use serde_json::{Value, json};
 
-use super::{Can, Dispatch, Gateway, LookUp, Price, no_answer, wire};
+use super::{Can, Dispatch, Gateway, LookUp, Price, wire};
 use crate::{
     domain::{
         connector::{Accepted, Delivery, Field, Refusal, Settings, Spec, Unreadable},
-        message::{Cost, GatewayEvent, MessageRef, Outgoing, Receipt, ReceiptStatus, RefusalClass, Reply, SendOutcome},
-        money::{Currency, decimal},
+        message::{Cost, GatewayEvent, MessageRef, Outgoing, Receipt, ReceiptStatus, RefusalClass, SendOutcome},
     },
-    http::{HttpError, Request, Response},
+    http::{Request, Response},
 };
 
 pub struct ClickSend;
@@ -41,22 +40,12 @@ static SPEC: Spec = Spec {
             ..Field::TEXT
         },
         Field {
-            key: "sender",
-            label: "Sender",
             help: "a dedicated or own number (+61…), a short code, or an alpha tag of up to 11 letters and digits, to \
                    which nobody can reply; several with commas, and each person always hears from the same one",
-            required: true,
             check: |list| wire::check_senders(list, check_sender),
-            ..Field::TEXT
+            ..wire::SENDER
         },
-        Field {
-            key: "api_base",
-            label: "API address",
-            help: "only to send through a proxy or a stand-in",
-            default: Some(API),
-            check: wire::check_address,
-            ..Field::TEXT
-        },
+        Field { default: Some(API), ..wire::API_ADDRESS },
     ],
     connect: &[
         "Ask ClickSend to approve texts with links: for new customers they are paused.",
@@ -101,18 +90,11 @@ impl Gateway for ClickSend {
             "source": "cartback",
             "custom_string": sms.reference.to_string(),
         }] });
-        Dispatch::Http(signed_in(settings, Request::json(format!("{}/v3/sms/send", base(settings)), &body)))
+        Dispatch::Http(signed_in(settings, Request::json(format!("{}/v3/sms/send", wire::api(settings, API)), &body)))
     }
 
-    fn sender_name(&self, settings: &Settings) -> Option<String> {
-        settings.list("sender").find(|sender| sender.contains(char::is_alphabetic)).map(str::to_owned)
-    }
-
-    fn outcome(&self, answer: Result<&Response, &HttpError>) -> SendOutcome {
-        match answer {
-            Ok(answer) => judge(answer),
-            Err(error) => no_answer(error),
-        }
+    fn outcome(&self, answer: &Response) -> SendOutcome {
+        wire::judge(answer, taken, refused)
     }
 
     fn verify(&self, _settings: &Settings, delivery: &Delivery) -> Result<Accepted, Refusal> {
@@ -124,25 +106,18 @@ impl Gateway for ClickSend {
         } else {
             "other"
         };
-        let key = match id(&fields) {
-            Some(id) if topic == "receipt" => format!("{}:{}", wire::short(id), wire::short(state(&fields))),
-            Some(id) => format!("{}:{topic}", wire::short(id)),
-            None => wire::fingerprint(delivery),
-        };
-        Ok(Accepted::Keep { topic: topic.into(), key })
+        let state = (topic == "receipt").then(|| state(&fields));
+        Ok(wire::kept(delivery, topic, id(&fields), state))
     }
 
     fn read(&self, _settings: &Settings, topic: &str, delivery: &Delivery) -> Result<Vec<GatewayEvent>, Unreadable> {
         let fields = fields(delivery);
         match topic {
             "receipt" => Ok(vec![GatewayEvent::Receipt(receipt(delivery, &fields)?)]),
-            "reply" => Ok(vec![GatewayEvent::Reply(Reply {
-                from: wire::with_plus(fields.get("from").ok_or_else(|| Unreadable::new("a text from nobody"))?),
-                to: wire::with_plus(fields.get("to").unwrap_or_default()),
-                text: words(&fields).unwrap_or_default().to_owned(),
-                gateway_ref: id(&fields).map_or_else(|| wire::fingerprint(delivery), str::to_owned),
-                answered: false,
-            })]),
+            "reply" => {
+                let (from, to) = (fields.get("from"), fields.get("to"));
+                Ok(vec![GatewayEvent::Reply(wire::reply(delivery, from, to, words(&fields), id(&fields))?)])
+            }
             _ => Ok(Vec::new()),
         }
     }
@@ -155,7 +130,7 @@ impl Gateway for ClickSend {
             .append_pair("date_from", &(sms.attempted_at - CLOCK_SLACK).seconds().to_string())
             .append_pair("limit", PAGE_SIZE)
             .finish();
-        let request = signed_in(settings, Request::get(format!("{}/v3/sms/history?{query}", base(settings))));
+        let request = signed_in(settings, Request::get(format!("{}/v3/sms/history?{query}", wire::api(settings, API))));
         Some(Request { room: PAGE_BYTES_MAX, ..request })
     }
 
@@ -164,14 +139,9 @@ impl Gateway for ClickSend {
     }
 }
 
-fn base(settings: &Settings) -> &str {
-    settings.given("api_base").unwrap_or(API).trim_end_matches('/')
-}
-
 fn signed_in(settings: &Settings, request: Request) -> Request {
-    // Only a stand-in for ClickSend may live in a private network.
-    let private = base(settings) != API;
-    Request { private, ..request.basic_auth(settings.get("username"), settings.get("api_key")) }
+    let request = request.basic_auth(settings.get("username"), settings.get("api_key"));
+    Request { private: wire::stands_in(settings, API), ..request }
 }
 
 fn check_sender(text: &str) -> Result<(), &'static str> {
@@ -217,42 +187,30 @@ fn class(code: &str) -> Option<RefusalClass> {
     CODES.iter().find(|(known, _)| *known == code).map(|&(_, class)| class)
 }
 
-fn judge(answer: &Response) -> SendOutcome {
-    let shown = format!("HTTP {}", answer.status);
-    match answer.status {
-        200..=299 => taken(answer),
-        408 => SendOutcome::Unknown { why: shown },
-        429 => wire::later(answer, &shown),
-        400..=499 => refused(answer, shown),
-        _ => SendOutcome::Unknown { why: shown },
-    }
-}
-
 fn taken(answer: &Response) -> SendOutcome {
     let body: Value = serde_json::from_slice(&answer.body).unwrap_or_default();
     let Some(message) = body.pointer("/data/messages/0") else {
-        return SendOutcome::Unknown { why: "an answer that names no message".into() };
+        return wire::names_nothing();
     };
-    let status = text(message, "status").unwrap_or_default();
-    match (status.as_str(), text(message, "message_id"), class(&status)) {
+    let status = wire::text(message, "status").unwrap_or_default();
+    match (status.as_str(), wire::text(message, "message_id"), class(&status)) {
         ("SUCCESS", Some(id), _) => SendOutcome::Accepted {
             reference: Some(wire::short(&id)),
             segments: segments(message),
             cost: cost(message, &body),
         },
         (_, _, Some(class)) => SendOutcome::Refused { class, code: status },
-        ("SUCCESS" | "", ..) => SendOutcome::Unknown { why: "an answer that names no message".into() },
-        _ => SendOutcome::Unknown { why: "a status that is not documented".into() },
+        ("SUCCESS" | "", ..) => wire::names_nothing(),
+        _ => wire::unknown("a status that is not documented"),
     }
 }
 
-fn refused(answer: &Response, shown: String) -> SendOutcome {
+fn refused(answer: &Response) -> SendOutcome {
     let body: Value = serde_json::from_slice(&answer.body).unwrap_or_default();
-    let code = text(&body, "response_code").unwrap_or_default();
-    match (class(&code), answer.status) {
-        (Some(class), _) => SendOutcome::Refused { class, code },
-        (None, 401..=404) => SendOutcome::Refused { class: RefusalClass::Account, code: shown },
-        (None, _) => SendOutcome::Refused { class: RefusalClass::Other, code: shown },
+    let code = wire::text(&body, "response_code").unwrap_or_default();
+    match class(&code) {
+        Some(class) => SendOutcome::Refused { class, code },
+        None => wire::refused(answer),
     }
 }
 
@@ -278,15 +236,11 @@ fn state(fields: &wire::Fields) -> &str {
 }
 
 fn receipt(delivery: &Delivery, fields: &wire::Fields) -> Result<Receipt, Unreadable> {
-    let query = wire::Fields::new(delivery.query_pairs());
-    let names = [fields.get("custom_string"), fields.get("customstring"), query.get("ref")];
+    let names = [fields.get("custom_string"), fields.get("customstring")];
     let reference = names.into_iter().flatten().find_map(|text| text.parse().ok());
-    let gateway_ref = id(fields).map(wire::short);
-    if reference.is_none() && gateway_ref.is_none() {
-        return Err(Unreadable::new("a receipt that names no message"));
-    }
+    let receipt = wire::about(reference.or_else(|| wire::reference(delivery)), id(fields))?;
     let (status, code) = told(state(fields), fields.get("error_code"));
-    Ok(Receipt { reference, gateway_ref, status, code, class: None, cost: None, segments: None })
+    Ok(Receipt { status, code, ..receipt })
 }
 
 /// A status code (ClickSend help, "SMS error codes") with its error code. 200 and 300 are not final: with the network,
@@ -309,13 +263,13 @@ fn told(state: &str, error: Option<&str>) -> (ReceiptStatus, Option<String>) {
 
 /// Searches the history for our reference. It is never proof of absence: how soon a text appears there is not told.
 fn search(reference: &MessageRef, answer: &Response) -> LookUp {
-    let body: Value =
-        if answer.is_success() { serde_json::from_slice(&answer.body).unwrap_or_default() } else { Value::Null };
+    let body = wire::json(answer).unwrap_or_default();
     let Some(list) = body.pointer("/data/data").and_then(Value::as_array) else { return LookUp::Unclear };
     let name = reference.to_string();
     // A reply carries the reference of the text it answers.
     let is_ours = |message: &&Value| {
-        text(message, "custom_string").as_deref() == Some(&name) && text(message, "direction").as_deref() != Some("in")
+        wire::text(message, "custom_string").as_deref() == Some(&name)
+            && wire::text(message, "direction").as_deref() != Some("in")
     };
     list.iter().find(is_ours).map_or(LookUp::Unclear, |message| {
         LookUp::Found(Box::new(GatewayEvent::Receipt(found(*reference, message, &body))))
@@ -324,8 +278,8 @@ fn search(reference: &MessageRef, answer: &Response) -> LookUp {
 
 /// A row of the history has a status code once the network has answered, and a word before.
 fn found(reference: MessageRef, message: &Value, body: &Value) -> Receipt {
-    let error = text(message, "error_code");
-    let (status, code) = match (text(message, "status_code"), text(message, "status").unwrap_or_default()) {
+    let error = wire::text(message, "error_code");
+    let (status, code) = match (wire::text(message, "status_code"), wire::text(message, "status").unwrap_or_default()) {
         (Some(state), _) => told(&state, error.as_deref()),
         (None, word) => match word.as_str() {
             "Sent" | "Completed" | "Queued" | "Scheduled" => (ReceiptStatus::Accepted, None),
@@ -335,7 +289,7 @@ fn found(reference: MessageRef, message: &Value, body: &Value) -> Receipt {
     };
     Receipt {
         reference: Some(reference),
-        gateway_ref: text(message, "message_id").map(|id| wire::short(&id)),
+        gateway_ref: wire::text(message, "message_id").map(|id| wire::short(&id)),
         status,
         code,
         class: None,
@@ -345,19 +299,13 @@ fn found(reference: MessageRef, message: &Value, body: &Value) -> Receipt {
 }
 
 fn segments(message: &Value) -> Option<u32> {
-    text(message, "message_parts")?.parse().ok().filter(|&count| count > 0)
+    wire::parts(&wire::text(message, "message_parts")?)
 }
 
 /// The price of one text, in the currency that the answer names for all of them.
 fn cost(message: &Value, body: &Value) -> Option<Cost> {
-    let price = text(message, "message_price")?;
-    let currency = text(body.pointer("/data/_currency")?, "currency_name_short")?;
-    Some(Cost { micros: decimal(&price, 6).ok()?.saturating_abs(), currency: Currency::parse(&currency).ok()? })
-}
-
-fn text(value: &Value, name: &str) -> Option<String> {
-    let text = value.get(name).and_then(wire::scalar)?;
-    Some(text.trim().to_owned()).filter(|text| !text.is_empty())
+    let currency = wire::text(body.pointer("/data/_currency")?, "currency_name_short")?;
+    wire::cost(&wire::text(message, "message_price")?, &currency)
 }
 
 #[cfg(test)]

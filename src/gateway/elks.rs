@@ -6,14 +6,14 @@
 
 use serde_json::Value;
 
-use super::{Can, Dispatch, Gateway, LookUp, no_answer, wire};
+use super::{Can, Dispatch, Gateway, LookUp, wire};
 use crate::{
     domain::{
         connector::{Accepted, Delivery, Field, Refusal, Settings, Spec, Unreadable},
-        message::{GatewayEvent, MessageRef, Outgoing, Receipt, ReceiptStatus, RefusalClass, Reply, SendOutcome},
+        message::{GatewayEvent, MessageRef, Outgoing, Receipt, ReceiptStatus, RefusalClass, SendOutcome},
         time::{MINUTE, Time},
     },
-    http::{HttpError, Request, Response},
+    http::{Request, Response},
 };
 
 pub struct Elks;
@@ -40,22 +40,12 @@ static SPEC: Spec = Spec {
             ..Field::TEXT
         },
         Field {
-            key: "sender",
-            label: "Sender",
             help: "a number of the account (+46…) or a name of 3 to 11 letters and digits; several with commas, and each \
                    person always hears from the same one",
-            required: true,
             check: |list| wire::check_senders(list, check_sender),
-            ..Field::TEXT
+            ..wire::SENDER
         },
-        Field {
-            key: "api_base",
-            label: "API address",
-            help: "only to send through a proxy or a stand-in",
-            default: Some(API),
-            check: wire::check_address,
-            ..Field::TEXT
-        },
+        Field { default: Some(API), ..wire::API_ADDRESS },
     ],
     connect: &[
         "Receipts need nothing: every text carries their address.",
@@ -69,6 +59,12 @@ static SPEC: Spec = Spec {
         "Texts cannot be told to expire there.",
     ],
 };
+
+/// Texts of the account looked through for one of unknown outcome.
+const PAGE_SIZE: u32 = 100;
+
+/// As many texts of several parts each are more than an ordinary answer.
+const PAGE_BYTES_MAX: usize = 256 * 1024;
 
 static CAN: Can = Can { replies: true, look_up: true, ..Can::SEND };
 
@@ -90,15 +86,9 @@ impl Gateway for Elks {
         Dispatch::Http(signed_in(settings, Request::form(texts(settings), form)))
     }
 
-    fn sender_name(&self, settings: &Settings) -> Option<String> {
-        settings.list("sender").find(|sender| sender.contains(char::is_alphabetic)).map(str::to_owned)
-    }
-
-    fn outcome(&self, answer: Result<&Response, &HttpError>) -> SendOutcome {
-        match answer {
-            Ok(answer) => judge(answer),
-            Err(error) => no_answer(error),
-        }
+    fn outcome(&self, answer: &Response) -> SendOutcome {
+        // An error comes as words in text/plain, which repeat the request and are not kept.
+        wire::judge(answer, taken, wire::refused)
     }
 
     fn verify(&self, _settings: &Settings, delivery: &Delivery) -> Result<Accepted, Refusal> {
@@ -110,57 +100,45 @@ impl Gateway for Elks {
         } else {
             "other"
         };
-        let key = match fields.get("id") {
-            Some(id) => format!("{}:{}", wire::short(id), wire::short(fields.get("status").unwrap_or(topic))),
-            None => wire::fingerprint(delivery),
-        };
-        Ok(Accepted::Keep { topic: topic.into(), key })
+        Ok(wire::kept(delivery, topic, fields.get("id"), fields.get("status")))
     }
 
     fn read(&self, _settings: &Settings, topic: &str, delivery: &Delivery) -> Result<Vec<GatewayEvent>, Unreadable> {
         let fields = wire::Fields::new(delivery.form_pairs());
         match topic {
             "receipt" => {
-                let reference = wire::Fields::new(delivery.query_pairs()).get("ref").and_then(|text| text.parse().ok());
-                let gateway_ref = fields.get("id").map(wire::short);
-                if reference.is_none() && gateway_ref.is_none() {
-                    return Err(Unreadable::new("a receipt that names no message"));
-                }
-                Ok(vec![GatewayEvent::Receipt(receipt(
-                    reference,
-                    gateway_ref,
-                    fields.get("status").unwrap_or_default(),
-                ))])
+                let receipt = wire::about(wire::reference(delivery), fields.get("id"))?;
+                Ok(vec![GatewayEvent::Receipt(told(receipt, fields.get("status").unwrap_or_default()))])
             }
-            "reply" => Ok(vec![GatewayEvent::Reply(Reply {
-                from: wire::with_plus(fields.get("from").ok_or_else(|| Unreadable::new("a text from nobody"))?),
-                to: wire::with_plus(fields.get("to").unwrap_or_default()),
-                text: fields.raw("message").unwrap_or_default().to_owned(),
-                gateway_ref: fields.get("id").map_or_else(|| wire::fingerprint(delivery), wire::short),
-                answered: false,
-            })]),
+            "reply" => {
+                let (from, to, text) = (fields.get("from"), fields.get("to"), fields.raw("message"));
+                Ok(vec![GatewayEvent::Reply(wire::reply(delivery, from, to, text, fields.get("id"))?)])
+            }
             _ => Ok(Vec::new()),
         }
     }
 
     /// The newest texts of the account, newest first; the list takes no number.
     fn look_up(&self, settings: &Settings, _sms: &Outgoing) -> Option<Request> {
-        Some(signed_in(settings, Request::get(format!("{}?limit=100", texts(settings)))))
+        let request = signed_in(settings, Request::get(format!("{}?limit={PAGE_SIZE}", texts(settings))));
+        Some(Request { room: PAGE_BYTES_MAX, ..request })
     }
 
     fn looked_up(&self, sms: &Outgoing, reference: &MessageRef, answer: &Response) -> LookUp {
-        let body: Option<Value> = if answer.is_success() { serde_json::from_slice(&answer.body).ok() } else { None };
+        let body = wire::json(answer);
         let Some(list) = body.as_ref().and_then(|body| body.get("data")?.as_array()) else { return LookUp::Unclear };
         let from = sms.attempted_at - MINUTE;
         let mut reaches_back = false;
         for text in list {
-            let word = |name: &str| text.get(name).and_then(wire::scalar).unwrap_or_default();
+            let word = |name: &str| wire::text(text, name).unwrap_or_default();
             let Some(made) = made_at(&word("created")) else { return LookUp::Unclear };
+            let is_ours =
+                || word("to") == sms.to.e164() && word("message") == sms.text.trim() && word("direction") != "incoming";
             if made < from {
                 reaches_back = true;
-            } else if word("to") == sms.to.e164() && word("message") == sms.text && word("direction") != "incoming" {
-                let found = receipt(Some(*reference), Some(wire::short(&word("id"))), &word("status"));
-                return LookUp::Found(Box::new(GatewayEvent::Receipt(found)));
+            } else if is_ours() {
+                let Ok(receipt) = wire::about(Some(*reference), Some(&word("id"))) else { return LookUp::Unclear };
+                return LookUp::Found(Box::new(GatewayEvent::Receipt(told(receipt, &word("status")))));
             }
         }
         if reaches_back { LookUp::Absent } else { LookUp::Unclear }
@@ -168,13 +146,12 @@ impl Gateway for Elks {
 }
 
 fn texts(settings: &Settings) -> String {
-    format!("{}/a1/sms", settings.given("api_base").unwrap_or(API).trim_end_matches('/'))
+    format!("{}/a1/sms", wire::api(settings, API))
 }
 
 fn signed_in(settings: &Settings, request: Request) -> Request {
-    // Only a stand-in may live in a private network.
-    let private = settings.given("api_base").is_some_and(|base| base.trim_end_matches('/') != API);
-    Request { private, ..request.basic_auth(settings.get("username"), settings.get("password")) }
+    let request = request.basic_auth(settings.get("username"), settings.get("password"));
+    Request { private: wire::stands_in(settings, API), ..request }
 }
 
 fn check_sender(text: &str) -> Result<(), &'static str> {
@@ -187,32 +164,17 @@ fn check_sender(text: &str) -> Result<(), &'static str> {
     if number || name { Ok(()) } else { Err("be a number with its + or a name of 3 to 11 letters and digits") }
 }
 
-/// An error comes as words in text/plain, which repeat the request and are not kept.
-fn judge(answer: &Response) -> SendOutcome {
-    let refused = |class| SendOutcome::Refused { class, code: format!("HTTP {}", answer.status) };
-    match answer.status {
-        200..=299 => taken(&answer.body),
-        401..=404 => refused(RefusalClass::Account),
-        429 => wire::later(answer, "too many requests"),
-        408 => SendOutcome::Unknown { why: "HTTP 408".into() },
-        400..=499 => refused(RefusalClass::Other),
-        status => SendOutcome::Unknown { why: format!("HTTP {status}") },
-    }
-}
-
-fn taken(body: &[u8]) -> SendOutcome {
-    let body: Value = serde_json::from_slice(body).unwrap_or_default();
-    let Some(id) = body.get("id").and_then(wire::scalar).filter(|id| !id.is_empty()) else {
-        return SendOutcome::Unknown { why: "an answer that names no message".into() };
-    };
+fn taken(answer: &Response) -> SendOutcome {
+    let body: Value = serde_json::from_slice(&answer.body).unwrap_or_default();
+    let Some(id) = wire::text(&body, "id") else { return wire::names_nothing() };
     if body.get("status").and_then(Value::as_str) == Some("failed") {
         return SendOutcome::Refused { class: RefusalClass::Other, code: "failed".into() };
     }
-    let segments = body.get("parts").and_then(wire::scalar).and_then(|parts| parts.parse().ok());
+    let segments = wire::text(&body, "parts").and_then(|count| wire::parts(&count));
     SendOutcome::Accepted { reference: Some(wire::short(&id)), segments, cost: None }
 }
 
-fn receipt(reference: Option<MessageRef>, gateway_ref: Option<String>, word: &str) -> Receipt {
+fn told(receipt: Receipt, word: &str) -> Receipt {
     let status = match word {
         "created" | "sent" => ReceiptStatus::Accepted,
         "delivered" => ReceiptStatus::Delivered,
@@ -220,7 +182,7 @@ fn receipt(reference: Option<MessageRef>, gateway_ref: Option<String>, word: &st
         _ => ReceiptStatus::Unknown,
     };
     let code = matches!(status, ReceiptStatus::Unknown | ReceiptStatus::Undelivered).then(|| wire::short(word));
-    Receipt { reference, gateway_ref, status, code, class: None, cost: None, segments: None }
+    Receipt { status, code, ..receipt }
 }
 
 /// `2026-09-24T14:13:20.000000`, in UTC.
@@ -234,46 +196,30 @@ fn made_at(text: &str) -> Option<Time> {
 mod tests {
     use std::time::Duration;
 
-    use super::*;
-    use crate::domain::{phone::Phone, sms::Encoding};
+    use super::{
+        super::stage::{self, HOOK, posted},
+        *,
+    };
+    use crate::domain::message::Reply;
 
     fn settings() -> Settings {
         let given = [("username", "u1"), ("password", "hush"), ("sender", "LumenOak, +46700000001")];
-        SPEC.settings(given.map(|(key, value)| (key.to_owned(), value.to_owned())).into()).unwrap()
+        stage::given(&SPEC, &given, &[]).unwrap()
     }
 
     fn outgoing() -> Outgoing {
-        Outgoing {
-            reference: "7.msg_0000000000009".parse().unwrap(),
-            to: Phone::restored("+12125550101".into()),
-            text: "Your lamp & more".into(),
-            encoding: Encoding::Gsm7,
-            valid_for: Duration::from_secs(600),
-            callback_url: Some("https://shop.example.com/hook/sms/secret?ref=7.msg_0000000000009".into()),
-            // 2026-09-24T14:13:20
-            attempted_at: Time::from_seconds(1_790_259_200),
-        }
-    }
-
-    fn delivery(query: &str, body: &str) -> Delivery {
-        Delivery {
-            method: "POST".into(),
-            url: format!("https://shop.example.com/hook/sms/secret{query}"),
-            headers: vec![],
-            body: body.into(),
-            received_at: Time::from_seconds(1_790_259_300),
-        }
+        Outgoing { valid_for: Duration::from_secs(600), ..stage::outgoing("Your lamp & more") }
     }
 
     fn read(query: &str, body: &str) -> Result<Vec<GatewayEvent>, Unreadable> {
-        let delivery = delivery(query, body);
+        let delivery = posted(&format!("{HOOK}{query}"), body);
         let Ok(Accepted::Keep { topic, .. }) = Elks.verify(&settings(), &delivery) else { panic!("not kept") };
         Elks.read(&settings(), &topic, &delivery)
     }
 
     #[test]
     fn a_text_becomes_one_request() {
-        let Dispatch::Http(request) = Elks.dispatch(&settings(), &outgoing()) else { panic!("kept") };
+        let request = stage::sent(&Elks, &settings(), &outgoing());
         assert_eq!((request.url.as_str(), request.private), ("https://api.46elks.com/a1/sms", false));
         assert!(request.headers.contains(&("authorization".into(), "Basic dTE6aHVzaA==".into())));
         let form: Vec<_> = url::form_urlencoded::parse(&request.body).into_owned().collect();
@@ -290,7 +236,7 @@ mod tests {
         #[track_caller]
         fn check(status: u16, body: &str, expected: SendOutcome) {
             let answer = Response { status, headers: vec![("retry-after".into(), "7".into())], body: body.into() };
-            assert_eq!(Elks.outcome(Ok(&answer)), expected, "{status} {body}");
+            assert_eq!(Elks.outcome(&answer), expected, "{status} {body}");
         }
         let unknown = |why: &str| SendOutcome::Unknown { why: why.into() };
         let refused = |class, code: &str| SendOutcome::Refused { class, code: code.into() };

@@ -8,14 +8,13 @@
 
 use serde_json::{Value, json};
 
-use super::{Can, Dispatch, Gateway, LookUp, Price, no_answer, wire};
+use super::{Can, Dispatch, Gateway, LookUp, Price, wire};
 use crate::{
     domain::{
         connector::{Accepted, Delivery, Field, Refusal, Settings, Spec, Unreadable},
         message::{Cost, GatewayEvent, MessageRef, Outgoing, Receipt, ReceiptStatus, RefusalClass, Reply, SendOutcome},
-        money::{Currency, decimal},
     },
-    http::{HttpError, Request, Response},
+    http::{Request, Response},
 };
 
 pub struct Infobip;
@@ -42,13 +41,9 @@ static SPEC: Spec = Spec {
             ..Field::TEXT
         },
         Field {
-            key: "sender",
-            label: "Sender",
             help: "a number, a short code, or a name of up to 11 letters, as under Channels and Numbers; several with \
                    commas, and each person always hears from the same one",
-            required: true,
-            check: |list| wire::check_senders(list, check_sender),
-            ..Field::TEXT
+            ..wire::SENDER
         },
     ],
     connect: &[
@@ -89,8 +84,8 @@ impl Gateway for Infobip {
             webhooks.insert("delivery".into(), json!({ "url": callback }));
         }
         let message = json!({
-            "sender": bare(wire::sender(settings, &sms.to)),
-            "destinations": [{ "to": bare(sms.to.e164()), "messageId": reference }],
+            "sender": wire::bare(wire::sender(settings, &sms.to)),
+            "destinations": [{ "to": sms.to.digits(), "messageId": reference }],
             "content": { "text": sms.text },
             "options": {
                 "validityPeriod": {
@@ -104,15 +99,8 @@ impl Gateway for Infobip {
         Dispatch::Http(signed_in(settings, Request::json(url, &json!({ "messages": [message] }))))
     }
 
-    fn sender_name(&self, settings: &Settings) -> Option<String> {
-        settings.list("sender").find(|sender| sender.contains(char::is_alphabetic)).map(str::to_owned)
-    }
-
-    fn outcome(&self, answer: Result<&Response, &HttpError>) -> SendOutcome {
-        match answer {
-            Ok(answer) => judge(answer),
-            Err(error) => no_answer(error),
-        }
+    fn outcome(&self, answer: &Response) -> SendOutcome {
+        wire::judge(answer, taken, wire::refused)
     }
 
     fn verify(&self, _settings: &Settings, delivery: &Delivery) -> Result<Accepted, Refusal> {
@@ -136,7 +124,7 @@ impl Gateway for Infobip {
         let results = results(&delivery.body).ok_or_else(|| Unreadable::new("no list of results"))?;
         // The address names one message: in a list of several it may be that of another.
         let asked = match results.as_slice() {
-            [_] => wire::Fields::new(delivery.query_pairs()).get("ref").and_then(|text| text.parse().ok()),
+            [_] => wire::reference(delivery),
             _ => None,
         };
         // One that cannot be read must not take the others with it.
@@ -166,7 +154,7 @@ impl Gateway for Infobip {
         if results.is_empty() {
             return LookUp::Absent;
         }
-        let ours = |one: &&Value| text(one, "messageId").as_deref() == Some(reference.to_string().as_str());
+        let ours = |one: &&Value| wire::text(one, "messageId").as_deref() == Some(reference.to_string().as_str());
         let found = results.iter().filter(ours).filter(|one| status_id(one) != Some(DUPLICATE));
         match found.filter_map(|one| receipt(one, Some(*reference))).next() {
             Some(receipt) => LookUp::Found(Box::new(GatewayEvent::Receipt(receipt))),
@@ -190,19 +178,6 @@ fn signed_in(settings: &Settings, request: Request) -> Request {
     let private = !host.is_some_and(|host| host.ends_with(".infobip.com"));
     Request { private, ..request.header("authorization", format!("App {}", settings.get("api_key"))) }
         .header("accept", "application/json")
-}
-
-fn bare(number: &str) -> &str {
-    number.strip_prefix('+').unwrap_or(number)
-}
-
-fn check_sender(text: &str) -> Result<(), &'static str> {
-    let digits = bare(text);
-    let number = (3..=15).contains(&digits.len()) && digits.bytes().all(|byte| byte.is_ascii_digit());
-    let name = text.len() <= 11
-        && text.bytes().any(|byte| byte.is_ascii_alphabetic())
-        && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b" .-_&".contains(&byte));
-    if number || name { Ok(()) } else { Err("be a number, a short code, or a name of up to 11 letters and digits") }
 }
 
 /// The state of a repeated message id: the text of that id left before.
@@ -234,34 +209,16 @@ fn class(id: Option<u32>) -> Option<RefusalClass> {
     CODES.iter().find(|(known, _)| Some(*known) == id).map(|&(_, class)| class)
 }
 
-fn judge(answer: &Response) -> SendOutcome {
-    match answer.status {
-        200..=299 => taken(answer),
-        408 => SendOutcome::Unknown { why: "HTTP 408".into() },
-        429 => wire::later(answer, "HTTP 429"),
-        status @ 400..=499 => {
-            let class = match status {
-                401..=404 => RefusalClass::Account,
-                _ => RefusalClass::Other,
-            };
-            SendOutcome::Refused { class, code: format!("HTTP {status}") }
-        }
-        status => SendOutcome::Unknown { why: format!("HTTP {status}") },
-    }
-}
-
 /// We send one text to one number, so the first message is ours.
 fn taken(answer: &Response) -> SendOutcome {
     let body: Option<Value> = serde_json::from_slice(&answer.body).ok();
     let message = body.as_ref().and_then(|body| body.get("messages")?.get(0));
-    let Some(message) = message else {
-        return SendOutcome::Unknown { why: "an answer that names no message".into() };
-    };
-    match (state(message), text(message, "messageId")) {
-        (State::Duplicate, _) => SendOutcome::Unknown { why: "this text was handed over before".into() },
+    let Some(message) = message else { return wire::names_nothing() };
+    match (state(message), wire::text(message, "messageId")) {
+        (State::Duplicate, _) => wire::unknown("this text was handed over before"),
         (State::Told(ReceiptStatus::Accepted | ReceiptStatus::Delivered), Some(id)) => SendOutcome::Accepted {
             reference: Some(wire::short(&id)),
-            segments: message.get("details").and_then(|details| count(details, "messageCount")),
+            segments: message.get("details").and_then(segments),
             cost: None,
         },
         (State::Told(ReceiptStatus::Undelivered | ReceiptStatus::Expired | ReceiptStatus::Rejected), _) => {
@@ -270,8 +227,8 @@ fn taken(answer: &Response) -> SendOutcome {
                 code: code(message).unwrap_or_else(|| "rejected".into()),
             }
         }
-        (_, None) => SendOutcome::Unknown { why: "an answer that names no message".into() },
-        _ => SendOutcome::Unknown { why: "an answer with a state we do not know".into() },
+        (_, None) => wire::names_nothing(),
+        _ => wire::unknown("an answer with a state we do not know"),
     }
 }
 
@@ -287,7 +244,7 @@ fn state(message: &Value) -> State {
         Some(WITH_OPERATOR) => return State::Told(ReceiptStatus::Accepted),
         _ => {}
     }
-    let group = message.get("status").and_then(|status| text(status, "groupName")).unwrap_or_default();
+    let group = message.get("status").and_then(|status| wire::text(status, "groupName")).unwrap_or_default();
     State::Told(match group.to_ascii_uppercase().as_str() {
         "ACCEPTED" | "PENDING" => ReceiptStatus::Accepted,
         "DELIVERED" => ReceiptStatus::Delivered,
@@ -299,14 +256,15 @@ fn state(message: &Value) -> State {
 }
 
 fn status_id(message: &Value) -> Option<u32> {
-    count(message.get("status")?, "id")
+    wire::number(message.get("status")?, "id")
 }
 
 /// The name of the error, else of the state, else its number; never the description, which is free text.
 fn code(message: &Value) -> Option<String> {
-    let name = |part: &str| text(message.get(part)?, "name").filter(|name| is_word(name));
+    let name = |part: &str| wire::text(message.get(part)?, "name").filter(|name| is_word(name));
     let error = name("error").filter(|name| name != "NO_ERROR");
-    let group = || message.get("status").and_then(|status| text(status, "groupName")).filter(|name| is_word(name));
+    let group =
+        || message.get("status").and_then(|status| wire::text(status, "groupName")).filter(|name| is_word(name));
     error
         .or_else(|| name("status"))
         .or_else(|| status_id(message).map(|id| id.to_string()))
@@ -330,7 +288,7 @@ fn results(body: &[u8]) -> Option<Vec<Value>> {
 
 /// What tells one delivery of one message from the next. An id too long to show whole is left to the fingerprint.
 fn key(topic: &str, result: &Value) -> Option<String> {
-    let id = text(result, "messageId").filter(|id| wire::short(id) == *id)?;
+    let id = wire::text(result, "messageId").filter(|id| wire::short(id) == *id)?;
     let state = match topic {
         "receipt" => status_id(result).map(|id| id.to_string())?,
         _ => topic.to_owned(),
@@ -340,12 +298,10 @@ fn key(topic: &str, result: &Value) -> Option<String> {
 
 /// A receipt, or a line of the log. Our reference is told twice, as the id and as what the text carried along.
 fn receipt(result: &Value, asked: Option<MessageRef>) -> Option<Receipt> {
-    let id = text(result, "messageId");
-    let told = text(result, "callbackData").and_then(|text| text.parse().ok());
+    let id = wire::text(result, "messageId");
+    let told = wire::text(result, "callbackData").and_then(|text| text.parse().ok());
     let reference = told.or_else(|| id.as_deref()?.parse().ok()).or(asked);
-    if reference.is_none() && id.is_none() {
-        return None;
-    }
+    let receipt = wire::about(reference, id.as_deref()).ok()?;
     // A rejected repetition has the id of the text that left, and says nothing about it.
     let status = match state(result) {
         State::Told(status) => status,
@@ -354,42 +310,32 @@ fn receipt(result: &Value, asked: Option<MessageRef>) -> Option<Receipt> {
     let bad_news = matches!(status, ReceiptStatus::Undelivered | ReceiptStatus::Expired | ReceiptStatus::Rejected);
     let told = bad_news || status == ReceiptStatus::Unknown;
     Some(Receipt {
-        reference,
-        gateway_ref: id.map(|id| wire::short(&id)),
         status,
         code: if told { code(result) } else { None },
         class: class(status_id(result)).filter(|_| bad_news),
         cost: cost(result),
-        segments: count(result, "messageCount").filter(|&count| count > 0),
+        segments: segments(result),
+        ..receipt
     })
 }
 
 /// `pricePerMessage` is the price of one part; `messageCount` is how many there were. A price of zero is a price.
 fn cost(result: &Value) -> Option<Cost> {
     let price = result.get("price")?;
-    let each = decimal(&price.get("pricePerMessage").and_then(wire::scalar)?, 6).ok()?.saturating_abs();
-    let currency = Currency::parse(&text(price, "currency")?).ok()?;
-    let parts = count(result, "messageCount").unwrap_or(1).max(1);
-    Some(Cost { micros: each.saturating_mul(i64::from(parts)), currency })
+    let each = wire::cost(&wire::text(price, "pricePerMessage")?, &wire::text(price, "currency")?)?;
+    Some(Cost { micros: each.micros.saturating_mul(i64::from(segments(result).unwrap_or(1))), ..each })
 }
 
 fn reply(result: &Value, delivery: &Delivery) -> Option<Reply> {
-    Some(Reply {
-        from: wire::with_plus(&text(result, "from")?),
-        to: wire::with_plus(&text(result, "to").unwrap_or_default()),
-        // `cleanText` is without the keyword; we want all the person wrote.
-        text: result.get("text").and_then(wire::scalar).unwrap_or_default(),
-        gateway_ref: text(result, "messageId").unwrap_or_else(|| wire::fingerprint(delivery)),
-        answered: false,
-    })
+    let field = |name| wire::text(result, name);
+    // `cleanText` is without the keyword; we want all the person wrote.
+    let words = result.get("text").and_then(wire::scalar);
+    let id = field("messageId");
+    wire::reply(delivery, field("from").as_deref(), field("to").as_deref(), words.as_deref(), id.as_deref()).ok()
 }
 
-fn text(value: &Value, name: &str) -> Option<String> {
-    value.get(name).and_then(wire::scalar).filter(|text| !text.trim().is_empty())
-}
-
-fn count(value: &Value, name: &str) -> Option<u32> {
-    value.get(name).and_then(wire::scalar)?.trim().parse().ok()
+fn segments(of: &Value) -> Option<u32> {
+    wire::parts(&wire::text(of, "messageCount")?)
 }
 
 #[cfg(test)]

@@ -9,14 +9,14 @@
 
 use data_encoding::{HEXLOWER, HEXLOWER_PERMISSIVE};
 
-use super::{CallbackAnswer, Can, Dispatch, Gateway, no_answer, wire};
+use super::{CallbackAnswer, Can, Dispatch, Gateway, wire};
 use crate::{
     domain::{
         connector::{Accepted, Delivery, Field, Refusal, Settings, Spec, Unreadable},
-        message::{GatewayEvent, Outgoing, Receipt, ReceiptStatus, RefusalClass, Reply, SendOutcome},
+        message::{GatewayEvent, Outgoing, Receipt, ReceiptStatus, RefusalClass, SendOutcome},
         sms::Encoding,
     },
-    http::{HttpError, Request, Response},
+    http::{Request, Response},
 };
 
 pub struct Jasmin;
@@ -49,13 +49,10 @@ static SPEC: Spec = Spec {
             ..Field::TEXT
         },
         Field {
-            key: "sender",
-            label: "Sender",
             help: "number, short code or name of up to 11 characters the texts come from; several with commas, and each \
                    person always hears from the same one",
-            required: true,
             check: |list| wire::check_senders(list, check_sender),
-            ..Field::TEXT
+            ..wire::SENDER
         },
     ],
     connect: &[
@@ -122,15 +119,8 @@ impl Gateway for Jasmin {
         Dispatch::Http(Request { private: true, ..request })
     }
 
-    fn sender_name(&self, settings: &Settings) -> Option<String> {
-        settings.list("sender").find(|sender| sender.contains(char::is_alphabetic)).map(str::to_owned)
-    }
-
-    fn outcome(&self, answer: Result<&Response, &HttpError>) -> SendOutcome {
-        match answer {
-            Ok(answer) => judge(answer),
-            Err(error) => no_answer(error),
-        }
+    fn outcome(&self, answer: &Response) -> SendOutcome {
+        wire::judge(answer, taken, refused)
     }
 
     fn verify(&self, _settings: &Settings, delivery: &Delivery) -> Result<Accepted, Refusal> {
@@ -142,25 +132,17 @@ impl Gateway for Jasmin {
         } else {
             "other"
         };
-        let key = match (fields.get("id"), fields.get("message_status")) {
-            (Some(id), status) => format!("{}:{}", wire::short(id), wire::short(status.unwrap_or(topic))),
-            (None, _) => wire::fingerprint(delivery),
-        };
-        Ok(Accepted::Keep { topic: topic.into(), key })
+        Ok(wire::kept(delivery, topic, fields.get("id"), fields.get("message_status")))
     }
 
     fn read(&self, _settings: &Settings, topic: &str, delivery: &Delivery) -> Result<Vec<GatewayEvent>, Unreadable> {
         let fields = fields(delivery);
         match topic {
             "receipt" => Ok(vec![GatewayEvent::Receipt(receipt(delivery, &fields)?)]),
-            "reply" => Ok(vec![GatewayEvent::Reply(Reply {
-                from: wire::with_plus(fields.get("from").ok_or_else(|| Unreadable::new("a text from nobody"))?),
-                to: wire::with_plus(fields.get("to").unwrap_or_default()),
-                text: words(&fields),
-                gateway_ref: fields.get("id").map_or_else(|| wire::fingerprint(delivery), str::to_owned),
-                // Jasmin knows nothing of STOP: whatever is answered, we answer.
-                answered: false,
-            })]),
+            "reply" => {
+                let (from, to, text) = (fields.get("from"), fields.get("to"), words(&fields));
+                Ok(vec![GatewayEvent::Reply(wire::reply(delivery, from, to, Some(&text), fields.get("id"))?)])
+            }
             _ => Ok(Vec::new()),
         }
     }
@@ -203,25 +185,21 @@ const CODES: &[(u16, &str, &str, Said)] = &[
     (412, "No route found", "", Said::Refused(RefusalClass::Other, "no route")),
 ];
 
-/// The answers of /send. Whatever is not one of them may come from something in between.
-fn judge(answer: &Response) -> SendOutcome {
-    let text = answer.text();
+fn taken(answer: &Response) -> SendOutcome {
+    match (answer.status, message_id(&answer.text())) {
+        (200, Some(id)) => SendOutcome::Accepted { reference: Some(id), segments: None, cost: None },
+        (200, None) => wire::names_nothing(),
+        (status, _) => wire::unknown(&format!("HTTP {status}")),
+    }
+}
+
+/// What is not one of Jasmin's own words may come from something in between.
+fn refused(answer: &Response) -> SendOutcome {
     let refused = |class, code: &str| SendOutcome::Refused { class, code: format!("{} {code}", answer.status) };
-    match answer.status {
-        200 => match message_id(&text) {
-            Some(id) => SendOutcome::Accepted { reference: Some(id), segments: None, cost: None },
-            None => SendOutcome::Unknown { why: "an answer that names no message".into() },
-        },
-        429 => wire::later(answer, "too many requests"),
-        // A proxy gave up on the request; how far it had come is not told.
-        408 => SendOutcome::Unknown { why: "HTTP 408".into() },
-        status @ 400..=499 => match complaint(status, &text) {
-            Some(Said::Later(why)) => wire::later(answer, why),
-            Some(Said::Refused(class, code)) => refused(*class, code),
-            None if matches!(status, 401..=404) => refused(RefusalClass::Account, "refused"),
-            None => refused(RefusalClass::Other, "refused"),
-        },
-        status => SendOutcome::Unknown { why: format!("HTTP {status}") },
+    match complaint(answer.status, &answer.text()) {
+        Some(Said::Later(why)) => wire::later(answer, why),
+        Some(Said::Refused(class, code)) => refused(*class, code),
+        None => refused(wire::class(answer.status), "refused"),
     }
 }
 
@@ -248,11 +226,7 @@ fn fields(delivery: &Delivery) -> wire::Fields {
 }
 
 fn receipt(delivery: &Delivery, fields: &wire::Fields) -> Result<Receipt, Unreadable> {
-    let reference = wire::Fields::new(delivery.query_pairs()).get("ref").and_then(|text| text.parse().ok());
-    let gateway_ref = fields.get("id").map(wire::short);
-    if reference.is_none() && gateway_ref.is_none() {
-        return Err(Unreadable::new("a receipt that names no message"));
-    }
+    let receipt = wire::about(wire::reference(delivery), fields.get("id"))?;
     let word = fields.get("message_status").unwrap_or_default();
     let (status, class) = told(word);
     // `text` repeats the beginning of the message and is never kept.
@@ -262,7 +236,7 @@ fn receipt(delivery: &Delivery, fields: &wire::Fields) -> Result<Receipt, Unread
         (_, Some(error)) => Some(wire::short(&format!("{word} {error}"))),
         (_, None) => Some(wire::short(word)).filter(|word| !word.is_empty()),
     };
-    Ok(Receipt { reference, gateway_ref, status, code, class, cost: None, segments: None })
+    Ok(Receipt { status, code, class, ..receipt })
 }
 
 /// Of level 1 the name of an SMPP status (SMPP 3.4, 5.1.3), of level 2 the state in the centre's receipt (appendix B).

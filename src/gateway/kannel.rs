@@ -8,14 +8,14 @@
 //! Our callbacks must be answered 200: anything but 200 and 202 (204 too) is called again or lost. The body stays empty
 //! because Kannel would send any other to the shopper.
 
-use super::{CallbackAnswer, Can, Dispatch, Gateway, no_answer, wire};
+use super::{CallbackAnswer, Can, Dispatch, Gateway, wire};
 use crate::{
     domain::{
         connector::{Accepted, Delivery, Field, Refusal, Settings, Spec, Unreadable},
-        message::{GatewayEvent, Outgoing, Receipt, ReceiptStatus, RefusalClass, Reply, SendOutcome},
+        message::{GatewayEvent, Outgoing, Receipt, ReceiptStatus, RefusalClass, SendOutcome},
         sms::Encoding,
     },
-    http::{HttpError, Request, Response},
+    http::{Request, Response},
 };
 
 mod query;
@@ -118,11 +118,8 @@ impl Gateway for Kannel {
         sender.contains(char::is_alphabetic).then(|| sender.to_owned())
     }
 
-    fn outcome(&self, answer: Result<&Response, &HttpError>) -> SendOutcome {
-        match answer {
-            Ok(answer) => judge(answer),
-            Err(error) => no_answer(error),
-        }
+    fn outcome(&self, answer: &Response) -> SendOutcome {
+        judge(answer)
     }
 
     fn verify(&self, _settings: &Settings, delivery: &Delivery) -> Result<Accepted, Refusal> {
@@ -142,14 +139,10 @@ impl Gateway for Kannel {
         let fields = query::fields(delivery.query());
         match topic {
             "receipt" => Ok(vec![GatewayEvent::Receipt(receipt(&fields)?)]),
-            "reply" => Ok(vec![GatewayEvent::Reply(Reply {
-                from: wire::with_plus(fields.get("from").ok_or_else(|| Unreadable::new("a text from nobody"))?),
-                to: wire::with_plus(fields.get("to").unwrap_or_default()),
-                text: fields.raw("text").unwrap_or_default().to_owned(),
-                gateway_ref: fields.get("id").map_or_else(|| wire::fingerprint(delivery), str::to_owned),
-                // Kannel knows nothing of STOP: whatever is answered, we answer.
-                answered: false,
-            })]),
+            "reply" => {
+                let (from, to, text) = (fields.get("from"), fields.get("to"), fields.raw("text"));
+                Ok(vec![GatewayEvent::Reply(wire::reply(delivery, from, to, text, fields.get("id"))?)])
+            }
             _ => Ok(Vec::new()),
         }
     }

@@ -11,7 +11,7 @@ use crate::{
         connector::{Accepted, Delivery, Field, Refusal, Settings, Spec, Unreadable},
         message::{GatewayEvent, Outgoing, Receipt, ReceiptStatus, Reply, SendOutcome},
     },
-    http::{HttpError, Response},
+    http::Response,
 };
 
 pub struct Log;
@@ -49,8 +49,8 @@ impl Gateway for Log {
     }
 
     /// Nothing is ever asked, so there is no answer to judge.
-    fn outcome(&self, _answer: Result<&Response, &HttpError>) -> SendOutcome {
-        SendOutcome::Unknown { why: "this gateway sends nothing".into() }
+    fn outcome(&self, _answer: &Response) -> SendOutcome {
+        wire::unknown("this gateway sends nothing")
     }
 
     fn verify(&self, _settings: &Settings, delivery: &Delivery) -> Result<Accepted, Refusal> {

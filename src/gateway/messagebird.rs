@@ -5,21 +5,19 @@
 //! query of `reportUrl`. Receipts are GET requests with everything in the query, so their signature covers all of it
 //! through the hash of the URL. Whoever has not set the signing key trusts the secret path alone.
 
-use data_encoding::{BASE64URL_NOPAD, HEXLOWER};
-use hmac::{Hmac, KeyInit, Mac};
+use data_encoding::HEXLOWER;
 use serde_json::{Value, json};
-use sha2::{Digest, Sha256, Sha384, Sha512};
+use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
 
-use super::{CallbackAnswer, Can, Dispatch, Gateway, LookUp, Price, Proof, no_answer, wire};
+use super::{CallbackAnswer, Can, Dispatch, Gateway, LookUp, Price, Proof, signed, wire};
 use crate::{
     domain::{
         connector::{Accepted, Delivery, Field, Refusal, Settings, Spec, Unreadable},
-        message::{Cost, GatewayEvent, MessageRef, Outgoing, Receipt, ReceiptStatus, RefusalClass, Reply, SendOutcome},
-        money::{Currency, decimal},
+        message::{Cost, GatewayEvent, MessageRef, Outgoing, Receipt, ReceiptStatus, RefusalClass, SendOutcome},
         sms::Encoding,
     },
-    http::{HttpError, Request, Response},
+    http::{Request, Response},
 };
 
 pub struct MessageBird;
@@ -47,22 +45,13 @@ static SPEC: Spec = Spec {
             ..Field::TEXT
         },
         Field {
-            key: "sender",
             label: "Originator",
             help: "a number with its country code, a short code, or a name of up to 11 letters; several with commas, and \
                    each person always hears from the same one",
-            required: true,
             check: |list| wire::check_senders(list, check_sender),
-            ..Field::TEXT
+            ..wire::SENDER
         },
-        Field {
-            key: "api_base",
-            label: "API address",
-            help: "only to send through a proxy or a stand-in",
-            default: Some(API),
-            check: wire::check_address,
-            ..Field::TEXT
-        },
+        Field { default: Some(API), ..wire::API_ADDRESS },
     ],
     connect: &[
         "Receipts need nothing: every text carries their address.",
@@ -83,10 +72,9 @@ static SPEC: Spec = Spec {
 /// MessageBird's own default is two days; asking for more than that is not documented.
 const VALID_SECONDS_MAX: u64 = 172_800;
 
-/// Clocks may differ by this much.
-const CLOCK_SLACK_SECONDS: i64 = 300;
-
 const SIGNATURE: &str = "messagebird-signature-jwt";
+/// What its tokens may be signed with.
+const ALGORITHMS: &[&str] = &["HS256", "HS384", "HS512"];
 
 static CAN: Can = Can {
     proof: Proof::SignedOnceSet,
@@ -109,7 +97,7 @@ impl Gateway for MessageBird {
     /// Numbers go without their `+`, as MessageBird writes them.
     fn dispatch(&self, settings: &Settings, sms: &Outgoing) -> Dispatch {
         let mut body = json!({
-            "originator": wire::sender(settings, &sms.to).trim_start_matches('+'),
+            "originator": wire::bare(wire::sender(settings, &sms.to)),
             "recipients": [sms.to.digits()],
             "body": sms.text,
             "datacoding": if sms.encoding == Encoding::Gsm7 { "plain" } else { "unicode" },
@@ -122,15 +110,8 @@ impl Gateway for MessageBird {
         Dispatch::Http(signed_in(settings, Request::json(messages(settings), &body)))
     }
 
-    fn sender_name(&self, settings: &Settings) -> Option<String> {
-        settings.list("sender").find(|sender| sender.contains(char::is_alphabetic)).map(str::to_owned)
-    }
-
-    fn outcome(&self, answer: Result<&Response, &HttpError>) -> SendOutcome {
-        match answer {
-            Ok(answer) => judge(answer),
-            Err(error) => no_answer(error),
-        }
+    fn outcome(&self, answer: &Response) -> SendOutcome {
+        wire::judge(answer, taken, refused)
     }
 
     fn verify(&self, settings: &Settings, delivery: &Delivery) -> Result<Accepted, Refusal> {
@@ -141,24 +122,17 @@ impl Gateway for MessageBird {
         } else {
             fields.get("status").map_or(("other", "other"), |status| ("receipt", status))
         };
-        let key = match fields.get("id") {
-            Some(id) => format!("{}:{}", wire::short(id), wire::short(word)),
-            None => wire::fingerprint(delivery),
-        };
-        Ok(Accepted::Keep { topic: topic.into(), key })
+        Ok(wire::kept(delivery, topic, fields.get("id"), Some(word)))
     }
 
     fn read(&self, _settings: &Settings, topic: &str, delivery: &Delivery) -> Result<Vec<GatewayEvent>, Unreadable> {
         let fields = fields(delivery);
         match topic {
             "receipt" => Ok(vec![GatewayEvent::Receipt(receipt(delivery, &fields)?)]),
-            "reply" => Ok(vec![GatewayEvent::Reply(Reply {
-                from: wire::with_plus(fields.get("originator").ok_or_else(|| Unreadable::new("a text from nobody"))?),
-                to: wire::with_plus(fields.get("recipient").unwrap_or_default()),
-                text: words(&fields).unwrap_or_default().to_owned(),
-                gateway_ref: fields.get("id").map_or_else(|| wire::fingerprint(delivery), wire::short),
-                answered: false,
-            })]),
+            "reply" => {
+                let (from, to) = (fields.get("originator"), fields.get("recipient"));
+                Ok(vec![GatewayEvent::Reply(wire::reply(delivery, from, to, words(&fields), fields.get("id"))?)])
+            }
             _ => Ok(Vec::new()),
         }
     }
@@ -177,35 +151,33 @@ impl Gateway for MessageBird {
     }
 
     fn looked_up(&self, sms: &Outgoing, reference: &MessageRef, answer: &Response) -> LookUp {
-        let body: Option<Value> = if answer.is_success() { serde_json::from_slice(&answer.body).ok() } else { None };
+        let body = wire::json(answer);
         let Some(body) = body else { return LookUp::Unclear };
         let Some(list) = body.get("items").and_then(Value::as_array) else { return LookUp::Unclear };
         let ours = reference.to_string();
-        if let Some(message) = list.iter().find(|message| text(message, "reference").as_deref() == Some(&ours)) {
+        if let Some(message) = list.iter().find(|message| wire::text(message, "reference").as_deref() == Some(&ours)) {
             return LookUp::Found(Box::new(GatewayEvent::Receipt(listed(*reference, message))));
         }
         // Nobody promises an order, so only the whole list is long enough. An empty one may mean that the number was not
         // understood; a text to it in the list shows that it was.
-        let whole = number(&body, "offset") == Some(0)
-            && number(&body, "totalCount").is_some_and(|count| usize::try_from(count) == Ok(list.len()));
+        let whole =
+            wire::number(&body, "offset") == Some(0u64) && wire::number(&body, "totalCount") == Some(list.len());
         let understood = list.iter().any(|message| {
             recipient(message).and_then(|item| item.get("recipient")).and_then(wire::scalar).as_deref()
                 == Some(sms.to.digits())
         });
-        let readable = list.iter().all(|message| text(message, "id").is_some());
+        let readable = list.iter().all(|message| wire::text(message, "id").is_some());
         if whole && understood && readable { LookUp::Absent } else { LookUp::Unclear }
     }
 }
 
 fn messages(settings: &Settings) -> String {
-    format!("{}/messages", settings.given("api_base").unwrap_or(API).trim_end_matches('/'))
+    format!("{}/messages", wire::api(settings, API))
 }
 
 fn signed_in(settings: &Settings, request: Request) -> Request {
     let request = request.header("authorization", format!("AccessKey {}", settings.get("access_key")));
-    // Only a stand-in for MessageBird may live in a private network.
-    let private = settings.given("api_base").is_some_and(|base| base.trim_end_matches('/') != API);
-    Request { private, ..request }
+    Request { private: wire::stands_in(settings, API), ..request }
 }
 
 fn check_sender(text: &str) -> Result<(), &'static str> {
@@ -241,22 +213,10 @@ const CODES: &[(u32, Meaning)] = &[
 /// Parameters that an error may name and that we send; any other word is not repeated.
 const PARAMETERS: &[&str] = &["originator", "recipients", "recipient", "body", "reportUrl", "validity", "datacoding"];
 
-fn judge(answer: &Response) -> SendOutcome {
-    let body: Option<Value> = serde_json::from_slice(&answer.body).ok();
-    match answer.status {
-        200..=299 => taken(body.as_ref()),
-        429 => wire::later(answer, "too many requests"),
-        408 => SendOutcome::Unknown { why: "HTTP 408".into() },
-        400..=499 => refused(answer.status, body.as_ref()),
-        status => SendOutcome::Unknown { why: format!("HTTP {status}") },
-    }
-}
-
-fn taken(body: Option<&Value>) -> SendOutcome {
-    let Some((body, id)) = body.and_then(|body| Some((body, text(body, "id")?))) else {
-        return SendOutcome::Unknown { why: "an answer that names no message".into() };
-    };
-    let item = recipient(body);
+fn taken(answer: &Response) -> SendOutcome {
+    let body: Value = serde_json::from_slice(&answer.body).unwrap_or_default();
+    let Some(id) = wire::text(&body, "id") else { return wire::names_nothing() };
+    let item = recipient(&body);
     let (status, code, class) = item.map_or((ReceiptStatus::Unknown, None, None), told_of);
     // Taken and dropped in the same breath.
     if matches!(status, ReceiptStatus::Undelivered | ReceiptStatus::Expired) {
@@ -272,25 +232,25 @@ fn taken(body: Option<&Value>) -> SendOutcome {
     }
 }
 
-fn refused(status: u16, body: Option<&Value>) -> SendOutcome {
-    let errors = body.and_then(|body| body.get("errors")?.as_array()).map(Vec::as_slice).unwrap_or_default();
+fn refused(answer: &Response) -> SendOutcome {
+    let body: Value = serde_json::from_slice(&answer.body).unwrap_or_default();
+    let errors = body.get("errors").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
     let meaning = |code: u32| CODES.iter().find(|(known, _)| *known == code).map(|(_, meaning)| meaning);
-    let coded = || errors.iter().filter_map(|error| Some((error, u32::try_from(number(error, "code")?).ok()?)));
+    let coded = || errors.iter().filter_map(|error| Some((error, wire::number(error, "code")?)));
     let told = coded().find(|(_, code)| meaning(*code).is_some()).or_else(|| coded().next());
-    let parameter = told.and_then(|(error, _)| text(error, "parameter"));
+    let parameter = told.and_then(|(error, _)| wire::text(error, "parameter"));
     let parameter = PARAMETERS.iter().find(|known| parameter.as_deref() == Some(**known));
     let code = match (told, parameter) {
         (Some((_, code)), Some(parameter)) => format!("{code} {parameter}"),
         (Some((_, code)), None) => code.to_string(),
-        (None, _) => format!("HTTP {status}"),
+        (None, _) => return wire::refused(answer),
     };
     let class = match told.and_then(|(_, code)| meaning(code)) {
-        Some(Meaning::Open) => return SendOutcome::Unknown { why: code },
+        Some(Meaning::Open) => return wire::unknown(&code),
         // A sender that MessageBird does not take is wrong for every text.
         Some(_) if parameter == Some(&"originator") => RefusalClass::Account,
         Some(Meaning::Refused(class)) => *class,
-        None if matches!(status, 401..=404) => RefusalClass::Account,
-        None => RefusalClass::Other,
+        None => wire::class(answer.status),
     };
     SendOutcome::Refused { class, code }
 }
@@ -302,8 +262,8 @@ fn check_signature(keys: Vec<&str>, delivery: &Delivery) -> Result<(), Refusal> 
         return Ok(());
     }
     let sent = delivery.header(SIGNATURE).ok_or(Refusal::Unsigned)?;
-    let claims = claims(&keys, sent.trim()).ok_or(Refusal::WrongSignature)?;
-    let hash = |name: &str| text(&claims, name).map(|hash| hash.to_ascii_lowercase());
+    let claims = signed::claims(&keys, sent.trim(), ALGORITHMS).ok_or(Refusal::WrongSignature)?;
+    let hash = |name: &str| wire::text(&claims, name).map(|hash| hash.to_ascii_lowercase());
     let is_of = |hash: &str, bytes: &[u8]| {
         bool::from(hash.as_bytes().ct_eq(HEXLOWER.encode(&Sha256::digest(bytes)).as_bytes()))
     };
@@ -312,8 +272,8 @@ fn check_signature(keys: Vec<&str>, delivery: &Delivery) -> Result<(), Refusal> 
         (None, _) => delivery.body.is_empty(),
         (Some(_), hash) => hash.is_some_and(|hash| is_of(&hash, &delivery.body)),
     };
-    let issued = text(&claims, "iss").as_deref() == Some("MessageBird") && text(&claims, "jti").is_some();
-    let (Some(from), Some(until)) = (number(&claims, "nbf"), number(&claims, "exp")) else {
+    let issued = wire::text(&claims, "iss").as_deref() == Some("MessageBird") && wire::text(&claims, "jti").is_some();
+    let (Some(from), Some(until)) = (wire::number::<i64>(&claims, "nbf"), wire::number::<i64>(&claims, "exp")) else {
         return Err(Refusal::WrongSignature);
     };
     if !(url_holds && body_holds && issued) {
@@ -321,32 +281,7 @@ fn check_signature(keys: Vec<&str>, delivery: &Delivery) -> Result<(), Refusal> 
     }
     let now = delivery.received_at.seconds();
     let away = from.saturating_sub(now).max(now.saturating_sub(until));
-    if away > CLOCK_SLACK_SECONDS { Err(Refusal::WrongTime(away)) } else { Ok(()) }
-}
-
-/// The claims of a token that one of the keys signed. What its head says of the algorithm is believed only within HMAC.
-fn claims(keys: &[&str], token: &str) -> Option<Value> {
-    let (signed, signature) = token.rsplit_once('.')?;
-    let (head, claims) = signed.split_once('.')?;
-    let signature = BASE64URL_NOPAD.decode(signature.as_bytes()).ok()?;
-    let head: Value = serde_json::from_slice(&BASE64URL_NOPAD.decode(head.as_bytes()).ok()?).ok()?;
-    let made_by: fn(&str, &str, &[u8]) -> bool = match text(&head, "alg")?.as_str() {
-        "HS256" => made_by::<Hmac<Sha256>>,
-        "HS384" => made_by::<Hmac<Sha384>>,
-        "HS512" => made_by::<Hmac<Sha512>>,
-        _ => return None,
-    };
-    if !keys.iter().any(|key| made_by(key, signed, &signature)) {
-        return None;
-    }
-    serde_json::from_slice(&BASE64URL_NOPAD.decode(claims.as_bytes()).ok()?).ok()
-}
-
-/// Compared in constant time.
-fn made_by<M: Mac + KeyInit>(key: &str, signed: &str, signature: &[u8]) -> bool {
-    let Ok(mut mac) = <M as KeyInit>::new_from_slice(key.as_bytes()) else { return false };
-    mac.update(signed.as_bytes());
-    mac.verify_slice(signature).is_ok()
+    if away > signed::TOLERANCE_SECONDS as i64 { Err(Refusal::WrongTime(away)) } else { Ok(()) }
 }
 
 /// A receipt comes in the query; a reply in a body of JSON or a form, as its flow was made.
@@ -363,17 +298,13 @@ fn words(fields: &wire::Fields) -> Option<&str> {
 }
 
 fn receipt(delivery: &Delivery, fields: &wire::Fields) -> Result<Receipt, Unreadable> {
-    let query = wire::Fields::new(delivery.query_pairs());
-    let named = [query.get("ref"), fields.get("reference")];
-    let reference = named.into_iter().flatten().find_map(|text| text.parse().ok());
-    let gateway_ref = fields.get("id").map(wire::short);
-    if reference.is_none() && gateway_ref.is_none() {
-        return Err(Unreadable::new("a receipt that names no message"));
-    }
+    let reference = wire::reference(delivery).or_else(|| fields.get("reference")?.parse().ok());
+    let receipt = wire::about(reference, fields.get("id"))?;
     let (status, code, class) = told(fields.get("status").unwrap_or_default(), fields.get("statusErrorCode"));
-    let segments = fields.get("messagePartCount").and_then(|count| count.parse().ok()).filter(|&count| count > 0);
-    let cost = price(fields.get("price[amount]"), fields.get("price[currency]"));
-    Ok(Receipt { reference, gateway_ref, status, code, class, cost, segments })
+    let segments = fields.get("messagePartCount").and_then(wire::parts);
+    let price = fields.get("price[amount]").zip(fields.get("price[currency]"));
+    let cost = price.and_then(|(amount, currency)| wire::cost(amount, currency));
+    Ok(Receipt { status, code, class, cost, segments, ..receipt })
 }
 
 /// The receipt that an entry of the list amounts to.
@@ -382,7 +313,7 @@ fn listed(reference: MessageRef, message: &Value) -> Receipt {
     let (status, code, class) = item.map_or((ReceiptStatus::Accepted, None, None), told_of);
     Receipt {
         reference: Some(reference),
-        gateway_ref: text(message, "id").map(|id| wire::short(&id)),
+        gateway_ref: wire::text(message, "id").map(|id| wire::short(&id)),
         status,
         code,
         class,
@@ -418,7 +349,7 @@ fn class(code: &str) -> RefusalClass {
 
 fn told_of(item: &Value) -> Told {
     let code = item.get("statusErrorCode").and_then(wire::scalar);
-    told(&text(item, "status").unwrap_or_default(), code.as_deref())
+    told(&wire::text(item, "status").unwrap_or_default(), code.as_deref())
 }
 
 /// Every text of ours has one recipient.
@@ -427,25 +358,12 @@ fn recipient(message: &Value) -> Option<&Value> {
 }
 
 fn segments(item: &Value) -> Option<u32> {
-    u32::try_from(number(item, "messagePartCount")?).ok().filter(|&count| count > 0)
+    wire::parts(&wire::text(item, "messagePartCount")?)
 }
 
 fn cost(item: &Value) -> Option<Cost> {
-    let told = item.get("price")?;
-    price(told.get("amount").and_then(wire::scalar).as_deref(), text(told, "currency").as_deref())
-}
-
-fn price(amount: Option<&str>, currency: Option<&str>) -> Option<Cost> {
-    let currency = Currency::parse(currency?).ok()?;
-    Some(Cost { micros: decimal(amount?, 6).ok()?.saturating_abs(), currency })
-}
-
-fn text(value: &Value, name: &str) -> Option<String> {
-    value.get(name)?.as_str().filter(|text| !text.is_empty()).map(str::to_owned)
-}
-
-fn number(value: &Value, name: &str) -> Option<i64> {
-    value.get(name).and_then(wire::scalar)?.parse().ok()
+    let price = item.get("price")?;
+    wire::cost(&wire::text(price, "amount")?, &wire::text(price, "currency")?)
 }
 
 #[cfg(test)]

@@ -2,7 +2,8 @@
 //! `Gateway`, add `mod x;` and `&x::X` to `ALL` below. The form, the page, the validation and the contract tests follow
 //! from its `Spec` and from what it says it `can`.
 //!
-//! What providers share on the wire (forms, lost plus signs, waiting times) is in `wire`.
+//! What providers share on the wire (forms, lost plus signs, waiting times) is in `wire`, what their signatures share in
+//! `signed`, what their tests share in `stage`.
 //!
 //! A connector is pure: message in, request out; answer in, outcome out. `pipeline::send` does the talking. The one rule
 //! that matters more than any other: an outcome is `Later` only when the text provably did not leave, `Unknown` whenever
@@ -23,6 +24,7 @@ mod jasmin;
 mod kannel;
 mod log;
 mod messagebird;
+mod signed;
 mod sinch;
 mod telnyx;
 mod textmagic;
@@ -115,8 +117,8 @@ pub trait Gateway: Send + Sync {
     /// The request that sends this text.
     fn dispatch(&self, settings: &Settings, sms: &Outgoing) -> Dispatch;
 
-    /// What the answer to that request (or its absence) means.
-    fn outcome(&self, answer: Result<&Response, &HttpError>) -> SendOutcome;
+    /// What the answer to that request means; its absence means the same for all, see `no_answer`.
+    fn outcome(&self, answer: &Response) -> SendOutcome;
 
     /// Is this callback from the gateway? Where nothing is signed, the secret path has already proved it.
     fn verify(&self, settings: &Settings, delivery: &Delivery) -> Result<Accepted, Refusal>;
@@ -124,9 +126,9 @@ pub trait Gateway: Send + Sync {
     /// Receipts and replies in a verified callback of this topic.
     fn read(&self, settings: &Settings, topic: &str, delivery: &Delivery) -> Result<Vec<GatewayEvent>, Unreadable>;
 
-    /// The sender these settings name, when it is a name and no number.
-    fn sender_name(&self, _settings: &Settings) -> Option<String> {
-        None
+    /// The first of the senders these settings name that is a name and no number.
+    fn sender_name(&self, settings: &Settings) -> Option<String> {
+        settings.list("sender").find(|sender| sender.contains(char::is_alphabetic)).map(str::to_owned)
     }
 
     /// Whether a person can reply to the sender these settings name; a name hears nothing.
@@ -168,7 +170,7 @@ pub fn by_kind(kind: &str) -> Option<&'static dyn Gateway> {
     ALL.iter().copied().find(|gateway| gateway.spec().kind == kind)
 }
 
-/// What no answer means for every HTTP gateway.
+/// What it means that no answer came.
 pub fn no_answer(error: &HttpError) -> SendOutcome {
     use crate::domain::message::RefusalClass;
     match error {
@@ -178,5 +180,7 @@ pub fn no_answer(error: &HttpError) -> SendOutcome {
     }
 }
 
+#[cfg(test)]
+mod stage;
 #[cfg(test)]
 mod tests;

@@ -9,17 +9,17 @@
 use std::time::Duration;
 
 use data_encoding::BASE64;
-use hmac::{Hmac, KeyInit, Mac};
+use hmac::Hmac;
 use serde_json::{Value, json};
 use sha2::Sha256;
 
-use super::{Can, Dispatch, Gateway, LookUp, Proof, no_answer, wire};
+use super::{Can, Dispatch, Gateway, LookUp, Proof, signed, wire};
 use crate::{
     domain::{
         connector::{Accepted, Delivery, Field, Refusal, Settings, Spec, Unreadable},
-        message::{GatewayEvent, MessageRef, Outgoing, Receipt, ReceiptStatus, RefusalClass, Reply, SendOutcome},
+        message::{GatewayEvent, MessageRef, Outgoing, Receipt, ReceiptStatus, RefusalClass, SendOutcome},
     },
-    http::{HttpError, Request, Response},
+    http::{Request, Response},
 };
 
 pub struct Sinch;
@@ -55,13 +55,9 @@ static SPEC: Spec = Spec {
             ..Field::TEXT
         },
         Field {
-            key: "sender",
-            label: "Sender",
             help: "a number of the service plan (+1…), a short code, or a name of up to 11 letters; several with commas, \
                    and each person always hears from the same one",
-            required: true,
-            check: |list| wire::check_senders(list, check_sender),
-            ..Field::TEXT
+            ..wire::SENDER
         },
         Field {
             key: "webhook_secret",
@@ -72,11 +68,8 @@ static SPEC: Spec = Spec {
             ..Field::TEXT
         },
         Field {
-            key: "api_base",
-            label: "API address",
             help: "only to send through a proxy or a stand-in; empty goes to Sinch in the region above",
-            check: wire::check_address,
-            ..Field::TEXT
+            ..wire::API_ADDRESS
         },
     ],
     connect: &[
@@ -100,9 +93,6 @@ const VALID_SECONDS_MAX: u64 = 3 * 24 * 60 * 60;
 
 /// Sinch's clock and ours may differ by this much. Without `start_date` the list would reach back a day only.
 const CLOCK_SLACK: Duration = Duration::from_secs(5 * 60);
-
-/// How far the time in a signature may be from ours.
-const TOLERANCE_SECONDS: i64 = 300;
 
 static CAN: Can = Can {
     proof: Proof::SignedOnceSet,
@@ -140,15 +130,8 @@ impl Gateway for Sinch {
         Dispatch::Http(signed_in(settings, Request::json(batches(settings), &batch)))
     }
 
-    fn sender_name(&self, settings: &Settings) -> Option<String> {
-        settings.list("sender").find(|sender| sender.contains(char::is_alphabetic)).map(str::to_owned)
-    }
-
-    fn outcome(&self, answer: Result<&Response, &HttpError>) -> SendOutcome {
-        match answer {
-            Ok(answer) => judge(answer),
-            Err(error) => no_answer(error),
-        }
+    fn outcome(&self, answer: &Response) -> SendOutcome {
+        wire::judge(answer, taken, refused)
     }
 
     fn verify(&self, settings: &Settings, delivery: &Delivery) -> Result<Accepted, Refusal> {
@@ -173,13 +156,8 @@ impl Gateway for Sinch {
         if topic == "receipt" {
             return Ok(vec![GatewayEvent::Receipt(receipt(delivery, &fields)?)]);
         }
-        Ok(vec![GatewayEvent::Reply(Reply {
-            from: wire::with_plus(fields.get("from").ok_or_else(|| Unreadable::new("a text from nobody"))?),
-            to: wire::with_plus(fields.get("to").unwrap_or_default()),
-            text: fields.raw("body").unwrap_or_default().to_owned(),
-            gateway_ref: fields.get("id").map_or_else(|| wire::fingerprint(delivery), str::to_owned),
-            answered: false,
-        })])
+        let (from, to, text) = (fields.get("from"), fields.get("to"), fields.raw("body"));
+        Ok(vec![GatewayEvent::Reply(wire::reply(delivery, from, to, text, fields.get("id"))?)])
     }
 
     fn look_up(&self, settings: &Settings, sms: &Outgoing) -> Option<Request> {
@@ -193,7 +171,7 @@ impl Gateway for Sinch {
     /// Asked by our own reference, so an empty list is an answer. A batch that is not ours shows that the question was not
     /// understood.
     fn looked_up(&self, _sms: &Outgoing, reference: &MessageRef, answer: &Response) -> LookUp {
-        let body: Option<Value> = if answer.is_success() { serde_json::from_slice(&answer.body).ok() } else { None };
+        let body = wire::json(answer);
         let Some(list) = body.as_ref().and_then(|body| body.get("batches")?.as_array()) else {
             return LookUp::Unclear;
         };
@@ -202,19 +180,16 @@ impl Gateway for Sinch {
             return if count.as_deref() == Some("0") { LookUp::Absent } else { LookUp::Unclear };
         }
         let ours = reference.to_string();
-        let found = list.iter().find(|batch| text(batch, "client_reference").as_deref() == Some(ours.as_str()));
-        let Some((batch, id)) = found.and_then(|batch| Some((batch, text(batch, "id")?))) else {
+        let found = list.iter().find(|batch| wire::text(batch, "client_reference").as_deref() == Some(ours.as_str()));
+        let Some((batch, id)) = found.and_then(|batch| Some((batch, wire::text(batch, "id")?))) else {
             return LookUp::Unclear;
         };
+        let Ok(receipt) = wire::about(Some(*reference), Some(&id)) else { return LookUp::Unclear };
         let cancelled = batch.get("canceled") == Some(&Value::Bool(true));
         LookUp::Found(Box::new(GatewayEvent::Receipt(Receipt {
-            reference: Some(*reference),
-            gateway_ref: Some(wire::short(&id)),
             status: if cancelled { ReceiptStatus::Rejected } else { ReceiptStatus::Accepted },
             code: cancelled.then(|| "cancelled".into()),
-            class: None,
-            cost: None,
-            segments: None,
+            ..receipt
         })))
     }
 }
@@ -244,33 +219,19 @@ fn check_region(text: &str) -> Result<(), &'static str> {
     if word { Ok(()) } else { Err("be two small letters, such as us or eu") }
 }
 
-fn check_sender(text: &str) -> Result<(), &'static str> {
-    let digits = text.strip_prefix('+').unwrap_or(text);
-    let number = (3..=15).contains(&digits.len()) && digits.bytes().all(|byte| byte.is_ascii_digit());
-    let name = text.len() <= 11
-        && text.bytes().any(|byte| byte.is_ascii_alphabetic())
-        && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b" .-_&".contains(&byte));
-    if number || name { Ok(()) } else { Err("be a number, a short code, or a name of up to 11 letters and digits") }
+fn taken(answer: &Response) -> SendOutcome {
+    let body: Value = serde_json::from_slice(&answer.body).unwrap_or_default();
+    match wire::text(&body, "id") {
+        Some(id) => SendOutcome::Accepted { reference: Some(wire::short(&id)), segments: None, cost: None },
+        None => wire::names_nothing(),
+    }
 }
 
-fn judge(answer: &Response) -> SendOutcome {
-    let body: Option<Value> = serde_json::from_slice(&answer.body).ok();
-    match answer.status {
-        200..=299 => match body.as_ref().and_then(|body| text(body, "id")) {
-            Some(id) => SendOutcome::Accepted { reference: Some(wire::short(&id)), segments: None, cost: None },
-            None => SendOutcome::Unknown { why: "an answer that names no message".into() },
-        },
-        408 => SendOutcome::Unknown { why: "HTTP 408".into() },
-        429 => wire::later(answer, "HTTP 429"),
-        status @ 400..=499 => {
-            let class = match status {
-                401..=404 => RefusalClass::Account,
-                _ => RefusalClass::Other,
-            };
-            let word = body.as_ref().and_then(|body| text(body, "code")).filter(|code| is_word(code));
-            SendOutcome::Refused { class, code: word.map_or(format!("HTTP {status}"), |word| wire::short(&word)) }
-        }
-        status => SendOutcome::Unknown { why: format!("HTTP {status}") },
+fn refused(answer: &Response) -> SendOutcome {
+    let body: Value = serde_json::from_slice(&answer.body).unwrap_or_default();
+    match wire::text(&body, "code").filter(|code| is_word(code)) {
+        Some(word) => SendOutcome::Refused { class: wire::class(answer.status), code: wire::short(&word) },
+        None => wire::refused(answer),
     }
 }
 
@@ -298,20 +259,13 @@ fn check_signature(settings: &Settings, delivery: &Delivery) -> Result<(), Refus
         }
     }
     let sent = BASE64.decode(sent.as_bytes()).map_err(|_| Refusal::WrongSignature)?;
-    let holds = secrets.iter().any(|secret| {
-        Hmac::<Sha256>::new_from_slice(secret.as_bytes()).is_ok_and(|mut mac| {
-            let parts: [&[u8]; 5] = [&delivery.body, b".", nonce.as_bytes(), b".", timestamp.as_bytes()];
-            parts.iter().for_each(|part| mac.update(part));
-            mac.verify_slice(&sent).is_ok()
-        })
-    });
+    let pieces: [&[u8]; 5] = [&delivery.body, b".", nonce.as_bytes(), b".", timestamp.as_bytes()];
+    let holds = secrets.iter().any(|secret| signed::made_by::<Hmac<Sha256>>(secret, &pieces, &sent));
     if !holds {
         return Err(Refusal::WrongSignature);
     }
     // The signature covers the time as it was written, so it is looked at only now.
-    let signed_at = timestamp.parse::<i64>().map_err(|_| Refusal::WrongSignature)?;
-    let away = delivery.received_at.seconds().saturating_sub(signed_at);
-    if away.saturating_abs() > TOLERANCE_SECONDS { Err(Refusal::WrongTime(away)) } else { Ok(()) }
+    signed::in_time(delivery, timestamp.parse().ok())
 }
 
 /// Why a text is not delivered, by the code of its report (Sinch, "Delivery report error codes"; 413 as its Java SDK
@@ -323,13 +277,8 @@ const CODES: &[(u32, RefusalClass)] = &[
 ];
 
 fn receipt(delivery: &Delivery, fields: &wire::Fields) -> Result<Receipt, Unreadable> {
-    let query = wire::Fields::new(delivery.query_pairs());
-    let named = |text: Option<&str>| text.and_then(|text| text.parse().ok());
-    let reference = named(fields.get("client_reference")).or_else(|| named(query.get("ref")));
-    let gateway_ref = fields.get("batch_id").map(wire::short);
-    if reference.is_none() && gateway_ref.is_none() {
-        return Err(Unreadable::new("a receipt that names no message"));
-    }
+    let told = fields.get("client_reference").and_then(|text| text.parse().ok());
+    let receipt = wire::about(told.or_else(|| wire::reference(delivery)), fields.get("batch_id"))?;
     let word = fields.get("status").unwrap_or_default();
     let number = fields.get("code").and_then(|code| code.parse::<u32>().ok());
     let status = status(word);
@@ -344,15 +293,8 @@ fn receipt(delivery: &Delivery, fields: &wire::Fields) -> Result<Receipt, Unread
         _ if bad_news => Some(number.map_or_else(|| wire::short(word), |number| number.to_string())),
         _ => None,
     };
-    Ok(Receipt {
-        reference,
-        gateway_ref,
-        status,
-        code,
-        class: class.filter(|_| bad_news),
-        cost: None,
-        segments: fields.get("number_of_message_parts").and_then(|count| count.parse().ok()).filter(|&count| count > 0),
-    })
+    let segments = fields.get("number_of_message_parts").and_then(wire::parts);
+    Ok(Receipt { status, code, class: class.filter(|_| bad_news), segments, ..receipt })
 }
 
 /// Sinch, "Delivery report statuses".
@@ -366,10 +308,6 @@ fn status(word: &str) -> ReceiptStatus {
         "aborted" | "rejected" | "cancelled" => ReceiptStatus::Rejected,
         _ => ReceiptStatus::Unknown,
     }
-}
-
-fn text(value: &Value, name: &str) -> Option<String> {
-    value.get(name).and_then(wire::scalar).filter(|text| !text.trim().is_empty())
 }
 
 #[cfg(test)]

@@ -9,14 +9,13 @@ use data_encoding::BASE64;
 use ring::signature::{ED25519, UnparsedPublicKey};
 use serde_json::{Value, json};
 
-use super::{Can, Dispatch, Gateway, Price, Proof, no_answer, wire};
+use super::{Can, Dispatch, Gateway, Price, Proof, signed, wire};
 use crate::{
     domain::{
         connector::{Accepted, Delivery, Field, Refusal, Settings, Spec, Unreadable},
         message::{Cost, GatewayEvent, Outgoing, Receipt, ReceiptStatus, RefusalClass, Reply, SendOutcome},
-        money::{Currency, decimal},
     },
-    http::{HttpError, Request, Response},
+    http::{Request, Response},
 };
 
 pub struct Telnyx;
@@ -45,13 +44,10 @@ static SPEC: Spec = Spec {
             ..Field::TEXT
         },
         Field {
-            key: "sender",
-            label: "Sender",
             help: "a number of the account (+1…), a short code, or a name of up to 11 letters; several with commas, and \
                    each person always hears from the same one",
-            required: true,
             check: |list| wire::check_senders(list, check_sender),
-            ..Field::TEXT
+            ..wire::SENDER
         },
         Field {
             key: "messaging_profile_id",
@@ -59,14 +55,7 @@ static SPEC: Spec = Spec {
             help: "of the profile the sender belongs to; needed when the sender is a name",
             ..Field::TEXT
         },
-        Field {
-            key: "api_base",
-            label: "API address",
-            help: "only to send through a proxy or a stand-in",
-            default: Some(API),
-            check: wire::check_address,
-            ..Field::TEXT
-        },
+        Field { default: Some(API), ..wire::API_ADDRESS },
     ],
     connect: &[
         "Receipts need nothing: every text carries their address.",
@@ -83,9 +72,6 @@ static SPEC: Spec = Spec {
 
 static CAN: Can =
     Can { proof: Proof::Signed, replies: true, tells_opt_outs: true, price: Price::InReceipt, ..Can::SEND };
-
-/// Signed further away than this is a replay (telnyx, `webhook_verification`).
-const SIGNED_WITHIN_SECONDS: i64 = 300;
 
 impl Gateway for Telnyx {
     fn spec(&self) -> &'static Spec {
@@ -112,24 +98,15 @@ impl Gateway for Telnyx {
                 body.extend(value.map(|value| (name.to_owned(), value.into())));
             }
         }
-        let base = settings.given("api_base").unwrap_or(API).trim_end_matches('/');
-        let request = Request::json(format!("{base}/v2/messages"), &body)
+        let request = Request::json(format!("{}/v2/messages", wire::api(settings, API)), &body)
             .header("authorization", format!("Bearer {}", settings.get("api_key")))
             // A dot is not among what a key may hold.
             .header("idempotency-key", sms.reference.to_string().replace('.', "-"));
-        // Only a stand-in may live in a private network.
-        Dispatch::Http(Request { private: base != API, ..request })
+        Dispatch::Http(Request { private: wire::stands_in(settings, API), ..request })
     }
 
-    fn sender_name(&self, settings: &Settings) -> Option<String> {
-        settings.list("sender").find(|sender| sender.contains(char::is_alphabetic)).map(str::to_owned)
-    }
-
-    fn outcome(&self, answer: Result<&Response, &HttpError>) -> SendOutcome {
-        match answer {
-            Ok(answer) => judge(answer),
-            Err(error) => no_answer(error),
-        }
+    fn outcome(&self, answer: &Response) -> SendOutcome {
+        wire::judge(answer, taken, refused)
     }
 
     fn verify(&self, settings: &Settings, delivery: &Delivery) -> Result<Accepted, Refusal> {
@@ -137,14 +114,14 @@ impl Gateway for Telnyx {
         let Some(told) = Told::of(&delivery.body) else {
             return Ok(Accepted::Keep { topic: "other".into(), key: wire::fingerprint(delivery) });
         };
-        let topic = match told.word("event_type").as_str() {
-            "message.sent" | "message.finalized" => "receipt",
-            "message.received" => "reply",
+        let topic = match told.word("event_type").as_deref() {
+            Some("message.sent" | "message.finalized") => "receipt",
+            Some("message.received") => "reply",
             _ => "other",
         };
         // The event's own id is the same in every attempt to deliver it.
-        let key = Some(told.word("id")).filter(|id| !id.is_empty()).unwrap_or_else(|| wire::fingerprint(delivery));
-        Ok(Accepted::Keep { topic: topic.into(), key: wire::short(&key) })
+        let key = told.word("id").map_or_else(|| wire::fingerprint(delivery), |id| wire::short(&id));
+        Ok(Accepted::Keep { topic: topic.into(), key })
     }
 
     fn read(&self, _settings: &Settings, topic: &str, delivery: &Delivery) -> Result<Vec<GatewayEvent>, Unreadable> {
@@ -190,13 +167,11 @@ fn check_signature(settings: &Settings, delivery: &Delivery) -> Result<(), Refus
     let header = |name| delivery.header(name).map(str::trim).ok_or(Refusal::Unsigned);
     let (sent, stamp) = (header("telnyx-signature-ed25519")?, header("telnyx-timestamp")?);
     let signature = BASE64.decode(sent.as_bytes()).map_err(|_| Refusal::WrongSignature)?;
-    let signed = [stamp.as_bytes(), b"|", &delivery.body].concat();
-    if !keys.iter().any(|key| UnparsedPublicKey::new(&ED25519, key).verify(&signed, &signature).is_ok()) {
+    let told = [stamp.as_bytes(), b"|", &delivery.body].concat();
+    if !keys.iter().any(|key| UnparsedPublicKey::new(&ED25519, key).verify(&told, &signature).is_ok()) {
         return Err(Refusal::WrongSignature);
     }
-    let at: i64 = stamp.parse().map_err(|_| Refusal::WrongSignature)?;
-    let away = delivery.received_at.seconds().saturating_sub(at).saturating_abs();
-    if away > SIGNED_WITHIN_SECONDS { Err(Refusal::WrongTime(away)) } else { Ok(()) }
+    signed::in_time(delivery, stamp.parse().ok())
 }
 
 enum Meaning {
@@ -232,40 +207,32 @@ fn meaning(code: u32) -> Option<&'static Meaning> {
 
 /// The first error of a list that we know, else the first.
 fn error_code(of: &Value) -> Option<u32> {
-    let codes: Vec<u32> = of.get("errors")?.as_array()?.iter().filter_map(|error| number(error.get("code")?)).collect();
+    let codes: Vec<u32> =
+        of.get("errors")?.as_array()?.iter().filter_map(|error| wire::number(error, "code")).collect();
     codes.iter().copied().find(|code| meaning(*code).is_some()).or_else(|| codes.first().copied())
 }
 
-fn judge(answer: &Response) -> SendOutcome {
+fn taken(answer: &Response) -> SendOutcome {
     let body: Value = serde_json::from_slice(&answer.body).unwrap_or_default();
-    match answer.status {
-        200..=299 => taken(&body),
-        429 => wire::later(answer, "too many requests"),
-        // 409: the same key is on its way, so what became of the first is not known yet.
-        408 | 409 => SendOutcome::Unknown { why: format!("HTTP {}", answer.status) },
-        400..=499 => refused(answer, error_code(&body)),
-        status => SendOutcome::Unknown { why: format!("HTTP {status}") },
+    let data = body.get("data").unwrap_or(&Value::Null);
+    match wire::text(data, "id") {
+        // What it cost is an estimate here; the last receipt has it.
+        Some(id) => SendOutcome::Accepted { reference: Some(wire::short(&id)), segments: segments(data), cost: None },
+        None => wire::names_nothing(),
     }
 }
 
-fn taken(body: &Value) -> SendOutcome {
-    let data = body.get("data").unwrap_or(&Value::Null);
-    let Some(id) = data.get("id").and_then(wire::scalar).filter(|id| !id.is_empty()) else {
-        return SendOutcome::Unknown { why: "an answer that names no message".into() };
-    };
-    // What it cost is an estimate here; the last receipt has it.
-    SendOutcome::Accepted { reference: Some(wire::short(&id)), segments: segments(data), cost: None }
-}
-
-fn refused(answer: &Response, code: Option<u32>) -> SendOutcome {
-    let shown = code.map_or_else(|| format!("HTTP {}", answer.status), |code| code.to_string());
-    match code.and_then(meaning) {
-        Some(Meaning::Passing) => wire::later(answer, &shown),
-        Some(Meaning::Refused(class)) => SendOutcome::Refused { class: *class, code: shown },
-        None if matches!(answer.status, 401..=404) => {
-            SendOutcome::Refused { class: RefusalClass::Account, code: shown }
-        }
-        None => SendOutcome::Refused { class: RefusalClass::Other, code: shown },
+fn refused(answer: &Response) -> SendOutcome {
+    // The same key is on its way, so what became of the first is not known yet.
+    if answer.status == 409 {
+        return wire::unknown("HTTP 409");
+    }
+    let body: Value = serde_json::from_slice(&answer.body).unwrap_or_default();
+    let Some(code) = error_code(&body) else { return wire::refused(answer) };
+    match meaning(code) {
+        Some(Meaning::Passing) => wire::later(answer, &code.to_string()),
+        Some(Meaning::Refused(class)) => SendOutcome::Refused { class: *class, code: code.to_string() },
+        None => SendOutcome::Refused { class: wire::class(answer.status), code: code.to_string() },
     }
 }
 
@@ -283,18 +250,14 @@ impl Told {
         payload.is_object().then_some(Told { data, payload })
     }
 
-    fn word(&self, name: &str) -> String {
-        text(&self.data, name)
+    fn word(&self, name: &str) -> Option<String> {
+        wire::text(&self.data, name)
     }
 }
 
 fn receipt(delivery: &Delivery, payload: &Value) -> Result<Receipt, Unreadable> {
-    let reference = wire::Fields::new(delivery.query_pairs()).get("ref").and_then(|text| text.parse().ok());
-    let gateway_ref = Some(wire::short(&text(payload, "id"))).filter(|id| !id.is_empty());
-    if reference.is_none() && gateway_ref.is_none() {
-        return Err(Unreadable::new("a receipt that names no message"));
-    }
-    let word = payload.get("to").and_then(|to| Some(text(to.get(0)?, "status"))).unwrap_or_default();
+    let receipt = wire::about(wire::reference(delivery), wire::text(payload, "id").as_deref())?;
+    let word = payload.get("to").and_then(|to| wire::text(to.get(0)?, "status")).unwrap_or_default();
     let status = match word.as_str() {
         "queued" | "sending" | "sent" => ReceiptStatus::Accepted,
         "delivered" => ReceiptStatus::Delivered,
@@ -312,42 +275,23 @@ fn receipt(delivery: &Delivery, payload: &Value) -> Result<Receipt, Unreadable> 
     };
     let good_news = matches!(status, ReceiptStatus::Accepted | ReceiptStatus::Delivered);
     let code = code.map(|code| code.to_string()).or_else(|| (!good_news).then(|| wire::short(&word)));
-    Ok(Receipt { reference, gateway_ref, status, code, class, cost: cost(payload), segments: segments(payload) })
+    Ok(Receipt { status, code, class, cost: cost(payload), segments: segments(payload), ..receipt })
 }
 
 fn reply(delivery: &Delivery, payload: &Value) -> Result<Reply, Unreadable> {
-    let number = |of: Option<&Value>| of.map(|of| text(of, "phone_number")).unwrap_or_default();
-    let from = number(payload.get("from"));
-    if from.is_empty() {
-        return Err(Unreadable::new("a text from nobody"));
-    }
-    let id = text(payload, "id");
-    Ok(Reply {
-        from: wire::with_plus(&from),
-        to: wire::with_plus(&number(payload.get("to").and_then(|to| to.get(0)))),
-        text: payload.get("text").and_then(Value::as_str).unwrap_or_default().to_owned(),
-        gateway_ref: if id.is_empty() { wire::fingerprint(delivery) } else { wire::short(&id) },
-        answered: false,
-    })
-}
-
-fn text(value: &Value, name: &str) -> String {
-    value.get(name).and_then(wire::scalar).unwrap_or_default()
-}
-
-fn number(value: &Value) -> Option<u32> {
-    wire::scalar(value)?.parse().ok()
+    let number = |of: Option<&Value>| wire::text(of?, "phone_number");
+    let (from, to) = (number(payload.get("from")), number(payload.get("to").and_then(|to| to.get(0))));
+    let (words, id) = (payload.get("text").and_then(Value::as_str), wire::text(payload, "id"));
+    wire::reply(delivery, from.as_deref(), to.as_deref(), words, id.as_deref())
 }
 
 fn segments(of: &Value) -> Option<u32> {
-    of.get("parts").and_then(number).filter(|&parts| parts > 0)
+    wire::parts(&wire::text(of, "parts")?)
 }
 
 fn cost(of: &Value) -> Option<Cost> {
     let cost = of.get("cost")?;
-    let currency = Currency::parse(&text(cost, "currency")).ok()?;
-    let micros = decimal(&text(cost, "amount"), 6).ok()?;
-    Some(Cost { micros: micros.saturating_abs(), currency })
+    wire::cost(&wire::text(cost, "amount")?, &wire::text(cost, "currency")?)
 }
 
 #[cfg(test)]

@@ -8,14 +8,14 @@
 
 use serde_json::Value;
 
-use super::{Can, Dispatch, Gateway, LookUp, no_answer, wire};
+use super::{Can, Dispatch, Gateway, LookUp, wire};
 use crate::{
     domain::{
         connector::{Accepted, Delivery, Field, Refusal, Settings, Spec, Unreadable},
-        message::{GatewayEvent, MessageRef, Outgoing, Receipt, ReceiptStatus, RefusalClass, Reply, SendOutcome},
+        message::{GatewayEvent, MessageRef, Outgoing, Receipt, ReceiptStatus, SendOutcome},
         time::Time,
     },
-    http::{HttpError, Request, Response},
+    http::{Request, Response},
 };
 
 pub struct TextMagic;
@@ -42,22 +42,12 @@ static SPEC: Spec = Spec {
             ..Field::TEXT
         },
         Field {
-            key: "sender",
-            label: "Sender",
             help: "a number of yours at TextMagic (+44…), or a sender ID of up to 11 letters and digits, to which nobody \
                    can reply; several with commas, and each person always hears from the same one",
-            required: true,
             check: |list| wire::check_senders(list, check_sender),
-            ..Field::TEXT
+            ..wire::SENDER
         },
-        Field {
-            key: "api_base",
-            label: "API address",
-            help: "only to send through a proxy or a stand-in",
-            default: Some(API),
-            check: wire::check_address,
-            ..Field::TEXT
-        },
+        Field { default: Some(API), ..wire::API_ADDRESS },
     ],
     connect: &[
         "Open the API page of TextMagic.",
@@ -102,8 +92,8 @@ impl Gateway for TextMagic {
         let reference = sms.reference.to_string();
         let form = [
             ("text", sms.text.as_str()),
-            ("phones", sms.to.e164().trim_start_matches('+')),
-            ("from", wire::sender(settings, &sms.to).trim_start_matches('+')),
+            ("phones", sms.to.digits()),
+            ("from", wire::bare(wire::sender(settings, &sms.to))),
             ("referenceId", &reference),
             ("partsCount", PARTS_MAX),
             ("cutExtra", "0"),
@@ -111,15 +101,8 @@ impl Gateway for TextMagic {
         Dispatch::Http(signed_in(settings, Request::form(messages(settings), form)))
     }
 
-    fn sender_name(&self, settings: &Settings) -> Option<String> {
-        settings.list("sender").find(|sender| sender.contains(char::is_alphabetic)).map(str::to_owned)
-    }
-
-    fn outcome(&self, answer: Result<&Response, &HttpError>) -> SendOutcome {
-        match answer {
-            Ok(answer) => judge(answer),
-            Err(error) => no_answer(error),
-        }
+    fn outcome(&self, answer: &Response) -> SendOutcome {
+        wire::judge(answer, taken, refused)
     }
 
     fn verify(&self, _settings: &Settings, delivery: &Delivery) -> Result<Accepted, Refusal> {
@@ -132,27 +115,17 @@ impl Gateway for TextMagic {
         } else {
             "other"
         };
-        let key = match fields.get("id") {
-            Some(id) if topic == "receipt" => {
-                format!("{}:{}", wire::short(id), wire::short(fields.get("status").unwrap_or_default()))
-            }
-            Some(id) => format!("{}:{topic}", wire::short(id)),
-            None => wire::fingerprint(delivery),
-        };
-        Ok(Accepted::Keep { topic: topic.into(), key })
+        Ok(wire::kept(delivery, topic, fields.get("id"), fields.get("status")))
     }
 
     fn read(&self, _settings: &Settings, topic: &str, delivery: &Delivery) -> Result<Vec<GatewayEvent>, Unreadable> {
         let fields = fields(delivery);
         match topic {
             "receipt" => Ok(vec![GatewayEvent::Receipt(receipt(delivery, &fields)?)]),
-            "reply" => Ok(vec![GatewayEvent::Reply(Reply {
-                from: wire::with_plus(fields.get("sender").ok_or_else(|| Unreadable::new("a text from nobody"))?),
-                to: wire::with_plus(fields.get("receiver").unwrap_or_default()),
-                text: fields.raw("text").unwrap_or_default().to_owned(),
-                gateway_ref: fields.get("id").map_or_else(|| wire::fingerprint(delivery), str::to_owned),
-                answered: false,
-            })]),
+            "reply" => {
+                let (from, to, text) = (fields.get("sender"), fields.get("receiver"), fields.raw("text"));
+                Ok(vec![GatewayEvent::Reply(wire::reply(delivery, from, to, text, fields.get("id"))?)])
+            }
             _ => Ok(Vec::new()),
         }
     }
@@ -172,14 +145,12 @@ impl Gateway for TextMagic {
 }
 
 fn messages(settings: &Settings) -> String {
-    format!("{}/api/v2/messages", settings.given("api_base").unwrap_or(API).trim_end_matches('/'))
+    format!("{}/api/v2/messages", wire::api(settings, API))
 }
 
 fn signed_in(settings: &Settings, request: Request) -> Request {
     let request = request.header("x-tm-username", settings.get("username")).header("x-tm-key", settings.get("api_key"));
-    // Only a stand-in for TextMagic may live in a private network.
-    let private = settings.given("api_base").is_some_and(|base| base.trim_end_matches('/') != API);
-    Request { private, ..request }
+    Request { private: wire::stands_in(settings, API), ..request }
 }
 
 fn check_sender(text: &str) -> Result<(), &'static str> {
@@ -198,38 +169,23 @@ fn check_sender(text: &str) -> Result<(), &'static str> {
 }
 
 /// TextMagic repeats the HTTP status as its code and explains it in words, which are not kept.
-const CODES: &[(u16, RefusalClass)] = &[
-    (400, RefusalClass::Other),
-    (401, RefusalClass::Account),
-    (402, RefusalClass::Account),
-    (403, RefusalClass::Account),
-    (404, RefusalClass::Account),
-];
-
-fn judge(answer: &Response) -> SendOutcome {
-    let shown = format!("HTTP {}", answer.status);
-    match answer.status {
-        200..=299 => taken(answer),
-        408 => SendOutcome::Unknown { why: shown },
-        429 => wire::later(answer, &shown),
-        status @ 400..=499 => {
-            let class =
-                CODES.iter().find(|(known, _)| *known == status).map_or(RefusalClass::Other, |&(_, class)| class);
-            let code = complaint(answer).map_or_else(|| shown.clone(), |about| format!("{shown} {about}"));
-            SendOutcome::Refused { class, code }
+fn refused(answer: &Response) -> SendOutcome {
+    match complaint(answer) {
+        Some(about) => {
+            SendOutcome::Refused { class: wire::class(answer.status), code: format!("HTTP {} {about}", answer.status) }
         }
-        _ => SendOutcome::Unknown { why: shown },
+        None => wire::refused(answer),
     }
 }
 
 /// Only what names one message is taken: a session or a schedule alone says nothing of ours.
 fn taken(answer: &Response) -> SendOutcome {
     let body: Value = serde_json::from_slice(&answer.body).unwrap_or_default();
-    let named = |name| text(&body, name).filter(|id| id != "0");
-    let is_message = text(&body, "type").as_deref() == Some("message");
+    let named = |name| wire::text(&body, name).filter(|id| id != "0");
+    let is_message = wire::text(&body, "type").as_deref() == Some("message");
     match named("messageId").or_else(|| named("id").filter(|_| is_message)) {
         Some(id) => SendOutcome::Accepted { reference: Some(wire::short(&id)), segments: None, cost: None },
-        None => SendOutcome::Unknown { why: "an answer that names no message".into() },
+        None => wire::names_nothing(),
     }
 }
 
@@ -246,16 +202,10 @@ fn fields(delivery: &Delivery) -> wire::Fields {
 }
 
 fn receipt(delivery: &Delivery, fields: &wire::Fields) -> Result<Receipt, Unreadable> {
-    let query = wire::Fields::new(delivery.query_pairs());
-    let reference =
-        [fields.get("referenceId"), query.get("ref")].into_iter().flatten().find_map(|text| text.parse().ok());
-    let gateway_ref = fields.get("id").map(wire::short);
-    if reference.is_none() && gateway_ref.is_none() {
-        return Err(Unreadable::new("a receipt that names no message"));
-    }
+    let reference = fields.get("referenceId").and_then(|text| text.parse().ok());
+    let receipt = wire::about(reference.or_else(|| wire::reference(delivery)), fields.get("id"))?;
     let (status, code) = told(fields.get("status").unwrap_or_default());
-    let segments = fields.get("partsCount").and_then(parts);
-    Ok(Receipt { reference, gateway_ref, status, code, class: None, cost: None, segments })
+    Ok(Receipt { status, code, segments: fields.get("partsCount").and_then(wire::parts), ..receipt })
 }
 
 /// A status letter, and itself as the code with bad news or where we do not know it.
@@ -276,8 +226,7 @@ fn told(letter: &str) -> (ReceiptStatus, Option<String>) {
 /// What the list narrowed to our reference shows. Rows need not repeat the reference; then words, number and time must
 /// be ours, so that a list that was not narrowed finds nothing wrong. Only an empty one says that it is not there.
 fn search(sms: &Outgoing, reference: &MessageRef, answer: &Response) -> LookUp {
-    let body: Value =
-        if answer.is_success() { serde_json::from_slice(&answer.body).unwrap_or_default() } else { Value::Null };
+    let body = wire::json(answer).unwrap_or_default();
     match body.get("resources").and_then(Value::as_array) {
         Some(list) if list.is_empty() => LookUp::Absent,
         Some(list) => list.iter().find(|message| is_ours(sms, message)).map_or(LookUp::Unclear, |message| {
@@ -288,36 +237,28 @@ fn search(sms: &Outgoing, reference: &MessageRef, answer: &Response) -> LookUp {
 }
 
 fn is_ours(sms: &Outgoing, message: &Value) -> bool {
-    if let Some(reference) = text(message, "referenceId") {
+    if let Some(reference) = wire::text(message, "referenceId") {
         return reference == sms.reference.to_string();
     }
-    let number = text(message, "receiver").or_else(|| text(message, "phone")).map(|number| wire::with_plus(&number));
-    let made = text(message, "messageTime").and_then(|date| Time::parse(&date));
+    let number =
+        wire::text(message, "receiver").or_else(|| wire::text(message, "phone")).map(|number| wire::with_plus(&number));
+    let made = wire::text(message, "messageTime").and_then(|date| Time::parse(&date));
     number.as_deref() == Some(sms.to.e164())
-        && text(message, "text").is_some_and(|words| words == sms.text.trim())
+        && wire::text(message, "text").is_some_and(|words| words == sms.text.trim())
         && made.is_some_and(|made| made >= sms.attempted_at - CLOCK_SLACK)
 }
 
 fn found(reference: MessageRef, message: &Value) -> Receipt {
-    let (status, code) = told(&text(message, "status").unwrap_or_default());
+    let (status, code) = told(&wire::text(message, "status").unwrap_or_default());
     Receipt {
         reference: Some(reference),
-        gateway_ref: text(message, "id").map(|id| wire::short(&id)),
+        gateway_ref: wire::text(message, "id").map(|id| wire::short(&id)),
         status,
         code,
         class: None,
         cost: None,
-        segments: text(message, "partsCount").and_then(|count| parts(&count)),
+        segments: wire::text(message, "partsCount").and_then(|count| wire::parts(&count)),
     }
-}
-
-fn parts(count: &str) -> Option<u32> {
-    count.parse().ok().filter(|&count| count > 0)
-}
-
-fn text(value: &Value, name: &str) -> Option<String> {
-    let text = value.get(name).and_then(wire::scalar)?;
-    Some(text.trim().to_owned()).filter(|text| !text.is_empty())
 }
 
 #[cfg(test)]

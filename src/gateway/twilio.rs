@@ -8,13 +8,13 @@
 //! `OptOutType` on inbound texts says what Twilio's own opt-out did. Our keywords decide all the same; it only tells that
 //! Twilio has answered already.
 
-use super::{CallbackAnswer, Can, Dispatch, Gateway, LookUp, Proof, no_answer, wire};
+use super::{CallbackAnswer, Can, Dispatch, Gateway, LookUp, Proof, wire};
 use crate::{
     domain::{
         connector::{Accepted, Delivery, Field, Refusal, Settings, Spec, Unreadable},
         message::{GatewayEvent, MessageRef, Outgoing, Receipt, Reply, SendOutcome},
     },
-    http::{HttpError, Request, Response},
+    http::{Request, Response},
 };
 
 mod answer;
@@ -47,13 +47,10 @@ static SPEC: Spec = Spec {
             ..Field::TEXT
         },
         Field {
-            key: "sender",
-            label: "Sender",
             help: "a number (+1…), a short code, a name of up to 11 letters, or a messaging service (MG…); several with \
                    commas, and each person always hears from the same one",
-            required: true,
             check: |list| wire::check_senders(list, check_sender),
-            ..Field::TEXT
+            ..wire::SENDER
         },
         Field {
             key: "api_key_sid",
@@ -63,14 +60,7 @@ static SPEC: Spec = Spec {
             ..Field::TEXT
         },
         Field { key: "api_key_secret", label: "API key secret", help: "of that key", secret: true, ..Field::TEXT },
-        Field {
-            key: "api_base",
-            label: "API address",
-            help: "only to send through a proxy or a stand-in",
-            default: Some(API),
-            check: wire::check_address,
-            ..Field::TEXT
-        },
+        Field { default: Some(API), ..wire::API_ADDRESS },
     ],
     connect: &[
         "Receipts need nothing: every text carries their address.",
@@ -119,11 +109,8 @@ impl Gateway for Twilio {
         settings.list("sender").find(is_name).map(str::to_owned)
     }
 
-    fn outcome(&self, answer: Result<&Response, &HttpError>) -> SendOutcome {
-        match answer {
-            Ok(answer) => answer::outcome(answer),
-            Err(error) => no_answer(error),
-        }
+    fn outcome(&self, answer: &Response) -> SendOutcome {
+        answer::outcome(answer)
     }
 
     fn verify(&self, settings: &Settings, delivery: &Delivery) -> Result<Accepted, Refusal> {
@@ -135,11 +122,7 @@ impl Gateway for Twilio {
             None if fields.has("Body") && fields.has("From") => "reply",
             None => "other",
         };
-        let key = match sid(&fields) {
-            Some(sid) => format!("{}:{}", wire::short(sid), wire::short(status.unwrap_or(topic))),
-            None => wire::fingerprint(delivery),
-        };
-        Ok(Accepted::Keep { topic: topic.into(), key })
+        Ok(wire::kept(delivery, topic, sid(&fields), status))
     }
 
     fn read(&self, settings: &Settings, topic: &str, delivery: &Delivery) -> Result<Vec<GatewayEvent>, Unreadable> {
@@ -250,21 +233,9 @@ fn status_word(fields: &wire::Fields) -> Option<&str> {
 }
 
 fn receipt(delivery: &Delivery, fields: &wire::Fields) -> Result<Receipt, Unreadable> {
-    let reference = wire::Fields::new(delivery.query_pairs()).get("ref").and_then(|text| text.parse().ok());
-    let gateway_ref = sid(fields).map(wire::short);
-    if reference.is_none() && gateway_ref.is_none() {
-        return Err(Unreadable::new("a receipt that names no message"));
-    }
+    let receipt = wire::about(wire::reference(delivery), sid(fields))?;
     let told = code::told(status_word(fields).unwrap_or_default(), fields.get("ErrorCode"));
-    Ok(Receipt {
-        reference,
-        gateway_ref,
-        status: told.status,
-        code: told.code,
-        class: told.class,
-        cost: None,
-        segments: None,
-    })
+    Ok(Receipt { status: told.status, code: told.code, class: told.class, ..receipt })
 }
 
 #[cfg(test)]

@@ -10,14 +10,14 @@
 //! signature secret is set here, the secret path is the proof. Our reference comes back as `client-ref`, which is signed,
 //! and in the query of the callback address, which need not be: the first is believed before the second.
 
-use super::{Can, Dispatch, Gateway, Price, Proof, no_answer, wire};
+use super::{Can, Dispatch, Gateway, Price, Proof, signed, wire};
 use crate::{
     domain::{
         connector::{Accepted, Delivery, Field, Refusal, Settings, Spec, Unreadable},
-        message::{GatewayEvent, Outgoing, Receipt, ReceiptStatus, RefusalClass, Reply, SendOutcome},
+        message::{GatewayEvent, Outgoing, Receipt, ReceiptStatus, RefusalClass, SendOutcome},
         sms::Encoding,
     },
-    http::{HttpError, Request, Response},
+    http::{Request, Response},
 };
 
 mod answer;
@@ -47,13 +47,9 @@ static SPEC: Spec = Spec {
             ..Field::TEXT
         },
         Field {
-            key: "sender",
-            label: "Sender",
             help: "a number of yours with its country code, a short code, or a name of up to 11 letters; several with \
                    commas, and each person always hears from the same one",
-            required: true,
-            check: |list| wire::check_senders(list, check_sender),
-            ..Field::TEXT
+            ..wire::SENDER
         },
         Field {
             key: "signature_secret",
@@ -63,14 +59,7 @@ static SPEC: Spec = Spec {
             secret: true,
             ..Field::TEXT
         },
-        Field {
-            key: "api_base",
-            label: "API address",
-            help: "only to send through a proxy or a stand-in",
-            default: Some(API),
-            check: wire::check_address,
-            ..Field::TEXT
-        },
+        Field { default: Some(API), ..wire::API_ADDRESS },
     ],
     connect: &[
         "Receipts need nothing: every text carries their address.",
@@ -113,14 +102,13 @@ impl Gateway for Vonage {
     }
 
     fn dispatch(&self, settings: &Settings, sms: &Outgoing) -> Dispatch {
-        let base = settings.given("api_base").unwrap_or(API).trim_end_matches('/');
         let ttl = sms.valid_for.as_millis().clamp(TTL_MILLIS.0, TTL_MILLIS.1).to_string();
         let reference = sms.reference.to_string();
         let mut form = vec![
             ("api_key", settings.get("api_key")),
             ("api_secret", settings.get("api_secret")),
-            ("from", bare(wire::sender(settings, &sms.to))),
-            ("to", bare(sms.to.e164())),
+            ("from", wire::bare(wire::sender(settings, &sms.to))),
+            ("to", sms.to.digits()),
             ("text", sms.text.as_str()),
             ("type", if sms.encoding == Encoding::Gsm7 { "text" } else { "unicode" }),
             ("ttl", &ttl),
@@ -130,19 +118,12 @@ impl Gateway for Vonage {
         if let Some(callback) = &sms.callback_url {
             form.push(("callback", callback));
         }
-        // Only a stand-in for Vonage may live in a private network.
-        Dispatch::Http(Request { private: base != API, ..Request::form(format!("{base}/sms/json"), form) })
+        let request = Request::form(format!("{}/sms/json", wire::api(settings, API)), form);
+        Dispatch::Http(Request { private: wire::stands_in(settings, API), ..request })
     }
 
-    fn sender_name(&self, settings: &Settings) -> Option<String> {
-        settings.list("sender").find(|sender| sender.contains(char::is_alphabetic)).map(str::to_owned)
-    }
-
-    fn outcome(&self, answer: Result<&Response, &HttpError>) -> SendOutcome {
-        match answer {
-            Ok(answer) => answer::outcome(answer),
-            Err(error) => no_answer(error),
-        }
+    fn outcome(&self, answer: &Response) -> SendOutcome {
+        answer::outcome(answer)
     }
 
     fn verify(&self, settings: &Settings, delivery: &Delivery) -> Result<Accepted, Refusal> {
@@ -157,44 +138,20 @@ impl Gateway for Vonage {
         // The parts of a long text from a person may share their id.
         let part = fields.get("concat-part").unwrap_or_default();
         let state = if topic == "receipt" { status.unwrap_or_default() } else { topic };
-        let key = match fields.get("messageId") {
-            Some(id) => format!("{}:{}{}", wire::short(id), wire::short(state), wire::short(part)),
-            None => wire::fingerprint(delivery),
-        };
-        Ok(Accepted::Keep { topic: topic.into(), key })
+        let state = format!("{}{}", wire::short(state), wire::short(part));
+        Ok(wire::kept(delivery, topic, fields.get("messageId"), Some(&state)))
     }
 
     fn read(&self, _settings: &Settings, topic: &str, delivery: &Delivery) -> Result<Vec<GatewayEvent>, Unreadable> {
         let fields = fields(delivery);
         match topic {
             "receipt" => Ok(vec![GatewayEvent::Receipt(receipt(delivery, &fields)?)]),
-            "reply" => Ok(vec![GatewayEvent::Reply(Reply {
-                from: wire::with_plus(fields.get("msisdn").ok_or_else(|| Unreadable::new("a text from nobody"))?),
-                to: wire::with_plus(fields.get("to").unwrap_or_default()),
-                text: fields.raw("text").unwrap_or_default().to_owned(),
-                gateway_ref: fields.get("messageId").map_or_else(|| wire::fingerprint(delivery), str::to_owned),
-                answered: false,
-            })]),
+            "reply" => {
+                let (from, to, text) = (fields.get("msisdn"), fields.get("to"), fields.raw("text"));
+                Ok(vec![GatewayEvent::Reply(wire::reply(delivery, from, to, text, fields.get("messageId"))?)])
+            }
             _ => Ok(Vec::new()),
         }
-    }
-}
-
-/// Vonage writes numbers without their `+`.
-fn bare(number: &str) -> &str {
-    number.strip_prefix('+').unwrap_or(number)
-}
-
-fn check_sender(text: &str) -> Result<(), &'static str> {
-    let number = bare(text);
-    let is_number = (3..=15).contains(&number.len()) && number.bytes().all(|byte| byte.is_ascii_digit());
-    let is_name = text.len() <= 11
-        && text.bytes().any(|byte| byte.is_ascii_alphabetic())
-        && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b" -_&.".contains(&byte));
-    if is_number || is_name {
-        Ok(())
-    } else {
-        Err("be a number, a short code, or a name of up to 11 letters and digits")
     }
 }
 
@@ -224,13 +181,8 @@ const RECEIPT_CODES: &[(u32, RefusalClass)] = {
 
 /// No price: every part has a receipt of its own with the price of that part, and the answer to the send told the sum.
 fn receipt(delivery: &Delivery, fields: &wire::Fields) -> Result<Receipt, Unreadable> {
-    let query = wire::Fields::new(delivery.query_pairs());
-    let reference = fields.get("client-ref").and_then(|text| text.parse().ok());
-    let reference = reference.or_else(|| query.get("ref").and_then(|text| text.parse().ok()));
-    let gateway_ref = fields.get("messageId").map(wire::short);
-    if reference.is_none() && gateway_ref.is_none() {
-        return Err(Unreadable::new("a receipt that names no message"));
-    }
+    let told = fields.get("client-ref").and_then(|text| text.parse().ok());
+    let receipt = wire::about(told.or_else(|| wire::reference(delivery)), fields.get("messageId"))?;
     let word = fields.get("status").unwrap_or_default();
     let status = match word {
         "accepted" | "buffered" => ReceiptStatus::Accepted,
@@ -245,13 +197,10 @@ fn receipt(delivery: &Delivery, fields: &wire::Fields) -> Result<Receipt, Unread
     let number = code.filter(|_| bad_news).and_then(|code| code.parse::<u32>().ok());
     let class = number.and_then(|number| RECEIPT_CODES.iter().find(|(known, _)| *known == number));
     Ok(Receipt {
-        reference,
-        gateway_ref,
         status,
         code: if status == ReceiptStatus::Unknown { Some(wire::short(word)) } else { code.map(wire::short) },
         class: class.map(|&(_, class)| class),
-        cost: None,
-        segments: None,
+        ..receipt
     })
 }
 

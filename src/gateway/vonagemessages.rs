@@ -9,21 +9,19 @@
 //! the hash of the body inside it counts as well, and so does the time of signing. The address is not signed: the
 //! reference in the body is believed before the one in the query.
 
-use data_encoding::{BASE64URL_NOPAD, HEXLOWER_PERMISSIVE};
-use hmac::{Hmac, KeyInit, Mac};
+use data_encoding::HEXLOWER_PERMISSIVE;
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
 
-use super::{Can, Dispatch, Gateway, Price, Proof, no_answer, wire};
+use super::{Can, Dispatch, Gateway, Price, Proof, signed, wire};
 use crate::{
     domain::{
         connector::{Accepted, Delivery, Field, Refusal, Settings, Spec, Unreadable},
-        message::{Cost, GatewayEvent, Outgoing, Receipt, ReceiptStatus, RefusalClass, Reply, SendOutcome},
-        money::{Currency, decimal},
+        message::{Cost, GatewayEvent, Outgoing, Receipt, ReceiptStatus, RefusalClass, SendOutcome},
         sms::Encoding,
     },
-    http::{HttpError, Request, Response},
+    http::{Request, Response},
 };
 
 pub struct VonageMessages;
@@ -58,22 +56,11 @@ static SPEC: Spec = Spec {
             ..Field::TEXT
         },
         Field {
-            key: "sender",
-            label: "Sender",
             help: "a number of yours with its country code, a short code, or a name of up to 11 letters; several with \
                    commas, and each person always hears from the same one",
-            required: true,
-            check: |list| wire::check_senders(list, check_sender),
-            ..Field::TEXT
+            ..wire::SENDER
         },
-        Field {
-            key: "api_base",
-            label: "API address",
-            help: "only to send through a proxy or a stand-in",
-            default: Some(API),
-            check: wire::check_address,
-            ..Field::TEXT
-        },
+        Field { default: Some(API), ..wire::API_ADDRESS },
     ],
     connect: &[
         "In the Vonage dashboard open API Settings, and under Messaging API Type choose Messages API.",
@@ -94,9 +81,6 @@ static SPEC: Spec = Spec {
 /// Bounds of `ttl` in seconds, those of the SMS API.
 const TTL_SECONDS: (u64, u64) = (20, 604_800);
 
-/// A signature older or newer than this is a replay, or one of the two clocks is wrong.
-const TOLERANCE_SECONDS: u64 = 300;
-
 static CAN: Can = Can {
     proof: Proof::Signed,
     replies: true,
@@ -116,13 +100,12 @@ impl Gateway for VonageMessages {
     }
 
     fn dispatch(&self, settings: &Settings, sms: &Outgoing) -> Dispatch {
-        let base = settings.given("api_base").unwrap_or(API).trim_end_matches('/');
         let encoding = if sms.encoding == Encoding::Gsm7 { "text" } else { "unicode" };
         let mut body = json!({
             "message_type": "text",
             "channel": "sms",
-            "to": bare(sms.to.e164()),
-            "from": bare(wire::sender(settings, &sms.to)),
+            "to": sms.to.digits(),
+            "from": wire::bare(wire::sender(settings, &sms.to)),
             "text": sms.text,
             "ttl": sms.valid_for.as_secs().clamp(TTL_SECONDS.0, TTL_SECONDS.1),
             "client_ref": sms.reference.to_string(),
@@ -132,38 +115,26 @@ impl Gateway for VonageMessages {
             object.insert("webhook_url".into(), callback.as_str().into());
             object.insert("webhook_version".into(), "v1".into());
         }
-        let request = Request::json(format!("{base}/v1/messages"), &body)
+        let request = Request::json(format!("{}/v1/messages", wire::api(settings, API)), &body)
             .basic_auth(settings.get("api_key"), settings.get("api_secret"));
-        // Only a stand-in for Vonage may live in a private network.
-        Dispatch::Http(Request { private: base != API, ..request })
+        Dispatch::Http(Request { private: wire::stands_in(settings, API), ..request })
     }
 
-    fn sender_name(&self, settings: &Settings) -> Option<String> {
-        settings.list("sender").find(|sender| sender.contains(char::is_alphabetic)).map(str::to_owned)
-    }
-
-    fn outcome(&self, answer: Result<&Response, &HttpError>) -> SendOutcome {
-        match answer {
-            Ok(answer) => judge(answer),
-            Err(error) => no_answer(error),
-        }
+    fn outcome(&self, answer: &Response) -> SendOutcome {
+        wire::judge(answer, taken, refused)
     }
 
     fn verify(&self, settings: &Settings, delivery: &Delivery) -> Result<Accepted, Refusal> {
         verify(settings.list("signature_secret"), delivery)?;
         let body: Value = serde_json::from_slice(&delivery.body).unwrap_or_default();
-        let status = text(&body, "status");
-        let topic = match (&status, text(&body, "channel").as_deref()) {
+        let status = wire::text(&body, "status");
+        let topic = match (&status, wire::text(&body, "channel").as_deref()) {
             (_, Some(channel)) if !matches!(channel, "sms" | "mms") => "other",
             (Some(_), _) => "receipt",
             (None, _) if body.get("from").is_some() && body.get("message_uuid").is_some() => "reply",
             _ => "other",
         };
-        let key = match text(&body, "message_uuid") {
-            Some(id) => format!("{}:{}", wire::short(&id), wire::short(status.as_deref().unwrap_or(topic))),
-            None => wire::fingerprint(delivery),
-        };
-        Ok(Accepted::Keep { topic: topic.into(), key })
+        Ok(wire::kept(delivery, topic, wire::text(&body, "message_uuid").as_deref(), status.as_deref()))
     }
 
     fn read(&self, _settings: &Settings, topic: &str, delivery: &Delivery) -> Result<Vec<GatewayEvent>, Unreadable> {
@@ -174,41 +145,13 @@ impl Gateway for VonageMessages {
         let event = if topic == "receipt" {
             GatewayEvent::Receipt(receipt(delivery, &body)?)
         } else {
-            let from = text(&body, "from").ok_or_else(|| Unreadable::new("a text from nobody"))?;
-            GatewayEvent::Reply(Reply {
-                from: wire::with_plus(&from),
-                to: wire::with_plus(&text(&body, "to").unwrap_or_default()),
-                text: body.get("text").and_then(wire::scalar).unwrap_or_default(),
-                gateway_ref: text(&body, "message_uuid").unwrap_or_else(|| wire::fingerprint(delivery)),
-                answered: false,
-            })
+            let field = |name| wire::text(&body, name);
+            let (from, to, id) = (field("from"), field("to"), field("message_uuid"));
+            let words = body.get("text").and_then(wire::scalar);
+            GatewayEvent::Reply(wire::reply(delivery, from.as_deref(), to.as_deref(), words.as_deref(), id.as_deref())?)
         };
         Ok(vec![event])
     }
-}
-
-/// Vonage writes numbers without their `+`.
-fn bare(number: &str) -> &str {
-    number.strip_prefix('+').unwrap_or(number)
-}
-
-fn check_sender(text: &str) -> Result<(), &'static str> {
-    let number = bare(text);
-    let is_number = (3..=15).contains(&number.len()) && number.bytes().all(|byte| byte.is_ascii_digit());
-    let is_name = text.len() <= 11
-        && text.bytes().any(|byte| byte.is_ascii_alphabetic())
-        && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b" -_&.".contains(&byte));
-    if is_number || is_name {
-        Ok(())
-    } else {
-        Err("be a number, a short code, or a name of up to 11 letters and digits")
-    }
-}
-
-/// A string or number that is not empty.
-fn text(value: &Value, name: &str) -> Option<String> {
-    let text = value.get(name).and_then(wire::scalar)?.trim().to_owned();
-    (!text.is_empty()).then_some(text)
 }
 
 /// Holds when any of the secrets made the token, and the token is about this body and this moment.
@@ -222,33 +165,14 @@ fn verify<'a>(secrets: impl Iterator<Item = &'a str>, delivery: &Delivery) -> Re
     if !scheme.eq_ignore_ascii_case("bearer") {
         return Err(Refusal::Unsigned);
     }
-    let claims = claims(&secrets, token.trim()).ok_or(Refusal::WrongSignature)?;
-    let hash = text(&claims, "payload_hash").ok_or(Refusal::WrongSignature)?;
+    let claims = signed::claims(&secrets, token.trim(), &["HS256"]).ok_or(Refusal::WrongSignature)?;
+    let hash = wire::text(&claims, "payload_hash").ok_or(Refusal::WrongSignature)?;
     let hash = HEXLOWER_PERMISSIVE.decode(hash.as_bytes()).map_err(|_| Refusal::WrongSignature)?;
     if !bool::from(Sha256::digest(&delivery.body).as_slice().ct_eq(&hash)) {
         return Err(Refusal::WrongSignature);
     }
-    let signed_at = text(&claims, "iat").and_then(|iat| iat.split('.').next()?.parse::<i64>().ok());
-    let away = delivery.received_at.seconds().saturating_sub(signed_at.ok_or(Refusal::WrongSignature)?);
-    if away.unsigned_abs() > TOLERANCE_SECONDS { Err(Refusal::WrongTime(away)) } else { Ok(()) }
-}
-
-/// What the token claims, once its signature holds. Only HS256 counts: a token must not choose to be unsigned.
-fn claims(secrets: &[&str], token: &str) -> Option<Value> {
-    let (signed, signature) = token.rsplit_once('.')?;
-    let (head, payload) = signed.split_once('.')?;
-    let json = |part: &str| serde_json::from_slice::<Value>(&BASE64URL_NOPAD.decode(part.as_bytes()).ok()?).ok();
-    if text(&json(head)?, "alg")? != "HS256" {
-        return None;
-    }
-    let signature = BASE64URL_NOPAD.decode(signature.as_bytes()).ok()?;
-    // Compared in constant time.
-    let holds = secrets.iter().any(|secret| {
-        let Ok(mut mac) = <Hmac<Sha256> as KeyInit>::new_from_slice(secret.as_bytes()) else { return false };
-        mac.update(signed.as_bytes());
-        mac.verify_slice(&signature).is_ok()
-    });
-    if holds { json(payload) } else { None }
+    let signed_at = wire::text(&claims, "iat").and_then(|iat| iat.split('.').next()?.parse::<i64>().ok());
+    signed::in_time(delivery, signed_at)
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -294,39 +218,34 @@ fn meaning(code: u32) -> Option<Meaning> {
 /// The number of an error: after the `#` of its type, or its title. Words and longer numbers are no codes.
 fn code(error: &Value) -> Option<u32> {
     let number = |text: &str| if text.len() == 4 { text.parse::<u32>().ok() } else { None };
-    let from_type = text(error, "type").and_then(|kind| number(kind.rsplit_once('#')?.1));
-    from_type.or_else(|| text(error, "title").and_then(|title| number(&title)))
+    let from_type = wire::text(error, "type").and_then(|kind| number(kind.rsplit_once('#')?.1));
+    from_type.or_else(|| wire::text(error, "title").and_then(|title| number(&title)))
 }
 
-fn judge(answer: &Response) -> SendOutcome {
+fn taken(answer: &Response) -> SendOutcome {
     let body: Value = serde_json::from_slice(&answer.body).unwrap_or_default();
-    let code = code(&body);
-    let shown = code.map_or_else(|| format!("HTTP {}", answer.status), |code| code.to_string());
-    let unknown = |why: &str| SendOutcome::Unknown { why: why.to_owned() };
-    match (answer.status, code.and_then(meaning)) {
-        (200..=299, _) => match text(&body, "message_uuid") {
-            Some(id) => SendOutcome::Accepted { reference: Some(wire::short(&id)), segments: None, cost: None },
-            None => unknown("an answer that names no message"),
-        },
-        (408, _) => unknown("HTTP 408"),
-        (429, _) | (400..=499, Some(Meaning::Throttled)) => wire::later(answer, &shown),
-        (400..=499, Some(Meaning::Unsure)) => unknown(&shown),
-        (400..=499, Some(Meaning::Refused(class))) => SendOutcome::Refused { class, code: shown },
-        (401..=404, None) => SendOutcome::Refused { class: RefusalClass::Account, code: shown },
-        (400..=499, None) => SendOutcome::Refused { class: RefusalClass::Other, code: shown },
-        (status, _) => unknown(&format!("HTTP {status}")),
+    match wire::text(&body, "message_uuid") {
+        Some(id) => SendOutcome::Accepted { reference: Some(wire::short(&id)), segments: None, cost: None },
+        None => wire::names_nothing(),
+    }
+}
+
+fn refused(answer: &Response) -> SendOutcome {
+    let body: Value = serde_json::from_slice(&answer.body).unwrap_or_default();
+    let Some(code) = code(&body) else { return wire::refused(answer) };
+    match meaning(code) {
+        Some(Meaning::Throttled) => wire::later(answer, &code.to_string()),
+        Some(Meaning::Unsure) => wire::unknown(&code.to_string()),
+        Some(Meaning::Refused(class)) => SendOutcome::Refused { class, code: code.to_string() },
+        None => SendOutcome::Refused { class: wire::class(answer.status), code: code.to_string() },
     }
 }
 
 fn receipt(delivery: &Delivery, body: &Value) -> Result<Receipt, Unreadable> {
-    let query = wire::Fields::new(delivery.query_pairs());
-    let reference = text(body, "client_ref").and_then(|text| text.parse().ok());
-    let reference = reference.or_else(|| query.get("ref").and_then(|text| text.parse().ok()));
-    let gateway_ref = text(body, "message_uuid").map(|id| wire::short(&id));
-    if reference.is_none() && gateway_ref.is_none() {
-        return Err(Unreadable::new("a receipt that names no message"));
-    }
-    let word = text(body, "status").unwrap_or_default();
+    let told = wire::text(body, "client_ref").and_then(|text| text.parse().ok());
+    let id = wire::text(body, "message_uuid");
+    let receipt = wire::about(told.or_else(|| wire::reference(delivery)), id.as_deref())?;
+    let word = wire::text(body, "status").unwrap_or_default();
     let status = match word.as_str() {
         "submitted" => ReceiptStatus::Accepted,
         "delivered" => ReceiptStatus::Delivered,
@@ -342,16 +261,15 @@ fn receipt(delivery: &Delivery, body: &Value) -> Result<Receipt, Unreadable> {
     };
     let told = number.map(|number| number.to_string());
     let code = if status == ReceiptStatus::Unknown { Some(wire::short(&word)) } else { told };
-    let segments = body.get("sms").and_then(|sms| text(sms, "count_total")?.parse().ok()).filter(|&count| count > 0);
-    Ok(Receipt { reference, gateway_ref, status, code, class, cost: cost(body, segments), segments })
+    let segments = body.get("sms").and_then(|sms| wire::parts(&wire::text(sms, "count_total")?));
+    Ok(Receipt { status, code, class, cost: cost(body, segments), segments, ..receipt })
 }
 
 /// Each callback tells what one part cost.
 fn cost(body: &Value, segments: Option<u32>) -> Option<Cost> {
     let usage = body.get("usage")?;
-    let one = decimal(&text(usage, "price")?, 6).ok()?.saturating_abs();
-    let currency = Currency::parse(&text(usage, "currency")?).ok()?;
-    Some(Cost { micros: one.checked_mul(i64::from(segments.unwrap_or(1)))?, currency })
+    let one = wire::cost(&wire::text(usage, "price")?, &wire::text(usage, "currency")?)?;
+    Some(Cost { micros: one.micros.checked_mul(i64::from(segments.unwrap_or(1)))?, ..one })
 }
 
 #[cfg(test)]

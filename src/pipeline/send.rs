@@ -217,8 +217,10 @@ async fn exchange(core: &Core, sms: &Outgoing, account: &Gateway) -> SendOutcome
         Dispatch::Http(mut request) => {
             // Only an operator's word opens private networks, whatever the connector would like.
             request.private &= account.private;
-            let answer = core.http.exchange(request).await;
-            kind.outcome(answer.as_ref())
+            match core.http.exchange(request).await {
+                Ok(answer) => kind.outcome(&answer),
+                Err(error) => gateway::no_answer(&error),
+            }
         }
     }
 }

@@ -1,48 +1,24 @@
 //! ClickSend: requests as the API takes them, answers and callbacks as it gives them.
 
-use std::time::Duration;
+use super::{
+    super::stage::{self, HOOK, REFERENCE, answered, posted},
+    *,
+};
+use crate::domain::{message::Reply, money::Currency, sms::Encoding};
 
-use super::*;
-use crate::domain::{phone::Phone, sms::Encoding, time::Time};
-
-const BARE: &str = "https://shop.example.com/hook/sms/secret";
-const OURS: &str = "7.msg_0000000000009";
 const ID: &str = "00000000-0000-4000-8000-000000000001";
 
 fn given(extra: &[(&str, &str)]) -> Result<Settings, Vec<String>> {
     let base = [("username", "corner"), ("api_key", "hush"), ("sender", "+12125550100")];
-    SPEC.settings(base.iter().chain(extra).map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect())
+    stage::given(&SPEC, &base, extra)
 }
 
 fn outgoing() -> Outgoing {
-    Outgoing {
-        reference: OURS.parse().unwrap(),
-        to: Phone::restored("+12125550101".into()),
-        text: "Your \"cart\" & you ☕".into(),
-        encoding: Encoding::Ucs2,
-        valid_for: Duration::from_secs(1800),
-        callback_url: Some(format!("{BARE}?ref={OURS}")),
-        attempted_at: Time::from_seconds(1_790_259_200),
-    }
+    Outgoing { encoding: Encoding::Ucs2, ..stage::outgoing("Your \"cart\" & you ☕") }
 }
 
 fn sent(settings: &Settings) -> Request {
-    let Dispatch::Http(request) = ClickSend.dispatch(settings, &outgoing()) else { panic!("kept") };
-    request
-}
-
-fn answered(status: u16, body: &str) -> Response {
-    Response { status, headers: vec![], body: body.into() }
-}
-
-fn called(url: &str, body: &str) -> Delivery {
-    Delivery {
-        method: "POST".into(),
-        url: url.into(),
-        headers: vec![],
-        body: body.into(),
-        received_at: Time::from_seconds(1_790_259_300),
-    }
+    stage::sent(&ClickSend, settings, &outgoing())
 }
 
 fn read(delivery: &Delivery) -> (String, String, Result<Vec<GatewayEvent>, Unreadable>) {
@@ -58,7 +34,7 @@ fn read(delivery: &Delivery) -> (String, String, Result<Vec<GatewayEvent>, Unrea
 
 fn receipt_of(status: ReceiptStatus, code: Option<&str>) -> Receipt {
     Receipt {
-        reference: OURS.parse().ok(),
+        reference: REFERENCE.parse().ok(),
         gateway_ref: Some(ID.into()),
         status,
         code: code.map(str::to_owned),
@@ -102,7 +78,7 @@ fn outcomes() {
     use RefusalClass::*;
     #[track_caller]
     fn check(status: u16, body: &str, expected: SendOutcome) {
-        assert_eq!(ClickSend.outcome(Ok(&answered(status, body))), expected, "{status} {body}");
+        assert_eq!(ClickSend.outcome(&answered(status, body)), expected, "{status} {body}");
     }
     let accepted = |segments, micros: Option<i64>, currency: &str| SendOutcome::Accepted {
         reference: Some(ID.into()),
@@ -148,7 +124,7 @@ fn outcomes() {
     check(403, "", refused(Account, "HTTP 403"));
     check(404, &code("NOT_FOUND"), refused(Account, "HTTP 404"));
     check(409, "", refused(Other, "HTTP 409"));
-    check(429, &code("TOO_MANY_REQUESTS"), SendOutcome::Later { why: "HTTP 429".into(), after: None });
+    check(429, &code("TOO_MANY_REQUESTS"), SendOutcome::Later { why: "too many requests".into(), after: None });
     check(408, "", unknown("HTTP 408"));
     check(302, "", unknown("HTTP 302"));
     check(500, &made("SUCCESS", told, "AUD"), unknown("HTTP 500"));
@@ -164,8 +140,9 @@ fn every_code_is_listed_once_and_in_order() {
 fn receipts() {
     #[track_caller]
     fn check(state: &str, error: &str, status: ReceiptStatus, code: Option<&str>) {
-        let form = format!("message_id={ID}&status=Word&status_code={state}&error_code={error}&custom_string={OURS}");
-        let (topic, key, events) = read(&called(BARE, &form));
+        let form =
+            format!("message_id={ID}&status=Word&status_code={state}&error_code={error}&custom_string={REFERENCE}");
+        let (topic, key, events) = read(&posted(HOOK, &form));
         assert_eq!((topic.as_str(), key), ("receipt", format!("{ID}:{state}")));
         assert_eq!(events, Ok(vec![GatewayEvent::Receipt(receipt_of(status, code))]), "{state} {error}");
     }
@@ -181,30 +158,30 @@ fn receipts() {
 #[test]
 fn a_receipt_is_found_by_either_name_and_in_any_form() {
     let delivered = || Ok(vec![GatewayEvent::Receipt(receipt_of(ReceiptStatus::Delivered, None))]);
-    let json = format!(r#"{{"message_id":"{ID}","status_code":201,"error_code":null,"custom_string":"{OURS}"}}"#);
-    assert_eq!(read(&called(BARE, &json)).2, delivered());
-    let query = format!("messageid={ID}&status_code=201&customstring={OURS}");
-    assert_eq!(read(&called(&format!("{BARE}?{query}"), "")).2, delivered());
+    let json = format!(r#"{{"message_id":"{ID}","status_code":201,"error_code":null,"custom_string":"{REFERENCE}"}}"#);
+    assert_eq!(read(&posted(HOOK, &json)).2, delivered());
+    let query = format!("messageid={ID}&status_code=201&customstring={REFERENCE}");
+    assert_eq!(read(&posted(&format!("{HOOK}?{query}"), "")).2, delivered());
     assert_eq!(
-        read(&called(&format!("{BARE}?ref={OURS}"), &format!("message_id={ID}&status_code=201"))).2,
+        read(&posted(&format!("{HOOK}?ref={REFERENCE}"), &format!("message_id={ID}&status_code=201"))).2,
         delivered()
     );
-    assert!(read(&called(BARE, &format!("message_id={ID}&status_code=201&custom_string=theirs"))).2.is_ok());
-    assert!(read(&called(BARE, "status_code=201&custom_string=theirs")).2.is_err());
-    let word = read(&called(BARE, &format!("message_id={ID}&status=Beamed&custom_string={OURS}"))).2;
+    assert!(read(&posted(HOOK, &format!("message_id={ID}&status_code=201&custom_string=theirs"))).2.is_ok());
+    assert!(read(&posted(HOOK, "status_code=201&custom_string=theirs")).2.is_err());
+    let word = read(&posted(HOOK, &format!("message_id={ID}&status=Beamed&custom_string={REFERENCE}"))).2;
     assert_eq!(word, Ok(vec![GatewayEvent::Receipt(receipt_of(ReceiptStatus::Unknown, Some("Beamed")))]));
-    assert_eq!(read(&called(BARE, "")).2, Ok(vec![]));
+    assert_eq!(read(&posted(HOOK, "")).2, Ok(vec![]));
 }
 
 #[test]
 fn replies() {
     let form = format!(
         "message_id={ID}&from=%2B12125550101&to=+12125550100&body=Stop.+&message=Stop.+&original_message_id=x\
-         &custom_string={OURS}"
+         &custom_string={REFERENCE}"
     );
     let json = format!(r#"{{"message_id":"{ID}","from":"+12125550101","to":"+12125550100","message":"Stop. "}}"#);
     for body in [&form, &json] {
-        let (topic, key, events) = read(&called(BARE, body));
+        let (topic, key, events) = read(&posted(HOOK, body));
         assert_eq!((topic.as_str(), key), ("reply", format!("{ID}:reply")));
         let reply = Reply {
             from: "+12125550101".into(),
@@ -215,7 +192,7 @@ fn replies() {
         };
         assert_eq!(events, Ok(vec![GatewayEvent::Reply(reply)]), "{body}");
     }
-    assert!(read(&called(BARE, "from=&body=Hello")).2.is_err());
+    assert!(read(&posted(HOOK, "from=&body=Hello")).2.is_err());
 }
 
 #[test]
@@ -240,7 +217,7 @@ fn what_the_history_shows() {
     };
     let found = |receipt: Receipt| LookUp::Found(Box::new(GatewayEvent::Receipt(receipt)));
     let other = row("out", "7.msg_0000000000008", "");
-    let ours = row("out", OURS, r#","status":"Sent","status_code":201,"message_price":"0.07","message_parts":1"#);
+    let ours = row("out", REFERENCE, r#","status":"Sent","status_code":201,"message_price":"0.07","message_parts":1"#);
     let cost = Some(Cost { micros: 70_000, currency: Currency::parse("EUR").unwrap() });
     let delivered = Receipt { cost, segments: Some(1), ..receipt_of(ReceiptStatus::Delivered, None) };
     assert_eq!(seen(200, &list(&format!("{other},{ours}"))), found(delivered));
@@ -250,9 +227,9 @@ fn what_the_history_shows() {
         ("Beamed", ReceiptStatus::Unknown, Some("Beamed")),
     ] {
         let rest = format!(r#","status":"{word}","status_code":null"#);
-        assert_eq!(seen(200, &list(&row("out", OURS, &rest))), found(receipt_of(status, code)), "{word}");
+        assert_eq!(seen(200, &list(&row("out", REFERENCE, &rest))), found(receipt_of(status, code)), "{word}");
     }
-    let reply = row("in", OURS, "");
+    let reply = row("in", REFERENCE, "");
     for rows in ["", &other, &reply] {
         assert_eq!(seen(200, &list(rows)), LookUp::Unclear, "{rows}");
     }

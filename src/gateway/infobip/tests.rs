@@ -4,33 +4,25 @@ use std::time::Duration;
 
 use proptest::prelude::*;
 
-use super::*;
-use crate::domain::{phone::Phone, sms::Encoding, time::Time};
+use super::{
+    super::stage::{self, CALLBACK, HOOK, REFERENCE, answered},
+    *,
+};
+use crate::domain::time::Time;
 
-const REF: &str = "7.msg_0000000000009";
 const OTHER: &str = "7.msg_000000000000a";
-const BARE: &str = "https://shop.example.com/hook/sms/secret";
-const CALLBACK: &str = "https://shop.example.com/hook/sms/secret?ref=7.msg_0000000000009";
 
 fn given(extra: &[(&str, &str)]) -> Result<Settings, Vec<String>> {
     let base = [("api_base", "q1w2e3.api.infobip.com"), ("api_key", "hush"), ("sender", "+12125550100")];
-    SPEC.settings(base.iter().chain(extra).map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect())
+    stage::given(&SPEC, &base, extra)
 }
 
 fn outgoing() -> Outgoing {
-    Outgoing {
-        reference: REF.parse().unwrap(),
-        to: Phone::restored("+12125550101".into()),
-        text: "Your cart: https://go.example.com/r/abc".into(),
-        encoding: Encoding::Gsm7,
-        valid_for: Duration::from_secs(1800),
-        callback_url: Some(CALLBACK.into()),
-        attempted_at: Time::from_seconds(1_790_259_200),
-    }
+    stage::outgoing("Your cart: https://go.example.com/r/abc")
 }
 
 fn sent(settings: &Settings, sms: &Outgoing) -> (Request, Value) {
-    let Dispatch::Http(request) = Infobip.dispatch(settings, sms) else { panic!("kept") };
+    let request = stage::sent(&Infobip, settings, sms);
     let body = serde_json::from_slice(&request.body).unwrap();
     (request, body)
 }
@@ -43,10 +35,10 @@ fn a_text_becomes_one_request() {
     assert!(!request.private);
     let expected = json!({"messages": [{
         "sender": "12125550100",
-        "destinations": [{"to": "12125550101", "messageId": REF}],
+        "destinations": [{"to": "12125550101", "messageId": REFERENCE}],
         "content": {"text": "Your cart: https://go.example.com/r/abc"},
         "options": {"validityPeriod": {"amount": 1800, "timeUnit": "SECONDS"}},
-        "webhooks": {"contentType": "application/json", "callbackData": REF, "delivery": {"url": CALLBACK}},
+        "webhooks": {"contentType": "application/json", "callbackData": REFERENCE, "delivery": {"url": CALLBACK}},
     }]});
     assert_eq!(body, expected);
 }
@@ -80,10 +72,6 @@ fn settings() {
     assert!(given(&[("api_base", "")]).is_err(), "every account has its own address");
 }
 
-fn answered(status: u16, body: &str) -> Response {
-    Response { status, headers: vec![], body: body.into() }
-}
-
 fn status(group: &str, id: u32, name: &str) -> String {
     format!(
         r#""status":{{"groupId":1,"groupName":"{group}","id":{id},"name":"{name}","description":"words 12125550101"}}"#
@@ -95,12 +83,12 @@ fn outcomes() {
     use RefusalClass::*;
     #[track_caller]
     fn check(status: u16, body: &str, expected: SendOutcome) {
-        assert_eq!(Infobip.outcome(Ok(&answered(status, body))), expected, "{status} {body}");
+        assert_eq!(Infobip.outcome(&answered(status, body)), expected, "{status} {body}");
     }
-    let accepted = |segments| SendOutcome::Accepted { reference: Some(REF.into()), segments, cost: None };
+    let accepted = |segments| SendOutcome::Accepted { reference: Some(REFERENCE.into()), segments, cost: None };
     let refused = |class, code: &str| SendOutcome::Refused { class, code: code.into() };
     let unknown = |why: &str| SendOutcome::Unknown { why: why.into() };
-    let made = |status: String, rest: &str| format!(r#"{{"messages":[{{"messageId":"{REF}",{status}{rest}}}]}}"#);
+    let made = |status: String, rest: &str| format!(r#"{{"messages":[{{"messageId":"{REFERENCE}",{status}{rest}}}]}}"#);
     let two = r#","details":{"messageCount":2}"#;
     check(200, &made(status("PENDING", 26, "PENDING_ACCEPTED"), two), accepted(Some(2)));
     check(200, &made(status("PENDING", 7, "PENDING_ENROUTE"), ""), accepted(None));
@@ -143,7 +131,7 @@ fn outcomes() {
     for status in [401, 402, 403, 404] {
         check(status, "", refused(Account, &format!("HTTP {status}")));
     }
-    check(429, "", SendOutcome::Later { why: "HTTP 429".into(), after: None });
+    check(429, "", SendOutcome::Later { why: "too many requests".into(), after: None });
     check(408, "", unknown("HTTP 408"));
     check(500, "", unknown("HTTP 500"));
     check(503, &made(status("REJECTED", 12, "REJECTED_IT"), ""), unknown("HTTP 503"));
@@ -185,12 +173,12 @@ fn receipts() {
     #[track_caller]
     fn check(group: &str, id: u32, error: &str, expected: Expected) {
         let error = format!(r#","error":{{"id":1,"name":"{error}","permanent":true}}"#);
-        let (key, events) = read(&called(CALLBACK, &[report(REF, status(group, id, "STATE"), &error)]));
+        let (key, events) = read(&called(CALLBACK, &[report(REFERENCE, status(group, id, "STATE"), &error)]));
         let receipt = only(events);
-        assert_eq!(key, format!("{REF}:{id}"));
+        assert_eq!(key, format!("{REFERENCE}:{id}"));
         assert_eq!((receipt.status, receipt.code.as_deref(), receipt.class), expected, "{group} {id}");
-        assert_eq!(receipt.reference, REF.parse().ok());
-        assert_eq!(receipt.gateway_ref.as_deref(), Some(REF));
+        assert_eq!(receipt.reference, REFERENCE.parse().ok());
+        assert_eq!(receipt.gateway_ref.as_deref(), Some(REFERENCE));
     }
     check("PENDING", 3, "NO_ERROR", (Accepted, None, None));
     check("ACCEPTED", 26, "NO_ERROR", (Accepted, None, None));
@@ -211,7 +199,7 @@ fn receipts() {
 fn prices() {
     #[track_caller]
     fn check(rest: &str, micros: Option<i64>, segments: Option<u32>) {
-        let receipt = only(read(&called(CALLBACK, &[report(REF, status("DELIVERED", 5, "D"), rest)])).1);
+        let receipt = only(read(&called(CALLBACK, &[report(REFERENCE, status("DELIVERED", 5, "D"), rest)])).1);
         assert_eq!((receipt.cost.map(|cost| cost.micros), receipt.segments), (micros, segments), "{rest}");
     }
     check(r#","messageCount":2,"price":{"pricePerMessage":0.0079,"currency":"EUR"}"#, Some(15_800), Some(2));
@@ -225,7 +213,7 @@ fn prices() {
 fn a_list_of_receipts_is_read_one_by_one() {
     let told = format!(r#","callbackData":"{OTHER}""#);
     let list = [
-        report(REF, status("DELIVERED", 5, "D"), ""),
+        report(REFERENCE, status("DELIVERED", 5, "D"), ""),
         "7".into(),
         format!("{{{}}}", status("DELIVERED", 5, "D")),
         report("9", status("EXPIRED", 15, "E"), &told),
@@ -243,18 +231,18 @@ fn a_list_of_receipts_is_read_one_by_one() {
         })
         .collect();
     let expected: [(Option<MessageRef>, String); 3] =
-        [(REF.parse().ok(), REF.into()), (OTHER.parse().ok(), "9".into()), (None, "10".into())];
+        [(REFERENCE.parse().ok(), REFERENCE.into()), (OTHER.parse().ok(), "9".into()), (None, "10".into())];
     assert_eq!(named, expected);
 }
 
 #[test]
 fn a_receipt_that_names_no_message() {
     let nameless = format!("{{{}}}", status("DELIVERED", 5, "D"));
-    assert!(read(&called(BARE, std::slice::from_ref(&nameless))).1.is_err());
-    assert_eq!(only(read(&called(CALLBACK, &[nameless])).1).reference, REF.parse().ok());
+    assert!(read(&called(HOOK, std::slice::from_ref(&nameless))).1.is_err());
+    assert_eq!(only(read(&called(CALLBACK, &[nameless])).1).reference, REFERENCE.parse().ok());
     assert!(
         Infobip
-            .read(&Settings::default(), "receipt", &Delivery { body: b"<x/>".to_vec(), ..called(BARE, &[]) })
+            .read(&Settings::default(), "receipt", &Delivery { body: b"<x/>".to_vec(), ..called(HOOK, &[]) })
             .is_err()
     );
 }
@@ -275,20 +263,20 @@ fn replies() {
             answered: false,
         })
     };
-    let (key, events) = read(&called(BARE, &[inbound("817790313235066447")]));
+    let (key, events) = read(&called(HOOK, &[inbound("817790313235066447")]));
     assert_eq!(key, "817790313235066447:reply");
     assert_eq!(events, Ok(vec![reply("817790313235066447")]));
-    assert_eq!(read(&called(BARE, &[inbound("1"), inbound("2")])).1, Ok(vec![reply("1"), reply("2")]));
-    assert_eq!(read(&called(BARE, &[r#"{"hello":1}"#.into()])).1, Ok(Vec::new()));
-    assert_eq!(read(&called(BARE, &[])).1, Ok(Vec::new()));
-    let nobody = called(BARE, &[r#"{"from":"","text":"x"}"#.into()]);
+    assert_eq!(read(&called(HOOK, &[inbound("1"), inbound("2")])).1, Ok(vec![reply("1"), reply("2")]));
+    assert_eq!(read(&called(HOOK, &[r#"{"hello":1}"#.into()])).1, Ok(Vec::new()));
+    assert_eq!(read(&called(HOOK, &[])).1, Ok(Vec::new()));
+    let nobody = called(HOOK, &[r#"{"from":"","text":"x"}"#.into()]);
     assert!(read(&nobody).1.is_err());
 }
 
 #[test]
 fn the_look_up_asks_by_our_own_id() {
     let request = Infobip.look_up(&given(&[]).unwrap(), &outgoing()).unwrap();
-    assert_eq!(request.url, format!("https://q1w2e3.api.infobip.com/sms/3/logs?messageId={REF}"));
+    assert_eq!(request.url, format!("https://q1w2e3.api.infobip.com/sms/3/logs?messageId={REFERENCE}"));
     assert!(request.headers.contains(&("authorization".into(), "App hush".into())));
 }
 
@@ -304,13 +292,13 @@ fn what_the_look_up_finds() {
         },
         other => panic!("{other:?}"),
     };
-    let ours = (REF.to_owned(), ReceiptStatus::Delivered);
-    assert_eq!(found(look(200, &list(&[line(REF, 5, "DELIVERED")]))), ours);
-    let repeated = [line(REF, 23, "REJECTED"), line(REF, 5, "DELIVERED")];
+    let ours = (REFERENCE.to_owned(), ReceiptStatus::Delivered);
+    assert_eq!(found(look(200, &list(&[line(REFERENCE, 5, "DELIVERED")]))), ours);
+    let repeated = [line(REFERENCE, 23, "REJECTED"), line(REFERENCE, 5, "DELIVERED")];
     assert_eq!(found(look(200, &list(&repeated))), ours, "the repetition was rejected, the text was not");
 
     assert_eq!(look(200, &list(&[])), LookUp::Absent);
-    assert_eq!(look(200, &list(&[line(REF, 23, "REJECTED")])), LookUp::Unclear);
+    assert_eq!(look(200, &list(&[line(REFERENCE, 23, "REJECTED")])), LookUp::Unclear);
     assert_eq!(look(200, &list(&[line(OTHER, 5, "DELIVERED")])), LookUp::Unclear);
     for (status, body) in [(500, r#"{"results":[]}"#), (401, r#"{"results":[]}"#), (200, "{}"), (200, "<html>")] {
         assert_eq!(look(status, body), LookUp::Unclear, "{status} {body}");
@@ -326,7 +314,7 @@ proptest! {
                 let _ = Infobip.read(&Settings::default(), topic, &delivery);
             }
             let _ = Infobip.verify(&Settings::default(), &delivery);
-            let _ = Infobip.outcome(Ok(&answered(status, &body)));
+            let _ = Infobip.outcome(&answered(status, &body));
             let _ = Infobip.looked_up(&outgoing(), &outgoing().reference, &answered(status, &body));
         }
     }

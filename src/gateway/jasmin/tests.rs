@@ -4,16 +4,18 @@ use std::time::Duration;
 
 use proptest::prelude::*;
 
-use super::*;
-use crate::domain::{phone::Phone, time::Time};
+use super::{
+    super::stage::{self, CALLBACK},
+    *,
+};
+use crate::domain::time::Time;
 
-const CALLBACK: &str = "https://shop.example.com/hook/sms/secret?ref=7.msg_0000000000009";
 const ID: &str = "5f2c9d10-3b7a-4e55-9c01-8a6d2e4f7b13";
 
 fn given(sender: &str) -> Result<Settings, Vec<String>> {
     let given =
         [("url", "http://127.0.0.1:1401/send"), ("username", "tester"), ("password", "s&cret %d"), ("sender", sender)];
-    SPEC.settings(given.map(|(key, value)| (key.to_owned(), value.to_owned())).into())
+    stage::given(&SPEC, &given, &[])
 }
 
 fn settings() -> Settings {
@@ -21,19 +23,11 @@ fn settings() -> Settings {
 }
 
 fn outgoing(text: &str, encoding: Encoding) -> Outgoing {
-    Outgoing {
-        reference: "7.msg_0000000000009".parse().unwrap(),
-        to: Phone::restored("+12125550101".into()),
-        text: text.into(),
-        encoding,
-        valid_for: Duration::from_secs(359),
-        callback_url: Some(CALLBACK.into()),
-        attempted_at: Time::from_seconds(1_790_000_000),
-    }
+    Outgoing { encoding, valid_for: Duration::from_secs(359), ..stage::outgoing(text) }
 }
 
 fn sent(settings: &Settings, sms: &Outgoing) -> wire::Fields {
-    let Dispatch::Http(request) = Jasmin.dispatch(settings, sms) else { panic!("kept") };
+    let request = stage::sent(&Jasmin, settings, sms);
     assert_eq!(request.url, "http://127.0.0.1:1401/send");
     assert_eq!(request.method, crate::http::Method::Post);
     assert!(request.private);
@@ -91,7 +85,7 @@ fn outcomes() {
     #[track_caller]
     fn check(status: u16, body: &str, expected: SendOutcome) {
         let answer = Response { status, headers: vec![("retry-after".into(), "3".into())], body: body.into() };
-        assert_eq!(Jasmin.outcome(Ok(&answer)), expected, "{status} {body}");
+        assert_eq!(Jasmin.outcome(&answer), expected, "{status} {body}");
     }
     let refused = |class, code: &str| SendOutcome::Refused { class, code: code.into() };
     let unknown = |why: &str| SendOutcome::Unknown { why: why.into() };

@@ -2,36 +2,26 @@
 
 use proptest::prelude::*;
 
-use super::*;
-use crate::domain::{phone::Phone, sms::Encoding, time::Time};
+use super::{
+    super::stage::{self, CALLBACK, HOOK, NOW, REFERENCE, answered},
+    *,
+};
+use crate::domain::{message::Reply, time::Time};
 
-const REF: &str = "7.msg_0000000000009";
 const BATCH: &str = "01HZX0000000000000000BATCH";
-const BARE: &str = "https://shop.example.com/hook/sms/secret";
-const CALLBACK: &str = "https://shop.example.com/hook/sms/secret?ref=7.msg_0000000000009";
-const NOW: i64 = 1_790_259_300;
 const NONCE: &str = "n0nce";
 
 fn given(extra: &[(&str, &str)]) -> Result<Settings, Vec<String>> {
     let base = [("service_plan_id", "plan0123"), ("api_token", "hush"), ("sender", "+12125550100")];
-    SPEC.settings(base.iter().chain(extra).map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect())
+    stage::given(&SPEC, &base, extra)
 }
 
 fn outgoing() -> Outgoing {
-    Outgoing {
-        reference: REF.parse().unwrap(),
-        to: Phone::restored("+12125550101".into()),
-        text: "Your cart: https://go.example.com/r/abc".into(),
-        encoding: Encoding::Gsm7,
-        valid_for: Duration::from_secs(1800),
-        callback_url: Some(CALLBACK.into()),
-        // Thu, 24 Sep 2026 14:13:20 +0000
-        attempted_at: Time::from_seconds(1_790_259_200),
-    }
+    stage::outgoing("Your cart: https://go.example.com/r/abc")
 }
 
 fn sent(settings: &Settings, sms: &Outgoing) -> (Request, Value) {
-    let Dispatch::Http(request) = Sinch.dispatch(settings, sms) else { panic!("kept") };
+    let request = stage::sent(&Sinch, settings, sms);
     let body = serde_json::from_slice(&request.body).unwrap();
     (request, body)
 }
@@ -48,7 +38,7 @@ fn a_text_becomes_one_request() {
         "to": ["+12125550101"],
         "body": "Your cart: https://go.example.com/r/abc",
         "delivery_report": "per_recipient",
-        "client_reference": REF,
+        "client_reference": REFERENCE,
         "expire_at": "2026-09-24T14:43:20.000Z",
         "callback_url": CALLBACK,
     });
@@ -85,16 +75,12 @@ fn settings() {
     assert!(given(&[("service_plan_id", "../x")]).is_err());
 }
 
-fn answered(status: u16, body: &str) -> Response {
-    Response { status, headers: vec![], body: body.into() }
-}
-
 #[test]
 fn outcomes() {
     use RefusalClass::*;
     #[track_caller]
     fn check(status: u16, body: &str, expected: SendOutcome) {
-        assert_eq!(Sinch.outcome(Ok(&answered(status, body))), expected, "{status} {body}");
+        assert_eq!(Sinch.outcome(&answered(status, body)), expected, "{status} {body}");
     }
     let accepted = SendOutcome::Accepted { reference: Some(BATCH.into()), segments: None, cost: None };
     let refused = |class, code: &str| SendOutcome::Refused { class, code: code.into() };
@@ -117,7 +103,7 @@ fn outcomes() {
         check(status, "", refused(Account, &format!("HTTP {status}")));
     }
     check(422, "", refused(Other, "HTTP 422"));
-    check(429, "", SendOutcome::Later { why: "HTTP 429".into(), after: None });
+    check(429, "", SendOutcome::Later { why: "too many requests".into(), after: None });
     check(408, &made, unknown("HTTP 408"));
     check(500, &made, unknown("HTTP 500"));
     check(503, "", unknown("HTTP 503"));
@@ -155,7 +141,7 @@ fn report(status: &str, code: &str, rest: &str) -> String {
 }
 
 fn ids() -> String {
-    format!(r#","batch_id":"{BATCH}","client_reference":"{REF}""#)
+    format!(r#","batch_id":"{BATCH}","client_reference":"{REFERENCE}""#)
 }
 
 #[test]
@@ -164,11 +150,11 @@ fn receipts() {
     type Expected<'a> = (ReceiptStatus, Option<&'a str>, Option<RefusalClass>);
     #[track_caller]
     fn check(status: &str, code: &str, expected: Expected) {
-        let (key, events) = read(&called(BARE, &report(status, code, &ids())));
+        let (key, events) = read(&called(HOOK, &report(status, code, &ids())));
         let receipt = only(events);
         assert_eq!(key, format!("{BATCH}:{}", status.to_lowercase()));
         assert_eq!((receipt.status, receipt.code.as_deref(), receipt.class), expected, "{status} {code}");
-        assert_eq!((receipt.reference, receipt.gateway_ref.as_deref()), (REF.parse().ok(), Some(BATCH)));
+        assert_eq!((receipt.reference, receipt.gateway_ref.as_deref()), (REFERENCE.parse().ok(), Some(BATCH)));
         assert_eq!(receipt.cost, None);
     }
     check("Queued", "400", (Accepted, None, None));
@@ -194,19 +180,22 @@ fn receipts() {
 fn a_receipt_is_found_by_any_of_its_names() {
     let delivered = |url: &str, rest: &str| read(&called(url, &report("Delivered", "0", rest)));
     let batch = format!(r#","batch_id":"{BATCH}","number_of_message_parts":2"#);
-    let by_batch = only(delivered(BARE, &batch).1);
+    let by_batch = only(delivered(HOOK, &batch).1);
     assert_eq!((by_batch.reference, by_batch.gateway_ref.as_deref()), (None, Some(BATCH)));
     assert_eq!(by_batch.segments, Some(2));
-    assert_eq!(only(delivered(CALLBACK, "").1).reference, REF.parse().ok());
-    assert_eq!(only(delivered(BARE, &format!(r#","client_reference":"{REF}""#)).1).reference, REF.parse().ok());
-    assert!(delivered(BARE, "").1.is_err());
-    assert!(delivered(BARE, r#","client_reference":"another's""#).1.is_err());
+    assert_eq!(only(delivered(CALLBACK, "").1).reference, REFERENCE.parse().ok());
+    assert_eq!(
+        only(delivered(HOOK, &format!(r#","client_reference":"{REFERENCE}""#)).1).reference,
+        REFERENCE.parse().ok()
+    );
+    assert!(delivered(HOOK, "").1.is_err());
+    assert!(delivered(HOOK, r#","client_reference":"another's""#).1.is_err());
 }
 
 #[test]
 fn replies() {
     let inbound = r#"{"type":"mo_text","id":"01HZXREPLY","from":"12125550101","to":"12125550100","body":" Stop. "}"#;
-    let (key, events) = read(&called(BARE, inbound));
+    let (key, events) = read(&called(HOOK, inbound));
     assert_eq!(key, "01HZXREPLY:reply");
     let reply = Reply {
         from: "+12125550101".into(),
@@ -216,16 +205,16 @@ fn replies() {
         answered: false,
     };
     assert_eq!(events, Ok(vec![GatewayEvent::Reply(reply)]));
-    let nameless = called(BARE, r#"{"type":"mo_text","from":"12125550101","to":"38383","body":"hi"}"#);
+    let nameless = called(HOOK, r#"{"type":"mo_text","from":"12125550101","to":"38383","body":"hi"}"#);
     match read(&nameless).1.unwrap().as_slice() {
         [GatewayEvent::Reply(reply)] => {
             assert_eq!((reply.to.as_str(), &reply.gateway_ref), ("38383", &wire::fingerprint(&nameless)));
         }
         other => panic!("{other:?}"),
     }
-    assert!(read(&called(BARE, r#"{"type":"mo_text","body":"hi"}"#)).1.is_err());
+    assert!(read(&called(HOOK, r#"{"type":"mo_text","body":"hi"}"#)).1.is_err());
     for other in ["", "[]", r#"{"type":"delivery_report_sms"}"#, r#"{"type":"mo_binary"}"#] {
-        assert_eq!(read(&called(BARE, other)).1, Ok(Vec::new()), "{other}");
+        assert_eq!(read(&called(HOOK, other)).1, Ok(Vec::new()), "{other}");
     }
 }
 
@@ -309,7 +298,7 @@ fn without_a_secret_the_path_is_the_proof() {
 #[test]
 fn the_look_up_asks_by_our_own_reference() {
     let request = Sinch.look_up(&given(&[]).unwrap(), &outgoing()).unwrap();
-    let asked = format!("client_reference={REF}&start_date=2026-09-24T14%3A08%3A20.000Z");
+    let asked = format!("client_reference={REFERENCE}&start_date=2026-09-24T14%3A08%3A20.000Z");
     assert_eq!(request.url, format!("https://us.sms.api.sinch.com/xms/v1/plan0123/batches?{asked}"));
     assert!(request.headers.contains(&("authorization".into(), "Bearer hush".into())));
 }
@@ -330,13 +319,13 @@ fn what_the_look_up_finds() {
         },
         other => panic!("{other:?}"),
     };
-    let ours = |status| (REF.to_owned(), BATCH.to_owned(), status);
-    assert_eq!(found(look(200, &list(&[batch(BATCH, REF, false)]))), ours(ReceiptStatus::Accepted));
-    assert_eq!(found(look(200, &list(&[batch(BATCH, REF, true)]))), ours(ReceiptStatus::Rejected));
+    let ours = |status| (REFERENCE.to_owned(), BATCH.to_owned(), status);
+    assert_eq!(found(look(200, &list(&[batch(BATCH, REFERENCE, false)]))), ours(ReceiptStatus::Accepted));
+    assert_eq!(found(look(200, &list(&[batch(BATCH, REFERENCE, true)]))), ours(ReceiptStatus::Rejected));
 
     assert_eq!(look(200, &list(&[])), LookUp::Absent);
     assert_eq!(look(200, &list(&[batch(BATCH, "another's", false)])), LookUp::Unclear);
-    assert_eq!(look(200, &list(&[batch("", REF, false)])), LookUp::Unclear);
+    assert_eq!(look(200, &list(&[batch("", REFERENCE, false)])), LookUp::Unclear);
     for body in [r#"{"count":3,"batches":[]}"#, r#"{"batches":[]}"#, r#"{"count":0}"#, "{}", "<html>", "[]"] {
         assert_eq!(look(200, body), LookUp::Unclear, "{body}");
     }
@@ -358,7 +347,7 @@ proptest! {
             for topic in ["receipt", "reply", "other"] {
                 let _ = Sinch.read(&settings, topic, &delivery);
             }
-            let _ = Sinch.outcome(Ok(&answered(status, &body)));
+            let _ = Sinch.outcome(&answered(status, &body));
             let _ = Sinch.looked_up(&outgoing(), &outgoing().reference, &answered(status, &body));
         }
     }

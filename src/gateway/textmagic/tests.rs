@@ -1,48 +1,22 @@
 //! TextMagic: requests as the API takes them, answers and callbacks as it gives them.
 
-use std::time::Duration;
-
-use super::*;
-use crate::domain::{phone::Phone, sms::Encoding};
-
-const BARE: &str = "https://shop.example.com/hook/sms/secret";
-const OURS: &str = "7.msg_0000000000009";
+use super::{
+    super::stage::{self, HOOK, REFERENCE, answered, posted},
+    *,
+};
+use crate::domain::message::{RefusalClass, Reply};
 
 fn given(extra: &[(&str, &str)]) -> Result<Settings, Vec<String>> {
     let base = [("username", "corner"), ("api_key", "hush"), ("sender", "+12125550100")];
-    SPEC.settings(base.iter().chain(extra).map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect())
+    stage::given(&SPEC, &base, extra)
 }
 
 fn outgoing() -> Outgoing {
-    Outgoing {
-        reference: OURS.parse().unwrap(),
-        to: Phone::restored("+12125550101".into()),
-        text: "Your cart & you".into(),
-        encoding: Encoding::Gsm7,
-        valid_for: Duration::from_secs(1800),
-        callback_url: Some(format!("{BARE}?ref={OURS}")),
-        // 2026-09-24 14:13:20 UTC
-        attempted_at: Time::from_seconds(1_790_259_200),
-    }
+    stage::outgoing("Your cart & you")
 }
 
 fn sent(settings: &Settings) -> Request {
-    let Dispatch::Http(request) = TextMagic.dispatch(settings, &outgoing()) else { panic!("kept") };
-    request
-}
-
-fn answered(status: u16, body: &str) -> Response {
-    Response { status, headers: vec![], body: body.into() }
-}
-
-fn called(url: &str, body: &str) -> Delivery {
-    Delivery {
-        method: "POST".into(),
-        url: url.into(),
-        headers: vec![],
-        body: body.into(),
-        received_at: Time::from_seconds(1_790_259_300),
-    }
+    stage::sent(&TextMagic, settings, &outgoing())
 }
 
 fn read(delivery: &Delivery) -> (String, String, Result<Vec<GatewayEvent>, Unreadable>) {
@@ -58,7 +32,7 @@ fn read(delivery: &Delivery) -> (String, String, Result<Vec<GatewayEvent>, Unrea
 
 fn receipt_of(status: ReceiptStatus, code: Option<&str>, segments: Option<u32>) -> GatewayEvent {
     GatewayEvent::Receipt(Receipt {
-        reference: OURS.parse().ok(),
+        reference: REFERENCE.parse().ok(),
         gateway_ref: Some("4711".into()),
         status,
         code: code.map(str::to_owned),
@@ -104,7 +78,7 @@ fn outcomes() {
     use RefusalClass::*;
     #[track_caller]
     fn check(status: u16, body: &str, expected: SendOutcome) {
-        assert_eq!(TextMagic.outcome(Ok(&answered(status, body))), expected, "{status} {body}");
+        assert_eq!(TextMagic.outcome(&answered(status, body)), expected, "{status} {body}");
     }
     let accepted = |id: &str| SendOutcome::Accepted { reference: Some(id.into()), segments: None, cost: None };
     let refused = |class, code: &str| SendOutcome::Refused { class, code: code.into() };
@@ -128,7 +102,7 @@ fn outcomes() {
     check(403, "", refused(Account, "HTTP 403"));
     check(404, "", refused(Account, "HTTP 404"));
     check(409, "", refused(Other, "HTTP 409"));
-    check(429, "", SendOutcome::Later { why: "HTTP 429".into(), after: None });
+    check(429, "", SendOutcome::Later { why: "too many requests".into(), after: None });
     check(408, "", unknown("HTTP 408"));
     check(302, "", unknown("HTTP 302"));
     check(500, r#"{"id":4711,"type":"message","messageId":4711}"#, unknown("HTTP 500"));
@@ -139,8 +113,8 @@ fn receipts() {
     use ReceiptStatus::*;
     #[track_caller]
     fn check(letter: &str, status: ReceiptStatus, code: Option<&str>) {
-        let form = format!("id=4711&status={letter}&referenceId={OURS}&sender=12125550100&text=Hello");
-        let (topic, key, events) = read(&called(BARE, &form));
+        let form = format!("id=4711&status={letter}&referenceId={REFERENCE}&sender=12125550100&text=Hello");
+        let (topic, key, events) = read(&posted(HOOK, &form));
         assert_eq!((topic.as_str(), key), ("receipt", format!("4711:{letter}")));
         assert_eq!(events, Ok(vec![receipt_of(status, code, None)]), "{letter}");
     }
@@ -157,14 +131,14 @@ fn receipts() {
 
 #[test]
 fn a_receipt_is_found_by_either_name_and_in_either_form() {
-    let json = format!(r#"{{"id":4711,"status":"d","referenceId":"{OURS}","partsCount":2,"price":0.04}}"#);
+    let json = format!(r#"{{"id":4711,"status":"d","referenceId":"{REFERENCE}","partsCount":2,"price":0.04}}"#);
     let found = receipt_of(ReceiptStatus::Delivered, None, Some(2));
-    assert_eq!(read(&called(BARE, &json)).2, Ok(vec![found]));
-    let by_url = read(&called(&format!("{BARE}?ref={OURS}"), "id=4711&status=d")).2;
+    assert_eq!(read(&posted(HOOK, &json)).2, Ok(vec![found]));
+    let by_url = read(&posted(&format!("{HOOK}?ref={REFERENCE}"), "id=4711&status=d")).2;
     assert_eq!(by_url, Ok(vec![receipt_of(ReceiptStatus::Delivered, None, None)]));
-    assert!(read(&called(BARE, "id=4711&status=d&referenceId=theirs")).2.is_ok());
-    assert!(read(&called(BARE, "status=d&referenceId=theirs")).2.is_err());
-    assert_eq!(read(&called(BARE, "")).2, Ok(vec![]));
+    assert!(read(&posted(HOOK, "id=4711&status=d&referenceId=theirs")).2.is_ok());
+    assert!(read(&posted(HOOK, "status=d&referenceId=theirs")).2.is_err());
+    assert_eq!(read(&posted(HOOK, "")).2, Ok(vec![]));
 }
 
 #[test]
@@ -172,7 +146,7 @@ fn replies() {
     let form = "id=1782&sender=12125550101&receiver=12125550100&messageTime=2026-09-24T14%3A20%3A00%2B0000&text=Stop.+";
     let json = r#"{"id":1782,"sender":"12125550101","receiver":"12125550100","text":"Stop. "}"#;
     for body in [form, json] {
-        let (topic, key, events) = read(&called(BARE, body));
+        let (topic, key, events) = read(&posted(HOOK, body));
         assert_eq!((topic.as_str(), key.as_str()), ("reply", "1782:reply"));
         let reply = Reply {
             from: "+12125550101".into(),
@@ -183,7 +157,7 @@ fn replies() {
         };
         assert_eq!(events, Ok(vec![GatewayEvent::Reply(reply)]), "{body}");
     }
-    assert!(read(&called(BARE, "sender=&text=Hello")).2.is_err());
+    assert!(read(&posted(HOOK, "sender=&text=Hello")).2.is_err());
 }
 
 #[test]
@@ -203,7 +177,7 @@ fn what_the_list_shows() {
     let found = || LookUp::Found(Box::new(receipt_of(ReceiptStatus::Delivered, None, Some(1))));
     let time = "2026-09-24T14:13:21+0000";
     assert_eq!(seen(200, &list(&row("12125550101", "Your cart & you", time))), found());
-    let named = format!(r#"{{"id":4711,"referenceId":"{OURS}","status":"d","partsCount":1}}"#);
+    let named = format!(r#"{{"id":4711,"referenceId":"{REFERENCE}","status":"d","partsCount":1}}"#);
     assert_eq!(seen(200, &list(&named)), found());
     assert_eq!(seen(200, &list("")), LookUp::Absent);
     for other in [
@@ -211,7 +185,7 @@ fn what_the_list_shows() {
         row("12125550101", "Another text", time),
         row("12125550101", "Your cart & you", "2026-09-24T14:00:00+0000"),
         row("12125550101", "Your cart & you", "yesterday"),
-        named.replace(OURS, "7.msg_0000000000008"),
+        named.replace(REFERENCE, "7.msg_0000000000008"),
     ] {
         assert_eq!(seen(200, &list(&other)), LookUp::Unclear, "{other}");
     }

@@ -12,7 +12,6 @@ use super::{
 use crate::{
     domain::{
         message::{Cost, GatewayEvent, MessageRef, Outgoing, Receipt, RefusalClass, SendOutcome},
-        money::{Currency, decimal},
         time::Time,
     },
     http::Response,
@@ -67,7 +66,7 @@ fn refused(answer: &Response, code: Option<u32>) -> SendOutcome {
 
 /// Searches the list of texts to the number, newest first, for ours: the same words, made no earlier than the attempt.
 pub fn looked_up(sms: &Outgoing, reference: &MessageRef, answer: &Response) -> LookUp {
-    let body: Option<Value> = if answer.is_success() { serde_json::from_slice(&answer.body).ok() } else { None };
+    let body = wire::json(answer);
     let Some(list) = body.as_ref().and_then(|body| body.get("messages")?.as_array()) else { return LookUp::Unclear };
     let from = sms.attempted_at - CLOCK_SLACK;
     let mut all_dated = true;
@@ -128,7 +127,5 @@ fn segments(message: &Value) -> Option<u32> {
 
 /// Twilio writes what it took from the account: `"-0.00750"`. A price of zero is a price.
 fn cost(message: &Value) -> Option<Cost> {
-    let price = message.get("price").and_then(wire::scalar)?;
-    let currency = Currency::parse(&text(message, "price_unit")?).ok()?;
-    Some(Cost { micros: decimal(&price, 6).ok()?.saturating_abs(), currency })
+    wire::cost(&wire::text(message, "price")?, &wire::text(message, "price_unit")?)
 }

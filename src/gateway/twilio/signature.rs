@@ -8,10 +8,11 @@
 use std::collections::BTreeSet;
 
 use data_encoding::{BASE64, HEXLOWER_PERMISSIVE};
-use hmac::{Hmac, KeyInit, Mac};
+use hmac::Hmac;
 use sha1::Sha1;
 use sha2::{Digest, Sha256};
 
+use super::super::signed::made_by;
 use crate::domain::connector::{Delivery, Refusal};
 
 const SIGNATURE: &str = "x-twilio-signature";
@@ -59,21 +60,14 @@ pub fn verify<'a>(tokens: impl Iterator<Item = &'a str>, delivery: &Delivery) ->
     let algorithm = algorithm(delivery.header(SIGNATURE_SETTINGS).unwrap_or_default());
     // Twilio is not consistent about the port, so both spellings of our address count.
     let holds = spellings(&delivery.url).iter().any(|url| {
-        let signed = [url.as_bytes(), written.as_bytes()];
+        let pieces: [&[u8]; 2] = [url.as_bytes(), written.as_bytes()];
         tokens.iter().any(|token| match algorithm {
-            "HMAC_SHA1" => made_by::<Hmac<Sha1>>(token, signed, &sent),
-            "HMAC_SHA256" => made_by::<Hmac<Sha256>>(token, signed, &sent),
+            "HMAC_SHA1" => made_by::<Hmac<Sha1>>(token, &pieces, &sent),
+            "HMAC_SHA256" => made_by::<Hmac<Sha256>>(token, &pieces, &sent),
             _ => false,
         })
     });
     if holds { Ok(()) } else { Err(Refusal::WrongSignature) }
-}
-
-/// Compared in constant time.
-fn made_by<M: Mac + KeyInit>(token: &str, signed: [&[u8]; 2], sent: &[u8]) -> bool {
-    let Ok(mut mac) = <M as KeyInit>::new_from_slice(token.as_bytes()) else { return false };
-    signed.iter().for_each(|part| mac.update(part));
-    mac.verify_slice(sent).is_ok()
 }
 
 /// From `key=…,algorithm=HMAC_SHA256`.

@@ -4,12 +4,13 @@ use std::time::Duration;
 
 use proptest::prelude::*;
 
-use super::*;
+use super::{
+    super::stage::{self, CALLBACK, answered},
+    *,
+};
 use crate::domain::{
     message::{Cost, ReceiptStatus, RefusalClass},
     money::Currency,
-    phone::Phone,
-    sms::Encoding,
     time::Time,
 };
 
@@ -17,28 +18,18 @@ const ACCOUNT: &str = "AC0123456789abcdef0123456789abcdef";
 const SERVICE: &str = "MG0123456789abcdef0123456789abcdef";
 const KEY: &str = "SK0123456789abcdef0123456789abcdef";
 const SID: &str = "SM00000000000000000000000000000001";
-const CALLBACK: &str = "https://shop.example.com/hook/sms/secret?ref=7.msg_0000000000009";
 
 fn given(extra: &[(&str, &str)]) -> Result<Settings, Vec<String>> {
     let base = [("account_sid", ACCOUNT), ("auth_token", "first, second"), ("sender", "+12125550100")];
-    SPEC.settings(base.iter().chain(extra).map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect())
+    stage::given(&SPEC, &base, extra)
 }
 
 fn outgoing() -> Outgoing {
-    Outgoing {
-        reference: "7.msg_0000000000009".parse().unwrap(),
-        to: Phone::restored("+12125550101".into()),
-        text: "Your cart & you: https://go.example.com/r/abc".into(),
-        encoding: Encoding::Gsm7,
-        valid_for: Duration::from_secs(1800),
-        callback_url: Some(CALLBACK.into()),
-        // Thu, 24 Sep 2026 14:13:20 +0000
-        attempted_at: Time::from_seconds(1_790_259_200),
-    }
+    stage::outgoing("Your cart & you: https://go.example.com/r/abc")
 }
 
 fn sent(settings: &Settings, sms: &Outgoing) -> (Request, wire::Fields) {
-    let Dispatch::Http(request) = Twilio.dispatch(settings, sms) else { panic!("kept") };
+    let request = stage::sent(&Twilio, settings, sms);
     let fields = wire::Fields::new(url::form_urlencoded::parse(&request.body).into_owned());
     (request, fields)
 }
@@ -95,16 +86,12 @@ fn senders() {
     assert!(given(&[("account_sid", "AC123")]).is_err());
 }
 
-fn answered(status: u16, body: &str) -> Response {
-    Response { status, headers: vec![], body: body.into() }
-}
-
 #[test]
 fn outcomes() {
     use RefusalClass::*;
     #[track_caller]
     fn check(status: u16, body: &str, expected: SendOutcome) {
-        assert_eq!(Twilio.outcome(Ok(&answered(status, body))), expected, "{status} {body}");
+        assert_eq!(Twilio.outcome(&answered(status, body)), expected, "{status} {body}");
     }
     let accepted = |segments, micros: Option<i64>| SendOutcome::Accepted {
         reference: Some(SID.into()),
@@ -154,7 +141,7 @@ fn how_long_to_wait() {
     fn check(header: &str, seconds: Option<u64>) {
         let answer = Response { headers: vec![("retry-after".into(), header.into())], ..answered(429, "") };
         let after = seconds.map(Duration::from_secs);
-        assert_eq!(Twilio.outcome(Ok(&answer)), SendOutcome::Later { why: "HTTP 429".into(), after });
+        assert_eq!(Twilio.outcome(&answer), SendOutcome::Later { why: "HTTP 429".into(), after });
     }
     check("7", Some(7));
     check("99999999", Some(86_400));
@@ -272,7 +259,7 @@ fn listed(at: &str, body: &str, rest: &str) -> String {
 
 #[test]
 fn what_the_look_up_finds() {
-    const OURS: &str = "Your cart & you: https://go.example.com/r/abc";
+    const REFERENCE: &str = "Your cart & you: https://go.example.com/r/abc";
     const QUEUED: &str = r#""status":"queued","price":null,"num_segments":"1","error_code":null,"date_sent":null"#;
     let look = |messages: &[String], next: &str| {
         let body = format!(r#"{{"messages":[{}],"next_page_uri":{next}}}"#, messages.join(","));
@@ -285,21 +272,25 @@ fn what_the_look_up_finds() {
         },
         other => panic!("{other:?}"),
     };
-    let queued = found(look(&[listed("14:13:21", OURS, QUEUED)], "null"));
+    let queued = found(look(&[listed("14:13:21", REFERENCE, QUEUED)], "null"));
     assert_eq!(queued.status, ReceiptStatus::Accepted);
     assert_eq!(queued.reference, Some(outgoing().reference));
     assert_eq!((queued.gateway_ref.as_deref(), queued.segments, queued.cost), (Some(SID), Some(1), None));
     let done = r#""status":"delivered","price":"-0.00750","price_unit":"USD","num_segments":"1","error_code":null"#;
-    let done = found(look(&[listed("14:20:00", "other words", QUEUED), listed("14:12:30", OURS, done)], "null"));
+    let done = found(look(&[listed("14:20:00", "other words", QUEUED), listed("14:12:30", REFERENCE, done)], "null"));
     assert_eq!((done.status, done.cost.map(|cost| cost.micros)), (ReceiptStatus::Delivered, Some(7_500)));
     let failed = r#""status":"undelivered","error_code":30005"#;
-    let trial = format!("Sent from your Twilio trial account - {OURS}");
+    let trial = format!("Sent from your Twilio trial account - {REFERENCE}");
     assert_eq!(found(look(&[listed("14:13:20", &trial, failed)], "null")).class, Some(RefusalClass::Number));
 
     assert_eq!(look(&[], "null"), LookUp::Absent);
-    assert_eq!(look(&[listed("14:12:19", OURS, QUEUED)], "\"/more\""), LookUp::Absent, "an older text of these words");
+    assert_eq!(
+        look(&[listed("14:12:19", REFERENCE, QUEUED)], "\"/more\""),
+        LookUp::Absent,
+        "an older text of these words"
+    );
     assert_eq!(look(&[listed("14:13:30", "other words", QUEUED)], "null"), LookUp::Absent);
-    let inbound = listed("14:13:30", OURS, QUEUED).replace("outbound-api", "inbound");
+    let inbound = listed("14:13:30", REFERENCE, QUEUED).replace("outbound-api", "inbound");
     assert_eq!(look(&[inbound], "null"), LookUp::Absent);
 
     assert_eq!(look(&[listed("14:13:30", "other words", QUEUED)], "\"/more\""), LookUp::Unclear, "more to see");
@@ -324,7 +315,7 @@ proptest! {
             }
         }
         let answer = Response { status, headers: vec![], body: format!("{{\"messages\":[{{\"sid\":{json}}}]}}").into() };
-        let _ = Twilio.outcome(Ok(&answer));
+        let _ = Twilio.outcome(&answer);
         let _ = Twilio.looked_up(&outgoing(), &outgoing().reference, &answer);
         let _ = Twilio.looked_up(&outgoing(), &outgoing().reference, &Response { body, ..answer });
     }

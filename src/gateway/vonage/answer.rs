@@ -53,16 +53,8 @@ const CODES: &[(u32, Meaning)] = {
 /// Never `Later` unless every part was told to wait, and unknown whenever one may have left while another did not.
 pub fn outcome(answer: &Response) -> SendOutcome {
     let parts = parts(&answer.body);
-    match answer.status {
-        200..=299 => match parts {
-            Some(parts) => judge(answer, &parts),
-            None => unknown("an answer that names no message"),
-        },
-        429 => wire::later(answer, "HTTP 429"),
-        408 => unknown("HTTP 408"),
-        400..=499 => refused(answer, &parts.unwrap_or_default()),
-        status => unknown(&format!("HTTP {status}")),
-    }
+    let taken = |answer: &Response| parts.as_deref().map_or_else(wire::names_nothing, |parts| judge(answer, parts));
+    wire::judge(answer, taken, |answer| refused(answer, parts.as_deref().unwrap_or_default()))
 }
 
 /// One element of the answer.
@@ -88,14 +80,10 @@ impl Part {
 /// The elements, at least one.
 fn parts(body: &[u8]) -> Option<Vec<Part>> {
     let body: Value = serde_json::from_slice(body).ok()?;
-    let text = |value: &Value, name: &str| {
-        let text = value.get(name).and_then(wire::scalar)?.trim().to_owned();
-        (!text.is_empty()).then_some(text)
-    };
     let parts = body.get("messages")?.as_array()?.iter().map(|part| Part {
-        status: text(part, "status"),
-        id: text(part, "message-id"),
-        price: text(part, "message-price").and_then(|price| decimal(&price, 6).ok()),
+        status: wire::text(part, "status"),
+        id: wire::text(part, "message-id"),
+        price: wire::text(part, "message-price").and_then(|price| decimal(&price, 6).ok()),
     });
     Some(parts.collect()).filter(|parts: &Vec<Part>| !parts.is_empty())
 }
@@ -112,16 +100,16 @@ fn judge(answer: &Response, parts: &[Part]) -> SendOutcome {
     let failed = parts.iter().find(|part| !part.is_taken());
     let why = failed.map_or_else(|| "no status".to_owned(), shown);
     if taken > 0 {
-        return unknown(&format!("{taken} of {} parts taken, then {why}", parts.len()));
+        return wire::unknown(&format!("{taken} of {} parts taken, then {why}", parts.len()));
     }
     let meanings: Vec<Meaning> = parts.iter().map(Part::meaning).collect();
     if let Some(unsure) = parts.iter().find(|part| part.meaning() == Meaning::Unsure) {
-        return unknown(&shown(unsure));
+        return wire::unknown(&shown(unsure));
     }
     if meanings.iter().all(|meaning| *meaning == Meaning::Passing) {
         return wire::later(answer, &why);
     }
-    first_refusal(parts).unwrap_or_else(|| unknown(&why))
+    first_refusal(parts).unwrap_or_else(|| wire::unknown(&why))
 }
 
 /// A 4xx with the same elements, or with anything else inside. Only what every element says makes it `Later`.
@@ -129,11 +117,7 @@ fn refused(answer: &Response, parts: &[Part]) -> SendOutcome {
     if !parts.is_empty() && parts.iter().all(|part| part.meaning() == Meaning::Passing) {
         return wire::later(answer, &parts.first().map(shown).unwrap_or_default());
     }
-    let class = match answer.status {
-        401..=404 => RefusalClass::Account,
-        _ => RefusalClass::Other,
-    };
-    first_refusal(parts).unwrap_or(SendOutcome::Refused { class, code: format!("HTTP {}", answer.status) })
+    first_refusal(parts).unwrap_or_else(|| wire::refused(answer))
 }
 
 fn first_refusal(parts: &[Part]) -> Option<SendOutcome> {
@@ -147,10 +131,6 @@ fn first_refusal(parts: &[Part]) -> Option<SendOutcome> {
 fn shown(part: &Part) -> String {
     let number = part.status.as_deref().and_then(|status| status.parse::<u16>().ok());
     number.map_or_else(|| "no status".to_owned(), |number| format!("status {number}"))
-}
-
-fn unknown(why: &str) -> SendOutcome {
-    SendOutcome::Unknown { why: why.to_owned() }
 }
 
 /// The sum over all parts, if every part tells its price.

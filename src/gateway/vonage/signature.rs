@@ -6,11 +6,11 @@
 use std::collections::BTreeMap;
 
 use data_encoding::HEXLOWER_PERMISSIVE;
-use hmac::{Hmac, KeyInit, Mac};
+use hmac::Hmac;
 use serde_json::Value;
 use sha2::{Sha256, Sha512};
 
-use super::wire;
+use super::{signed, wire};
 use crate::domain::connector::{Delivery, Refusal};
 
 const SIGNATURE: &str = "sig";
@@ -18,9 +18,6 @@ const TIMESTAMP: &str = "timestamp";
 
 /// The one field of a called-back GET that we put there ourselves.
 const OUR_REFERENCE: &str = "ref";
-
-/// A signature older or newer than this is a replay, or one of the two clocks is wrong.
-const TOLERANCE_SECONDS: u64 = 300;
 
 /// Where a callback carries its fields, which is where its signature covers them: the query of a GET, the body of a POST.
 /// `None` for a body that is no JSON object though it says so.
@@ -69,8 +66,7 @@ pub fn verify<'a>(secrets: impl Iterator<Item = &'a str>, delivery: &Delivery) -
         return Err(Refusal::WrongSignature);
     }
     let signed_at = fields.get(TIMESTAMP).and_then(|time| time.trim().parse::<i64>().ok());
-    let away = delivery.received_at.seconds().saturating_sub(signed_at.ok_or(Refusal::WrongSignature)?);
-    if away.unsigned_abs() > TOLERANCE_SECONDS { Err(Refusal::WrongTime(away)) } else { Ok(()) }
+    signed::in_time(delivery, signed_at)
 }
 
 fn written(fields: &BTreeMap<String, String>) -> String {
@@ -79,15 +75,8 @@ fn written(fields: &BTreeMap<String, String>) -> String {
 
 fn made_by(secret: &str, text: &str, sent: &[u8]) -> bool {
     match sent.len() {
-        32 => holds::<Hmac<Sha256>>(secret, text, sent),
-        64 => holds::<Hmac<Sha512>>(secret, text, sent),
+        32 => signed::made_by::<Hmac<Sha256>>(secret, &[text.as_bytes()], sent),
+        64 => signed::made_by::<Hmac<Sha512>>(secret, &[text.as_bytes()], sent),
         _ => false,
     }
-}
-
-/// Compared in constant time.
-fn holds<M: Mac + KeyInit>(secret: &str, text: &str, sent: &[u8]) -> bool {
-    let Ok(mut mac) = <M as KeyInit>::new_from_slice(secret.as_bytes()) else { return false };
-    mac.update(text.as_bytes());
-    mac.verify_slice(sent).is_ok()
 }

@@ -2,17 +2,21 @@
 
 use std::time::Duration;
 
-use super::*;
-use crate::domain::{message::Cost, money::Currency, phone::Phone, time::Time};
+use super::{
+    super::stage::{self, CALLBACK, HOOK, NOW},
+    *,
+};
+use crate::domain::{
+    message::{Cost, Reply},
+    money::Currency,
+    time::Time,
+};
 
 const ID: &str = "0C000000AB12CD34";
-const CALLBACK: &str = "https://shop.example.com/hook/sms/secret?ref=7.msg_0000000000009";
-const BARE: &str = "https://shop.example.com/hook/sms/secret";
-const NOW: i64 = 1_790_259_300;
 
 fn given(extra: &[(&str, &str)]) -> Result<Settings, Vec<String>> {
     let base = [("api_key", "a1b2c3d4"), ("api_secret", "Sesame/0pen"), ("sender", "+12125550100")];
-    SPEC.settings(base.iter().chain(extra).map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect())
+    stage::given(&SPEC, &base, extra)
 }
 
 fn signed_for() -> Settings {
@@ -20,19 +24,11 @@ fn signed_for() -> Settings {
 }
 
 fn outgoing() -> Outgoing {
-    Outgoing {
-        reference: "7.msg_0000000000009".parse().unwrap(),
-        to: Phone::restored("+12125550101".into()),
-        text: "Your cart & you: https://go.example.com/r/abc".into(),
-        encoding: Encoding::Gsm7,
-        valid_for: Duration::from_secs(1800),
-        callback_url: Some(CALLBACK.into()),
-        attempted_at: Time::from_seconds(1_790_259_200),
-    }
+    stage::outgoing("Your cart & you: https://go.example.com/r/abc")
 }
 
 fn sent(settings: &Settings, sms: &Outgoing) -> (Request, wire::Fields) {
-    let Dispatch::Http(request) = Vonage.dispatch(settings, sms) else { panic!("kept") };
+    let request = stage::sent(&Vonage, settings, sms);
     let fields = wire::Fields::new(url::form_urlencoded::parse(&request.body).into_owned());
     (request, fields)
 }
@@ -91,7 +87,7 @@ const NO_CREDIT: &str = r#"{"status":"9"}"#;
 fn outcomes() {
     #[track_caller]
     fn check(status: u16, parts: &[&str], expected: SendOutcome) {
-        assert_eq!(Vonage.outcome(Ok(&answered(status, parts))), expected, "{status} {parts:?}");
+        assert_eq!(Vonage.outcome(&answered(status, parts)), expected, "{status} {parts:?}");
     }
     use RefusalClass::*;
     let accepted = |segments, micros: Option<i64>| SendOutcome::Accepted {
@@ -137,7 +133,7 @@ fn outcomes() {
     check(400, &[THROTTLED], later("status 1"));
     check(400, &[TAKEN], refused(Other, "HTTP 400"));
     check(401, &[r#"{"status":4}"#], refused(Account, "status 4"));
-    check(429, &[], later("HTTP 429"));
+    check(429, &[], later("too many requests"));
     check(408, &[TAKEN], unknown("HTTP 408"));
     check(500, &[THROTTLED], unknown("HTTP 500"));
     check(302, &[TAKEN], unknown("HTTP 302"));
@@ -222,15 +218,15 @@ fn the_signed_reference_is_believed_first() {
     let both = [("status", "delivered"), ("client-ref", ours)];
     assert_eq!(reference(CALLBACK, &both), Ok(ours.parse().ok()));
     assert_eq!(reference(CALLBACK, &[("status", "delivered")]), Ok("7.msg_0000000000009".parse().ok()));
-    assert_eq!(reference(BARE, &[("status", "delivered"), ("messageId", ID)]), Ok(None));
-    assert!(reference(BARE, &[("status", "delivered")]).is_err());
+    assert_eq!(reference(HOOK, &[("status", "delivered"), ("messageId", ID)]), Ok(None));
+    assert!(reference(HOOK, &[("status", "delivered")]).is_err());
 }
 
 #[test]
 fn replies() {
     let inbound =
         [("msisdn", "12125550101"), ("to", "12125550100"), ("messageId", ID), ("text", " Stop. "), ("type", "text")];
-    let (key, events) = read(&called(BARE, &inbound));
+    let (key, events) = read(&called(HOOK, &inbound));
     assert_eq!(key, format!("{ID}:reply"));
     let reply = Reply {
         from: "+12125550101".into(),
@@ -240,14 +236,14 @@ fn replies() {
         answered: false,
     };
     assert_eq!(events, Ok(vec![GatewayEvent::Reply(reply)]));
-    assert_eq!(read(&called(BARE, &[("hello", "there")])).1, Ok(Vec::new()));
+    assert_eq!(read(&called(HOOK, &[("hello", "there")])).1, Ok(Vec::new()));
 }
 
 #[test]
 fn a_get_is_signed_with_our_reference_or_without() {
     let get = |pairs: Vec<(String, String)>, extra: &str| {
         let query = url::form_urlencoded::Serializer::new(String::new()).extend_pairs(pairs).finish();
-        Delivery { method: "GET".into(), url: format!("{BARE}?{query}{extra}"), body: vec![], ..called(BARE, &[]) }
+        Delivery { method: "GET".into(), url: format!("{HOOK}?{query}{extra}"), body: vec![], ..called(HOOK, &[]) }
     };
     let with = [DELIVERED, &[("ref", "7.msg_0000000000009")]].concat();
     assert!(read(&get(fields_of(&with, NOW), "")).1.is_ok());
@@ -267,7 +263,7 @@ fn a_signature_made_elsewhere_holds() {
     let pairs =
         [("messageId", "A1"), ("nonce", "n"), ("status", "delivered"), ("timestamp", "1790259300"), ("sig", SHA512)];
     let pairs = pairs.map(|(name, value)| (name.to_owned(), value.to_owned()));
-    assert!(Vonage.verify(&signed_for(), &posted(BARE, &pairs)).is_ok());
+    assert!(Vonage.verify(&signed_for(), &posted(HOOK, &pairs)).is_ok());
 }
 
 #[test]

@@ -2,13 +2,15 @@
 
 use std::time::Duration;
 
-use super::*;
-use crate::domain::{phone::Phone, time::Time};
+use data_encoding::BASE64URL_NOPAD;
+
+use super::{
+    super::stage::{self, CALLBACK, HOOK, NOW},
+    *,
+};
+use crate::domain::{message::Reply, time::Time};
 
 const ID: &str = "5f0c1d2e-0000-4000-8000-00000000a001";
-const CALLBACK: &str = "https://shop.example.com/hook/sms/secret?ref=7.msg_0000000000009";
-const BARE: &str = "https://shop.example.com/hook/sms/secret";
-const NOW: i64 = 1_790_259_300;
 
 fn given(extra: &[(&str, &str)]) -> Result<Settings, Vec<String>> {
     let base = [
@@ -17,7 +19,7 @@ fn given(extra: &[(&str, &str)]) -> Result<Settings, Vec<String>> {
         ("signature_secret", "first, second"),
         ("sender", "+12125550100"),
     ];
-    SPEC.settings(base.iter().chain(extra).map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect())
+    stage::given(&SPEC, &base, extra)
 }
 
 fn settings() -> Settings {
@@ -25,19 +27,11 @@ fn settings() -> Settings {
 }
 
 fn outgoing() -> Outgoing {
-    Outgoing {
-        reference: "7.msg_0000000000009".parse().unwrap(),
-        to: Phone::restored("+12125550101".into()),
-        text: "Your cart & \"you\": https://go.example.com/r/abc".into(),
-        encoding: Encoding::Gsm7,
-        valid_for: Duration::from_secs(1800),
-        callback_url: Some(CALLBACK.into()),
-        attempted_at: Time::from_seconds(1_790_259_200),
-    }
+    stage::outgoing("Your cart & \"you\": https://go.example.com/r/abc")
 }
 
 fn sent(settings: &Settings, sms: &Outgoing) -> (Request, Value) {
-    let Dispatch::Http(request) = VonageMessages.dispatch(settings, sms) else { panic!("kept") };
+    let request = stage::sent(&VonageMessages, settings, sms);
     let body = serde_json::from_slice(&request.body).unwrap();
     (request, body)
 }
@@ -94,7 +88,7 @@ fn outcomes() {
     #[track_caller]
     fn check(status: u16, body: &str, expected: SendOutcome) {
         let answer = Response { status, headers: vec![], body: body.into() };
-        assert_eq!(VonageMessages.outcome(Ok(&answer)), expected, "{status} {body}");
+        assert_eq!(VonageMessages.outcome(&answer), expected, "{status} {body}");
     }
     let refused = |class, code: &str| SendOutcome::Refused { class, code: code.into() };
     let unknown = |why: &str| SendOutcome::Unknown { why: why.into() };
@@ -131,7 +125,7 @@ fn outcomes() {
     check(400, "", refused(Other, "HTTP 400"));
     check(400, &taken, refused(Other, "HTTP 400"));
     check(422, &problem("1000"), later("1000"));
-    check(429, "", later("HTTP 429"));
+    check(429, "", later("too many requests"));
     check(422, &problem("1030"), unknown("1030"));
     check(422, &problem("1320"), unknown("1320"));
     check(408, &problem("1000"), unknown("HTTP 408"));
@@ -234,8 +228,8 @@ fn the_signed_reference_is_believed_first() {
     let ours = "8.msg_000000000000a";
     let receipt = receipt_of(CALLBACK, &json!({ "status": "delivered", "client_ref": ours }));
     assert_eq!(receipt.reference, ours.parse().ok());
-    assert_eq!(receipt_of(BARE, &json!({ "status": "delivered", "message_uuid": ID })).reference, None);
-    assert!(read(&called(BARE, &json!({ "status": "delivered" }))).1.is_err());
+    assert_eq!(receipt_of(HOOK, &json!({ "status": "delivered", "message_uuid": ID })).reference, None);
+    assert!(read(&called(HOOK, &json!({ "status": "delivered" }))).1.is_err());
 }
 
 #[test]
@@ -249,7 +243,7 @@ fn replies() {
         "message_type": "text",
         "sms": { "num_messages": "1", "keyword": "STOP." },
     });
-    let (key, events) = read(&called(BARE, &inbound));
+    let (key, events) = read(&called(HOOK, &inbound));
     assert_eq!(key, format!("{ID}:reply"));
     let reply = Reply {
         from: "+12125550101".into(),
@@ -261,8 +255,8 @@ fn replies() {
     assert_eq!(events, Ok(vec![GatewayEvent::Reply(reply)]));
     let mut elsewhere = inbound;
     elsewhere["channel"] = json!("whatsapp");
-    assert_eq!(read(&called(BARE, &elsewhere)).1, Ok(Vec::new()));
-    assert_eq!(read(&called(BARE, &json!({ "hello": "there" }))).1, Ok(Vec::new()));
+    assert_eq!(read(&called(HOOK, &elsewhere)).1, Ok(Vec::new()));
+    assert_eq!(read(&called(HOOK, &json!({ "hello": "there" }))).1, Ok(Vec::new()));
 }
 
 #[test]
