@@ -7,10 +7,7 @@ use serde_json::{Value, json};
 
 use super::{Form, Missing, Said, Wrong, chosen_shop, pair, pairs, shop, table};
 use crate::{
-    domain::{
-        connector::Spec,
-        id::{GatewayId, ShopId},
-    },
+    domain::id::{GatewayId, ShopId},
     gateway,
     pipeline::{Core, connect, send},
     store::{self, gateway::Gateway},
@@ -121,11 +118,12 @@ fn kinds(only: Option<&str>) -> anyhow::Result<Said> {
             let required = spec.fields.iter().filter(|field| field.required).map(|field| field.key);
             lines.add_row([spec.kind, spec.name, &required.collect::<Vec<_>>().join(", ")]);
         }
-        let json: Vec<_> = gateway::ALL.iter().map(|kind| described(kind.spec())).collect();
+        let json: Vec<_> = gateway::ALL.iter().map(|kind| described(*kind)).collect();
         return Ok(Said::new(lines.to_string(), json.into()));
     };
     let missing = || Missing(format!("there is no gateway of kind {asked}; cartback gateway kinds lists them"));
-    let spec = gateway::by_kind(asked).ok_or_else(missing)?.spec();
+    let kind = gateway::by_kind(asked).ok_or_else(missing)?;
+    let (spec, can) = (kind.spec(), kind.can().said());
     let mut lines = table(&["setting", "needed", "what it is"]);
     for field in spec.fields {
         lines.add_row([
@@ -135,11 +133,18 @@ fn kinds(only: Option<&str>) -> anyhow::Result<Said> {
         ]);
     }
     let list = |said: &[&str]| said.iter().map(|words| format!("- {words}\n")).collect::<String>();
-    let words = format!("{}\n\n{lines}\n\n{}\n{}", spec.name, list(spec.connect), list(spec.limits));
-    Ok(Said::new(words.trim_end().to_owned(), described(spec)))
+    let words = format!(
+        "{}\n\n{lines}\n\nTo connect; gateway add prints what {{url}} stands for:\n{}\nWhat it can:\n{}\nWhat to know:\n{}",
+        spec.name,
+        list(spec.connect),
+        list(&can),
+        list(spec.limits)
+    );
+    Ok(Said::new(words.trim_end().to_owned(), described(kind)))
 }
 
-fn described(spec: &Spec) -> Value {
+fn described(kind: &dyn gateway::Gateway) -> Value {
+    let spec = kind.spec();
     let fields = spec.fields.iter().map(|field| {
         json!({
             "key": field.key,
@@ -155,6 +160,7 @@ fn described(spec: &Spec) -> Value {
         "name": spec.name,
         "settings": fields.collect::<Vec<_>>(),
         "steps": spec.connect,
+        "can": kind.can().said(),
         "limits": spec.limits,
     })
 }

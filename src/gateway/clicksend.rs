@@ -55,10 +55,8 @@ static SPEC: Spec = Spec {
     topics: &[],
     limits: &[
         "ClickSend pauses texts with links for new customers until it has approved them, and every cart text has one.",
-        "A text cannot be told to expire: one that waits for a phone to come back may arrive late.",
         "A text of unknown outcome is looked for in the history, which never proves that it did not leave.",
         "Receipts do not tell who opted out at ClickSend.",
-        "What ClickSend sends us is not signed: it is trusted by the secret in its address.",
     ],
 };
 

@@ -53,10 +53,8 @@ static SPEC: Spec = Spec {
     ],
     topics: &[],
     limits: &[
-        "Nothing that 46elks posts is signed: the secret in the address is the proof.",
         "A text of unknown outcome is looked for among the newest of the account, as many as one page of its list holds.",
         "It tells costs without their currency, so what a text costs is estimated.",
-        "Texts cannot be told to expire there.",
     ],
 };
 

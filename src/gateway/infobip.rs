@@ -54,7 +54,6 @@ static SPEC: Spec = Spec {
     ],
     topics: &[],
     limits: &[
-        "Infobip does not sign what it sends us: it is trusted by the secret in its address.",
         "A text of unknown outcome can be looked for during 48 hours.",
         "A text waits for a phone at most 48 hours.",
         "By default Infobip rejects more than 6 equal or 20 different texts to one number in an hour.",

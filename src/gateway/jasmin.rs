@@ -64,7 +64,6 @@ static SPEC: Spec = Spec {
     ],
     topics: &[],
     limits: &[
-        "Jasmin tells no price and knows no look-up: a text of unknown outcome stays so until its receipt comes.",
         "A text longer than long_content_max_parts in jasmin.cfg, 5 by default, is cut off without a word.",
         "It writes a text's validity in the time of its host as if that were UTC: let the host run in UTC.",
         "When a centre is busy Jasmin tries again by itself, but tells no more of that text.",

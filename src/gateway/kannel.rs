@@ -65,7 +65,6 @@ static SPEC: Spec = Spec {
     ],
     topics: &[],
     limits: &[
-        "Kannel tells no price and knows no look-up: a text of unknown outcome stays so until its receipt comes.",
         "With dlr-storage = internal, receipts that wait are lost when bearerbox is killed.",
         "Answers are trusted by the secret in their address: let Kannel reach us over a private network or TLS.",
     ],

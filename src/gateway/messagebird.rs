@@ -61,7 +61,6 @@ static SPEC: Spec = Spec {
     topics: &[],
     limits: &[
         "It speaks the classic API of the MessageBird dashboard; Bird's newer API is another.",
-        "Callbacks are proved by the secret in their address alone until the signing key is set here.",
         "Once the signing key is set, a callback without MessageBird-Signature-JWT is refused: watch the first receipt, \
          and take the key out again if MessageBird signs yours in its older way.",
         "What a text cost is known only where its receipt tells a price.",

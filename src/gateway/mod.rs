@@ -86,6 +86,36 @@ impl Can {
         price: Price::Never,
         validity: false,
     };
+
+    /// The same in sentences, for people.
+    pub fn said(&self) -> Vec<&'static str> {
+        let proof = match self.proof {
+            Proof::Signed => "Receipts and replies are signed, and what is forged is turned away.",
+            Proof::SignedOnceSet => {
+                "Receipts and replies are checked by their signature once its key is set here; until then the secret in their address is the proof."
+            }
+            Proof::Path => "Receipts and replies are not signed: the secret in their address is the proof.",
+        };
+        let replies = match self.replies {
+            true => "Replies reach Cartback, a STOP among them.",
+            false => "Replies do not reach Cartback, so every text needs its link to opt out.",
+        };
+        let look_up = match self.look_up {
+            true => "A text of unknown outcome is looked up there.",
+            false => "A text of unknown outcome stays so until its receipt comes; it is not sent again.",
+        };
+        let price = match self.price {
+            Price::AtSend => "What a text costs is known when it is sent.",
+            Price::InReceipt => "What a text costs comes with its receipt.",
+            Price::Never => "It tells no prices: what a text costs is estimated.",
+        };
+        let validity = match self.validity {
+            true => "A text that would come too late is dropped there.",
+            false => "A text cannot be told to expire there: one that waits for a phone may come late.",
+        };
+        let opt_outs = self.tells_opt_outs.then_some("Who is opted out on its side is opted out here too.");
+        [proof, replies, look_up, price, validity].into_iter().chain(opt_outs).collect()
+    }
 }
 
 /// What proves that a callback is the provider's.

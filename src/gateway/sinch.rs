@@ -79,9 +79,7 @@ static SPEC: Spec = Spec {
     ],
     topics: &[],
     limits: &[
-        "Sinch never tells what a text cost.",
-        "Callbacks of the SMS API are signed only when Sinch's support has set it up; until then they are trusted by the \
-         secret in their address.",
+        "Callbacks of the SMS API are signed only where Sinch's support has set it up.",
         "A text waits for a phone at most three days.",
         "Sinch cannot say whether a person opted out or the number is not valid when a text is deleted: both count as an \
          opt-out.",

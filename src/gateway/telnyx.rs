@@ -64,7 +64,6 @@ static SPEC: Spec = Spec {
     ],
     topics: &[],
     limits: &[
-        "A text of unknown outcome stays so until its receipt comes: Telnyx has no search by our reference.",
         "Texts cannot be told to expire there; Telnyx keeps what it cannot send at once for about four hours.",
         "Long codes outside 10DLC send one part in ten seconds.",
     ],

@@ -58,9 +58,7 @@ static SPEC: Spec = Spec {
     limits: &[
         "TextMagic tells a price only on request and without its currency, so no cost is kept here.",
         "A text of more than six parts is refused.",
-        "A text cannot be told to expire: one that waits for a phone to come back may arrive late.",
         "Why a text was not delivered is not told, nor who opted out.",
-        "What TextMagic sends us is not signed: it is trusted by the secret in its address.",
     ],
 };
 

@@ -70,8 +70,6 @@ static SPEC: Spec = Spec {
     ],
     topics: &[],
     limits: &[
-        "Vonage has no look-up here: a text of unknown outcome stays so until its receipt comes.",
-        "Callbacks are unsigned unless Vonage has switched signatures on and the secret is set here.",
         "Signatures must be SHA-256 or SHA-512 HMAC: MD5, which is Vonage's default, and SHA-1 are refused.",
         "A signed callback that comes more than five minutes after it was signed is refused.",
         "An account that takes only signed requests cannot send: texts leave with the API secret.",

@@ -70,7 +70,6 @@ static SPEC: Spec = Spec {
     ],
     topics: &[],
     limits: &[
-        "Vonage has no look-up here: a text of unknown outcome stays so until its receipt comes.",
         "A text may have 1000 characters.",
         "Vonage tells the price of one part; of a text in several parts the price is that times its parts.",
         "A callback that comes more than five minutes after it was signed is refused.",

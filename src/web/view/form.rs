@@ -89,8 +89,8 @@ impl Field {
     }
 }
 
-/// What connectors say of themselves, which is written where no reader's language is known: their fields' labels, and what
-/// their topics tell of. A test finds every one of them here.
+/// What connectors say of themselves, which is written where no reader's language is known: their fields' labels, what
+/// their topics tell of, what gateways can. A test finds every one of them here.
 pub const OF_CONNECTORS: &[&str] = &[
     noted("Signing secret"),
     noted("Measurement ID"),
@@ -138,6 +138,21 @@ pub const OF_CONNECTORS: &[&str] = &[
     noted("trying the connection"),
     noted("Any other shop"),
     noted("Log (sends nothing)"),
+    noted("Receipts and replies are signed, and what is forged is turned away."),
+    noted(
+        "Receipts and replies are checked by their signature once its key is set here; until then the secret in their address is the proof.",
+    ),
+    noted("Receipts and replies are not signed: the secret in their address is the proof."),
+    noted("Replies reach Cartback, a STOP among them."),
+    noted("Replies do not reach Cartback, so every text needs its link to opt out."),
+    noted("A text of unknown outcome is looked up there."),
+    noted("A text of unknown outcome stays so until its receipt comes; it is not sent again."),
+    noted("What a text costs is known when it is sent."),
+    noted("What a text costs comes with its receipt."),
+    noted("It tells no prices: what a text costs is estimated."),
+    noted("A text that would come too late is dropped there."),
+    noted("A text cannot be told to expire there: one that waits for a phone may come late."),
+    noted("Who is opted out on its side is opted out here too."),
 ];
 
 /// The fields of a connector: all of them, or only those that are (or are not) secret.
@@ -175,6 +190,9 @@ mod tests {
             for said in labels.chain(spec.topics.iter().map(|topic| topic.purpose)) {
                 assert!(OF_CONNECTORS.contains(&said), "{}: {said}", spec.kind);
             }
+        }
+        for said in crate::gateway::ALL.iter().flat_map(|kind| kind.can().said()) {
+            assert!(OF_CONNECTORS.contains(&said), "{said}");
         }
     }
 

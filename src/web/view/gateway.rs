@@ -11,7 +11,7 @@ use super::{
 };
 use crate::{
     domain::{message::Cost, time::Time},
-    gateway::{self, Price, Proof},
+    gateway,
 };
 
 #[derive(Clone, Debug, Template)]
@@ -45,35 +45,8 @@ pub struct About {
 
 impl About {
     pub fn of(kind: &dyn gateway::Gateway) -> About {
-        let can = kind.can();
-        let proof = match can.proof {
-            Proof::Signed => noted("Receipts and replies are signed, and what is forged is turned away."),
-            Proof::SignedOnceSet => noted(
-                "Receipts and replies are checked by their signature once its key is set here; until then the secret in their address is the proof.",
-            ),
-            Proof::Path => noted("Receipts and replies are not signed: the secret in their address is the proof."),
-        };
-        let price = match can.price {
-            Price::AtSend => noted("What a text costs is known when it is sent."),
-            Price::InReceipt => noted("What a text costs comes with its receipt."),
-            Price::Never => noted("It tells no prices: what a text costs is estimated."),
-        };
-        let replies = match can.replies {
-            true => noted("Replies reach Cartback, a STOP among them."),
-            false => noted("Replies do not reach Cartback, so every text needs its link to opt out."),
-        };
-        let look_up = match can.look_up {
-            true => noted("A text of unknown outcome is looked up there."),
-            false => noted("A text of unknown outcome stays so until its receipt comes; it is not sent again."),
-        };
-        let mut said = vec![proof, replies, look_up, price];
-        if can.tells_opt_outs {
-            said.push(noted("Who is opted out on its side is opted out here too."));
-        }
-        if can.validity {
-            said.push(noted("A text that would come too late is dropped there."));
-        }
-        About { can: said.into_iter().map(|words| t(words).to_owned()).collect(), limits: kind.spec().limits }
+        let can = kind.can().said().into_iter().map(|words| t(words).to_owned()).collect();
+        About { can, limits: kind.spec().limits }
     }
 }
 
