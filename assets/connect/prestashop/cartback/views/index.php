@@ -1,0 +1,4 @@
+<?php
+// Nobody browses this folder.
+header('Location: ../');
+exit;
