@@ -5,6 +5,8 @@
 //! Stopped: no new work and no new connections → what was begun is finished → the inbox is written → the node is given
 //! back → the database is closed; all within `STOP_WITHIN`.
 
+pub mod lines;
+
 use std::{
     fs::File,
     net::{SocketAddr, TcpListener},
@@ -20,6 +22,7 @@ use secrecy::ExposeSecret;
 use tokio::task::JoinHandle;
 use tokio_util::sync::{CancellationToken, DropGuard};
 
+use self::lines::Lines;
 use crate::{
     clock::{self, Clock, Ids, NODES, SystemClock},
     config::{Config, Database, key},
@@ -39,6 +42,8 @@ pub struct App {
     pub recurring: Vec<Recurring>,
     writer: JoinHandle<()>,
     lease: Lease,
+    /// Kept open while it serves; without them nothing is sent or heard by SMPP.
+    lines: Option<Lines>,
 }
 
 /// How a node number is leased. Renewed every third of it, in the machine's own time: a story's clock may stand still.
@@ -94,11 +99,17 @@ impl App {
             public_url: config.public_url(),
             holder: lease.holder.clone(),
             plain_links: config.plain_links,
+            answers: Default::default(),
             wake: tokio::sync::Notify::new(),
             db,
         });
         let (inbox, writer) = Inbox::start(core.clone());
-        Ok(App { core, inbox, recurring, writer, lease })
+        Ok(App { core, inbox, recurring, writer, lease, lines: None })
+    }
+
+    /// The same with lines of its own, whose door `http` has.
+    pub fn with_lines(self, lines: Lines) -> App {
+        App { lines: Some(lines), ..self }
     }
 
     /// Gives everything back. A process that is killed instead loses nothing: its node is free again after the lease.
@@ -174,6 +185,9 @@ impl App {
         let handle = server.handle();
         let server = tokio::spawn(server);
         let worker = tokio::spawn(work(self.core.clone(), self.recurring.clone(), stop.clone()));
+        if let Some(lines) = &self.lines {
+            tokio::spawn(lines.clone().keep(self.core.clone(), self.inbox.clone(), stop.clone()));
+        }
         if let Some(figures) = figures {
             let stop = stop.clone();
             tokio::spawn(async move {

@@ -129,7 +129,12 @@ const ANSWER_BYTES_MAX: usize = 64 * 1024;
 pub struct GuardedHttp {
     public: reqwest::Client,
     private: reqwest::Client,
+    /// Who speaks SMPP, to whom addresses of message centres are handed; it guards them by itself.
+    smpp: Option<Arc<dyn Http>>,
 }
+
+/// Addresses of message centres: without TLS and with it.
+pub const SMPP_SCHEMES: [&str; 2] = ["smpp", "smpps"];
 
 impl GuardedHttp {
     /// Needs a rustls provider to have been installed (`main` does it once).
@@ -142,11 +147,23 @@ impl GuardedHttp {
                 .no_proxy()
                 .user_agent(concat!("cartback/", env!("CARGO_PKG_VERSION")))
         };
-        Ok(GuardedHttp { public: builder().dns_resolver(Arc::new(PublicOnly)).build()?, private: builder().build()? })
+        let public = builder().dns_resolver(Arc::new(PublicOnly)).build()?;
+        Ok(GuardedHttp { public, private: builder().build()?, smpp: None })
+    }
+
+    /// The same with a speaker of SMPP; without one addresses of message centres are not allowed.
+    pub fn with_smpp(self, sessions: Arc<dyn Http>) -> GuardedHttp {
+        GuardedHttp { smpp: Some(sessions), ..self }
     }
 
     async fn call(&self, request: Request) -> Result<Response, HttpError> {
         let url = url::Url::parse(&request.url).map_err(|_| HttpError::NotAllowed("not a URL".into()))?;
+        if SMPP_SCHEMES.contains(&url.scheme()) {
+            let Some(sessions) = &self.smpp else {
+                return Err(HttpError::NotAllowed("message centres are not spoken to here".into()));
+            };
+            return sessions.exchange(request).await;
+        }
         if !matches!(url.scheme(), "https" | "http") || !url.username().is_empty() || url.password().is_some() {
             return Err(HttpError::NotAllowed("only plain http(s) addresses".into()));
         }
@@ -358,5 +375,21 @@ mod tests {
     fn a_request_never_prints_its_secrets() {
         let request = Request::get("https://sms.example.com/send?password=hunter2").basic_auth("me", "hunter2");
         assert_eq!(format!("{request:?}"), "Get sms.example.com (0 bytes)");
+    }
+
+    #[tokio::test]
+    async fn addresses_of_message_centres_go_to_who_speaks_to_them() {
+        struct Centre;
+        impl Http for Centre {
+            fn exchange(&self, request: Request) -> Exchange<'_> {
+                Box::pin(async move { Ok(Response { status: 200, headers: vec![], body: request.body }) })
+            }
+        }
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        let door = GuardedHttp::new().unwrap();
+        let request = || Request { body: b"a text".to_vec(), ..Request::get("smpp://sms.example.com:2775") };
+        assert!(matches!(door.exchange(request()).await, Err(HttpError::NotAllowed(_))));
+        let door = door.with_smpp(Arc::new(Centre));
+        assert_eq!(door.exchange(request()).await.unwrap().body, b"a text");
     }
 }

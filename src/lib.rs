@@ -22,6 +22,7 @@
 //! | [`domain`] | pure rules and words: money, phones, hours, consent, decisions, attribution. No async, SQL, HTTP, clock | nothing of ours |
 //! | [`clock`] | the only place that asks for time or randomness | `domain` |
 //! | [`http`] | the one door out, guarded | `domain` |
+//! | [`smpp`] | the door to message centres: sessions that stay bound | `domain`, `http` |
 //! | [`mail`] | the door for mail | `domain` |
 //! | [`store`] | the only SQL; [`store::db`] is the seam between the two engines; one file per noun | `domain` |
 //! | [`shop`], [`gateway`], [`sink`] | connectors: one file each, pure, described by a `Spec` | `domain`, `http` |
@@ -50,6 +51,12 @@
 //! - **One turn per shop.** Whoever changes a shop's facts holds its turn ([`store::shop::take_turn`]), so that an order
 //!   and a text never pass each other unseen.
 //! - **No transaction is open across a call to the outside**, and an outcome we do not know is a state of its own.
+//! - **A connector only describes**: what to ask, what an answer means. Asking is the pipeline's: tokens and published keys
+//!   ([`pipeline::ask`]), what a webhook only points at ([`pipeline::fetch`]), what a gateway tells afterwards
+//!   ([`pipeline::after`]).
+//! - **Fail-over is asking again.** A text that provably did not leave goes back to the queue, and the next account in turn
+//!   takes it; its turn, its pace and its gateway's circuit ([`domain::pace`], [`domain::circuit`]) are asked before anything is
+//!   noted.
 //! - **What is personal is sealed** before it reaches a table ([`domain::seal`]) and found through a keyed blind index.
 //! - **Law is data** ([`domain::law`], `assets/data/law.toml`): per country and state, dated, each rule with its source and
 //!   how sure that is. Law, state and shop are intersected, never widened. A decision keeps its facts and the versions of
@@ -112,6 +119,7 @@ pub mod config;
 pub mod domain;
 pub mod clock;
 pub mod http;
+pub mod smpp;
 pub mod mail;
 pub mod shop;
 pub mod gateway;

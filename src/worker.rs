@@ -16,10 +16,12 @@ use crate::{
         time::Time,
     },
     pipeline::{
-        Core, approve, attribute, audit, decide, detect, digest, discount, experiment, forward, holdout, ingest, judge,
-        offline, people, recredit,
+        Core, after, approve, attribute, audit, decide, detect, digest, discount, experiment, fetch, forward, holdout,
+        ingest, judge, offline, people, recredit,
         recurring::{Recurring, Timetable},
-        reread, rollup, send, settle, tally,
+        reread, rollup, send,
+        settle::{self, Settled},
+        tally,
     },
     store::{
         self, Error, Tx,
@@ -151,9 +153,7 @@ impl Worker {
     }
 
     async fn do_all(&mut self, jobs: Vec<Job>) -> Result<(), Error> {
-        let (errands, jobs): (Vec<Job>, Vec<Job>) = jobs.into_iter().partition(|job| {
-            matches!(job.kind, Kind::Forward | Kind::Digest | Kind::Audit | Kind::Subscribe | Kind::Offline)
-        });
+        let (errands, jobs): (Vec<Job>, Vec<Job>) = jobs.into_iter().partition(|job| is_errand(job.kind));
         for job in errands {
             self.errands.spawn(errand(self.core.clone(), self.places.clone(), job));
         }
@@ -270,6 +270,10 @@ async fn attempt(core: &Arc<Core>, job: &Job) -> Result<(), Error> {
         Kind::Audit => audit::step(core, job).await,
         Kind::Subscribe => approve::subscribe(core, job).await,
         Kind::Offline => offline::step(core, job).await,
+        Kind::Fetch => fetch::fetch(core, job).await,
+        Kind::Price => after::price(core, job).await,
+        Kind::Redact => after::redact(core, job).await,
+        Kind::Balance => after::balance(core, job).await,
         Kind::GuardRail => experiment::guard(core, job).await,
         Kind::Detect
         | Kind::Decide
@@ -281,6 +285,22 @@ async fn attempt(core: &Arc<Core>, job: &Job) -> Result<(), Error> {
         | Kind::Recredit
         | Kind::Tally => transact!(core.db, |tx| write(core, tx, job).await?),
     }
+}
+
+/// Calls of strangers' servers, which nothing here waits for.
+fn is_errand(kind: Kind) -> bool {
+    matches!(
+        kind,
+        Kind::Forward
+            | Kind::Digest
+            | Kind::Audit
+            | Kind::Subscribe
+            | Kind::Offline
+            | Kind::Fetch
+            | Kind::Price
+            | Kind::Redact
+            | Kind::Balance
+    )
 }
 
 /// Small jobs that ask nobody outside: they may share a transaction.
@@ -318,7 +338,11 @@ async fn write(core: &Arc<Core>, tx: &mut Tx, job: &Job) -> Result<(), Error> {
         | Kind::Audit
         | Kind::Subscribe
         | Kind::GuardRail
-        | Kind::Offline => Err(Error::Sql(format!("{} has transactions of its own", job.kind))),
+        | Kind::Offline
+        | Kind::Fetch
+        | Kind::Price
+        | Kind::Redact
+        | Kind::Balance => Err(Error::Sql(format!("{} has transactions of its own", job.kind))),
     }
 }
 async fn take_in_one(core: &Arc<Core>, job: &Job) -> Result<(), Error> {
@@ -327,8 +351,10 @@ async fn take_in_one(core: &Arc<Core>, job: &Job) -> Result<(), Error> {
     let callback = store::inbox::is_callback(&mut read, job.shop, id).await?;
     drop(read);
     if callback {
-        settle::settle(core, job.shop, id).await?;
-        return transact!(core.db, |tx| job::finish(tx, job).await.map(|_| ())?);
+        return match settle::settle(core, job.shop, id).await? {
+            Settled::Done => transact!(core.db, |tx| job::finish(tx, job).await.map(|_| ())?),
+            Settled::NotYet(due) => transact!(core.db, |tx| job::put_back(tx, job, due).await.map(|_| ())?),
+        };
     }
     transact!(core.db, |tx| write(core, tx, job).await?)
 }

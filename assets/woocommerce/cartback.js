@@ -111,6 +111,21 @@
 	// On the document: both checkouts replace their fields while the page lives.
 	document.addEventListener( 'input', later );
 	document.addEventListener( 'change', later );
+	// What fills the Blocks checkout without typing (a wallet, a finder of addresses) shows in its store alone.
+	document.addEventListener( 'DOMContentLoaded', function () {
+		var data = window.wp && window.wp.data;
+		var seen = null;
+		if ( ! data || ! data.subscribe || classic() ) {
+			return;
+		}
+		data.subscribe( function () {
+			var now = JSON.stringify( blocks() );
+			if ( now !== seen ) {
+				seen = now;
+				later();
+			}
+		} );
+	} );
 	window.addEventListener( 'pagehide', function () {
 		if ( timer ) {
 			clearTimeout( timer );

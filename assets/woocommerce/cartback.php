@@ -34,6 +34,8 @@ const COOKIE_DAYS     = 30;
 /** A restore link outlives every reminder that carries it. */
 const RESTORE_DAYS = 30;
 const LINES_MAX    = 100;
+/** In the address of a restore link, which must stay short enough for every browser. */
+const LINK_LINES_MAX = 50;
 /** When a delivery is tried again, as Standard Webhooks advises: 5 s, 5 min, 30 min, 2 h, 5 h, 10 h, 14 h, 20 h, 24 h. */
 const RETRY_SECONDS = array( 5, 300, 1800, 7200, 18000, 36000, 50400, 72000, 86400 );
 /** Longer than all retries together (about 3.2 days), so that nothing is pruned untold. */
@@ -126,11 +128,14 @@ function clean_url( string $url ): string {
 	if ( ! is_array( $parts ) || empty( $parts['host'] ) || empty( $parts['scheme'] ) || isset( $parts['user'] ) || isset( $parts['pass'] ) ) {
 		return '';
 	}
+	if ( '[' === $parts['host'][0] ) {
+		// WordPress calls no address in brackets (wp_http_validate_url): better said here than at every delivery.
+		return '';
+	}
 	return 'https' === $parts['scheme'] || is_own_network( $parts['host'] ) ? $url : '';
 }
 
 function is_own_network( string $host ): bool {
-	$host = trim( $host, '[]' );
 	if ( filter_var( $host, FILTER_VALIDATE_IP ) ) {
 		return ! filter_var( $host, FILTER_VALIDATE_IP, FILTER_FLAG_NO_PRIV_RANGE | FILTER_FLAG_NO_RES_RANGE );
 	}
@@ -511,10 +516,21 @@ function mark_order( $order, ?bool $ticked ): void {
 			$order->update_meta_data( '_cartback_consent', $row['data']['consent'] );
 		}
 	}
+	$from = restored_from();
+	if ( '' !== $from && ( ! $row || $row['bought_at'] ) ) {
+		$order->update_meta_data( '_cartback_token', $from );
+	}
 	$recovery = recovery_cookie();
 	if ( '' !== $recovery ) {
 		$order->update_meta_data( '_cartback_recovery', $recovery );
 	}
+}
+
+/** The checkout that a restore link brought back into this visitor's cart, while it is not bought; or ''. */
+function restored_from(): string {
+	$token = isset( WC()->session ) ? WC()->session->get( 'cartback_from' ) : null;
+	$row   = is_string( $token ) && 1 === preg_match( '/\A[0-9a-f]{32}\z/', $token ) ? row( $token ) : null;
+	return $row && ! $row['bought_at'] && ! $row['erased_at'] ? $row['token'] : '';
 }
 
 /** A bought checkout keeps its token for itself: the next cart of this browser gets another one. */
@@ -716,11 +732,29 @@ function event_data( string $type, array $row ): array {
 		'currency'     => $known['currency'] ?? '',
 		'total'        => $known['total'] ?? '',
 		'items'        => $known['items'] ?? array(),
-		'recovery_url' => add_query_arg( 'cartback_restore', restore_token( $row['token'], $expires ), home_url( '/' ) ),
+		'recovery_url' => add_query_arg( 'cartback_restore', restore_token( $row['token'], $expires ), restore_page( $known['lines'] ?? array() ) ),
 		'consent'      => consent_data( $row ),
 		'started_at'   => rfc3339( (int) ( $known['started_at'] ?? $row['changed_at'] ) ),
 		'updated_at'   => rfc3339( $row['changed_at'] ),
 	);
+}
+
+/**
+ * Where restore links lead. WooCommerce 10 builds a cart from `/checkout-link/?products=7:2,91:1&coupon=…` by itself: this
+ * plugin comes first and does it better, but while it is switched off the links already sent still bring the goods back.
+ */
+function restore_page( array $lines ): string {
+	if ( ! defined( 'WC_VERSION' ) || version_compare( WC_VERSION, '10.0', '<' ) || ! get_option( 'permalink_structure' ) ) {
+		return home_url( '/' );
+	}
+	$products = array();
+	foreach ( array_slice( $lines, 0, LINK_LINES_MAX ) as $line ) {
+		$quantity = (int) $line['quantity'];
+		if ( $quantity > 0 ) {
+			$products[] = ( $line['variation'] ? $line['variation'] : $line['product'] ) . ':' . $quantity;
+		}
+	}
+	return $products ? add_query_arg( 'products', implode( ',', $products ), home_url( '/checkout-link/' ) ) : home_url( '/' );
 }
 
 /** A tick taken back names the number it was for, but only if Cartback may have heard that number. */
@@ -857,6 +891,10 @@ function restore_cart(): void {
 		leave_to( home_url( '/' ) );
 	}
 	add_missing( $cart, $row['data']['lines'] ?? array() );
+	if ( isset( WC()->session ) ) {
+		// What is bought with this cart ends the reminders of the one it came from.
+		WC()->session->set( 'cartback_from', $row['token'] );
+	}
 	$coupon = isset( $_GET['coupon'] ) && is_string( $_GET['coupon'] ) ? wc_format_coupon_code( sanitize_text_field( wp_unslash( $_GET['coupon'] ) ) ) : '';
 	if ( '' !== $coupon && strlen( $coupon ) <= 100 && ! $cart->is_empty() && ! $cart->has_discount( $coupon ) ) {
 		$cart->apply_coupon( $coupon );
@@ -871,26 +909,39 @@ function add_missing( $cart, array $lines ): void {
 		$present[ $line['product_id'] . ':' . $line['variation_id'] ] = true;
 	}
 	$gone  = 0;
+	$fewer = false;
 	$other = false;
 	foreach ( array_slice( $lines, 0, LINES_MAX ) as $line ) {
 		$product = wc_get_product( $line['variation'] ? $line['variation'] : $line['product'] );
 		if ( isset( $present[ $line['product'] . ':' . $line['variation'] ] ) ) {
 			continue;
 		}
-		$sold = $product && $product->is_purchasable() && $product->is_in_stock() && $product->has_enough_stock( $line['quantity'] );
-		if ( ! $sold || ! $cart->add_to_cart( $line['product'], $line['quantity'], $line['variation'], $line['chosen'] ) ) {
+		$left = available( $product, $line['quantity'] );
+		if ( $left <= 0 || ! $cart->add_to_cart( $line['product'], $left, $line['variation'], $line['chosen'] ) ) {
 			++$gone;
 			continue;
 		}
+		$fewer = $fewer || $left < $line['quantity'];
 		$other = $other || (string) $product->get_price() !== $line['price'];
 	}
 	if ( $gone > 0 ) {
 		/* translators: %d: how many */
 		wc_add_notice( esc_html( sprintf( _n( '%d item of your cart is no longer available.', '%d items of your cart are no longer available.', $gone, 'cartback' ), $gone ) ), 'notice' );
 	}
+	if ( $fewer ) {
+		wc_add_notice( esc_html__( 'There is less left of some items than you had chosen.', 'cartback' ), 'notice' );
+	}
 	if ( $other ) {
 		wc_add_notice( esc_html__( 'Some prices have changed since you were here.', 'cartback' ), 'notice' );
 	}
+}
+
+/** How many can be had now: what was wanted, or what is left of it. */
+function available( $product, $wanted ) {
+	if ( ! $product || ! $product->is_purchasable() || ! $product->is_in_stock() ) {
+		return 0;
+	}
+	return $product->has_enough_stock( $wanted ) ? $wanted : max( 0, (int) $product->get_stock_quantity() );
 }
 
 /** Away from the secret in the address, with the campaign tags and nothing else of the query. */
@@ -921,7 +972,7 @@ function clean_settings( $given ): array {
 	$kept  = settings();
 	$url   = clean_url( $given['url'] ?? '' );
 	if ( '' === $url && '' !== trim( $given['url'] ?? '' ) ) {
-		add_settings_error( 'cartback_settings', 'url', __( 'The webhook URL must start with https:// (or http:// inside your own network).', 'cartback' ) );
+		add_settings_error( 'cartback_settings', 'url', __( 'The webhook URL must start with https:// (or http:// inside your own network, by a name or an IPv4 address).', 'cartback' ) );
 		$url = $kept['url'];
 	}
 	$secret = trim( $given['secret'] ?? '' );

@@ -208,7 +208,7 @@ fn summary(run: &Run) -> Option<Summary> {
 async fn list(core: &Core, id: ShopId) -> anyhow::Result<Said> {
     let mut read = core.db.read().await?;
     let mut runs = Vec::new();
-    for purpose in [Purpose::Compare, Purpose::Fill, Purpose::Heal] {
+    for purpose in [Purpose::Compare, Purpose::Fill, Purpose::Heal, Purpose::Carts] {
         runs.extend(store::audit::run::newest(&mut read, id, purpose, RUNS_MOST).await?);
     }
     runs.sort_unstable_by_key(|run| std::cmp::Reverse(run.id));

@@ -279,6 +279,7 @@ impl Visit<'_> {
             reason: if refused { "number: 21614".into() } else { String::new() },
             gateway_ref: None,
             cost: Currency::parse("EUR").ok().map(|currency| Cost { micros: 41_000, currency }),
+            cost_listed: false,
         };
         store::message::create(tx, keys, &message).await?;
         let delivered = accepted_at.is_some() && chance.happens(950);

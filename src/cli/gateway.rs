@@ -5,10 +5,17 @@ use std::collections::BTreeMap;
 use anyhow::bail;
 use serde_json::{Value, json};
 
-use super::{Form, Missing, Said, Wrong, chosen_shop, pair, pairs, shop, table};
+use super::{
+    Form, Missing, Said, Wrong, chosen_shop,
+    kind::{self, Kind},
+    pair, pairs, shop, table,
+};
 use crate::{
     domain::id::{GatewayId, ShopId},
-    gateway,
+    gateway::{
+        self,
+        sending::{self, SENDING},
+    },
     pipeline::{Core, connect, send},
     store::{self, gateway::Gateway},
     transact,
@@ -112,57 +119,12 @@ async fn add(core: &Core, args: &Add) -> anyhow::Result<Said> {
 }
 
 fn kinds(only: Option<&str>) -> anyhow::Result<Said> {
-    let Some(asked) = only else {
-        let mut lines = table(&["kind", "name", "settings"]);
-        for spec in gateway::ALL.iter().map(|kind| kind.spec()) {
-            let required = spec.fields.iter().filter(|field| field.required).map(|field| field.key);
-            lines.add_row([spec.kind, spec.name, &required.collect::<Vec<_>>().join(", ")]);
-        }
-        let json: Vec<_> = gateway::ALL.iter().map(|kind| described(*kind)).collect();
-        return Ok(Said::new(lines.to_string(), json.into()));
-    };
-    let missing = || Missing(format!("there is no gateway of kind {asked}; cartback gateway kinds lists them"));
-    let kind = gateway::by_kind(asked).ok_or_else(missing)?;
-    let (spec, can) = (kind.spec(), kind.can().said());
-    let mut lines = table(&["setting", "needed", "what it is"]);
-    for field in spec.fields {
-        lines.add_row([
-            field.key,
-            if field.required { "yes" } else { "" },
-            &format!("{}: {}", field.label, field.help),
-        ]);
-    }
-    let list = |said: &[&str]| said.iter().map(|words| format!("- {words}\n")).collect::<String>();
-    let words = format!(
-        "{}\n\n{lines}\n\nTo connect; gateway add prints what {{url}} stands for:\n{}\nWhat it can:\n{}\nWhat to know:\n{}",
-        spec.name,
-        list(spec.connect),
-        list(&can),
-        list(spec.limits)
-    );
-    Ok(Said::new(words.trim_end().to_owned(), described(kind)))
-}
-
-fn described(kind: &dyn gateway::Gateway) -> Value {
-    let spec = kind.spec();
-    let fields = spec.fields.iter().map(|field| {
-        json!({
-            "key": field.key,
-            "label": field.label,
-            "help": field.help,
-            "required": field.required,
-            "secret": field.secret,
-            "default": field.default,
-        })
+    let all = gateway::ALL.iter().map(|gateway| Kind {
+        spec: gateway.spec(),
+        also: SENDING.fields,
+        can: gateway.can().said(),
     });
-    json!({
-        "kind": spec.kind,
-        "name": spec.name,
-        "settings": fields.collect::<Vec<_>>(),
-        "steps": spec.connect,
-        "can": kind.can().said(),
-        "limits": spec.limits,
-    })
+    kind::told("gateway", &all.collect::<Vec<_>>(), only)
 }
 
 async fn list(core: &Core, only: Option<ShopId>) -> anyhow::Result<Said> {
@@ -206,7 +168,8 @@ pub async fn all(core: &Core, only: Option<ShopId>) -> anyhow::Result<Vec<Gatewa
 
 async fn shown(core: &Core, found: &Gateway) -> anyhow::Result<Value> {
     let connected = connect::shown(core, found.shop, Some((found.id, &found.kind))).await?;
-    let settings = gateway::by_kind(&found.kind).map(|kind| shop::shown_settings(kind.spec(), &found.settings));
+    let settings = gateway::by_kind(&found.kind)
+        .map(|kind| shop::shown_settings(|key| sending::field(kind, key), &found.settings));
     Ok(json!({
         "gateway": found.id,
         "shop": found.shop,
@@ -217,6 +180,7 @@ async fn shown(core: &Core, found: &Gateway) -> anyhow::Result<Value> {
         "created_at": found.created_at.to_string(),
         "paused_at": found.paused_at.map(|at| at.to_string()),
         "pause_reason": found.pause_reason,
+        "balance": found.balance.map(|(left, at)| json!({ "left": left.to_string(), "at": at.to_string() })),
     }))
 }
 
@@ -241,7 +205,7 @@ async fn set(core: &Core, shop: ShopId, id: GatewayId, changes: BTreeMap<String,
     let mut settings: BTreeMap<String, String> =
         account.settings.pairs().map(|(key, value)| (key.to_owned(), value.to_owned())).collect();
     settings.extend(changes);
-    let settings = kind.spec().settings(settings).map_err(|problems| Wrong(problems.join("\n")))?;
+    let settings = gateway::sending::settings(kind, settings).map_err(|problems| Wrong(problems.join("\n")))?;
     transact!(core.db, |tx| {
         let keys = core.vault.keys(tx, account.shop).await?;
         store::gateway::save_settings(tx, &keys, id, &settings).await?;

@@ -12,6 +12,7 @@ mod lift;
 mod net_ledger;
 mod experiment;
 mod doctor;
+mod kind;
 mod shop;
 mod sequence;
 mod dry_run;
@@ -52,7 +53,7 @@ use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 use serde_json::Value;
 
 use crate::{
-    app::{self, App},
+    app::{self, App, lines::Lines},
     clock::{Clock, SystemClock},
     config::{self, Config, Flags, Problems},
     domain::{id::ShopId, time::Time},
@@ -405,7 +406,9 @@ impl Command {
 /// The real clock, the real network.
 pub async fn open(config: &Config) -> anyhow::Result<App> {
     app::install_tls();
-    App::open(config, Arc::new(SystemClock), Arc::new(GuardedHttp::new()?)).await
+    let lines = Lines::default();
+    let http = GuardedHttp::new()?.with_smpp(lines.door());
+    Ok(App::open(config, Arc::new(SystemClock), Arc::new(http)).await?.with_lines(lines))
 }
 
 /// Reads `key=value`, as `--set` takes it.

@@ -5,10 +5,17 @@ use std::{collections::BTreeMap, fmt::Write};
 use anyhow::bail;
 use serde_json::{Value, json};
 
-use super::{Form, Said, Wrong, no_shop, pair, pairs, table};
+use super::{
+    Form, Said, Wrong,
+    kind::{self, Kind},
+    no_shop, pair, pairs, table,
+};
 use crate::{
     clock,
-    domain::{connector::Settings, connector::Spec, id::ShopId},
+    domain::{
+        connector::{Field, Settings},
+        id::ShopId,
+    },
     pipeline::{
         Core,
         connect::{self, Connected, NotConnected, ShopTyped, Subscribed},
@@ -19,8 +26,15 @@ use crate::{
 
 #[derive(clap::Subcommand)]
 pub enum Command {
-    /// Connect a shop: shopify, woocommerce or generic
+    /// Connect a shop; shop kinds lists the platforms
     Add(Add),
+    /// The platforms there are, or one: its settings, what to paste where, what it cannot do
+    Kinds {
+        /// As the list names it: bigcommerce
+        kind: Option<String>,
+        #[command(flatten)]
+        form: Form,
+    },
     /// All shops
     List {
         #[command(flatten)]
@@ -68,7 +82,7 @@ pub enum Command {
 
 #[derive(clap::Args)]
 pub struct Add {
-    /// shopify, woocommerce or generic
+    /// The platform, as shop kinds lists it: shopify
     kind: String,
     /// Stands at the head of every text, at most 60 characters
     #[arg(long)]
@@ -92,6 +106,7 @@ pub struct Add {
 pub async fn run(core: &Core, command: &Command) -> anyhow::Result<(Said, Form)> {
     match command {
         Command::Add(args) => Ok((add(core, args).await?, args.form)),
+        Command::Kinds { kind, form } => Ok((kinds(kind.as_deref())?, *form)),
         Command::List { form } => Ok((list(core).await?, *form)),
         Command::Show { id, form } => Ok((show(core, *id).await?, *form)),
         Command::Subscribe { id, form } => Ok((subscribe(core, *id).await?, *form)),
@@ -103,6 +118,11 @@ pub async fn run(core: &Core, command: &Command) -> anyhow::Result<(Said, Form)>
             Ok((show(core, *id).await?, *form))
         }
     }
+}
+
+fn kinds(only: Option<&str>) -> anyhow::Result<Said> {
+    let all = crate::shop::ALL.iter().map(|shop| Kind { spec: shop.spec(), also: &[], can: Vec::new() });
+    kind::told("shop", &all.collect::<Vec<_>>(), only)
 }
 
 async fn add(core: &Core, args: &Add) -> anyhow::Result<Said> {
@@ -263,7 +283,7 @@ async fn show(core: &Core, id: ShopId) -> anyhow::Result<Said> {
     drop(read);
     let connected = connect::shown(core, id, None).await?;
     let spec = shop::by_kind(&shop.kind).map(|kind| kind.spec());
-    let settings = spec.map(|spec| shown_settings(spec, &shop.settings)).unwrap_or_default();
+    let settings = spec.map(|spec| shown_settings(|key| spec.field(key), &shop.settings)).unwrap_or_default();
     let rules = serde_json::to_value(&shop.rules)?;
     let mut json = head(&shop);
     if let Value::Object(all) = &mut json {
@@ -301,11 +321,11 @@ async fn show(core: &Core, id: ShopId) -> anyhow::Result<Said> {
 }
 
 /// Settings with their secrets covered.
-pub fn shown_settings(spec: &Spec, settings: &Settings) -> BTreeMap<String, String> {
+pub fn shown_settings(field: impl Fn(&str) -> Option<&'static Field>, settings: &Settings) -> BTreeMap<String, String> {
     settings
         .pairs()
         .map(|(key, value)| {
-            let secret = spec.field(key).is_none_or(|field| field.secret);
+            let secret = field(key).is_none_or(|field| field.secret);
             (key.to_owned(), if secret { "(set)".to_owned() } else { value.to_owned() })
         })
         .collect()

@@ -21,6 +21,7 @@ pub(super) const LOOKS: &[&str] = &[
     "doctor",
     "explain",
     "law",
+    "shop kinds",
     "shop list",
     "shop show",
     "sequence list",

@@ -281,7 +281,8 @@ mod tests {
         assert_eq!(kept, Ok(Accepted::Keep { topic: topic.into(), key: webhook.id }));
         let forged = Delivery { headers: Vec::new(), ..delivery.clone() };
         assert!(shopify.verify(&settings, &forged).is_err());
-        let facts = ShopFacts { country: "SI".into(), currency: Currency::parse("EUR").unwrap() };
+        let facts =
+            ShopFacts { country: "SI".into(), currency: Currency::parse("EUR").unwrap(), settings: Default::default() };
         shopify.read(&facts, topic, &delivery).unwrap()
     }
 

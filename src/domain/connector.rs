@@ -137,6 +137,13 @@ impl Settings {
         self.0.get(key).map(String::as_str).filter(|value| !value.is_empty())
     }
 
+    /// The same with one more, or another, value.
+    pub fn with(&self, key: &str, value: impl Into<String>) -> Settings {
+        let mut values = self.0.clone();
+        values.insert(key.to_owned(), value.into());
+        Settings(values)
+    }
+
     /// A list typed as `a, b` or one a line: two active secrets while one is being replaced.
     pub fn list(&self, key: &str) -> impl Iterator<Item = &str> {
         self.get(key).split([',', '\n']).map(str::trim).filter(|part| !part.is_empty())
@@ -216,6 +223,27 @@ pub enum Accepted {
     Keep { topic: String, key: String },
     /// A greeting that must be answered 200 and means nothing.
     Ping,
+    /// A step of being connected: answered at once, and not kept.
+    Greeting(Box<Greeting>),
+}
+
+/// What a platform is answered while it connects, and what is learnt from it.
+#[derive(Clone, Default, PartialEq, Eq)]
+pub struct Greeting {
+    pub content_type: &'static str,
+    pub body: String,
+    /// Settings of the connector that the platform handed over, checked like typed ones and kept before it is answered.
+    pub learnt: BTreeMap<String, String>,
+    /// An address to be called by GET before it is answered: only one of the platform's own.
+    pub call: Option<String>,
+}
+
+/// What is learnt are secrets: `Debug` shows their names.
+impl fmt::Debug for Greeting {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let learnt: Vec<_> = self.learnt.keys().collect();
+        f.debug_struct("Greeting").field("bytes", &self.body.len()).field("learnt", &learnt).finish_non_exhaustive()
+    }
 }
 
 /// Why a delivery is answered 401. Shown to the operator, never to the sender.

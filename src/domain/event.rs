@@ -7,6 +7,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 use super::{
+    connector::Settings,
     discount::TakenOff,
     money::{Currency, Money},
     time::Time,
@@ -269,9 +270,11 @@ impl fmt::Debug for TypedPhone {
     }
 }
 
-/// What a connector may need to know of the shop besides its settings.
+/// What a connector may need to know of the shop to read what it tells.
 #[derive(Clone, Debug)]
 pub struct ShopFacts {
     pub country: String,
     pub currency: Currency,
+    /// Of the connection: a form may say where things stand.
+    pub settings: Settings,
 }

@@ -139,6 +139,17 @@ pub struct Cost {
     pub currency: super::money::Currency,
 }
 
+impl std::fmt::Display for Cost {
+    /// `12.40 EUR`, `0.0083 USD`: exact, with two digits at least.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let micros = self.micros.unsigned_abs();
+        let fraction = format!("{:06}", micros % 1_000_000);
+        let (cents, rest) = fraction.split_at(2);
+        let sign = if self.micros < 0 { "-" } else { "" };
+        write!(f, "{sign}{}.{cents}{} {}", micros / 1_000_000, rest.trim_end_matches('0'), self.currency)
+    }
+}
+
 /// What a gateway's callback says.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum GatewayEvent {

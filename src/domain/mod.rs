@@ -15,6 +15,8 @@ pub mod law;
 pub mod event;
 pub mod site_event;
 pub mod message;
+pub mod circuit;
+pub mod pace;
 pub mod sms;
 pub mod template;
 pub mod wording;

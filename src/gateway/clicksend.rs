@@ -91,7 +91,7 @@ impl Gateway for ClickSend {
         Dispatch::Http(signed_in(settings, Request::json(format!("{}/v3/sms/send", wire::api(settings, API)), &body)))
     }
 
-    fn outcome(&self, answer: &Response) -> SendOutcome {
+    fn outcome(&self, _settings: &Settings, answer: &Response) -> SendOutcome {
         wire::judge(answer, taken, refused)
     }
 
@@ -134,6 +134,16 @@ impl Gateway for ClickSend {
 
     fn looked_up(&self, _sms: &Outgoing, reference: &MessageRef, answer: &Response) -> LookUp {
         search(reference, answer)
+    }
+
+    fn ask_balance(&self, settings: &Settings) -> Option<Request> {
+        Some(signed_in(settings, Request::get(format!("{}/v3/account", wire::api(settings, API)))))
+    }
+
+    /// What is left, below zero where the account owes.
+    fn balance(&self, _settings: &Settings, answer: &Response) -> Option<Cost> {
+        let body = wire::json(answer)?;
+        wire::left(&wire::text(body.get("data")?, "balance")?, &currency(&body)?)
     }
 }
 
@@ -302,8 +312,11 @@ fn segments(message: &Value) -> Option<u32> {
 
 /// The price of one text, in the currency that the answer names for all of them.
 fn cost(message: &Value, body: &Value) -> Option<Cost> {
-    let currency = wire::text(body.pointer("/data/_currency")?, "currency_name_short")?;
-    wire::cost(&wire::text(message, "message_price")?, &currency)
+    wire::cost(&wire::text(message, "message_price")?, &currency(body)?)
+}
+
+fn currency(body: &Value) -> Option<String> {
+    wire::text(body.pointer("/data/_currency")?, "currency_name_short")
 }
 
 #[cfg(test)]

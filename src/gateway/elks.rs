@@ -3,6 +3,9 @@
 //! Sending is not idempotent. Callbacks are not signed, so the secret path is their proof; our reference travels in the
 //! query of `whendelivered`. What an inbound callback is answered in text/plain is sent to the person as a text: the answer
 //! is empty.
+//!
+//! The answer to a send has what the text costs, in ten-thousandths of the account's currency, but not which currency
+//! that is: a person says it.
 
 use serde_json::Value;
 
@@ -10,7 +13,8 @@ use super::{Can, Dispatch, Gateway, LookUp, wire};
 use crate::{
     domain::{
         connector::{Accepted, Delivery, Field, Refusal, Settings, Spec, Unreadable},
-        message::{GatewayEvent, MessageRef, Outgoing, Receipt, ReceiptStatus, RefusalClass, SendOutcome},
+        message::{Cost, GatewayEvent, MessageRef, Outgoing, Receipt, ReceiptStatus, RefusalClass, SendOutcome},
+        money::Currency,
         time::{MINUTE, Time},
     },
     http::{Request, Response},
@@ -45,6 +49,13 @@ static SPEC: Spec = Spec {
             check: |list| wire::check_senders(list, check_sender),
             ..wire::SENDER
         },
+        Field {
+            key: "currency",
+            label: "Currency of the account",
+            help: "SEK, EUR, …, as the balance is shown in the 46elks dashboard; with it, what a text costs is kept",
+            check: |code| Currency::parse(code).map(drop).map_err(|_| "be a currency code like SEK or EUR"),
+            ..Field::TEXT
+        },
         Field { default: Some(API), ..wire::API_ADDRESS },
     ],
     connect: &[
@@ -54,7 +65,8 @@ static SPEC: Spec = Spec {
     topics: &[],
     limits: &[
         "A text of unknown outcome is looked for among the newest of the account, as many as one page of its list holds.",
-        "It tells costs without their currency, so what a text costs is estimated.",
+        "It tells costs without their currency: once that of the account is set here, they are known when a text is sent.",
+        "What a text costs that was found by a look-up is estimated all the same.",
     ],
 };
 
@@ -84,9 +96,9 @@ impl Gateway for Elks {
         Dispatch::Http(signed_in(settings, Request::form(texts(settings), form)))
     }
 
-    fn outcome(&self, answer: &Response) -> SendOutcome {
+    fn outcome(&self, settings: &Settings, answer: &Response) -> SendOutcome {
         // An error comes as words in text/plain, which repeat the request and are not kept.
-        wire::judge(answer, taken, wire::refused)
+        wire::judge(answer, |answer| taken(settings, answer), wire::refused)
     }
 
     fn verify(&self, _settings: &Settings, delivery: &Delivery) -> Result<Accepted, Refusal> {
@@ -141,6 +153,17 @@ impl Gateway for Elks {
         }
         if reaches_back { LookUp::Absent } else { LookUp::Unclear }
     }
+
+    fn ask_balance(&self, settings: &Settings) -> Option<Request> {
+        Some(signed_in(settings, Request::get(format!("{}/a1/me", wire::api(settings, API)))))
+    }
+
+    /// What is left, below zero where the account owes; here the currency is told.
+    fn balance(&self, _settings: &Settings, answer: &Response) -> Option<Cost> {
+        let body = wire::json(answer)?;
+        let micros = wire::number::<i64>(&body, "balance")?.checked_mul(MICROS)?;
+        Some(Cost { micros, currency: Currency::parse(&wire::text(&body, "currency")?).ok()? })
+    }
 }
 
 fn texts(settings: &Settings) -> String {
@@ -162,14 +185,23 @@ fn check_sender(text: &str) -> Result<(), &'static str> {
     if number || name { Ok(()) } else { Err("be a number with its + or a name of 3 to 11 letters and digits") }
 }
 
-fn taken(answer: &Response) -> SendOutcome {
+fn taken(settings: &Settings, answer: &Response) -> SendOutcome {
     let body: Value = serde_json::from_slice(&answer.body).unwrap_or_default();
     let Some(id) = wire::text(&body, "id") else { return wire::names_nothing() };
     if body.get("status").and_then(Value::as_str) == Some("failed") {
         return SendOutcome::Refused { class: RefusalClass::Other, code: "failed".into() };
     }
     let segments = wire::text(&body, "parts").and_then(|count| wire::parts(&count));
-    SendOutcome::Accepted { reference: Some(wire::short(&id)), segments, cost: None }
+    SendOutcome::Accepted { reference: Some(wire::short(&id)), segments, cost: cost(settings, &body) }
+}
+
+/// 46elks counts in ten-thousandths of the account's currency.
+const MICROS: i64 = 100;
+
+/// `"cost": 3500` is 0.35 of the account's currency; all parts of the text together.
+fn cost(settings: &Settings, body: &Value) -> Option<Cost> {
+    let currency = Currency::parse(settings.given("currency")?).ok()?;
+    Some(Cost { micros: wire::number::<i64>(body, "cost")?.checked_mul(MICROS)?.saturating_abs(), currency })
 }
 
 fn told(receipt: Receipt, word: &str) -> Receipt {
@@ -234,7 +266,7 @@ mod tests {
         #[track_caller]
         fn check(status: u16, body: &str, expected: SendOutcome) {
             let answer = Response { status, headers: vec![("retry-after".into(), "7".into())], body: body.into() };
-            assert_eq!(Elks.outcome(&answer), expected, "{status} {body}");
+            assert_eq!(Elks.outcome(&Settings::default(), &answer), expected, "{status} {body}");
         }
         let unknown = |why: &str| SendOutcome::Unknown { why: why.into() };
         let refused = |class, code: &str| SendOutcome::Refused { class, code: code.into() };
@@ -251,6 +283,52 @@ mod tests {
         check(500, "", unknown("HTTP 500"));
         let after = Some(Duration::from_secs(7));
         check(429, "", SendOutcome::Later { why: "too many requests".into(), after });
+    }
+
+    #[test]
+    fn a_cost_is_one_once_its_currency_is_known() {
+        #[track_caller]
+        fn check(currency: &str, cost: &str, expected: Option<(i64, &str)>) {
+            let answer = stage::answered(200, &format!(r#"{{"id":"s1","status":"created","cost":{cost}}}"#));
+            let SendOutcome::Accepted { cost, .. } = Elks.outcome(&settings().with("currency", currency), &answer)
+            else {
+                panic!("not taken")
+            };
+            let told = cost.as_ref().map(|cost| (cost.micros, cost.currency.code()));
+            assert_eq!(told, expected);
+        }
+        check("SEK", "3500", Some((350_000, "SEK")));
+        check("eur", r#""410""#, Some((41_000, "EUR")));
+        check("EUR", "0", Some((0, "EUR")));
+        check("EUR", "-410", Some((41_000, "EUR")));
+        check("EUR", "41.5", None);
+        check("EUR", "null", None);
+        check("EUR", "9223372036854775807", None);
+        check("", "3500", None);
+        check("pearls", "3500", None);
+        let base = [("username", "u1"), ("password", "hush"), ("sender", "Lumen")];
+        assert!(stage::given(&SPEC, &base, &[("currency", "SEK")]).is_ok());
+        assert!(stage::given(&SPEC, &base, &[("currency", "pearls")]).is_err());
+    }
+
+    #[test]
+    fn what_is_left_on_the_account() {
+        let request = Elks.ask_balance(&settings()).unwrap();
+        assert_eq!((request.url.as_str(), request.private), ("https://api.46elks.com/a1/me", false));
+        assert_eq!(request.method, crate::http::Method::Get);
+        assert_eq!(request.headers, [("authorization".to_owned(), "Basic dTE6aHVzaA==".to_owned())]);
+
+        #[track_caller]
+        fn check(status: u16, body: &str, expected: Option<(i64, &str)>) {
+            let told = Elks.balance(&settings(), &stage::answered(status, body));
+            assert_eq!(told.as_ref().map(|told| (told.micros, told.currency.code())), expected, "{status} {body}");
+        }
+        check(200, r#"{"id":"u1","currency":"SEK","balance":9670500}"#, Some((967_050_000, "SEK")));
+        check(200, r#"{"id":"u1","currency":"EUR","balance":"-4100"}"#, Some((-410_000, "EUR")));
+        check(200, r#"{"id":"u1","balance":9670500}"#, None);
+        check(200, r#"{"id":"u1","currency":"SEK","balance":null}"#, None);
+        check(200, r#"{"id":"u1","currency":"SEK","balance":9223372036854775807}"#, None);
+        check(403, r#"{"id":"u1","currency":"SEK","balance":9670500}"#, None);
     }
 
     #[test]

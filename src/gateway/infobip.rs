@@ -56,6 +56,7 @@ static SPEC: Spec = Spec {
     limits: &[
         "A text of unknown outcome can be looked for during 48 hours.",
         "A text waits for a phone at most 48 hours.",
+        "What is left on the account is shown only where the API key may read it.",
         "By default Infobip rejects more than 6 equal or 20 different texts to one number in an hour.",
     ],
 };
@@ -98,7 +99,7 @@ impl Gateway for Infobip {
         Dispatch::Http(signed_in(settings, Request::json(url, &json!({ "messages": [message] }))))
     }
 
-    fn outcome(&self, answer: &Response) -> SendOutcome {
+    fn outcome(&self, _settings: &Settings, answer: &Response) -> SendOutcome {
         wire::judge(answer, taken, wire::refused)
     }
 
@@ -159,6 +160,16 @@ impl Gateway for Infobip {
             Some(receipt) => LookUp::Found(Box::new(GatewayEvent::Receipt(receipt))),
             None => LookUp::Unclear,
         }
+    }
+
+    fn ask_balance(&self, settings: &Settings) -> Option<Request> {
+        Some(signed_in(settings, Request::get(format!("{}/account/1/balance", base(settings)))))
+    }
+
+    /// What is left, below zero where the account owes.
+    fn balance(&self, _settings: &Settings, answer: &Response) -> Option<Cost> {
+        let body = wire::json(answer)?;
+        wire::left(&wire::text(&body, "balance")?, &wire::text(&body, "currency")?)
     }
 }
 

@@ -13,7 +13,8 @@ use super::{CallbackAnswer, Can, Dispatch, Gateway, wire};
 use crate::{
     domain::{
         connector::{Accepted, Delivery, Field, Refusal, Settings, Spec, Unreadable},
-        message::{GatewayEvent, Outgoing, Receipt, ReceiptStatus, RefusalClass, SendOutcome},
+        message::{Cost, GatewayEvent, Outgoing, Receipt, ReceiptStatus, RefusalClass, SendOutcome},
+        money::Currency,
         sms::Encoding,
     },
     http::{Request, Response},
@@ -54,6 +55,13 @@ static SPEC: Spec = Spec {
             check: |list| wire::check_senders(list, check_sender),
             ..wire::SENDER
         },
+        Field {
+            key: "currency",
+            label: "Currency of balances",
+            help: "EUR, …, if the balances of your Jasmin users are money; with it, what is left to this user is shown",
+            check: |code| Currency::parse(code).map(drop).map_err(|_| "be a currency code like EUR or USD"),
+            ..Field::TEXT
+        },
     ],
     connect: &[
         "Receipts need nothing: every text carries their address.",
@@ -67,6 +75,7 @@ static SPEC: Spec = Spec {
         "A text longer than long_content_max_parts in jasmin.cfg, 5 by default, is cut off without a word.",
         "It writes a text's validity in the time of its host as if that were UTC: let the host run in UTC.",
         "When a centre is busy Jasmin tries again by itself, but tells no more of that text.",
+        "What is left to the user is asked for only where the address of /send ends in /send and its balance has a limit.",
         "Answers are trusted by the secret in their address: let Jasmin reach us over a private network or TLS.",
     ],
 };
@@ -118,7 +127,7 @@ impl Gateway for Jasmin {
         Dispatch::Http(Request { private: true, ..request })
     }
 
-    fn outcome(&self, answer: &Response) -> SendOutcome {
+    fn outcome(&self, _settings: &Settings, answer: &Response) -> SendOutcome {
         wire::judge(answer, taken, refused)
     }
 
@@ -148,6 +157,22 @@ impl Gateway for Jasmin {
 
     fn callback_answer(&self) -> CallbackAnswer {
         CallbackAnswer { content_type: "text/plain", body: "ACK/Jasmin" }
+    }
+
+    /// `/balance` stands beside `/send` and takes a query alone. Without a currency there is nothing to learn.
+    fn ask_balance(&self, settings: &Settings) -> Option<Request> {
+        settings.given("currency")?;
+        let base = settings.get("url").strip_suffix("/send")?;
+        let query = url::form_urlencoded::Serializer::new(String::new())
+            .append_pair("username", settings.get("username"))
+            .append_pair("password", settings.get("password"))
+            .finish();
+        Some(Request { private: true, ..Request::get(format!("{base}/balance?{query}")) })
+    }
+
+    /// A user without a limit is told `ND`, which is no amount.
+    fn balance(&self, settings: &Settings, answer: &Response) -> Option<Cost> {
+        wire::left(&wire::text(&wire::json(answer)?, "balance")?, settings.given("currency")?)
     }
 }
 

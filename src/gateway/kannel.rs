@@ -117,7 +117,7 @@ impl Gateway for Kannel {
         sender.contains(char::is_alphabetic).then(|| sender.to_owned())
     }
 
-    fn outcome(&self, answer: &Response) -> SendOutcome {
+    fn outcome(&self, _settings: &Settings, answer: &Response) -> SendOutcome {
         judge(answer)
     }
 

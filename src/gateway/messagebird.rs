@@ -10,14 +10,15 @@ use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
 
-use super::{CallbackAnswer, Can, Dispatch, Gateway, LookUp, Price, Proof, signed, wire};
+use super::{CallbackAnswer, Can, Dispatch, Gateway, LookUp, Price, Proof, Redacted, signed, wire};
 use crate::{
     domain::{
         connector::{Accepted, Delivery, Field, Refusal, Settings, Spec, Unreadable},
         message::{Cost, GatewayEvent, MessageRef, Outgoing, Receipt, ReceiptStatus, RefusalClass, SendOutcome},
+        money::{Currency, decimal},
         sms::Encoding,
     },
-    http::{Request, Response},
+    http::{Method, Request, Response},
 };
 
 pub struct MessageBird;
@@ -65,6 +66,8 @@ static SPEC: Spec = Spec {
          and take the key out again if MessageBird signs yours in its older way.",
         "What a text cost is known only where its receipt tells a price.",
         "A text of unknown outcome is looked for among those MessageBird lists for that number.",
+        "What is left on an account that counts in credits is not shown: they are no money.",
+        "A text is deleted at MessageBird when its person is erased here; what else it keeps of it is not told.",
     ],
 };
 
@@ -76,6 +79,7 @@ const SIGNATURE: &str = "messagebird-signature-jwt";
 const ALGORITHMS: &[&str] = &["HS256", "HS384", "HS512"];
 
 static CAN: Can = Can {
+    redacts: true,
     proof: Proof::SignedOnceSet,
     replies: true,
     tells_opt_outs: true,
@@ -109,7 +113,7 @@ impl Gateway for MessageBird {
         Dispatch::Http(signed_in(settings, Request::json(messages(settings), &body)))
     }
 
-    fn outcome(&self, answer: &Response) -> SendOutcome {
+    fn outcome(&self, _settings: &Settings, answer: &Response) -> SendOutcome {
         wire::judge(answer, taken, refused)
     }
 
@@ -168,6 +172,29 @@ impl Gateway for MessageBird {
         let readable = list.iter().all(|message| wire::text(message, "id").is_some());
         if whole && understood && readable { LookUp::Absent } else { LookUp::Unclear }
     }
+
+    fn ask_balance(&self, settings: &Settings) -> Option<Request> {
+        Some(signed_in(settings, Request::get(format!("{}/balance", wire::api(settings, API)))))
+    }
+
+    /// What is left, below zero where the account owes.
+    fn balance(&self, _settings: &Settings, answer: &Response) -> Option<Cost> {
+        let body = wire::json(answer)?;
+        let micros = decimal(&wire::text(&body, "amount")?, 6).ok()?;
+        Some(Cost { micros, currency: currency(&wire::text(&body, "type")?)? })
+    }
+
+    /// Its reference was told by MessageBird, and becomes a part of the address only where it cannot lead elsewhere.
+    fn redact(&self, settings: &Settings, gateway_ref: &str) -> Option<Request> {
+        let id = wire::in_path(gateway_ref)?;
+        let request = Request::get(format!("{}/{id}", messages(settings)));
+        Some(signed_in(settings, Request { method: Method::Delete, ..request }))
+    }
+
+    /// A deletion is answered 204 without a body.
+    fn redacted(&self, answer: &Response) -> Redacted {
+        wire::redacted(answer)
+    }
 }
 
 fn messages(settings: &Settings) -> String {
@@ -177,6 +204,14 @@ fn messages(settings: &Settings) -> String {
 fn signed_in(settings: &Settings, request: Request) -> Request {
     let request = request.header("authorization", format!("AccessKey {}", settings.get("access_key")));
     Request { private: wire::stands_in(settings, API), ..request }
+}
+
+/// What a balance counts in, where it is a currency: in words, or else as a code.
+const CURRENCIES: &[(&str, &str)] = &[("euros", "EUR"), ("dollars", "USD"), ("pounds", "GBP")];
+
+fn currency(word: &str) -> Option<Currency> {
+    let known = CURRENCIES.iter().find(|(known, _)| *known == word);
+    Currency::parse(known.map_or(word, |(_, code)| code)).ok()
 }
 
 fn check_sender(text: &str) -> Result<(), &'static str> {

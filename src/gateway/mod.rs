@@ -12,20 +12,27 @@
 use crate::{
     domain::{
         connector::{Accepted, Delivery, Refusal, Settings, Spec, Unreadable},
-        message::{GatewayEvent, MessageRef, Outgoing, SendOutcome},
+        message::{Cost, GatewayEvent, MessageRef, Outgoing, SendOutcome},
+        phone::Phone,
     },
     http::{HttpError, Request, Response},
 };
 
+mod aws;
+mod bird;
 mod clicksend;
 mod elks;
+mod generic;
 mod infobip;
 mod jasmin;
 mod kannel;
 mod log;
 mod messagebird;
+mod plivo;
 mod signed;
+pub mod sending;
 mod sinch;
+pub mod smpp;
 mod telnyx;
 mod textmagic;
 mod twilio;
@@ -61,6 +68,24 @@ pub enum LookUp {
     Unclear,
 }
 
+/// What a text cost, told afterwards.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Priced {
+    pub cost: Cost,
+    pub segments: Option<u32>,
+}
+
+/// What became of asking a provider to forget a text.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Redacted {
+    /// It is forgotten, or was not there.
+    Done,
+    /// Not now: a text on its way, a busy or broken service.
+    Later,
+    /// It never will.
+    Refused,
+}
+
 /// What a provider can do, as its page tells people and as the contract tests hold it to.
 #[derive(Debug)]
 pub struct Can {
@@ -74,6 +99,8 @@ pub struct Can {
     pub price: Price,
     /// It drops a text that waited longer than it was told to let it.
     pub validity: bool,
+    /// It forgets a text when it is asked to (`redact`).
+    pub redacts: bool,
 }
 
 impl Can {
@@ -85,6 +112,7 @@ impl Can {
         look_up: false,
         price: Price::Never,
         validity: false,
+        redacts: false,
     };
 
     /// The same in sentences, for people.
@@ -107,6 +135,7 @@ impl Can {
         let price = match self.price {
             Price::AtSend => "What a text costs is known when it is sent.",
             Price::InReceipt => "What a text costs comes with its receipt.",
+            Price::Asked => "What a text costs is asked for once it is delivered.",
             Price::Never => "It tells no prices: what a text costs is estimated.",
         };
         let validity = match self.validity {
@@ -114,7 +143,8 @@ impl Can {
             false => "A text cannot be told to expire there: one that waits for a phone may come late.",
         };
         let opt_outs = self.tells_opt_outs.then_some("Who is opted out on its side is opted out here too.");
-        [proof, replies, look_up, price, validity].into_iter().chain(opt_outs).collect()
+        let redacts = self.redacts.then_some("When a person is erased here, it is told to forget their texts too.");
+        [proof, replies, look_up, price, validity].into_iter().chain(opt_outs).chain(redacts).collect()
     }
 }
 
@@ -135,6 +165,8 @@ pub enum Price {
     /// The answer to the send has it.
     AtSend,
     InReceipt,
+    /// It is asked for once the text is settled.
+    Asked,
     Never,
 }
 
@@ -148,10 +180,21 @@ pub trait Gateway: Send + Sync {
     fn dispatch(&self, settings: &Settings, sms: &Outgoing) -> Dispatch;
 
     /// What the answer to that request means; its absence means the same for all, see `no_answer`.
-    fn outcome(&self, answer: &Response) -> SendOutcome;
+    fn outcome(&self, settings: &Settings, answer: &Response) -> SendOutcome;
 
     /// Is this callback from the gateway? Where nothing is signed, the secret path has already proved it.
     fn verify(&self, settings: &Settings, delivery: &Delivery) -> Result<Accepted, Refusal>;
+
+    /// A request for the keys that prove this callback, where the provider publishes and changes them; only at the
+    /// provider's own hosts.
+    fn ask_keys(&self, _settings: &Settings, _delivery: &Delivery) -> Option<Request> {
+        None
+    }
+
+    /// As `verify`, by what was published there: called instead of it where `ask_keys` asked.
+    fn verify_by(&self, settings: &Settings, _keys: &Response, delivery: &Delivery) -> Result<Accepted, Refusal> {
+        self.verify(settings, delivery)
+    }
 
     /// Receipts and replies in a verified callback of this topic.
     fn read(&self, settings: &Settings, topic: &str, delivery: &Delivery) -> Result<Vec<GatewayEvent>, Unreadable>;
@@ -178,6 +221,37 @@ pub trait Gateway: Send + Sync {
     fn looked_up(&self, _sms: &Outgoing, _reference: &MessageRef, _answer: &Response) -> LookUp {
         LookUp::Unclear
     }
+
+    /// A request that tells what the text of this reference of the provider's cost, where neither its answer nor its
+    /// receipts do.
+    fn ask_price(&self, _settings: &Settings, _gateway_ref: &str) -> Option<Request> {
+        None
+    }
+
+    /// What that was answered; `None` while it is not known there.
+    fn price(&self, _settings: &Settings, _answer: &Response) -> Option<Priced> {
+        None
+    }
+
+    /// A request that tells what is left on the account.
+    fn ask_balance(&self, _settings: &Settings) -> Option<Request> {
+        None
+    }
+
+    /// What that was answered; `None` for no usable answer.
+    fn balance(&self, _settings: &Settings, _answer: &Response) -> Option<Cost> {
+        None
+    }
+
+    /// A request that makes the provider forget the words of a text, and its number where it can; again changes nothing.
+    fn redact(&self, _settings: &Settings, _gateway_ref: &str) -> Option<Request> {
+        None
+    }
+
+    /// What that was answered.
+    fn redacted(&self, _answer: &Response) -> Redacted {
+        Redacted::Refused
+    }
 }
 
 pub const ALL: &[&dyn Gateway] = &[
@@ -185,16 +259,26 @@ pub const ALL: &[&dyn Gateway] = &[
     &vonage::Vonage,
     &vonagemessages::VonageMessages,
     &telnyx::Telnyx,
+    &plivo::Plivo,
     &infobip::Infobip,
     &sinch::Sinch,
     &messagebird::MessageBird,
+    &bird::Bird,
+    &aws::Aws,
     &clicksend::ClickSend,
     &textmagic::TextMagic,
     &elks::Elks,
     &kannel::Kannel,
     &jasmin::Jasmin,
+    &generic::Generic,
+    &smpp::Smpp,
     &log::Log,
 ];
+
+/// The sender of these settings that texts this phone, where the account has several.
+pub fn sender_of<'s>(settings: &'s Settings, to: &Phone) -> &'s str {
+    wire::sender(settings, to)
+}
 
 pub fn by_kind(kind: &str) -> Option<&'static dyn Gateway> {
     ALL.iter().copied().find(|gateway| gateway.spec().kind == kind)

@@ -128,7 +128,7 @@ impl Gateway for Sinch {
         Dispatch::Http(signed_in(settings, Request::json(batches(settings), &batch)))
     }
 
-    fn outcome(&self, answer: &Response) -> SendOutcome {
+    fn outcome(&self, _settings: &Settings, answer: &Response) -> SendOutcome {
         wire::judge(answer, taken, refused)
     }
 

@@ -97,14 +97,13 @@ impl Gateway for Telnyx {
                 body.extend(value.map(|value| (name.to_owned(), value.into())));
             }
         }
-        let request = Request::json(format!("{}/v2/messages", wire::api(settings, API)), &body)
-            .header("authorization", format!("Bearer {}", settings.get("api_key")))
-            // A dot is not among what a key may hold.
-            .header("idempotency-key", sms.reference.to_string().replace('.', "-"));
-        Dispatch::Http(Request { private: wire::stands_in(settings, API), ..request })
+        let request = Request::json(format!("{}/v2/messages", wire::api(settings, API)), &body);
+        // A dot is not among what a key may hold.
+        let key = sms.reference.to_string().replace('.', "-");
+        Dispatch::Http(signed_in(settings, request).header("idempotency-key", key))
     }
 
-    fn outcome(&self, answer: &Response) -> SendOutcome {
+    fn outcome(&self, _settings: &Settings, answer: &Response) -> SendOutcome {
         wire::judge(answer, taken, refused)
     }
 
@@ -135,6 +134,22 @@ impl Gateway for Telnyx {
         };
         Ok(vec![event])
     }
+
+    fn ask_balance(&self, settings: &Settings) -> Option<Request> {
+        Some(signed_in(settings, Request::get(format!("{}/v2/balance", wire::api(settings, API)))))
+    }
+
+    /// What is left without any credit that Telnyx grants, below zero where the account owes.
+    fn balance(&self, _settings: &Settings, answer: &Response) -> Option<Cost> {
+        let body = wire::json(answer)?;
+        let data = body.get("data")?;
+        wire::left(&wire::text(data, "balance")?, &wire::text(data, "currency")?)
+    }
+}
+
+fn signed_in(settings: &Settings, request: Request) -> Request {
+    let request = request.header("authorization", format!("Bearer {}", settings.get("api_key")));
+    Request { private: wire::stands_in(settings, API), ..request }
 }
 
 fn check_key(text: &str) -> Result<(), &'static str> {

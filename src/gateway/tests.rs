@@ -43,6 +43,16 @@ fn every_connector_describes_itself() {
             assert!(spec.connect.iter().any(|step| step.contains("{url}")), "{}: where do replies go?", spec.kind);
         }
     }
+    for gateway in ALL {
+        let (kind, can, settings) = (gateway.spec().kind, gateway.can(), plausible(*gateway));
+        let has = [
+            (can.redacts, gateway.redact(&settings, "ref-1").is_some(), "redacts"),
+            (can.price == Price::Asked, gateway.ask_price(&settings, "ref-1").is_some(), "asks for prices"),
+        ];
+        for (says, does, what) in has {
+            assert_eq!(says, does, "{kind} {what}");
+        }
+    }
     assert!(by_kind("pigeon").is_none());
 }
 
@@ -57,6 +67,8 @@ fn plausible(gateway: &dyn Gateway) -> Settings {
         "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=",
         "7",
         "eu",
+        "arn:aws:sns:eu-west-1:111122223333:texts",
+        "EUR",
     ];
     let fit = |field: &Field| VALUES.iter().find(|value| (field.check)(value).is_ok()).copied();
     let values = gateway.spec().fields.iter().filter_map(|field| {
@@ -87,6 +99,7 @@ const SIGNATURES: &[&str] = &[
     "authorization",
     "x-plivo-signature-v3",
     "x-plivo-signature-ma-v3",
+    "x-plivo-signature-v3-nonce",
     "telnyx-signature-ed25519",
     "messagebird-signature-jwt",
     "messagebird-signature",
@@ -158,6 +171,128 @@ fn an_empty_or_foreign_answer_to_a_look_up_is_never_a_find() {
     }
 }
 
+/// Everything that is asked of a provider about a text that was sent, and about the account.
+fn asked(gateway: &dyn Gateway, settings: &Settings, gateway_ref: &str) -> Vec<Request> {
+    let requests = [
+        gateway.ask_price(settings, gateway_ref),
+        gateway.ask_balance(settings),
+        gateway.redact(settings, gateway_ref),
+    ];
+    requests.into_iter().flatten().collect()
+}
+
+/// What a provider may have answered as its own name for a text, or a stranger in its place.
+const REFERENCES: &[&str] = &[
+    "ref-1",
+    "7",
+    "",
+    " ",
+    ".",
+    "..",
+    "../..",
+    "%2e%2e",
+    "a/b",
+    "//other.example.com/",
+    "@other.example.com",
+    "a?b=c",
+    "a#b",
+    "a&b=c",
+    "a\\b",
+    "a\r\nhost: other.example.com",
+    "é☕",
+];
+
+/// Where a provider has a second API besides that of its default address.
+const SECOND_HOSTS: &[(&str, &str)] = &[("vonage", "api.nexmo.com"), ("vonagemessages", "rest.nexmo.com")];
+
+#[test]
+fn what_is_asked_is_asked_of_the_provider_alone() {
+    const STAND_IN: &str = "http://127.0.0.1:9/stand-in";
+    for gateway in ALL {
+        let (spec, settings) = (gateway.spec(), plausible(*gateway));
+        let api_base = spec.fields.iter().find(|field| field.key == "api_base");
+        let own = match (api_base.and_then(|field| field.default), gateway.dispatch(&settings, &outgoing("Hello"))) {
+            (Some(default), _) => default.to_owned(),
+            (None, Dispatch::Http(request)) => request.url,
+            (None, Dispatch::Keep) => String::new(),
+        };
+        let own = url::Url::parse(&own).ok();
+        for gateway_ref in REFERENCES {
+            for request in asked(*gateway, &settings, gateway_ref) {
+                let url = url::Url::parse(&request.url).unwrap();
+                let shown = format!("{}: {gateway_ref} leads to {url}", spec.kind);
+                let second =
+                    SECOND_HOSTS.iter().any(|known| Some(*known) == url.host_str().map(|host| (spec.kind, host)));
+                assert!(second || own.as_ref().is_some_and(|own| own.origin() == url.origin()), "{shown}");
+                assert!(request.private || url.scheme() == "https", "{shown}");
+                assert!(url.username().is_empty() && url.password().is_none() && url.fragment().is_none(), "{shown}");
+                // Nothing in it is read otherwise than it is written: no step upwards, no line of its own.
+                assert_eq!(url.as_str(), request.url, "{shown}");
+                assert!(request.headers.iter().all(|(_, value)| !value.contains(['\r', '\n'])), "{shown}");
+            }
+            for request in
+                api_base.into_iter().flat_map(|field| asked(*gateway, &settings.with(field.key, STAND_IN), gateway_ref))
+            {
+                let shown = format!("{}: {gateway_ref} leads to {}", spec.kind, request.url);
+                assert!(request.url.starts_with(&format!("{STAND_IN}/")) && request.private, "{shown}");
+            }
+        }
+        let again = |settings: &Settings| asked(*gateway, settings, "ref-1");
+        assert!(again(&settings) == again(&settings), "{}: asked again, it asks something else", spec.kind);
+    }
+}
+
+/// An answer in which most providers would find a price and a balance.
+const FULL: &str = r#"{
+    "price": "-0.5", "price_unit": "USD", "num_segments": "1", "status": "d", "partsCount": 1,
+    "balance": 5, "currency": "EUR", "value": 5, "amount": 5, "type": "euros", "payment": "prepaid", "cash_credits": "5",
+    "data": {"balance": "5", "currency": "USD", "_currency": {"currency_name_short": "AUD"}}
+}"#;
+
+#[test]
+fn no_odd_answer_tells_a_price_or_a_balance_or_that_a_text_is_forgotten() {
+    const BODIES: &[&str] = &[
+        "",
+        " ",
+        "0",
+        "5.00",
+        "null",
+        "[]",
+        "{}",
+        "\"\"",
+        "\u{0}\u{feff}\u{1f600}",
+        "<html><body>Sign in to this network</body></html>",
+        r#"{"ok":true,"message":"hello"}"#,
+        r#"{"price":null,"price_unit":null,"balance":null,"currency":null,"value":null,"amount":null,"type":null,"cash_credits":null,"data":null}"#,
+        r#"{"price":"","price_unit":"USD","balance":"","currency":"EUR","value":"","amount":"","type":"euros","cash_credits":"","data":{"balance":"","currency":"EUR"}}"#,
+        r#"{"price":{},"price_unit":[],"balance":[],"currency":{},"value":{},"amount":true,"type":{},"cash_credits":[],"data":[]}"#,
+        r#"{"price":"NaN","price_unit":"USD","balance":"1e999","currency":"EUR","value":"inf","amount":"5,00","type":"euros","cash_credits":"--5","data":{"balance":"$5","currency":"USD"}}"#,
+        r#"{"data":{"data":{"data":{}}}}"#,
+    ];
+    let mut tell = 0;
+    for gateway in ALL {
+        let (kind, settings) = (gateway.spec().kind, plausible(*gateway));
+        for status in 100..=599 {
+            let full = (!(200..300).contains(&status)).then_some(&FULL);
+            for body in BODIES.iter().chain(full) {
+                let answer = stage::answered(status, body);
+                assert_eq!(gateway.price(&settings, &answer), None, "{kind} {status} {body}");
+                assert_eq!(gateway.balance(&settings, &answer), None, "{kind} {status} {body}");
+            }
+            // 204 is how a deletion is answered.
+            for body in BODIES.iter().chain([&FULL]).filter(|_| status != 204) {
+                let told = gateway.redacted(&stage::answered(status, body));
+                assert!(told != Redacted::Done || (status == 404 && gateway.can().redacts), "{kind} {status} {body}");
+                if gateway.can().redacts && (status == 429 || status >= 500) {
+                    assert_eq!(told, Redacted::Later, "{kind} {status} {body}");
+                }
+            }
+        }
+        tell += usize::from(gateway.balance(&settings, &stage::answered(200, FULL)).is_some());
+    }
+    assert!(tell > 0, "an answer that nobody could read proves nothing");
+}
+
 #[test]
 fn what_is_missing_is_said_all_at_once() {
     for spec in specs().concat() {
@@ -190,7 +325,7 @@ fn outgoing(text: &str) -> Outgoing {
 fn judge(gateway: &dyn Gateway, status: u16, body: &[u8]) {
     let kind = gateway.spec().kind;
     let answer = Response { status, headers: vec![("retry-after".into(), "5".into())], body: body.to_vec() };
-    let outcome = gateway.outcome(&answer);
+    let outcome = gateway.outcome(&Settings::default(), &answer);
     let shown = format!("{kind} {status} {}: {outcome:?}", answer.text());
     if !answer.is_success() {
         assert!(!matches!(outcome, SendOutcome::Accepted { .. }), "{shown}");
@@ -266,6 +401,8 @@ proptest! {
             let _ = gateway.sender_name(&settings);
             let _ = gateway.dispatch(&Settings::default(), &sms);
             let _ = gateway.look_up(&settings, &sms);
+            let _ = asked(*gateway, &settings, &text);
+            let _ = asked(*gateway, &Settings::default(), &text);
             judge(*gateway, status, &body);
             let delivery = Delivery {
                 method: "POST".into(),
@@ -279,6 +416,9 @@ proptest! {
             }
             let answer = Response { status, headers: vec![], body: body.clone() };
             let _ = gateway.looked_up(&sms, &sms.reference, &answer);
+            let _ = gateway.price(&settings, &answer);
+            let _ = gateway.balance(&settings, &answer);
+            let _ = gateway.redacted(&answer);
         }
         for field in specs().concat().iter().flat_map(|spec| spec.fields) {
             let _ = (field.check)(&value);

@@ -4,15 +4,19 @@
 //! Our reference travels as `referenceId`, which comes back in every delivery notification; there is no callback address
 //! for each text, the two addresses stand in the account. Nothing TextMagic calls is signed: the secret path proves it.
 //!
+//! A settled text is asked what it cost. That is told without a currency, which a person says. A deleted message stays in
+//! the models as one marked `deleted`, so deleting is not forgetting, and nothing is redacted here.
+//!
 //! Notifications are described as JSON and as posted parameters, so both are read.
 
 use serde_json::Value;
 
-use super::{Can, Dispatch, Gateway, LookUp, wire};
+use super::{Can, Dispatch, Gateway, LookUp, Price, Priced, wire};
 use crate::{
     domain::{
         connector::{Accepted, Delivery, Field, Refusal, Settings, Spec, Unreadable},
-        message::{GatewayEvent, MessageRef, Outgoing, Receipt, ReceiptStatus, SendOutcome},
+        message::{Cost, GatewayEvent, MessageRef, Outgoing, Receipt, ReceiptStatus, SendOutcome},
+        money::Currency,
         time::Time,
     },
     http::{Request, Response},
@@ -47,6 +51,13 @@ static SPEC: Spec = Spec {
             check: |list| wire::check_senders(list, check_sender),
             ..wire::SENDER
         },
+        Field {
+            key: "currency",
+            label: "Currency of the account",
+            help: "GBP, EUR, …, as the balance is shown in TextMagic; with it, what a text costs is kept",
+            check: |code| Currency::parse(code).map(drop).map_err(|_| "be a currency code like GBP or EUR"),
+            ..Field::TEXT
+        },
         Field { default: Some(API), ..wire::API_ADDRESS },
     ],
     connect: &[
@@ -56,7 +67,7 @@ static SPEC: Spec = Spec {
     ],
     topics: &[],
     limits: &[
-        "TextMagic tells a price only on request and without its currency, so no cost is kept here.",
+        "It tells costs without their currency: they are asked for once that of the account is set here.",
         "A text of more than six parts is refused.",
         "Why a text was not delivered is not told, nor who opted out.",
     ],
@@ -74,7 +85,7 @@ const PAGE_BYTES_MAX: usize = 256 * 1024;
 /// Their clock and ours may differ by this much.
 const CLOCK_SLACK: std::time::Duration = std::time::Duration::from_secs(60);
 
-static CAN: Can = Can { replies: true, look_up: true, ..Can::SEND };
+static CAN: Can = Can { replies: true, look_up: true, price: Price::Asked, ..Can::SEND };
 
 impl Gateway for TextMagic {
     fn spec(&self) -> &'static Spec {
@@ -99,7 +110,7 @@ impl Gateway for TextMagic {
         Dispatch::Http(signed_in(settings, Request::form(messages(settings), form)))
     }
 
-    fn outcome(&self, answer: &Response) -> SendOutcome {
+    fn outcome(&self, _settings: &Settings, answer: &Response) -> SendOutcome {
         wire::judge(answer, taken, refused)
     }
 
@@ -139,6 +150,33 @@ impl Gateway for TextMagic {
 
     fn looked_up(&self, sms: &Outgoing, reference: &MessageRef, answer: &Response) -> LookUp {
         search(sms, reference, answer)
+    }
+
+    /// Without the currency there is nothing to learn. The reference was told by TextMagic, and becomes a part of the
+    /// address only where it cannot lead elsewhere.
+    fn ask_price(&self, settings: &Settings, gateway_ref: &str) -> Option<Request> {
+        settings.given("currency")?;
+        let id = wire::in_path(gateway_ref)?;
+        Some(signed_in(settings, Request::get(format!("{}/{id}", messages(settings)))))
+    }
+
+    /// All parts together. Of a text that is not settled there, zero is a price that is not known yet.
+    fn price(&self, settings: &Settings, answer: &Response) -> Option<Priced> {
+        let message = wire::json(answer)?;
+        let cost = wire::cost(&wire::text(&message, "price")?, settings.given("currency")?)?;
+        let (status, _) = told(&wire::text(&message, "status")?);
+        let settled = !matches!(status, ReceiptStatus::Accepted | ReceiptStatus::Unknown);
+        (settled || cost.micros > 0).then(|| Priced { cost, segments: segments(&message) })
+    }
+
+    fn ask_balance(&self, settings: &Settings) -> Option<Request> {
+        Some(signed_in(settings, Request::get(format!("{}/api/v2/user", wire::api(settings, API)))))
+    }
+
+    /// What is left, below zero where the account owes; here the currency is told.
+    fn balance(&self, _settings: &Settings, answer: &Response) -> Option<Cost> {
+        let user = wire::json(answer)?;
+        wire::left(&wire::text(&user, "balance")?, &wire::text(user.get("currency")?, "id")?)
     }
 }
 
@@ -255,8 +293,12 @@ fn found(reference: MessageRef, message: &Value) -> Receipt {
         code,
         class: None,
         cost: None,
-        segments: wire::text(message, "partsCount").and_then(|count| wire::parts(&count)),
+        segments: segments(message),
     }
+}
+
+fn segments(message: &Value) -> Option<u32> {
+    wire::parts(&wire::text(message, "partsCount")?)
 }
 
 #[cfg(test)]

@@ -2,19 +2,19 @@
 //!
 //! Sending is not idempotent and a repeated 500 may send twice (docs, error 20500), so only a 4xx with its code tells
 //! that nothing left. Our reference travels in the query of `StatusCallback`, which Twilio signs as part of the URL; what
-//! stays unknown is looked for in the list of texts to that number. Receipts carry no price: it is known only where an
-//! answer or a look-up shows it.
+//! stays unknown is looked for in the list of texts to that number. Receipts carry no price: a text is asked for it once it
+//! is settled. A text is forgotten by being deleted: to redact its body alone would leave its number there.
 //!
 //! `OptOutType` on inbound texts says what Twilio's own opt-out did. Our keywords decide all the same; it only tells that
 //! Twilio has answered already.
 
-use super::{CallbackAnswer, Can, Dispatch, Gateway, LookUp, Proof, wire};
+use super::{CallbackAnswer, Can, Dispatch, Gateway, LookUp, Price, Priced, Proof, Redacted, wire};
 use crate::{
     domain::{
         connector::{Accepted, Delivery, Field, Refusal, Settings, Spec, Unreadable},
-        message::{GatewayEvent, MessageRef, Outgoing, Receipt, Reply, SendOutcome},
+        message::{Cost, GatewayEvent, MessageRef, Outgoing, Receipt, Reply, SendOutcome},
     },
-    http::{Request, Response},
+    http::{Method, Request, Response},
 };
 
 mod answer;
@@ -69,7 +69,9 @@ static SPEC: Spec = Spec {
     ],
     topics: &[],
     limits: &[
-        "A text costs what Twilio shows in its console: neither its answer nor its receipts tell a price.",
+        "What a text cost is known some time after it is delivered; until then it is estimated.",
+        "The balance of a subaccount is not told: it is its main account's.",
+        "A text is deleted at Twilio when its person is erased here; one still on its way is deleted later.",
         "A text of unknown outcome is looked for among the newest 100 to that number.",
     ],
 };
@@ -80,8 +82,15 @@ const VALID_SECONDS_MAX: u64 = 36_000;
 /// Texts to one number looked through for one of unknown outcome.
 const PAGE_SIZE: &str = "100";
 
-static CAN: Can =
-    Can { proof: Proof::Signed, replies: true, tells_opt_outs: true, look_up: true, validity: true, ..Can::SEND };
+static CAN: Can = Can {
+    proof: Proof::Signed,
+    replies: true,
+    tells_opt_outs: true,
+    look_up: true,
+    price: Price::Asked,
+    validity: true,
+    redacts: true,
+};
 
 impl Gateway for Twilio {
     fn spec(&self) -> &'static Spec {
@@ -109,7 +118,7 @@ impl Gateway for Twilio {
         settings.list("sender").find(is_name).map(str::to_owned)
     }
 
-    fn outcome(&self, answer: &Response) -> SendOutcome {
+    fn outcome(&self, _settings: &Settings, answer: &Response) -> SendOutcome {
         answer::outcome(answer)
     }
 
@@ -157,11 +166,45 @@ impl Gateway for Twilio {
     fn looked_up(&self, sms: &Outgoing, reference: &MessageRef, answer: &Response) -> LookUp {
         answer::looked_up(sms, reference, answer)
     }
+
+    fn ask_price(&self, settings: &Settings, gateway_ref: &str) -> Option<Request> {
+        Some(signed_in(settings, Request::get(message(settings, gateway_ref)?)))
+    }
+
+    fn price(&self, _settings: &Settings, answer: &Response) -> Option<Priced> {
+        answer::price(answer)
+    }
+
+    fn ask_balance(&self, settings: &Settings) -> Option<Request> {
+        Some(signed_in(settings, Request::get(format!("{}/Balance.json", account(settings)))))
+    }
+
+    fn balance(&self, _settings: &Settings, answer: &Response) -> Option<Cost> {
+        answer::balance(answer)
+    }
+
+    fn redact(&self, settings: &Settings, gateway_ref: &str) -> Option<Request> {
+        let request = Request { method: Method::Delete, ..Request::get(message(settings, gateway_ref)?) };
+        Some(signed_in(settings, request))
+    }
+
+    fn redacted(&self, answer: &Response) -> Redacted {
+        answer::redacted(answer)
+    }
+}
+
+fn account(settings: &Settings) -> String {
+    let base = settings.given("api_base").unwrap_or(API).trim_end_matches('/');
+    format!("{base}/2010-04-01/Accounts/{}", settings.get("account_sid"))
 }
 
 fn messages(settings: &Settings) -> String {
-    let base = settings.given("api_base").unwrap_or(API).trim_end_matches('/');
-    format!("{base}/2010-04-01/Accounts/{}/Messages.json", settings.get("account_sid"))
+    format!("{}/Messages.json", account(settings))
+}
+
+/// One text. Its reference was told by Twilio, and becomes a part of the address only where it cannot lead elsewhere.
+fn message(settings: &Settings, gateway_ref: &str) -> Option<String> {
+    Some(format!("{}/Messages/{}.json", account(settings), wire::in_path(gateway_ref)?))
 }
 
 fn signed_in(settings: &Settings, request: Request) -> Request {

@@ -10,16 +10,17 @@
 //! signature secret is set here, the secret path is the proof. Our reference comes back as `client-ref`, which is signed,
 //! and in the query of the callback address, which need not be: the first is believed before the second.
 
-use super::{Can, Dispatch, Gateway, Price, Proof, signed, wire};
+use super::{Can, Dispatch, Gateway, Price, Proof, Redacted, signed, wire};
 use crate::{
     domain::{
         connector::{Accepted, Delivery, Field, Refusal, Settings, Spec, Unreadable},
-        message::{GatewayEvent, Outgoing, Receipt, ReceiptStatus, RefusalClass, SendOutcome},
+        message::{Cost, GatewayEvent, Outgoing, Receipt, ReceiptStatus, RefusalClass, SendOutcome},
         sms::Encoding,
     },
     http::{Request, Response},
 };
 
+pub(super) mod account;
 mod answer;
 mod signature;
 
@@ -75,6 +76,8 @@ static SPEC: Spec = Spec {
         "An account that takes only signed requests cannot send: texts leave with the API secret.",
         "A long text from a person comes in parts, and each is read as a text of its own.",
         "A text of which only some parts were taken is unknown, and is not sent again.",
+        "Vonage forgets a text only after its first hour, and only once it has switched on the Redact API for the account.",
+        "Of a text in several parts it is told to forget the first alone: the IDs of the others are not kept here.",
     ],
 };
 
@@ -87,6 +90,7 @@ static CAN: Can = Can {
     tells_opt_outs: true,
     price: Price::AtSend,
     validity: true,
+    redacts: true,
     ..Can::SEND
 };
 
@@ -120,7 +124,7 @@ impl Gateway for Vonage {
         Dispatch::Http(Request { private: wire::stands_in(settings, API), ..request })
     }
 
-    fn outcome(&self, answer: &Response) -> SendOutcome {
+    fn outcome(&self, _settings: &Settings, answer: &Response) -> SendOutcome {
         answer::outcome(answer)
     }
 
@@ -150,6 +154,22 @@ impl Gateway for Vonage {
             }
             _ => Ok(Vec::new()),
         }
+    }
+
+    fn ask_balance(&self, settings: &Settings) -> Option<Request> {
+        Some(account::ask_balance(settings, API))
+    }
+
+    fn balance(&self, _settings: &Settings, answer: &Response) -> Option<Cost> {
+        account::balance(answer)
+    }
+
+    fn redact(&self, settings: &Settings, gateway_ref: &str) -> Option<Request> {
+        account::redact(settings, API, "sms", gateway_ref)
+    }
+
+    fn redacted(&self, answer: &Response) -> Redacted {
+        account::redacted(answer)
     }
 }
 

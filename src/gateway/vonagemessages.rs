@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
 
-use super::{Can, Dispatch, Gateway, Price, Proof, signed, wire};
+use super::{Can, Dispatch, Gateway, Price, Proof, Redacted, signed, vonage::account, wire};
 use crate::{
     domain::{
         connector::{Accepted, Delivery, Field, Refusal, Settings, Spec, Unreadable},
@@ -73,6 +73,7 @@ static SPEC: Spec = Spec {
         "A text may have 1000 characters.",
         "Vonage tells the price of one part; of a text in several parts the price is that times its parts.",
         "A callback that comes more than five minutes after it was signed is refused.",
+        "Vonage forgets a text only after its first hour, and only once it has switched on the Redact API for the account.",
         "Only texts are read: what comes over WhatsApp or another channel is kept and left alone.",
     ],
 };
@@ -86,6 +87,7 @@ static CAN: Can = Can {
     tells_opt_outs: true,
     price: Price::InReceipt,
     validity: true,
+    redacts: true,
     ..Can::SEND
 };
 
@@ -119,7 +121,7 @@ impl Gateway for VonageMessages {
         Dispatch::Http(Request { private: wire::stands_in(settings, API), ..request })
     }
 
-    fn outcome(&self, answer: &Response) -> SendOutcome {
+    fn outcome(&self, _settings: &Settings, answer: &Response) -> SendOutcome {
         wire::judge(answer, taken, refused)
     }
 
@@ -150,6 +152,22 @@ impl Gateway for VonageMessages {
             GatewayEvent::Reply(wire::reply(delivery, from.as_deref(), to.as_deref(), words.as_deref(), id.as_deref())?)
         };
         Ok(vec![event])
+    }
+
+    fn ask_balance(&self, settings: &Settings) -> Option<Request> {
+        Some(account::ask_balance(settings, API))
+    }
+
+    fn balance(&self, _settings: &Settings, answer: &Response) -> Option<Cost> {
+        account::balance(answer)
+    }
+
+    fn redact(&self, settings: &Settings, gateway_ref: &str) -> Option<Request> {
+        account::redact(settings, API, "messages", gateway_ref)
+    }
+
+    fn redacted(&self, answer: &Response) -> Redacted {
+        account::redacted(answer)
     }
 }
 

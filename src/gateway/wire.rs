@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use data_encoding::HEXLOWER;
 use sha2::{Digest, Sha256};
 
+use super::Redacted;
 use crate::{
     domain::{
         connector::{Accepted, Delivery, Field, Settings, Unreadable},
@@ -89,6 +90,26 @@ pub fn parts(count: &str) -> Option<u32> {
 /// What was taken from the account: some providers write that below zero. A price of zero is a price.
 pub fn cost(amount: &str, currency: &str) -> Option<Cost> {
     Some(Cost { micros: decimal(amount, 6).ok()?.saturating_abs(), currency: Currency::parse(currency).ok()? })
+}
+
+/// What is left on an account; below zero where it owes.
+pub fn left(amount: &str, currency: &str) -> Option<Cost> {
+    Some(Cost { micros: decimal(amount, 6).ok()?, currency: Currency::parse(currency).ok()? })
+}
+
+/// A reference that a provider told us, where it can stand in the path of an address and lead nowhere else.
+pub fn in_path(reference: &str) -> Option<&str> {
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_');
+    Some(reference).filter(|it| !it.is_empty() && it.bytes().all(plain))
+}
+
+/// What a status says of a text that was to be deleted: what is not there is forgotten.
+pub fn redacted(answer: &Response) -> Redacted {
+    match answer.status {
+        204 | 404 => Redacted::Done,
+        400..=499 if !matches!(answer.status, 408 | 409 | 429) => Redacted::Refused,
+        _ => Redacted::Later,
+    }
 }
 
 /// Our reference, where the address that a text carried has it.

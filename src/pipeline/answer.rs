@@ -87,6 +87,7 @@ pub(crate) async fn queue(
         reason: String::new(),
         gateway_ref: None,
         cost: None,
+        cost_listed: false,
     };
     store::message::create(tx, keys, &message).await?;
     job::schedule(tx, shop.id, job::Kind::Send, id.get(), now).await?;

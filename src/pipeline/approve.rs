@@ -4,18 +4,19 @@
 use std::{collections::BTreeMap, time::Duration};
 
 use super::{
-    Core,
+    Core, audit,
     connect::{self, NOT_SUBSCRIBED, NotConnected},
 };
 use crate::{
     clock,
     domain::{
         approval::{self, Refused},
+        connector::Delivery,
         id::ShopId,
         seal::ShopKeys,
         time::{MINUTE, Time},
     },
-    shop::{self, Approval},
+    shop::{self, Approval, Exchange},
     store::{
         self, Error, connection,
         job::{self, Job},
@@ -89,6 +90,45 @@ pub async fn take(core: &Core, public_id: &str, body: &[u8]) -> Result<ShopId, N
     Ok(id)
 }
 
+/// Exchanges the code that an owner's browser brought back for keys, keeps them, and has the webhooks made; answers whose
+/// they are.
+pub async fn take_code(core: &Core, public_id: &str, delivery: &Delivery) -> Result<ShopId, NotTaken> {
+    let mut read = core.db.read().await?;
+    let door = connection::find(&mut read, public_id).await?.filter(|door| door.gateway.is_none());
+    let id = door.ok_or(NotTaken::Unknown)?.shop;
+    let found = core.shop(&mut read, id).await?.filter(|(shop, _)| shop.erased_at.is_none());
+    drop(read);
+    let (shop, keys) = found.ok_or(NotTaken::Unknown)?;
+    let kind = shop::by_kind(&shop.kind).ok_or(NotTaken::Unknown)?;
+    let exchange = kind.exchange(&shop.settings, delivery).map_err(NotTaken::Unreadable)?;
+    let Exchange { state, request } = exchange.ok_or(NotTaken::Unknown)?;
+    // A code is good once: nobody's that was not asked for here is spent.
+    approval::verify(&keys, &shop.settings, core.now(), &state)?;
+    let answer = core.http.exchange(request).await.map_err(|error| NotTaken::Unreadable(error.to_string()))?;
+    let settings = kind.exchanged(&answer).map_err(NotTaken::Unreadable)?;
+    let now = core.now();
+    let taken: Result<(), NotTaken> = transact!(core.db, |tx| {
+        store::shop::take_turn(tx, id).await?;
+        match core.shop(tx, id).await?.filter(|(shop, _)| shop.erased_at.is_none()) {
+            None => Err(NotTaken::Unknown),
+            // Asked again: what came meanwhile makes it void.
+            Some((shop, keys)) => match approval::verify(&keys, &shop.settings, now, &state) {
+                Err(refused) => Err(NotTaken::Refused(refused)),
+                Ok(()) => match connect::change(core, tx, shop, &keys, &settings).await? {
+                    Err(problems) => Err(NotTaken::Wrong(problems)),
+                    Ok(()) => {
+                        job::schedule(tx, id, job::Kind::Subscribe, id.get(), now).await?;
+                        Ok(())
+                    }
+                },
+            },
+        }
+    })?;
+    taken?;
+    core.wake.notify_one();
+    Ok(id)
+}
+
 /// The settings that were handed over, when this shop asked for them.
 fn read_and_check(
     shop: &Shop,
@@ -108,13 +148,34 @@ fn read_and_check(
 const TRIES: u32 = 4;
 const AGAIN_AFTER: Duration = MINUTE;
 
-/// Makes the webhooks. Right after the keys were handed over: the shop's own server may still be busy with us.
+/// Has the platform asked which webhooks it sends, where it can be: some it drops by itself, after a few failures.
+pub async fn look_after(core: &Core, id: ShopId) -> Result<(), Error> {
+    if id == ShopId::HOUSE {
+        return Ok(());
+    }
+    let now = core.now();
+    let mut read = core.db.read().await?;
+    let Some((shop, _)) = core.shop(&mut read, id).await? else { return Ok(()) };
+    drop(read);
+    let gone = shop.uninstalled_at.is_some() || shop.erased_at.is_some() || shop.waits_to_go_live();
+    let can_be_asked =
+        shop::by_kind(&shop.kind).is_some_and(|kind| matches!(kind.ask_subscriptions(&shop.settings), Ok(Some(_))));
+    if gone || !can_be_asked || !core.public_url.starts_with("https://") {
+        return Ok(());
+    }
+    transact!(core.db, |tx| job::ensure(tx, id, job::Kind::Subscribe, id.get(), now).await?)?;
+    core.wake.notify_one();
+    Ok(())
+}
+
+/// Makes the webhooks that are not there. Right after keys were handed over the shop's own server may still be busy with
+/// us, so a failure is tried again before a person is told.
 pub async fn subscribe(core: &Core, job: &Job) -> Result<(), Error> {
-    let problem = match connect::subscribe(core, job.shop).await {
-        Ok(all) => {
-            let failed: Vec<String> =
-                all.into_iter().filter_map(|(topic, outcome)| Some(format!("{topic}: {}", outcome.err()?))).collect();
-            (!failed.is_empty()).then(|| failed.join("; "))
+    let problem = match make_missing(core, job.shop).await {
+        Ok(false) => None,
+        Ok(true) => {
+            audit::catch_up(core, job.shop).await?;
+            None
         }
         Err(NotConnected::Wrong(problems)) => Some(problems.join("; ")),
         Err(NotConnected::Store(error)) => return Err(error),
@@ -136,4 +197,12 @@ pub async fn subscribe(core: &Core, job: &Job) -> Result<(), Error> {
             }
         }
     })
+}
+
+/// Whether webhooks had to be made.
+async fn make_missing(core: &Core, shop: ShopId) -> Result<bool, NotConnected> {
+    let (all, missing) = connect::subscribe_missing(core, shop).await?;
+    let failed: Vec<String> =
+        all.iter().filter_map(|(topic, outcome)| Some(format!("{topic}: {}", outcome.as_ref().err()?))).collect();
+    if failed.is_empty() { Ok(missing) } else { Err(NotConnected::Wrong(failed)) }
 }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{Core, recredit};
+use super::{Core, ask, recredit};
 use crate::{
     clock,
     domain::{
@@ -120,7 +120,7 @@ pub async fn add_gateway(
         let known: Vec<_> = gateway::ALL.iter().map(|gateway| gateway.spec().kind).collect();
         return Err(NotConnected::Wrong(vec![format!("kind: must be one of {}", known.join(", "))]));
     };
-    let settings = kind.spec().settings(settings).map_err(NotConnected::Wrong)?;
+    let settings = gateway::sending::settings(kind, settings).map_err(NotConnected::Wrong)?;
     let mut read = core.db.read().await?;
     if tenant != ShopId::HOUSE && store::shop::get(&mut read, &core.vault, tenant).await?.is_none() {
         return Err(NotConnected::Wrong(vec![format!("shop: there is no shop {tenant}")]));
@@ -138,6 +138,7 @@ pub async fn add_gateway(
         private,
         paused_at: None,
         pause_reason: String::new(),
+        balance: None,
     };
     let public_id = opaque_id();
     transact!(core.db, |tx| {
@@ -311,7 +312,7 @@ pub async fn change_gateway(
 
 fn resettled(account: &Gateway, typed: &BTreeMap<String, String>) -> Result<Settings, Vec<String>> {
     let kind = gateway::by_kind(&account.kind).ok_or_else(|| vec![format!("kind: no connector {}", account.kind)])?;
-    kind.spec().settings(kept_secrets(kind.spec(), &account.settings, typed))
+    gateway::sending::settings(kind, kept_secrets(kind.spec(), &account.settings, typed))
 }
 
 /// What was typed, with the secrets that stay: one that is left empty is not taken away.
@@ -348,8 +349,8 @@ pub async fn subscriptions(core: &Core, id: ShopId) -> Result<Option<Vec<(String
     let (Some(kind), Some(connected)) = (shop::by_kind(&shop.kind), shown(core, id, None).await?) else {
         return Err(wrong(format!("kind: no connector {}", shop.kind)));
     };
-    let Some(request) = kind.ask_subscriptions(&shop.settings).map_err(wrong)? else { return Ok(None) };
-    let answer = core.http.exchange(request).await.map_err(|error| wrong(error.to_string()))?;
+    let answer = ask::shop(core, &shop, |settings| kind.ask_subscriptions(settings)).await;
+    let Some(answer) = answer.map_err(|why| wrong(why.to_string()))? else { return Ok(None) };
     let there = kind.subscriptions(&answer, &connected.webhook_url).map_err(wrong)?;
     let wanted = kind.subscribe(&shop.settings, &connected.webhook_url).map_err(wrong)?;
     Ok(Some(wanted.iter().map(|one| (one.topic.to_owned(), there.iter().any(|topic| topic == one.topic))).collect()))
@@ -378,6 +379,15 @@ pub const NOT_SUBSCRIBED: &str = "subscribe";
 /// Asks the shop's platform to send its webhooks to us, topic after topic; none where they are made by hand. Nothing is
 /// kept but that they are there now: asking again changes nothing.
 pub async fn subscribe(core: &Core, id: ShopId) -> Result<Subscribed, NotConnected> {
+    make_webhooks(core, id, false).await.map(|(all, _)| all)
+}
+
+/// The same for those that are not there yet, and whether there were any.
+pub(super) async fn subscribe_missing(core: &Core, id: ShopId) -> Result<(Subscribed, bool), NotConnected> {
+    make_webhooks(core, id, true).await
+}
+
+async fn make_webhooks(core: &Core, id: ShopId, only_missing: bool) -> Result<(Subscribed, bool), NotConnected> {
     let mut read = core.db.read().await?;
     let Some((shop, _)) = core.shop(&mut read, id).await? else {
         return Err(NotConnected::Wrong(vec![format!("shop: there is no shop {id}")]));
@@ -386,20 +396,25 @@ pub async fn subscribe(core: &Core, id: ShopId) -> Result<Subscribed, NotConnect
     let (Some(kind), Some(connected)) = (shop::by_kind(&shop.kind), shown(core, id, None).await?) else {
         return Err(NotConnected::Wrong(vec![format!("kind: no connector {}", shop.kind)]));
     };
-    let wanted =
-        kind.subscribe(&shop.settings, &connected.webhook_url).map_err(|problem| NotConnected::Wrong(vec![problem]))?;
+    let wrong = |problem: String| NotConnected::Wrong(vec![problem]);
+    let (settings, _) = ask::with_token(core, &shop, false).await.map_err(|why| wrong(why.to_string()))?;
+    let wanted = kind.subscribe(&settings, &connected.webhook_url).map_err(wrong)?;
     if !wanted.is_empty() && !core.public_url.starts_with("https://") {
         let problem = "public_url: must be an https:// address, or no webhook can reach us";
         return Err(NotConnected::Wrong(vec![problem.into()]));
     }
-    let there =
-        if kind.doubles_subscriptions() { already_there(core, kind, &shop, &connected).await? } else { Vec::new() };
+    let there = match only_missing || kind.doubles_subscriptions() {
+        true => already_there(core, kind, &shop, &connected).await?,
+        false => Vec::new(),
+    };
     let mut all = Vec::with_capacity(wanted.len());
+    let mut missing = false;
     for one in wanted {
         if there.iter().any(|topic| topic == one.topic) {
             all.push((one.topic.to_owned(), Ok(())));
             continue;
         }
+        missing = true;
         let outcome = match core.http.exchange(one.request).await {
             Ok(answer) => kind.subscribed(&answer),
             Err(error) => Err(error.to_string()),
@@ -410,10 +425,11 @@ pub async fn subscribe(core: &Core, id: ShopId) -> Result<Subscribed, NotConnect
         let now = core.now();
         transact!(core.db, |tx| store::alarm::clear(tx, id, NOT_SUBSCRIBED, &id.to_string(), now).await?)?;
     }
-    Ok(all)
+    Ok((all, missing))
 }
 
-/// The topics that come to us already, where asking again would make a second webhook of each.
+/// The topics that come to us already, after those the platform switched off by itself are switched on again; none where
+/// it cannot be asked.
 async fn already_there(
     core: &Core,
     kind: &dyn shop::Shop,
@@ -421,9 +437,17 @@ async fn already_there(
     connected: &Connected,
 ) -> Result<Vec<String>, NotConnected> {
     let wrong = |problem: String| NotConnected::Wrong(vec![problem]);
-    let Some(request) = kind.ask_subscriptions(&shop.settings).map_err(wrong)? else { return Ok(Vec::new()) };
-    let answer = core.http.exchange(request).await.map_err(|error| wrong(error.to_string()))?;
-    kind.subscriptions(&answer, &connected.webhook_url).map_err(wrong)
+    let answer = ask::shop(core, shop, |settings| kind.ask_subscriptions(settings)).await;
+    let Some(answer) = answer.map_err(|why| wrong(why.to_string()))? else { return Ok(Vec::new()) };
+    let mut there = kind.subscriptions(&answer, &connected.webhook_url).map_err(wrong)?;
+    let (settings, _) = ask::with_token(core, shop, false).await.map_err(|why| wrong(why.to_string()))?;
+    for sleeping in kind.wake_subscriptions(&settings, &answer, &connected.webhook_url) {
+        // One that cannot be woken is made anew like one that is gone.
+        if core.http.exchange(sleeping.request).await.is_ok_and(|answer| kind.subscribed(&answer).is_ok()) {
+            there.push(sleeping.topic.to_owned());
+        }
+    }
+    Ok(there)
 }
 
 fn connected(core: &Core, spec: &Spec, shop: ShopId, gateway: Option<GatewayId>, public_id: &str) -> Connected {

@@ -6,7 +6,7 @@ use super::{
     discount::{self, Giving},
     experiment,
     facts::{Asking, ask},
-    guard, hand, holdout,
+    guard, hand, holdout, ingest, route,
     sequence::Plan,
 };
 use crate::{
@@ -15,7 +15,7 @@ use crate::{
         consent::Consent,
         decide::{Decision, Verdict, expires_at},
         event::ConsentState,
-        id::{CartId, DecisionId, MessageId, ShopId},
+        id::{CartId, DecisionId, MessageId},
         message::{Moments, Purpose},
         phone::Phone,
         seal::ShopKeys,
@@ -23,7 +23,7 @@ use crate::{
         time::Time,
     },
     store::{
-        self, Error, Read, Tx,
+        self, Error, Tx,
         decision::Kept,
         gateway::Gateway,
         job::{self, Job},
@@ -44,7 +44,8 @@ pub async fn decide(core: &Core, tx: &mut Tx, job: &Job) -> Result<(), Error> {
     let decided = store::decision::of_cart(tx, &keys, id).await?;
     let step = next_step(&decided);
     let Some(due) = plan.due(abandoned_at, step) else { return done(tx, job).await };
-    let sender = sender(core, tx, &shop).await?;
+    let country = country(&shop, &cart);
+    let sender = route::sender(core, tx, &shop, country.as_deref()).await?;
     if decided.is_empty() {
         experiment::enter(core, tx, (&shop, &keys), &cart, &plan, &sender).await?;
     }
@@ -123,15 +124,9 @@ fn repeats(decided: &[Kept], step: u32, decision: &Decision) -> bool {
     })
 }
 
-/// The gateway that would take a text of this shop now: its own newest, else the house's.
-pub(crate) async fn sender(core: &Core, read: &mut Read, shop: &Shop) -> Result<Option<Gateway>, Error> {
-    for tenant in [shop.id, ShopId::HOUSE] {
-        let keys = core.vault.keys(read, tenant).await?;
-        if let Some(newest) = store::gateway::list(read, &keys).await?.into_iter().next() {
-            return Ok(Some(newest));
-        }
-    }
-    Ok(None)
+/// The country of the number a cart's texts would go to.
+pub(crate) fn country(shop: &Shop, cart: &Cart) -> Option<String> {
+    ingest::textable(shop, &cart.latest.who, cart.latest.country.as_deref())?.country()
 }
 
 /// A text that went by a cart's own consent leaves that consent in the ledger, as its proof.
@@ -190,6 +185,7 @@ async fn queue(
         reason: String::new(),
         gateway_ref: None,
         cost: None,
+        cost_listed: false,
     };
     store::message::create(tx, keys, &message).await?;
     dirty_cart(tx, shop, keys, &message, now).await?;

@@ -10,7 +10,7 @@ use std::time::Duration;
 use jiff::{civil::Date, tz::TimeZone};
 
 use super::{
-    Core, call, dirty,
+    Core, ask, call, dirty,
     facts::{self, Asking},
     sequence::Plan,
 };
@@ -27,8 +27,8 @@ use crate::{
         sequence::Discount as Wished,
         time::{DAY, HOUR, MINUTE, Time},
     },
-    http::{HttpError, Request},
-    shop::{self, Found, Made, Removed},
+    http::Request,
+    shop::{self, Found, Made, Removed, pull::NotPulled},
     store::{
         self, Error, Read, Tx,
         discount::{Discount, Use},
@@ -163,8 +163,9 @@ const REMOVE_AT_MOST: Duration = Duration::from_secs(7 * 24 * 60 * 60);
 
 /// A call to the shop that is to be made with no transaction open.
 enum Call {
-    Make { request: Box<Request>, new: NewCode },
-    Remove { request: Box<Request> },
+    Make(Box<NewCode>),
+    /// What the shop calls it.
+    Remove(String),
 }
 
 enum Outcome {
@@ -201,9 +202,11 @@ async fn prepare(core: &Core, tx: &mut Tx, job: &Job) -> Result<Option<(Call, Sh
             job::put_back(tx, job, due).await?;
             return Ok(None);
         }
-        let asked = shop::by_kind(&shop.kind).and_then(|kind| kind.remove_code(&shop.settings, &discount.external_id));
-        let Some(request) = asked else { return finish(tx, job).await };
-        return Ok(Some((Call::Remove { request: Box::new(request) }, shop)));
+        return match shop::by_kind(&shop.kind).and_then(|kind| kind.remove_code(&shop.settings, &discount.external_id))
+        {
+            Some(_) => Ok(Some((Call::Remove(discount.external_id), shop))),
+            None => finish(tx, job).await,
+        };
     }
     let message = store::message::get(tx, &keys, discount.message).await?;
     let Some(message) = message.filter(|message| message.moments.state() == MessageState::Queued) else {
@@ -217,7 +220,7 @@ async fn prepare(core: &Core, tx: &mut Tx, job: &Job) -> Result<Option<(Call, Sh
     }
     let new = new_code(&discount);
     match request(&shop, &new) {
-        Ok(request) => Ok(Some((Call::Make { request: Box::new(request), new }, shop))),
+        Ok(_) => Ok(Some((Call::Make(Box::new(new)), shop))),
         Err(why) => {
             without(core, tx, &shop, &keys, &discount, message, &why).await?;
             finish(tx, job).await
@@ -253,30 +256,38 @@ async fn exchange(core: &Core, shop: &Shop, call: Call) -> Outcome {
     let Some(kind) = shop::by_kind(&shop.kind) else {
         return Outcome::Made(Made::Refused(format!("no connector {}", shop.kind)));
     };
+    let gone = || NotPulled::Refused("this shop has no API for codes".into());
     match call {
-        Call::Make { request, new } => {
-            let made = match core.http.exchange(*request).await {
-                Ok(answer) => kind.made_code(&answer),
-                Err(HttpError::NotAllowed(why)) => Made::Refused(why),
-                Err(why) => Made::Later(why.to_string()),
+        Call::Make(new) => {
+            let made = match ask::shop(core, shop, |settings| kind.make_code(settings, &new)).await {
+                Ok(answer) => answer.map_or_else(
+                    || Made::Refused("this shop cannot make codes".into()),
+                    |answer| kind.made_code(&answer),
+                ),
+                Err(NotPulled::Later { why, .. }) => Made::Later(why),
+                Err(why) => Made::Refused(why.to_string()),
             };
             if made != Made::Exists {
                 return Outcome::Made(made);
             }
-            let Some(request) = kind.find_code(&shop.settings, &new.code) else {
+            if kind.find_code(&shop.settings, &new.code).is_none() {
                 return Outcome::Made(Made::Refused("the shop has a code of this name".into()));
-            };
-            Outcome::Found(match core.http.exchange(request).await {
+            }
+            let asked = ask::shop(core, shop, |settings| Ok(kind.find_code(settings, &new.code))).await;
+            Outcome::Found(match asked.and_then(|answer| answer.ok_or_else(gone)) {
                 Ok(answer) => kind.found_code(&answer, &new.note()),
-                Err(HttpError::NotAllowed(why)) => Found::Refused(why),
-                Err(why) => Found::Later(why.to_string()),
+                Err(NotPulled::Later { why, .. }) => Found::Later(why),
+                Err(why) => Found::Refused(why.to_string()),
             })
         }
-        Call::Remove { request } => Outcome::Removed(match core.http.exchange(*request).await {
-            Ok(answer) => kind.removed_code(&answer),
-            Err(HttpError::NotAllowed(why)) => Removed::Refused(why),
-            Err(why) => Removed::Later(why.to_string()),
-        }),
+        Call::Remove(id) => {
+            let asked = ask::shop(core, shop, |settings| Ok(kind.remove_code(settings, &id))).await;
+            Outcome::Removed(match asked.and_then(|answer| answer.ok_or_else(gone)) {
+                Ok(answer) => kind.removed_code(&answer),
+                Err(NotPulled::Later { why, .. }) => Removed::Later(why),
+                Err(why) => Removed::Refused(why.to_string()),
+            })
+        }
     }
 }
 
@@ -412,7 +423,7 @@ async fn reworded(
     let Some(cart) = message.cart() else { return gone() };
     let Some(cart) = store::cart::get(read, keys, cart).await? else { return gone() };
     let plan = Plan::of(read, shop, keys, &cart).await?;
-    let sender = super::decide::sender(core, read, shop).await?;
+    let sender = super::route::sender(core, read, shop, Some(message.country.as_str())).await?;
     let asking = Asking {
         shop,
         keys,

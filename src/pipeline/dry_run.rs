@@ -5,10 +5,11 @@
 use std::collections::{BTreeMap, HashMap};
 
 use super::{
-    Core, call, decide, discount,
+    Core, call, discount,
     facts::{Asking, service, whereabouts, why_not, written_for},
     guard, holdout,
     ingest::{carried_consent, textable},
+    route,
     sequence::{self, Plan},
 };
 use crate::{
@@ -116,7 +117,7 @@ pub async fn run(core: &Core, shop: ShopId, asked: &Asked) -> Result<Report, Not
     let mut read = core.db.read().await?;
     let (shop, keys) = core.shop(&mut read, shop).await?.ok_or(NotRun::NoShop)?;
     let sequences = played(&shop.rules, asked.sequence.as_deref())?;
-    let sender = decide::sender(core, &mut read, &shop).await?;
+    let sender = route::sender(core, &mut read, &shop, Some(shop.country.as_str())).await?;
     let has_runs = !store::holdout::runs(&mut read, shop.id).await?.is_empty();
     let prices = prices(&mut read, &keys, now - DAY * PRICE_DAYS).await?;
     let numbers = store::call::numbers(&mut read, &keys).await?;

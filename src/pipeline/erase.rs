@@ -174,6 +174,7 @@ async fn blank_message(tx: &mut Tx, place: &Place<'_>, id: MessageId, trace: &Tr
     }
     store::message::save(tx, place.keys, &message).await?;
     store::message::forget_phone(tx, place.keys, id).await?;
+    super::after::want_redaction(place.core, tx, &message, place.now).await?;
     // Judged while their browsers are known: the figures must not change.
     judge::judge_all(place.core, tx, place.shop, place.keys, &message).await?;
     for click in store::click::of_message(tx, place.keys, id).await? {

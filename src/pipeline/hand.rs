@@ -4,7 +4,7 @@
 use super::{
     Core, decide, dirty,
     facts::{Asking, ask},
-    forward, guard, send,
+    forward, guard, route, send,
     sequence::Plan,
 };
 use crate::{
@@ -74,7 +74,7 @@ async fn asked(
     let Some(due_at) = plan.due(abandoned_at, step).filter(|_| plan.sequence.step(step).is_some()) else {
         return Ok(Err(plan.left_out.unwrap_or_else(|| "its sequence has no further text".to_owned())));
     };
-    let sender = decide::sender(core, read, shop).await?;
+    let sender = route::sender(core, read, shop, decide::country(shop, &cart).as_deref()).await?;
     let fresh = MessageId::new(core.fresh_id());
     let asking = Asking { shop, keys, cart: &cart, plan: &plan, step, sender: &sender, sending: None, fresh };
     let decision = ask(read, core, &asking).await?.decision;

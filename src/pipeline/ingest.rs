@@ -50,6 +50,11 @@ pub async fn ingest(core: &Core, tx: &mut Tx, shop_id: ShopId, id: DeliveryId) -
         Ok(events) => events,
         Err(problem) => return store::inbox::finish(tx, shop_id, id, 0, &problem, now).await,
     };
+    match points_further(&shop, &kept) {
+        Ok(false) => {}
+        Ok(true) => job::schedule(tx, shop_id, job::Kind::Fetch, id.get(), now).await?,
+        Err(problem) => return store::inbox::finish(tx, shop_id, id, 0, &problem, now).await,
+    }
     let count = events.len() as u64;
     let late = people::Late::of(&events);
     for event in events {
@@ -65,8 +70,16 @@ pub async fn ingest(core: &Core, tx: &mut Tx, shop_id: ShopId, id: DeliveryId) -
 /// What a kept delivery says, or why it says nothing.
 pub(crate) fn read(shop: &Shop, kept: &Kept) -> Result<Vec<ShopEvent>, String> {
     let kind = shop::by_kind(&shop.kind).ok_or_else(|| format!("no connector of kind {}", shop.kind))?;
-    let facts = ShopFacts { country: shop.country.clone(), currency: shop.currency };
+    let facts = ShopFacts { country: shop.country.clone(), currency: shop.currency, settings: shop.settings.clone() };
     shop::read(kind, &facts, &kept.topic, &kept.delivery).map_err(|unreadable| unreadable.to_string())
+}
+
+/// Whether there is more to be fetched of what this webhook tells.
+fn points_further(shop: &Shop, kept: &Kept) -> Result<bool, String> {
+    let Some(kind) = shop::by_kind(&shop.kind).filter(|_| !kept.topic.starts_with(shop::PULLED)) else {
+        return Ok(false);
+    };
+    kind.ask_whole(&shop.settings, &kept.topic, &kept.delivery).map(|request| request.is_some())
 }
 
 async fn apply(
@@ -166,7 +179,11 @@ async fn take_cart(tx: &mut Tx, place: &Place<'_>, mut update: CartUpdate) -> Re
     take_withdrawal(tx, place, &update).await?;
     let tokens = [Some(update.token.as_str()), update.cart_token.as_deref()];
     let names = names(shop, keys, &update.who, update.country.as_deref(), tokens.into_iter().flatten());
-    let cart = match store::cart::by_token(tx, keys, &update.token).await? {
+    let known = match store::cart::by_token(tx, keys, &update.token).await? {
+        None => under_another_name(tx, keys, &mut update).await?,
+        known => known,
+    };
+    let cart = match known {
         Some(mut cart) if cart.erased_at.is_none() => {
             cart.merge(update, revision);
             cart
@@ -191,6 +208,29 @@ async fn take_cart(tx: &mut Tx, place: &Place<'_>, mut update: CartUpdate) -> Re
         job::schedule(tx, shop.id, job::Kind::Detect, cart.id.get(), due).await?;
     }
     Ok(())
+}
+
+/// A checkout that was fetched may go by its cart's name, where the webhooks of the same checkout have one of their own. The
+/// one that is told less fully takes from the other what it does not know.
+async fn under_another_name(tx: &mut Tx, keys: &ShopKeys, update: &mut CartUpdate) -> Result<Option<Cart>, Error> {
+    let tokens: Vec<String> = [Some(update.token.clone()), update.cart_token.clone()].into_iter().flatten().collect();
+    for token in &tokens {
+        for id in identity::carts(tx, keys, &identity::value(keys, Kind::Checkout, token)).await? {
+            let Some(cart) = store::cart::get(tx, keys, id).await? else { continue };
+            let same =
+                cart.latest.cart_token.as_deref() == Some(update.token.as_str()) || tokens.contains(&cart.latest.token);
+            if !same || cart.erased_at.is_some() {
+                continue;
+            }
+            if update.cart_token.is_none() {
+                update.consent = update.consent.take().or_else(|| cart.latest.consent.clone());
+                update.cart_token = Some(update.token.clone());
+                update.token = cart.latest.token.clone();
+            }
+            return Ok(Some(cart));
+        }
+    }
+    Ok(None)
 }
 
 async fn write_cart(tx: &mut Tx, place: &Place<'_>, cart: &Cart) -> Result<(), Error> {

@@ -3,6 +3,8 @@
 
 pub mod receive;
 pub mod ingest;
+pub mod ask;
+pub mod fetch;
 pub mod people;
 pub mod erase;
 pub mod detect;
@@ -17,9 +19,11 @@ pub mod experiment;
 pub mod decide;
 pub mod hand;
 pub mod replay;
+pub(crate) mod route;
 pub mod send;
 pub mod discount;
 pub mod settle;
+pub mod after;
 pub mod reread;
 pub mod ledger;
 pub mod reply;
@@ -80,6 +84,8 @@ pub struct Core {
     pub holder: String,
     /// Recovery links may lead to `http://` addresses: only for a simulated shop on this machine.
     pub plain_links: bool,
+    /// What platforms told this process and still holds.
+    pub answers: ask::Answers,
     /// Rung whenever work was written that is due at once.
     pub wake: tokio::sync::Notify,
 }

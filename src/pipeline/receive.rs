@@ -2,19 +2,24 @@
 //!
 //! Deliveries that arrive together share one commit (group commit), so that the disk's sync rate is not our limit.
 
-use std::{sync::Arc, time::Duration};
+use std::{borrow::Cow, sync::Arc, time::Duration};
 
 use sha2::{Digest, Sha256};
 use tokio::sync::{mpsc, oneshot};
 
-use super::Core;
+use super::{
+    Core, ask,
+    connect::{self, NotConnected},
+};
 use crate::{
     domain::{
-        connector::{Accepted, Delivery, Refusal},
+        connector::{Accepted, Delivery, Greeting, Refusal, Settings},
         id::{DeliveryId, GatewayId, ShopId},
         seal::ShopKeys,
     },
-    gateway, shop,
+    gateway,
+    http::{Request, Response},
+    shop,
     store::{self, Error, connection::Connection, inbox::Arrival, job},
     transact,
 };
@@ -23,7 +28,7 @@ use crate::{
 #[derive(Debug, PartialEq, Eq)]
 pub enum Answer {
     /// Kept, or the same one was kept before.
-    Taken { content_type: &'static str, body: &'static str },
+    Taken { content_type: &'static str, body: Cow<'static, str> },
     /// There is no such connection.
     UnknownConnection,
     /// Not from whom it should be from.
@@ -151,13 +156,17 @@ async fn try_receive(
         return Ok(Answer::UnknownConnection);
     };
     let keys = core.vault.keys(&mut read, connection.shop).await?;
-    let Some((verdict, content_type, body)) = verify(core, &mut read, &keys, &connection, &delivery).await? else {
+    let Some(door) = Door::of(core, &mut read, &keys, &connection).await? else {
         return Ok(Answer::UnknownConnection);
     };
     drop(read);
+    let Some(verdict) = verify(core, &door, &delivery).await else { return Ok(Answer::ComeBack) };
+    let (content_type, body) = door.answer();
+    let taken = |body: &'static str| Answer::Taken { content_type, body: body.into() };
     let (topic, key) = match verdict {
         Ok(Accepted::Keep { topic, key }) => (topic, key),
-        Ok(Accepted::Ping) => return Ok(Answer::Taken { content_type, body }),
+        Ok(Accepted::Ping) => return Ok(taken(body)),
+        Ok(Accepted::Greeting(greeting)) => return greet(core, &connection, *greeting).await,
         Err(refusal) => {
             note_refused(core, &connection, &refusal).await;
             return Ok(Answer::Refused(refusal));
@@ -171,35 +180,99 @@ async fn try_receive(
         delivery,
     };
     inbox.keep(keys, arrival).await?;
-    Ok(Answer::Taken { content_type, body })
+    Ok(taken(body))
 }
 
-type Verified = (Result<Accepted, Refusal>, &'static str, &'static str);
+/// Who judges what comes through a connection, and by which settings.
+enum Door {
+    Shop(&'static dyn shop::Shop, Settings),
+    Gateway(&'static dyn gateway::Gateway, Settings),
+}
 
-async fn verify(
-    core: &Core,
-    read: &mut store::Read,
-    keys: &ShopKeys,
-    connection: &Connection,
-    delivery: &Delivery,
-) -> Result<Option<Verified>, Error> {
-    match connection.gateway {
-        None => {
-            let shop = store::shop::get(read, &core.vault, connection.shop).await?;
-            Ok(shop.and_then(|shop| {
-                let kind = shop::by_kind(&shop.kind)?;
-                Some((kind.verify(&shop.settings, delivery), "text/plain", ""))
-            }))
-        }
-        Some(id) => {
-            let account = store::gateway::get(read, keys, id).await?;
-            Ok(account.and_then(|account| {
-                let kind = gateway::by_kind(&account.kind)?;
+impl Door {
+    async fn of(
+        core: &Core,
+        read: &mut store::Read,
+        keys: &ShopKeys,
+        connection: &Connection,
+    ) -> Result<Option<Door>, Error> {
+        Ok(match connection.gateway {
+            None => store::shop::get(read, &core.vault, connection.shop)
+                .await?
+                .and_then(|shop| Some(Door::Shop(shop::by_kind(&shop.kind)?, shop.settings))),
+            Some(id) => store::gateway::get(read, keys, id)
+                .await?
+                .and_then(|account| Some(Door::Gateway(gateway::by_kind(&account.kind)?, account.settings))),
+        })
+    }
+
+    fn answer(&self) -> (&'static str, &'static str) {
+        match self {
+            Door::Shop(..) => ("text/plain", ""),
+            Door::Gateway(kind, _) => {
                 let answer = kind.callback_answer();
-                Some((kind.verify(&account.settings, delivery), answer.content_type, answer.body))
-            }))
+                (answer.content_type, answer.body)
+            }
         }
     }
+
+    fn ask_keys(&self, delivery: &Delivery) -> Option<Request> {
+        match self {
+            Door::Shop(kind, settings) => kind.ask_keys(settings, delivery),
+            Door::Gateway(kind, settings) => kind.ask_keys(settings, delivery),
+        }
+    }
+
+    fn verify(&self, keys: Option<&Response>, delivery: &Delivery) -> Result<Accepted, Refusal> {
+        match (self, keys) {
+            (Door::Shop(kind, settings), None) => kind.verify(settings, delivery),
+            (Door::Shop(kind, settings), Some(keys)) => kind.verify_by(settings, keys, delivery),
+            (Door::Gateway(kind, settings), None) => kind.verify(settings, delivery),
+            (Door::Gateway(kind, settings), Some(keys)) => kind.verify_by(settings, keys, delivery),
+        }
+    }
+}
+
+/// `None` when the keys that prove it cannot be had now. Keys that do not fit are asked for once more: they may have been
+/// changed meanwhile.
+async fn verify(core: &Core, door: &Door, delivery: &Delivery) -> Option<Result<Accepted, Refusal>> {
+    let Some(request) = door.ask_keys(delivery) else { return Some(door.verify(None, delivery)) };
+    let keys = ask::published(core, request.clone(), false).await?;
+    let verdict = door.verify(Some(&keys), delivery);
+    let verdict = match verdict {
+        Err(Refusal::WrongSignature | Refusal::NoKey) => {
+            let renewed = ask::published(core, request, true).await?;
+            if Arc::ptr_eq(&keys, &renewed) { verdict } else { door.verify(Some(&renewed), delivery) }
+        }
+        verdict => verdict,
+    };
+    // What is published there holds no such key: that is nobody's forgery.
+    (verdict != Err(Refusal::NoKey)).then_some(verdict)
+}
+
+/// A step of being connected: what it asks for is called, what it teaches is kept, and only then is it answered.
+async fn greet(core: &Core, connection: &Connection, greeting: Greeting) -> Result<Answer, Error> {
+    let Greeting { content_type, body, learnt, call } = greeting;
+    if let Some(address) = call {
+        let answer = core.http.exchange(Request::get(address)).await;
+        if !answer.is_ok_and(|answer| answer.is_success()) {
+            return Ok(Answer::ComeBack);
+        }
+    }
+    if !learnt.is_empty() && connection.gateway.is_none() {
+        match connect::change_shop(core, connection.shop, &learnt).await {
+            Ok(()) => {}
+            Err(NotConnected::Store(error)) => return Err(error),
+            Err(NotConnected::Wrong(problems)) => {
+                tracing::warn!(shop = %connection.shop, ?problems, "what a platform handed over is not usable");
+                return Ok(Answer::Refused(Refusal::WrongSignature));
+            }
+        }
+    }
+    Ok(Answer::Taken {
+        content_type: if content_type.is_empty() { "text/plain" } else { content_type },
+        body: body.into(),
+    })
 }
 
 /// The sender's own delivery id is part of the key but never all of it: WooCommerce gives two deliveries of one second

@@ -6,7 +6,8 @@ use std::{collections::HashMap, time::Duration};
 use jiff::tz::TimeZone;
 
 use super::{
-    Core, audit, digest, erase, guard, ingest::Place, people, recredit, rollup, self_test, sink, taps, trail, zone_of,
+    Core, after, approve, audit, digest, erase, guard, ingest::Place, people, recredit, rollup, self_test, sink, taps,
+    trail, zone_of,
 };
 use crate::{
     clock,
@@ -35,13 +36,26 @@ pub enum Kind {
     Canary,
     /// Compares our books with the shop's.
     Audit,
-    /// Fetches what changed where webhooks are quiet against their usual pace.
+    /// Fetches what changed where webhooks are quiet against their usual pace, or where a platform sends none.
     Heal,
+    /// Looks whether the platform still sends its webhooks here, and makes those that are gone.
+    Webhooks,
+    /// Asks what is left on gateway accounts.
+    Balance,
 }
 
 impl Kind {
-    pub const ALL: [Kind; 7] =
-        [Kind::Sweep, Kind::RepairRollups, Kind::Retention, Kind::KeyRotation, Kind::Canary, Kind::Audit, Kind::Heal];
+    pub const ALL: [Kind; 9] = [
+        Kind::Sweep,
+        Kind::RepairRollups,
+        Kind::Retention,
+        Kind::KeyRotation,
+        Kind::Canary,
+        Kind::Audit,
+        Kind::Heal,
+        Kind::Webhooks,
+        Kind::Balance,
+    ];
 
     pub fn name(self) -> &'static str {
         match self {
@@ -52,6 +66,8 @@ impl Kind {
             Kind::Canary => "canary",
             Kind::Audit => "audit",
             Kind::Heal => "heal",
+            Kind::Webhooks => "webhooks",
+            Kind::Balance => "balance",
         }
     }
 
@@ -64,7 +80,9 @@ impl Kind {
             Kind::KeyRotation => "0 10 5 * * Mon",
             Kind::Canary => "0 30 3 * * *",
             Kind::Audit => "0 50 3 * * *",
-            Kind::Heal => "0 */10 * * * *",
+            Kind::Heal => "0 */5 * * * *",
+            Kind::Webhooks => "0 25 * * * *",
+            Kind::Balance => "0 35 * * * *",
         }
     }
 }
@@ -191,6 +209,8 @@ async fn run(core: &Core, shop: ShopId, kind: Kind) -> Result<(), Error> {
         Kind::Canary => sing(core, shop).await,
         Kind::Audit => audit::nightly(core, shop).await,
         Kind::Heal => audit::heal_if_quiet(core, shop).await,
+        Kind::Webhooks => approve::look_after(core, shop).await,
+        Kind::Balance => after::want_balances(core, shop).await,
     }
 }
 
@@ -267,6 +287,7 @@ async fn retain(core: &Core, shop_id: ShopId) -> Result<(), Error> {
             store::inbox::prune(tx, ShopId::HOUSE, now - DAY * 30).await?;
             store::phone_use::prune(tx, now - guard::PHONES_KEPT_FOR).await?;
             store::gateway::forget_removed(tx, ShopId::HOUSE, now - REMOVED_KEPT_FOR).await?;
+            store::circuit::prune(tx, shop_id).await?;
             store::idempotency::prune(tx, ShopId::HOUSE, now - DAY).await?;
         });
     }
@@ -277,6 +298,7 @@ async fn retain(core: &Core, shop_id: ShopId) -> Result<(), Error> {
                 Some((shop, keys)) => {
                     store::inbox::prune(tx, shop_id, now - DAY * shop.rules.inbox_days).await?;
                     store::gateway::forget_removed(tx, shop_id, now - REMOVED_KEPT_FOR).await?;
+                    store::circuit::prune(tx, shop_id).await?;
                     store::guard::prune(tx, shop_id, now - guard::KEPT_FOR).await?;
                     store::idempotency::prune(tx, shop_id, now - DAY).await?;
                     store::digest::prune(tx, shop_id, now - digest::KEPT_FOR).await?;

@@ -5,9 +5,10 @@
 use std::time::Duration;
 
 use super::{
-    Core, audit, decide, dirty, dirty_cart, discount,
+    Core, audit, dirty, dirty_cart, discount,
     facts::{Asking, ask},
     forward, guard, notice,
+    route::{self, Told},
     sequence::Plan,
     settle,
 };
@@ -34,12 +35,16 @@ use crate::{
 
 /// Sends one queued message, as far as the gates and the gateway let it.
 pub async fn send(core: &Core, job: &Job) -> Result<(), Error> {
+    if let Told::Wait(until, why) = route::take_turn(core, job).await? {
+        return line_up(core, job, until, why).await;
+    }
     let place = guard::take_place(core, job).await?;
     let prepared: Option<(Outgoing, Gateway)> = transact!(core.db, |tx| prepare(core, tx, job).await?)?;
     let done = match prepared {
         Some((sms, account)) => {
             let outcome = exchange(core, &sms, &account).await;
             transact!(core.db, |tx| record(core, tx, job, &account, &outcome).await?)?;
+            route::heard(core, &account, &outcome).await?;
             matches!(outcome, SendOutcome::Accepted { .. } | SendOutcome::Unknown { .. })
         }
         None => false,
@@ -48,6 +53,24 @@ pub async fn send(core: &Core, job: &Job) -> Result<(), Error> {
         Some(place) if !done => guard::give_back(core, &place).await,
         _ => Ok(()),
     }
+}
+
+/// Has a text wait for its turn at the gateway; not past its own end, which is then told by the gates.
+async fn line_up(core: &Core, job: &Job, until: Time, why: &str) -> Result<(), Error> {
+    transact!(core.db, |tx| {
+        store::shop::take_turn(tx, job.shop).await?;
+        if job::holds(tx, job).await?
+            && let Some((_, keys)) = core.shop(tx, job.shop).await?
+            && let Some(mut message) = store::message::get(tx, &keys, MessageId::new(job.subject)).await?
+        {
+            if message.moments.state() == MessageState::Queued && message.reason != why {
+                message.reason = why.to_owned();
+                store::message::save(tx, &keys, &message).await?;
+            }
+            let ends_at = message.expires_at.max(core.now() + Duration::from_millis(1));
+            job::put_back(tx, job, until.min(ends_at)).await?;
+        }
+    })
 }
 
 /// Asks again, and notes the intent to send. `None` when there is nothing to send now.
@@ -77,7 +100,7 @@ async fn prepare(core: &Core, tx: &mut Tx, job: &Job) -> Result<Option<(Outgoing
             let keys = core.vault.keys(tx, message.gateway_shop).await?;
             store::gateway::get(tx, &keys, message.gateway).await?
         }
-        _ => decide::sender(core, tx, &shop).await?,
+        _ => route::sender(core, tx, &shop, Some(message.country.as_str())).await?,
     };
     let allowed = match message.purpose {
         Purpose::Reminder => reminder(core, tx, &shop, &keys, &message, &sender).await?,
@@ -218,7 +241,7 @@ async fn exchange(core: &Core, sms: &Outgoing, account: &Gateway) -> SendOutcome
             // Only an operator's word opens private networks, whatever the connector would like.
             request.private &= account.private;
             match core.http.exchange(request).await {
-                Ok(answer) => kind.outcome(&answer),
+                Ok(answer) => kind.outcome(&account.settings, &answer),
                 Err(error) => gateway::no_answer(&error),
             }
         }
@@ -243,6 +266,10 @@ async fn record(core: &Core, tx: &mut Tx, job: &Job, account: &Gateway, outcome:
             message.gateway_ref = reference.clone().or(message.gateway_ref);
             message.segments = segments.unwrap_or(message.segments);
             message.cost = cost.or(message.cost);
+            if message.cost.is_none() {
+                message.cost = gateway::sending::price(&account.settings, &message.country, message.segments);
+                message.cost_listed = message.cost.is_some();
+            }
             message.reason.clear();
             guard::priced(tx, &shop, &keys, &message, now).await?;
             dirty(tx, &shop, accepted_at, now).await?;
@@ -251,7 +278,10 @@ async fn record(core: &Core, tx: &mut Tx, job: &Job, account: &Gateway, outcome:
         SendOutcome::Refused { class: RefusalClass::Account, code } => {
             pause_gateway(tx, account, code, now).await?;
             let why = format!("account refused: {code}");
-            return wait_on(core, tx, &shop, &keys, job, message, &why, RETRY_MOST).await;
+            // It provably did not leave: another account may take it, at once if there is one.
+            let another = route::has_another(core, tx, &shop, &message).await?;
+            let wait = if another { Duration::ZERO } else { RETRY_MOST };
+            return wait_on(core, tx, &shop, &keys, job, message, &why, wait).await;
         }
         SendOutcome::Refused { class, code } => {
             message.moments.refused_at.get_or_insert(now);

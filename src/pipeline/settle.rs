@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::{
-    Core, answer, dirty, dirty_cart, forward, guard, people,
+    Core, after, answer, dirty, dirty_cart, forward, guard, people,
     reply::{self, Heeding},
     send,
 };
@@ -27,11 +27,12 @@ use crate::{
 
 /// Applies one callback of a gateway. `tenant` is whose gateway it is: a shop, or the house. Effects on each shop are a
 /// transaction of their own; doing them again changes nothing.
-pub async fn settle(core: &Core, tenant: ShopId, id: DeliveryId) -> Result<(), Error> {
+pub async fn settle(core: &Core, tenant: ShopId, id: DeliveryId) -> Result<Settled, Error> {
     let now = core.now();
+    let mut early = false;
     let mut read = core.db.read().await?;
     let keys = core.vault.keys(&mut read, tenant).await?;
-    let Some(kept) = store::correction::as_read(&mut read, &keys, id).await? else { return Ok(()) };
+    let Some(kept) = store::correction::as_read(&mut read, &keys, id).await? else { return Ok(Settled::Done) };
     let events = match kept.gateway {
         Some(gateway) => match store::gateway::get(&mut read, &keys, gateway).await? {
             Some(account) => gateway::by_kind(&account.kind)
@@ -51,7 +52,9 @@ pub async fn settle(core: &Core, tenant: ShopId, id: DeliveryId) -> Result<(), E
                 match event {
                     // As of its arrival: after a pause of ours, or in a replay, nothing is moved to today.
                     GatewayEvent::Receipt(receipt) => {
-                        take_receipt(core, tenant, kept.gateway, receipt, kept.delivery.received_at).await?;
+                        let at = kept.delivery.received_at;
+                        let known = take_receipt(core, tenant, kept.gateway, receipt, at).await?;
+                        early |= !known && receipt.reference.is_none() && now.since(at) < KNOWN_WITHIN;
                     }
                     GatewayEvent::Reply(told) => {
                         if let Some(gateway) = kept.gateway {
@@ -62,14 +65,28 @@ pub async fn settle(core: &Core, tenant: ShopId, id: DeliveryId) -> Result<(), E
                 }
             }
             if people::late_receipts(core, tenant, &events).await? {
-                return transact!(core.db, |tx| store::inbox::forget(tx, tenant, id).await?);
+                return transact!(core.db, |tx| store::inbox::forget(tx, tenant, id).await?).map(|()| Settled::Done);
             }
             (events.len() as u64, String::new())
         }
         Err(problem) => (0, problem),
     };
-    transact!(core.db, |tx| store::inbox::finish(tx, tenant, id, count, &problem, now).await?)
+    if early {
+        return Ok(Settled::NotYet(now + AGAIN_AFTER));
+    }
+    transact!(core.db, |tx| store::inbox::finish(tx, tenant, id, count, &problem, now).await?).map(|()| Settled::Done)
 }
+
+/// What became of a callback.
+pub enum Settled {
+    Done,
+    /// It names a text by an id of the gateway's that we may be about to hear ourselves: to be read again then.
+    NotYet(Time),
+}
+
+/// An answer that names a text is on record within this span of its receipt, or never.
+const KNOWN_WITHIN: Duration = Duration::from_secs(2 * 60);
+const AGAIN_AFTER: Duration = Duration::from_secs(2);
 
 /// A receipt finds its message by our own reference, else by the gateway's. One for a message of another gateway, or of
 /// none we know, is answered and changes nothing.
@@ -79,12 +96,21 @@ async fn take_receipt(
     gateway: Option<GatewayId>,
     receipt: &Receipt,
     at: Time,
-) -> Result<(), Error> {
-    let shop = receipt.reference.map_or(tenant, |reference| reference.shop);
+) -> Result<bool, Error> {
+    let shop = match (receipt.reference, &receipt.gateway_ref, gateway) {
+        (Some(reference), ..) => reference.shop,
+        // An account of the house serves many shops, and the receipt does not say which.
+        (None, Some(theirs), Some(gateway)) if tenant == ShopId::HOUSE => {
+            let mut read = core.db.read().await?;
+            store::message::shop_of(&mut read, gateway, theirs).await?.unwrap_or(ShopId::HOUSE)
+        }
+        (None, ..) => tenant,
+    };
     if shop == ShopId::HOUSE || (tenant != ShopId::HOUSE && tenant != shop) {
-        return Ok(());
+        return Ok(false);
     }
     transact!(core.db, |tx| {
+        let mut known = false;
         store::shop::take_turn(tx, shop).await?;
         if let Some((shop, keys)) = core.shop(tx, shop).await? {
             let found = match (receipt.reference, &receipt.gateway_ref) {
@@ -96,9 +122,11 @@ async fn take_receipt(
                 && message.gateway_shop == tenant
                 && Some(message.gateway) == gateway
             {
+                known = true;
                 apply(core, tx, &shop, &keys, message, receipt, at).await?;
             }
         }
+        known
     })
 }
 
@@ -118,6 +146,7 @@ async fn apply(
         message.gateway_ref = receipt.gateway_ref.clone();
     }
     message.segments = receipt.segments.unwrap_or(message.segments);
+    message.cost_listed &= receipt.cost.is_none();
     message.cost = receipt.cost.or(message.cost);
     if message.moments != before
         && let Some(code) = &receipt.code
@@ -129,6 +158,7 @@ async fn apply(
     }
     store::message::save(tx, keys, &message).await?;
     forward::moved(core, tx, shop, &before, &message).await?;
+    after::want_price(core, tx, &message, now).await?;
     if receipt.cost.is_some() {
         guard::priced(tx, shop, keys, &message, now).await?;
     }

@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use super::{Core, decide, discount::Giving, ingest, zone_of};
+use super::{Core, discount::Giving, ingest, route, zone_of};
 use crate::{
     domain::{
         cart::Cart,
@@ -85,7 +85,7 @@ async fn filled(
     let country = country.unwrap_or_else(|| shop.country.clone());
     let whereabouts = Whereabouts { phone_country: country.clone(), address_country: None, states: Vec::new() };
     let binding = law::current().binding(&whereabouts, core.now());
-    let sender = decide::sender(core, read, shop).await?;
+    let sender = route::sender(core, read, shop, Some(country.as_str())).await?;
     let two_way = sender
         .as_ref()
         .is_some_and(|sender| gateway::by_kind(&sender.kind).is_some_and(|kind| kind.hears_replies(&sender.settings)));
@@ -175,16 +175,17 @@ async fn queue(
     if let Some(why) = shop.stopped().filter(|_| !shop.waits_to_go_live()) {
         return refused(&format!("no text leaves: {why}"));
     }
-    let Some(account) = decide::sender(core, tx, &shop).await? else { return refused("connect a gateway first") };
-    if account.paused_at.is_some() {
-        return refused(&format!("the gateway {} is paused", account.name));
-    }
     let typed = TypedPhone { number: typed.trim().to_owned(), country: None };
     let phone = match ingest::read_phone(&shop, &typed, None) {
         Ok(phone) => phone,
         Err(problem) => return refused(&format!("this number cannot be texted: {problem}")),
     };
     let country = phone.country().unwrap_or_default();
+    let account = route::sender(core, tx, &shop, Some(country.as_str())).await?;
+    let Some(account) = account else { return refused("connect a gateway first") };
+    if account.paused_at.is_some() {
+        return refused(&format!("the gateway {} is paused", account.name));
+    }
     let allowed =
         if shop.rules.countries.is_empty() { country == shop.country } else { shop.rules.countries.contains(&country) };
     if !allowed {
@@ -236,6 +237,7 @@ async fn queue(
         reason: String::new(),
         gateway_ref: None,
         cost: None,
+        cost_listed: false,
     };
     store::message::create(tx, &keys, &message).await?;
     job::schedule(tx, shop.id, job::Kind::Send, id.get(), now).await?;

@@ -40,7 +40,7 @@
 
 use serde_json::Value;
 
-use super::{Shop, hosts, json, standard_webhooks};
+use super::{Rehearsed, Shop, hosts, json, standard_webhooks};
 use crate::domain::{
     connector::{Accepted, Delivery, Field, Refusal, Settings, Spec, Topic, Unreadable},
     discount::TakenOff,
@@ -55,7 +55,10 @@ use crate::domain::{
     time::Time,
 };
 
+#[cfg(test)]
+pub(super) mod emitted;
 pub(super) mod rehearsal;
+pub(super) mod told;
 mod written;
 
 pub(super) use written::written;
@@ -148,8 +151,8 @@ impl Shop for Generic {
         super::hosts::read(settings.get("site"))
     }
 
-    fn rehearse(&self, settings: &Settings, visit: &Visit, act: Act, at: Time) -> Delivery {
-        rehearsal::delivery(settings, visit, act, at)
+    fn rehearse(&self, settings: &Settings, visit: &Visit, act: Act, at: Time) -> Rehearsed {
+        Rehearsed::Posted(rehearsal::delivery(settings, visit, act, at))
     }
 
     fn home(&self, settings: &Settings) -> Option<String> {

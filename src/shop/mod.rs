@@ -5,7 +5,7 @@
 //! A connector is pure: bytes in, events out; settings in, requests out. It never reads the clock, the database or the
 //! network.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, time::Duration};
 
 use crate::{
     domain::{
@@ -18,11 +18,25 @@ use crate::{
     http::{Request, Response},
 };
 
-pub mod pull;
+mod adobe;
+mod bigcommerce;
+mod cashfree;
+mod ecwid;
 mod generic;
 pub mod hosts;
 pub mod json;
+mod magento;
+mod mapped;
+mod medusa;
+mod prestashop;
+pub mod pull;
+mod razorpay;
+mod saleor;
 mod shopify;
+mod shopware;
+mod squarespace;
+mod vendure;
+mod wix;
 mod woocommerce;
 
 pub use crate::domain::standard_webhooks;
@@ -47,11 +61,37 @@ pub struct Approval<'a> {
     pub return_url: &'a str,
 }
 
+/// What is asked of a platform once its owner's browser came back with a code.
+pub struct Exchange {
+    /// As it went out with the owner: not yet believed.
+    pub state: String,
+    pub request: Request,
+}
+
 /// What a platform hands over once its owner said yes. Not yet believed: that is for the state to say.
 pub struct Approved {
     pub state: String,
     /// Settings of the connector, secrets among them.
     pub settings: BTreeMap<String, String>,
+}
+
+/// The key of calls to a shop's API, where the platform gives it for a while only. The service keeps it in memory, asks
+/// for the next one in time, and hands it to the connector as the setting `TOKEN`.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Token {
+    pub value: String,
+    pub lasts: Duration,
+}
+
+/// The setting under which a connector finds such a token.
+pub const TOKEN: &str = "token";
+
+/// A part of the self-test's visit as a platform tells of it.
+pub enum Rehearsed {
+    /// By a webhook that says it all.
+    Posted(Delivery),
+    /// By a webhook that only points at it, and what is then fetched. `None` where only the platform can sign.
+    Fetched { pointer: Option<Delivery>, whole: pull::Pulled },
 }
 
 /// What became of asking a shop to make a code.
@@ -96,6 +136,44 @@ pub trait Shop: Send + Sync {
 
     /// Is this delivery from the shop? Constant time in the secret; over the raw bytes. `received_at` is our clock.
     fn verify(&self, settings: &Settings, delivery: &Delivery) -> Result<Accepted, Refusal>;
+
+    /// A request for the keys that prove this delivery, where the platform publishes and changes them. The settings decide
+    /// whom to ask, or the platform's own hosts; never the delivery alone.
+    fn ask_keys(&self, _settings: &Settings, _delivery: &Delivery) -> Option<Request> {
+        None
+    }
+
+    /// As `verify`, by what was published there: called instead of it where `ask_keys` asked.
+    fn verify_by(&self, settings: &Settings, _keys: &Response, delivery: &Delivery) -> Result<Accepted, Refusal> {
+        self.verify(settings, delivery)
+    }
+
+    /// A request for a token, where calls of the API need one that does not last; every other request then finds it among
+    /// its settings as `TOKEN`. None where there is nothing to ask for one with.
+    fn ask_token(&self, _settings: &Settings) -> Option<Request> {
+        None
+    }
+
+    fn token(&self, _answer: &Response) -> Result<Token, pull::NotPulled> {
+        Err(pull::NotPulled::Refused("this platform gives no tokens".into()))
+    }
+
+    /// A request for what a delivery of this topic only points at; None where it says all there is. An error is what stands
+    /// in the way, in words for the shopkeeper.
+    fn ask_whole(&self, _settings: &Settings, _topic: &str, _delivery: &Delivery) -> Result<Option<Request>, String> {
+        Ok(None)
+    }
+
+    /// What that request was answered, as bodies that `read` understands under their topics; none where it is gone there.
+    fn whole(
+        &self,
+        _settings: &Settings,
+        _topic: &str,
+        _delivery: &Delivery,
+        _answer: &Response,
+    ) -> Result<Vec<pull::Pulled>, pull::NotPulled> {
+        Ok(Vec::new())
+    }
 
     /// Turns a verified delivery of this topic into facts. An unknown topic is no events; what cannot be read is an
     /// error that keeps the bytes for a replay.
@@ -166,6 +244,28 @@ pub trait Shop: Send + Sync {
         Err(pull::NotPulled::Refused("this platform does not let orders be fetched".into()))
     }
 
+    /// A request for a page of the carts that changed since this moment, from this place on; the first page without one.
+    /// None where carts cannot be fetched. An error is what stands in the way, in words for the shopkeeper.
+    fn ask_carts(&self, _settings: &Settings, _since: Time, _cursor: Option<&str>) -> Result<Option<Request>, String> {
+        Ok(None)
+    }
+
+    /// What the answer to that request, asked from that place on, holds.
+    fn carts(
+        &self,
+        _settings: &Settings,
+        _answer: &Response,
+        _cursor: Option<&str>,
+    ) -> Result<pull::Page, pull::NotPulled> {
+        Err(pull::NotPulled::Refused("this platform does not let carts be fetched".into()))
+    }
+
+    /// Whether the platform tells nothing by itself with these settings, so that carts and orders are asked for again and
+    /// again.
+    fn is_silent(&self, _settings: &Settings) -> bool {
+        false
+    }
+
     /// The order's page in the shop's own pages, for who works there.
     fn order_page(&self, _settings: &Settings, _external_id: &str) -> Option<String> {
         None
@@ -173,7 +273,7 @@ pub trait Shop: Send + Sync {
 
     /// The self-test's visit as this platform would tell of it, signed with these settings: `verify` takes it, and `read`
     /// makes of it a cart that can be texted, its order, a refund.
-    fn rehearse(&self, settings: &Settings, visit: &Visit, act: Act, at: Time) -> Delivery;
+    fn rehearse(&self, settings: &Settings, visit: &Visit, act: Act, at: Time) -> Rehearsed;
 
     /// The page of the shop's own where its owner lets us in, so that no key is typed; `None` where keys are typed by hand.
     /// An error is a setting that stands in the way, in words for the shopkeeper.
@@ -185,6 +285,17 @@ pub trait Shop: Send + Sync {
     /// sides need and nobody has typed. An error says what the body lacks and quotes nothing of it.
     fn approved(&self, _settings: &Settings, _body: &[u8], _drawn: [u8; 32]) -> Result<Option<Approved>, String> {
         Ok(None)
+    }
+
+    /// A request that turns what the owner's browser brought back from that page into keys, where the platform gives it a
+    /// code instead of posting keys itself; `None` where it does not. An error says what is wrong with it and quotes nothing.
+    fn exchange(&self, _settings: &Settings, _delivery: &Delivery) -> Result<Option<Exchange>, String> {
+        Ok(None)
+    }
+
+    /// The settings that request's answer holds. An error is words for the shopkeeper.
+    fn exchanged(&self, _answer: &Response) -> Result<BTreeMap<String, String>, String> {
+        Err("this platform exchanges nothing".into())
     }
 
     /// Whether asking again for a webhook that is there would make a second one. Such a platform can be asked what is there.
@@ -209,13 +320,42 @@ pub trait Shop: Send + Sync {
         Ok(Vec::new())
     }
 
+    /// Requests that switch on again what the platform switched off by itself, of those the answer to `ask_subscriptions`
+    /// lists. They are answered as `subscribe`'s are.
+    fn wake_subscriptions(&self, _settings: &Settings, _answer: &Response, _webhook_url: &str) -> Vec<Subscription> {
+        Vec::new()
+    }
+
+    /// A webhook that was not taken is not sent again, so orders are fetched by the clock too.
+    fn loses_webhooks(&self) -> bool {
+        false
+    }
+
     /// What the answer to one of these requests means. An error is words for the shopkeeper.
     fn subscribed(&self, _answer: &Response) -> Result<(), String> {
         Err("this platform's webhooks are made by hand".into())
     }
 }
 
-pub const ALL: &[&dyn Shop] = &[&shopify::Shopify, &woocommerce::WooCommerce, &generic::Generic];
+pub const ALL: &[&dyn Shop] = &[
+    &shopify::Shopify,
+    &woocommerce::WooCommerce,
+    &bigcommerce::BigCommerce,
+    &adobe::Adobe,
+    &magento::Magento,
+    &shopware::Shopware,
+    &prestashop::PRESTASHOP,
+    &wix::Wix,
+    &squarespace::Squarespace,
+    &ecwid::Ecwid,
+    &saleor::Saleor,
+    &medusa::MEDUSA,
+    &vendure::VENDURE,
+    &razorpay::Razorpay,
+    &cashfree::Cashfree,
+    &mapped::Mapped,
+    &generic::Generic,
+];
 
 pub fn by_kind(kind: &str) -> Option<&'static dyn Shop> {
     ALL.iter().copied().find(|shop| shop.spec().kind == kind)
@@ -240,3 +380,6 @@ pub fn read(kind: &dyn Shop, shop: &ShopFacts, topic: &str, delivery: &Delivery)
         None => kind.read(shop, topic, delivery),
     }
 }
+
+#[cfg(test)]
+mod tests;

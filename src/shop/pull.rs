@@ -1,7 +1,7 @@
 //! Pulling: what is asked of a shop that lets its orders be fetched, and what its answers come to. A pulled order is
 //! turned into the body its own webhook would have had, so that everything behind the inbox reads it like any other.
 
-use std::time::Duration;
+use std::{fmt, time::Duration};
 
 use crate::domain::time::Time;
 
@@ -29,6 +29,13 @@ pub struct Pulled {
     pub shipping: Option<String>,
 }
 
+impl Pulled {
+    /// A body and its topic, and nothing more that is known of it.
+    pub fn plain(topic: &'static str, body: impl Into<Vec<u8>>) -> Pulled {
+        Pulled { topic, body: body.into(), begun_at: None, tax: None, shipping: None }
+    }
+}
+
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Page {
     pub orders: Vec<Pulled>,
@@ -49,6 +56,15 @@ pub enum NotPulled {
     Refused(String),
     /// The place to go on from is not known any more: from the beginning.
     Lost,
+}
+
+impl fmt::Display for NotPulled {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            NotPulled::Later { why, .. } | NotPulled::Refused(why) => f.write_str(why),
+            NotPulled::Lost => f.write_str("the shop lost the place to go on from"),
+        }
+    }
 }
 
 impl NotPulled {

@@ -7,7 +7,11 @@
 //! the money of an order may be missing.
 //!
 //! `orders/edited` only says what changed, `carts/*` only what lies in a cart nobody has given a name to: both are no
-//! events, the state comes with `orders/updated` and `checkouts/update`.
+//! events, the state comes with `orders/updated` and `checkouts/update`. Nor are `orders/delete` (an id: it says of no
+//! money that it went back), `customers/merge` (two ids: phone numbers and e-mail addresses go on linking), nor
+//! `app/scopes_update` and `shop/update` (what a missing scope costs is said where it is needed).
+
+use std::collections::BTreeMap;
 
 use data_encoding::BASE64;
 use hmac::{Hmac, KeyInit, Mac};
@@ -16,7 +20,7 @@ use sha2::Sha256;
 use subtle::ConstantTimeEq;
 
 use super::{
-    Found, Made, Removed, Shop, Subscription, hosts, json,
+    Approval, Exchange, Found, Made, Rehearsed, Removed, Shop, Subscription, Token, hosts, json,
     pull::{NotPulled, Page, Wanted},
 };
 use crate::{
@@ -30,8 +34,11 @@ use crate::{
     http::{Request, Response},
 };
 
+mod approval;
+mod carts;
 mod checkout;
 mod discount;
+mod grant;
 mod order;
 mod pull;
 mod rehearsal;
@@ -48,7 +55,7 @@ static SPEC: Spec = Spec {
         Field {
             key: "domain",
             label: "Shop domain",
-            help: "lumen-and-oak.myshopify.com, or, without a token, the domain shoppers see.",
+            help: "lumen-and-oak.myshopify.com, or, with neither Client ID nor token, the domain shoppers see.",
             required: true,
             check: hosts::check_one,
             ..Field::TEXT
@@ -56,18 +63,29 @@ static SPEC: Spec = Spec {
         Field {
             key: "signing_key",
             label: "Signing key",
-            help: "Shown under Settings > Notifications > Webhooks; with a token, or for webhooks an app made, the app's \
-                   client secret. Two with a comma between them while one is being replaced.",
+            help: "Shown under Settings > Notifications > Webhooks; with a Client ID or a token, or for webhooks an app \
+                   made, the app's client secret. Two with a comma between them while one is being replaced, or where \
+                   webhooks come both ways; the app's client secret first.",
             secret: true,
             required: true,
             check: check_signing_keys,
             ..Field::TEXT
         },
         Field {
+            key: "client_id",
+            label: "Client ID",
+            help: "Of an app in the Dev Dashboard, under Settings, that is installed in the shop. Where app and shop belong to \
+                   different organisations, press Approve once: the app's redirect URLs must name this service. With it Cartback makes the webhooks itself and fetches what they missed; the \
+                   signing key is then the app's client secret. Scopes read_orders, read_customers; for single-use \
+                   discount codes write_discounts too.",
+            check: check_client_id,
+            ..Field::TEXT
+        },
+        Field {
             key: "token",
             label: "Admin API access token",
-            help: "With it Cartback makes the webhooks itself; the signing key is then the app's client \
-                   secret. Scopes read_orders, read_customers; for single-use discount codes write_discounts too.",
+            help: "Only of an older custom app, which shows one (shpat_…): used instead of the Client ID, for the same. The \
+                   signing key is then the app's client secret.",
             secret: true,
             check: check_token,
             ..Field::TEXT
@@ -87,10 +105,12 @@ static SPEC: Spec = Spec {
          marketing consent update.",
         "Choose the newest API version, the same for all of them.",
         "Send a test notification from the menu beside one of them: it appears here as a test that arrived.",
-        "With an app's Admin API token nothing of this is done by hand: Cartback makes the webhooks itself, \
-         app/uninstalled among them (by a button while the shop is set up, or with cartback shop subscribe), and the \
-         signing key is the app's client secret. Privacy requests (customers/redact, customers/data_request, \
-         shop/redact) are sent to {url} once the app's own configuration says so.",
+        "With an app none of this is done by hand: in the Dev Dashboard create an app with the scopes read_orders, \
+         read_customers and write_discounts, release it, install it in the shop, and copy Client ID and client secret \
+         (the signing key here) from its Settings. Cartback makes the webhooks itself, app/uninstalled among them (by a \
+         button while the shop is set up, or with cartback shop subscribe). An older custom app's Admin API access token \
+         does the same. Privacy requests (customers/redact, customers/data_request, shop/redact) are sent to {url} once \
+         the app's own configuration says so.",
         "If names and phone numbers stay empty, Shopify is hiding them: an app needs access to protected customer \
          data, and on the Basic plan a custom app does not get it.",
     ],
@@ -110,7 +130,14 @@ static SPEC: Spec = Spec {
             needed: false,
         },
     ],
-    limits: &[],
+    limits: &[
+        "A checkout that is fetched because its webhooks were missed says less than they do: consent is the customer's own, \
+         not the box ticked in that checkout, and a number typed only beside that box is not told.",
+        "Such a checkout goes by the token in its recovery link, the cart's, since Shopify does not tell the checkout's.",
+        "Shopify lists only checkouts of the last 90 days, and orders of the last 60 unless the app may read all orders.",
+        "When staff merge two customers, what is known of the one that goes stays with that one's phone number and e-mail.",
+        "A deleted order keeps its place in the books: Shopify does not say that money went back.",
+    ],
 };
 
 fn check_signing_keys(value: &str) -> Result<(), &'static str> {
@@ -120,6 +147,14 @@ fn check_signing_keys(value: &str) -> Result<(), &'static str> {
         Ok(())
     } else {
         Err("be the key as Shopify shows it (16 to 128 characters), or two with a comma between them")
+    }
+}
+
+fn check_client_id(value: &str) -> Result<(), &'static str> {
+    if (16..=128).contains(&value.len()) && value.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-') {
+        Ok(())
+    } else {
+        Err("be the Client ID as the Dev Dashboard shows it, without spaces")
     }
 }
 
@@ -150,8 +185,19 @@ impl Shop for Shopify {
         if !holds {
             return Err(Refusal::WrongSignature);
         }
-        let text = |name| header(delivery, name).unwrap_or_default().trim().to_owned();
-        Ok(Accepted::Keep { topic: text("topic"), key: text("webhook-id") })
+        let text = |name| header(delivery, name).map(str::trim).filter(|text| !text.is_empty()).map(str::to_owned);
+        // Two subscriptions to one topic tell of one event twice, each under an id of its own. Nothing else is lost: the
+        // inbox tells deliveries apart by their topics and bodies too.
+        let key = text("event-id").or_else(|| text("webhook-id"));
+        Ok(Accepted::Keep { topic: text("topic").unwrap_or_default(), key: key.unwrap_or_default() })
+    }
+
+    fn ask_token(&self, settings: &Settings) -> Option<Request> {
+        grant::ask(settings)
+    }
+
+    fn token(&self, answer: &Response) -> Result<Token, NotPulled> {
+        grant::token(answer)
     }
 
     fn read(&self, shop: &ShopFacts, topic: &str, delivery: &Delivery) -> Result<Vec<ShopEvent>, Unreadable> {
@@ -224,6 +270,14 @@ impl Shop for Shopify {
         pull::told(answer)
     }
 
+    fn ask_carts(&self, settings: &Settings, since: Time, cursor: Option<&str>) -> Result<Option<Request>, String> {
+        carts::ask(settings, since, cursor)
+    }
+
+    fn carts(&self, _settings: &Settings, answer: &Response, _cursor: Option<&str>) -> Result<Page, NotPulled> {
+        carts::told(answer)
+    }
+
     /// Without a list of storefront hosts, any: a shop's checkout lives on whichever of its domains is the primary one,
     /// and the address came in a body only the shop can sign.
     fn hosts(&self, settings: &Settings) -> Vec<String> {
@@ -243,8 +297,20 @@ impl Shop for Shopify {
         fronts.into_iter().flat_map(super::hosts::read).next()
     }
 
-    fn rehearse(&self, settings: &Settings, visit: &Visit, act: Act, at: Time) -> Delivery {
-        rehearsal::delivery(settings, visit, act, at)
+    fn approval_url(&self, settings: &Settings, approval: &Approval) -> Result<Option<String>, String> {
+        approval::url(settings, approval)
+    }
+
+    fn exchange(&self, settings: &Settings, delivery: &Delivery) -> Result<Option<Exchange>, String> {
+        approval::exchange(settings, delivery)
+    }
+
+    fn exchanged(&self, answer: &Response) -> Result<BTreeMap<String, String>, String> {
+        approval::exchanged(answer)
+    }
+
+    fn rehearse(&self, settings: &Settings, visit: &Visit, act: Act, at: Time) -> Rehearsed {
+        Rehearsed::Posted(rehearsal::delivery(settings, visit, act, at))
     }
 
     fn subscribe(&self, settings: &Settings, webhook_url: &str) -> Result<Vec<Subscription>, String> {

@@ -9,7 +9,7 @@
 use serde_json::Value;
 
 use super::{
-    Approval, Approved, Found, Made, Removed, Shop, Subscription, generic, hosts, json,
+    Approval, Approved, Found, Made, Rehearsed, Removed, Shop, Subscription, generic, hosts, json,
     pull::{NotPulled, Page, Wanted},
     standard_webhooks,
 };
@@ -26,6 +26,7 @@ use crate::http::{Request, Response};
 
 mod approval;
 mod coupon;
+mod link;
 mod pull;
 mod rehearsal;
 mod signature;
@@ -88,8 +89,8 @@ static SPEC: Spec = Spec {
          Order deleted, Order restored.",
         "Each with status Active, delivery URL {url}, the same secret as here, and API version WP REST API \
          Integration v3.",
-        "For reminders of carts, install the plugin Cartback for WooCommerce, open WooCommerce > Cartback and paste \
-         {url} and the plugin secret.",
+        "For reminders of carts, copy the folder assets/woocommerce of Cartback's source to wp-content/plugins/cartback, \
+         activate the plugin, open WooCommerce > Cartback and paste {url} and the plugin secret.",
         "Press \"Send a test to Cartback\" there: it appears here as a test that arrived.",
     ],
     topics: &[
@@ -104,7 +105,23 @@ static SPEC: Spec = Spec {
             needed: true,
         },
     ],
-    limits: &[],
+    limits: &[
+        "Without the plugin only orders that wait for their payment are seen as carts; with it, carts whose shopper \
+         ticked its box are.",
+        "The plugin's box is there in the classic checkout, and in the Blocks checkout from WooCommerce 8.9 on.",
+        "WooCommerce and the plugin send when the site is visited: on a quiet shop, let the system's cron call \
+         wp-cron.php every minute.",
+        "WooCommerce sends each webhook once: with a REST API key, orders that were missed are fetched.",
+        "Inside your own network Cartback is reached by a name or an IPv4 address; without the plugin WordPress calls \
+         no private address, and no port but 80, 443 and 8080.",
+        "While the plugin is switched off, its restore links work from WooCommerce 10 on, and only with pretty \
+         permalinks.",
+        "Lines that other plugins extend (engravings, bundles) come back as the plain product.",
+        "WooCommerce never sends a webhook twice, waits for visitors before it sends one, and switches webhooks off after a \
+         few that were not taken; so orders are also fetched by the clock, which needs the REST API key.",
+        "Without the plugin, only orders that wait for their payment can be reminded of, and their consent is not known.",
+        "WooCommerce marks no test orders: what is bought with a payment method in test mode counts.",
+    ],
 };
 
 impl Shop for WooCommerce {
@@ -150,7 +167,7 @@ impl Shop for WooCommerce {
         }
     }
 
-    /// For the plugin's restore link; WooCommerce's own payment page ignores it.
+    /// For the plugin's restore link and WooCommerce's checkout link; its payment page ignores it.
     fn discount_query(&self, code: &str) -> Option<(&'static str, String)> {
         Some(("coupon", code.to_owned()))
     }
@@ -199,8 +216,8 @@ impl Shop for WooCommerce {
         pull::told(answer, cursor)
     }
 
-    fn rehearse(&self, settings: &Settings, visit: &Visit, act: Act, at: Time) -> Delivery {
-        rehearsal::delivery(settings, visit, act, at)
+    fn rehearse(&self, settings: &Settings, visit: &Visit, act: Act, at: Time) -> Rehearsed {
+        Rehearsed::Posted(rehearsal::delivery(settings, visit, act, at))
     }
 
     fn approval_url(&self, settings: &Settings, approval: &Approval) -> Result<Option<String>, String> {
@@ -225,6 +242,14 @@ impl Shop for WooCommerce {
 
     fn subscriptions(&self, answer: &Response, webhook_url: &str) -> Result<Vec<String>, String> {
         subscribe::told(answer, webhook_url)
+    }
+
+    fn wake_subscriptions(&self, settings: &Settings, answer: &Response, webhook_url: &str) -> Vec<Subscription> {
+        subscribe::wake(settings, answer, webhook_url)
+    }
+
+    fn loses_webhooks(&self) -> bool {
+        true
     }
 
     fn subscribed(&self, answer: &Response) -> Result<(), String> {
@@ -305,7 +330,7 @@ impl<'a> Order<'a> {
     fn events(&self) -> Vec<ShopEvent> {
         let mut events = vec![ShopEvent::Order(Box::new(self.order()))];
         if self.made_at_checkout() && self.plugin_token().is_none() {
-            match (self.stage, json::url(self.body, "payment_url")) {
+            match (self.stage, json::url(self.body, "payment_url").or_else(|| link::of(self.body))) {
                 (Stage::Waiting, Some(url)) => events.push(ShopEvent::Cart(Box::new(self.waiting_cart(url)))),
                 (Stage::Cancelled, _) => {
                     let token = waiting_token(&self.id);
@@ -391,7 +416,7 @@ impl<'a> Order<'a> {
     }
 
     /// The shop's own unfinished checkout, when no plugin tells of a better one. Consent is not known from an order.
-    fn waiting_cart(&self, payment_url: String) -> CartUpdate {
+    fn waiting_cart(&self, recovery_url: String) -> CartUpdate {
         CartUpdate {
             token: waiting_token(&self.id),
             cart_token: None,
@@ -403,7 +428,7 @@ impl<'a> Order<'a> {
             language: None,
             total: Some(self.total),
             items: json::list(self.body, "line_items").iter().filter_map(|line| self.item(line)).collect(),
-            recovery_url: Some(payment_url),
+            recovery_url: Some(recovery_url),
             consent: None,
             started_at: json::time(self.body, "date_created_gmt"),
             updated_at: self.updated_at,

@@ -8,6 +8,8 @@ use super::{
 use crate::domain::{
     connector::Settings,
     id::{GatewayId, ShopId},
+    message::Cost,
+    money::Currency,
     seal::{Place, ShopKeys},
     time::Time,
 };
@@ -24,6 +26,8 @@ pub struct Gateway {
     pub private: bool,
     pub paused_at: Option<Time>,
     pub pause_reason: String,
+    /// What was left on it, and when it told.
+    pub balance: Option<(Cost, Time)>,
 }
 
 #[derive(sqlx::FromRow)]
@@ -36,6 +40,9 @@ struct Row {
     private_at: Option<i64>,
     paused_at: Option<i64>,
     pause_reason: String,
+    balance_micros: Option<i64>,
+    balance_currency: Option<String>,
+    balance_at: Option<i64>,
 }
 
 fn place(id: GatewayId) -> Place {
@@ -45,7 +52,10 @@ fn place(id: GatewayId) -> Place {
 impl Row {
     fn into_gateway(self, keys: &ShopKeys) -> Result<Gateway, Error> {
         let id = GatewayId::new(self.gateway_id);
+        let currency = self.balance_currency.as_deref().and_then(|code| Currency::parse(code).ok());
+        let left = self.balance_micros.zip(currency).map(|(micros, currency)| Cost { micros, currency });
         Ok(Gateway {
+            balance: left.zip(maybe(self.balance_at)),
             shop: keys.shop(),
             id,
             settings: keys.open_json(place(id), &self.settings)?,
@@ -79,7 +89,8 @@ pub async fn get(read: &mut Read, keys: &ShopKeys, id: GatewayId) -> Result<Opti
     let row = first!(
         read,
         Row,
-        "SELECT gateway_id, kind, name, settings, created_at, private_at, paused_at, pause_reason FROM gateway
+        "SELECT gateway_id, kind, name, settings, created_at, private_at, paused_at, pause_reason,
+                balance_micros, balance_currency, balance_at FROM gateway
          WHERE shop_id = $1 AND gateway_id = $2",
         of(keys),
         id.get()
@@ -92,7 +103,8 @@ pub async fn list(read: &mut Read, keys: &ShopKeys) -> Result<Vec<Gateway>, Erro
     let rows = all!(
         read,
         Row,
-        "SELECT gateway_id, kind, name, settings, created_at, private_at, paused_at, pause_reason FROM gateway
+        "SELECT gateway_id, kind, name, settings, created_at, private_at, paused_at, pause_reason,
+                balance_micros, balance_currency, balance_at FROM gateway
          WHERE shop_id = $1 AND removed_at IS NULL ORDER BY gateway_id DESC",
         of(keys)
     )?;
@@ -103,6 +115,21 @@ pub async fn list(read: &mut Read, keys: &ShopKeys) -> Result<Vec<Gateway>, Erro
 pub async fn shops_with_own(read: &mut Read) -> Result<Vec<ShopId>, Error> {
     let rows = all!(read, (i64,), "SELECT DISTINCT shop_id FROM gateway WHERE shop_id > 0 AND removed_at IS NULL")?;
     Ok(rows.into_iter().map(|(shop,)| ShopId::new(shop)).collect())
+}
+
+/// Keeps what is left on an account.
+pub async fn note_balance(tx: &mut Tx, shop: ShopId, id: GatewayId, left: &Cost, now: Time) -> Result<(), Error> {
+    run!(
+        tx,
+        "UPDATE gateway SET balance_micros = $3, balance_currency = $4, balance_at = $5
+         WHERE shop_id = $1 AND gateway_id = $2",
+        shop.get(),
+        id.get(),
+        left.micros,
+        left.currency.to_string(),
+        now.millis()
+    )?;
+    Ok(())
 }
 
 /// Stops a gateway from taking texts; answers whether it was running until now.

@@ -57,10 +57,18 @@ pub enum Kind {
     GuardRail,
     /// Match the next lines of offline sales, or take some of an undone upload back.
     Offline,
+    /// Ask the shop for what a webhook only points at.
+    Fetch,
+    /// Ask a gateway what a text cost.
+    Price,
+    /// Have a gateway forget a text whose person was erased.
+    Redact,
+    /// Ask a gateway what is left on the account.
+    Balance,
 }
 
 impl Kind {
-    pub const ALL: [Kind; 22] = [
+    pub const ALL: [Kind; 26] = [
         Kind::Ingest,
         Kind::Detect,
         Kind::Decide,
@@ -83,6 +91,10 @@ impl Kind {
         Kind::Subscribe,
         Kind::GuardRail,
         Kind::Offline,
+        Kind::Fetch,
+        Kind::Price,
+        Kind::Redact,
+        Kind::Balance,
     ];
 
     pub fn name(self) -> &'static str {
@@ -109,6 +121,10 @@ impl Kind {
             Kind::Subscribe => "subscribe",
             Kind::GuardRail => "guard_rail",
             Kind::Offline => "offline",
+            Kind::Fetch => "fetch",
+            Kind::Price => "price",
+            Kind::Redact => "redact",
+            Kind::Balance => "balance",
         }
     }
 }

@@ -48,6 +48,8 @@ pub struct Message {
     pub reason: String,
     pub gateway_ref: Option<String>,
     pub cost: Option<Cost>,
+    /// The cost is that of the account's price list: the gateway told none.
+    pub cost_listed: bool,
 }
 
 impl Message {
@@ -86,6 +88,8 @@ impl std::fmt::Debug for Words {
     }
 }
 
+const LISTED: &str = "list";
+
 pub(super) fn place(id: MessageId) -> Place {
     Place { table: "message", column: "detail", row: id.get() }
 }
@@ -118,6 +122,7 @@ struct Row {
     gateway_ref: Option<String>,
     cost_micros: Option<i64>,
     cost_currency: Option<String>,
+    cost_source: String,
 }
 
 impl Row {
@@ -153,6 +158,7 @@ impl Row {
             reason: self.reason,
             gateway_ref: self.gateway_ref,
             cost: self.cost_micros.zip(currency).map(|(micros, currency)| Cost { micros, currency }),
+            cost_listed: self.cost_source == LISTED,
         })
     }
 }
@@ -162,7 +168,7 @@ macro_rules! select {
         concat!(
             "SELECT message_id, purpose, cart_id, sequence, step, gateway_shop, gateway_id, country, detail, segments, created_at,
                     expires_at, attempt, sending_at, sending_by, accepted_at, refused_at, unknown_at, delivered_at,
-                    undelivered_at, cancelled_at, expired_at, reason, gateway_ref, cost_micros, cost_currency
+                    undelivered_at, cancelled_at, expired_at, reason, gateway_ref, cost_micros, cost_currency, cost_source
              FROM message WHERE shop_id = $1 AND ",
             $($rest),+
         )
@@ -207,7 +213,8 @@ pub async fn save(tx: &mut Tx, keys: &ShopKeys, message: &Message) -> Result<(),
         "UPDATE message SET gateway_shop = $3, gateway_id = $4, detail = $5, segments = $6, expires_at = $7,
                 attempt = $8, sending_at = $9, sending_by = $10, accepted_at = $11, refused_at = $12, unknown_at = $13,
                 delivered_at = $14, undelivered_at = $15, cancelled_at = $16, expired_at = $17, reason = $18,
-                gateway_ref = $19, cost_micros = $20, cost_currency = $21, state = $22, listed_at = $23
+                gateway_ref = $19, cost_micros = $20, cost_currency = $21, state = $22, listed_at = $23,
+                cost_source = $24
          WHERE shop_id = $1 AND message_id = $2",
         of(keys),
         message.id.get(),
@@ -231,7 +238,8 @@ pub async fn save(tx: &mut Tx, keys: &ShopKeys, message: &Message) -> Result<(),
         message.cost.map(|cost| cost.micros),
         message.cost.map(|cost| cost.currency.to_string()),
         moments.state().name(),
-        moments.accepted_at.unwrap_or(message.created_at).millis()
+        moments.accepted_at.unwrap_or(message.created_at).millis(),
+        if message.cost_listed { LISTED } else { "" }
     )?;
     if message.purpose == Purpose::Reminder && moments.accepted_at.is_some() {
         super::cart::restage(tx, of(keys), message.about).await?;
@@ -300,6 +308,18 @@ pub async fn about(read: &mut Read, keys: &ShopKeys, about: i64) -> Result<Vec<M
 pub async fn by_gateway_ref(read: &mut Read, keys: &ShopKeys, reference: &str) -> Result<Option<Message>, Error> {
     let row = first!(read, Row, select!("gateway_ref = $2"), of(keys), reference)?;
     row.map(|row| row.into_message(keys)).transpose()
+}
+
+/// Whose text it is that went through this account of the house and has this id there.
+pub async fn shop_of(read: &mut Read, gateway: GatewayId, reference: &str) -> Result<Option<ShopId>, Error> {
+    let row = first!(
+        read,
+        (i64,),
+        "SELECT shop_id FROM message WHERE gateway_shop = 0 AND gateway_id = $1 AND gateway_ref = $2",
+        gateway.get(),
+        reference
+    )?;
+    Ok(row.map(|(shop,)| ShopId::new(shop)))
 }
 
 /// Messages to this phone made since a moment, newest first.

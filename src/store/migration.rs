@@ -36,6 +36,7 @@ pub const ALL: &[(i64, &str, &str)] = &[
     (23, "ads", include_str!("../../migrations/0023_ads.sql")),
     (24, "call", include_str!("../../migrations/0024_call.sql")),
     (25, "reachable", include_str!("../../migrations/0025_reachable.sql")),
+    (26, "sending", include_str!("../../migrations/0026_sending.sql")),
 ];
 
 /// Applies what is missing. Refuses a database whose applied migrations are not the ones we know.

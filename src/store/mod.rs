@@ -23,6 +23,7 @@ pub mod rules;
 pub mod law;
 pub mod connection;
 pub mod gateway;
+pub mod circuit;
 pub mod sink;
 pub mod outbox;
 pub mod ad_consent;

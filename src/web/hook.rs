@@ -53,6 +53,25 @@ pub async fn call(state: Data<State>, request: HttpRequest, mut payload: Payload
     response
 }
 
+/// The owner's browser, back from the platform's page with a code: it goes on to the set-up once the code was exchanged.
+pub async fn came_back(state: Data<State>, request: HttpRequest) -> HttpResponse {
+    let taken = match connection(&request) {
+        Some(connection) => approve::take_code(&state.core, connection, &delivery(&state, &request, Vec::new())).await,
+        None => Err(NotTaken::Unknown),
+    };
+    match taken {
+        Ok(shop) => {
+            gate::of_shop(&request, shop);
+            gate::acting(&request, Actor { door: Door::Page, user: None, name: "the shop’s own pages".to_owned() });
+            gate::done(&request);
+            count("taken");
+            let on = format!("/shops/{shop}/set-up?step=shop&shop={shop}");
+            HttpResponse::SeeOther().insert_header((header::LOCATION, on)).finish()
+        }
+        Err(why) => not_taken(why),
+    }
+}
+
 /// The keys a platform hands over once its owner said yes. WooCommerce and its kin take anything but a 200 for a refusal,
 /// and take their keys back.
 pub async fn approved(state: Data<State>, request: HttpRequest, mut payload: Payload) -> HttpResponse {
@@ -72,25 +91,27 @@ pub async fn approved(state: Data<State>, request: HttpRequest, mut payload: Pay
             count("taken");
             plain(StatusCode::OK, "taken\n")
         }
-        Err(why) => {
-            let (outcome, status) = match &why {
-                NotTaken::Unknown => ("unknown", StatusCode::NOT_FOUND),
-                NotTaken::Unreadable(_) => ("refused", StatusCode::BAD_REQUEST),
-                NotTaken::Refused(_) => ("refused", StatusCode::FORBIDDEN),
-                NotTaken::Wrong(_) => ("refused", StatusCode::UNPROCESSABLE_ENTITY),
-                NotTaken::Store(error) => {
-                    tracing::warn!(%error, "keys were not taken");
-                    ("come_back", StatusCode::SERVICE_UNAVAILABLE)
-                }
-            };
-            count(outcome);
-            let said = match why {
-                NotTaken::Store(_) => "come back later".to_owned(),
-                why => why.to_string(),
-            };
-            HttpResponse::build(status).content_type("text/plain; charset=utf-8").body(said + "\n")
-        }
+        Err(why) => not_taken(why),
     }
+}
+
+fn not_taken(why: NotTaken) -> HttpResponse {
+    let (outcome, status) = match &why {
+        NotTaken::Unknown => ("unknown", StatusCode::NOT_FOUND),
+        NotTaken::Unreadable(_) => ("refused", StatusCode::BAD_REQUEST),
+        NotTaken::Refused(_) => ("refused", StatusCode::FORBIDDEN),
+        NotTaken::Wrong(_) => ("refused", StatusCode::UNPROCESSABLE_ENTITY),
+        NotTaken::Store(error) => {
+            tracing::warn!(%error, "keys were not taken");
+            ("come_back", StatusCode::SERVICE_UNAVAILABLE)
+        }
+    };
+    count(outcome);
+    let said = match why {
+        NotTaken::Store(_) => "come back later".to_owned(),
+        why => why.to_string(),
+    };
+    HttpResponse::build(status).content_type("text/plain; charset=utf-8").body(said + "\n")
 }
 
 /// Neither an unknown path nor a wrong signature learns which of the two it is by more than its status.

@@ -136,10 +136,14 @@ fn routes(config: &mut ServiceConfig) {
         .service(
             web::resource("/hook/approved/{connection}")
                 .route(web::post().to(hook::approved))
-                .default_service(only("POST")),
+                .route(web::get().to(hook::came_back))
+                .default_service(only("GET, POST")),
         )
         .service(
-            web::resource("/hook/shop/{connection}").route(web::post().to(hook::shop)).default_service(only("POST")),
+            web::resource("/hook/shop/{connection}")
+                .route(web::post().to(hook::shop))
+                .route(web::get().to(hook::shop))
+                .default_service(only("GET, POST")),
         )
         .service(
             web::resource("/hook/call/{connection}").route(web::post().to(hook::call)).default_service(only("POST")),

@@ -61,7 +61,10 @@ use May::{Anyone, Change, House, SignedIn};
 /// Every route but the demo's, whose door is open, and the API's, which has its own table (`api::operations`).
 pub const ROUTES: &[Route] = &[
     open("POST", "/hook/shop/{connection}"),
+    // Platforms introduce themselves so, and fetch an app's manifest.
+    open("GET", "/hook/shop/{connection}"),
     act("/hook/approved/{connection}", Anyone, "Handed a shop’s keys over", "/shops"),
+    open("GET", "/hook/approved/{connection}"),
     open("POST", "/hook/sms/{connection}"),
     open("GET", "/hook/sms/{connection}"),
     open("POST", "/hook/call/{connection}"),

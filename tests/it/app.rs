@@ -208,6 +208,7 @@ impl App {
             holder: "story".into(),
             // As the settings say it for this machine's own address.
             plain_links: public_url.starts_with("http:"),
+            answers: Default::default(),
             wake: tokio::sync::Notify::new(),
         });
         let now = clock.now();
@@ -233,6 +234,7 @@ impl App {
             public_url: self.core.public_url.clone(),
             holder: format!("story {node}"),
             plain_links: false,
+            answers: Default::default(),
             wake: tokio::sync::Notify::new(),
         })
     }

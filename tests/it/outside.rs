@@ -55,6 +55,11 @@ impl Outside {
         self.script.lock().unwrap().extend(ends);
     }
 
+    /// What was scripted and has not happened is forgotten.
+    pub fn forget(&self) {
+        self.script.lock().unwrap().clear();
+    }
+
     /// The next posts to this host, which receives webhooks, end so; all others are taken.
     pub fn receiver(&self, host: &str, ends: impl IntoIterator<Item = Ends>) {
         self.receivers.lock().unwrap().entry(host.to_owned()).or_default().extend(ends);

@@ -1,10 +1,10 @@
 //! The main job against a real SMS gateway: Shopify's webhooks over HTTP, half an hour on the test clock, a text through
-//! Kannel, its receipt, the tap on the link in that text, the order, a partial refund, and a STOP.
+//! Kannel, or by SMPP straight to the message centre behind it, its receipt, the tap on the link in that text, the order, a partial refund, and a STOP.
 
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use cartback::{
-    app::{App, Running, Serve},
+    app::{App, Running, Serve, lines::Lines},
     clock::{Clock, ManualClock},
     config::{Config, Database},
     domain::{
@@ -22,6 +22,7 @@ use cartback::{
         connect::{self, ShopTyped},
         report,
     },
+    shop::standard_webhooks,
     store::{self, message::Message},
     transact,
 };
@@ -30,18 +31,60 @@ use hmac::{Hmac, KeyInit, Mac};
 use serde_json::{Value, json};
 use sha2::Sha256;
 
-use crate::server::{self, Answer, kannel::Kannel, postgres};
+use crate::server::{
+    self, Answer,
+    kannel::{Kannel, Sent},
+    postgres,
+    smsc::Smsc,
+};
 
 const SIGNING_KEY: &str = "5e1f00d5e1f00d5e1f00d5e1f00d5e1f";
 const SHOPPER: &str = "+12125550101";
 const BROWSER: &str = "Mozilla/5.0 (iPhone; CPU iPhone OS 18_5 like Mac OS X) AppleWebKit/605.1.15 (KHTML, like Gecko) \
                        Version/18.5 Mobile/15E148 Safari/604.1";
 
+/// Whoever takes our texts.
+enum Centre {
+    Kannel(Kannel),
+    Smpp(Smsc),
+}
+
+impl Centre {
+    fn sent(&self) -> Vec<Sent> {
+        match self {
+            Centre::Kannel(kannel) => kannel.sent(),
+            Centre::Smpp(centre) => centre.sent(),
+        }
+    }
+
+    fn sent_at_least(&self, count: usize) -> Vec<Sent> {
+        match self {
+            Centre::Kannel(kannel) => kannel.sent_at_least(count),
+            Centre::Smpp(centre) => centre.sent_at_least(count),
+        }
+    }
+
+    /// It stops answering, as a machine does that swaps, and goes on later where it was.
+    fn freeze(&self, signal: &str) {
+        match self {
+            Centre::Kannel(kannel) => kannel.signal("bearerbox", signal),
+            Centre::Smpp(centre) => centre.signal(signal),
+        }
+    }
+
+    fn inbound(&self, from: &str, to: &str, text: &str) {
+        match self {
+            Centre::Kannel(kannel) => kannel.inbound(from, to, text),
+            Centre::Smpp(centre) => centre.inbound(from, to, text),
+        }
+    }
+}
+
 struct Story {
     clock: Arc<ManualClock>,
     running: Running,
     hook: String,
-    kannel: Kannel,
+    centre: Centre,
     /// Webhooks sent so far: each has an id of its own.
     told: u32,
 }
@@ -52,38 +95,59 @@ fn morning() -> Time {
 }
 
 impl Story {
-    async fn begin(config: &Config) -> Option<Story> {
+    async fn begin(config: &Config, by: By) -> Option<Story> {
         let clock = Arc::new(ManualClock::at(morning()));
         cartback::app::install_tls();
-        let http = Arc::new(GuardedHttp::new().unwrap());
+        let lines = Lines::default();
+        let http = Arc::new(GuardedHttp::new().unwrap().with_smpp(lines.door()));
         let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
         let public_url = format!("http://{}", listener.local_addr().unwrap());
         let config = Config { given_public_url: Some(public_url), ..config.clone() };
-        let app = App::open(&config, clock.clone(), http).await.unwrap();
+        let app = App::open(&config, clock.clone(), http).await.unwrap().with_lines(lines);
         let running = app.serve(Serve { listener, workers: 2, api_requests: None, open_door: false }).unwrap();
         let core = running.core().clone();
-        let set = |pairs: &[(&str, &str)]| -> BTreeMap<String, String> {
-            pairs.iter().map(|(key, value)| (key.to_string(), value.to_string())).collect()
-        };
         let typed = ShopTyped {
             kind: "shopify".into(),
             name: "Northwind".into(),
             country: "US".into(),
             currency: "USD".into(),
             zone: "America/New_York".into(),
-            settings: set(&[("domain", "northwind-goods.myshopify.com"), ("signing_key", SIGNING_KEY)]),
-            rules: set(&FOR_TRIALS),
+            settings: pairs(&[("domain", "northwind-goods.myshopify.com"), ("signing_key", SIGNING_KEY)]),
+            rules: pairs(&FOR_TRIALS),
         };
         let shop = connect::add_shop(&core, &typed).await.unwrap();
+        let centre = match by {
+            By::Kannel => Centre::Kannel(Self::by_kannel(&core).await?),
+            By::Smpp => Centre::Smpp(Self::by_smpp(&core).await?),
+        };
+        Some(Story { clock, running, hook: shop.webhook_url, centre, told: 0 })
+    }
+
+    async fn by_smpp(core: &Arc<Core>) -> Option<Smsc> {
+        let centre = tokio::task::block_in_place(Smsc::start)?;
+        let port = centre.port.to_string();
+        let account = pairs(&[
+            ("host", "127.0.0.1"),
+            ("port", &port),
+            ("encryption", "none"),
+            ("system_id", "cartback"),
+            ("password", "hush"),
+            ("sender", "+12125550100"),
+        ]);
+        connect::add_gateway(core, ShopId::HOUSE, "smpp", "", account, true).await.unwrap();
+        Some(centre)
+    }
+
+    async fn by_kannel(core: &Arc<Core>) -> Option<Kannel> {
         let account = |url: &str| {
-            set(&[("url", url), ("username", Kannel::USER), ("password", Kannel::PASSWORD), ("from", "12125550100")])
+            pairs(&[("url", url), ("username", Kannel::USER), ("password", Kannel::PASSWORD), ("from", "12125550100")])
         };
         // Kannel must know where inbound texts go before it starts, and we where Kannel is: so it is told twice.
         let placeholder = account("http://127.0.0.1:9/cgi-bin/sendsms");
-        let gateway = connect::add_gateway(&core, ShopId::HOUSE, "kannel", "", placeholder, true).await.unwrap();
+        let gateway = connect::add_gateway(core, ShopId::HOUSE, "kannel", "", placeholder, true).await.unwrap();
         let kannel = Kannel::start(&format!("{}?id=%I&from=%p&to=%P&ts=%T&charset=%C&text=%b", gateway.webhook_url))?;
-        readdress(&core, gateway.gateway.unwrap(), account(&kannel.sendsms_url())).await;
-        Some(Story { clock, running, hook: shop.webhook_url, kannel, told: 0 })
+        readdress(core, gateway.gateway.unwrap(), account(&kannel.sendsms_url())).await;
+        Some(kannel)
     }
 
     fn core(&self) -> &Arc<Core> {
@@ -188,6 +252,17 @@ impl Story {
     }
 }
 
+fn pairs(pairs: &[(&str, &str)]) -> BTreeMap<String, String> {
+    pairs.iter().map(|(key, value)| (key.to_string(), value.to_string())).collect()
+}
+
+/// What the texts leave by.
+#[derive(Clone, Copy)]
+enum By {
+    Kannel,
+    Smpp,
+}
+
 async fn readdress(core: &Core, id: GatewayId, account: BTreeMap<String, String>) {
     let spec = cartback::gateway::by_kind("kannel").unwrap().spec();
     let settings = spec.settings(account).unwrap();
@@ -207,8 +282,8 @@ fn tap(link: &str) -> Answer {
     server::call("GET", link, &[("user-agent", BROWSER), ("accept", "text/html")], b"").unwrap()
 }
 
-async fn the_whole_way(config: Config) {
-    let Some(mut story) = Story::begin(&config).await else { return };
+async fn the_whole_way(config: Config, by: By) {
+    let Some(mut story) = Story::begin(&config, by).await else { return };
 
     // A checkout begins without anybody to text, and gets its number and consent a minute later.
     let begun = story.checkout("84ad78572dae52a8cbea7d55371afe89", None);
@@ -219,20 +294,20 @@ async fn the_whole_way(config: Config) {
 
     // Half an hour of silence. A box ticked is not enough in the United States: the phone is asked first, through Kannel.
     story.pass(MINUTE * 30);
-    let asked = tokio::task::block_in_place(|| story.kannel.sent_at_least(1));
+    let asked = tokio::task::block_in_place(|| story.centre.sent_at_least(1));
     let request: String = asked.iter().map(|part| part.text.as_str()).collect();
     assert!(request.starts_with("Northwind:") && request.contains("cart reminder"), "{request}");
     assert!(!request.contains("/r/"), "nothing but the question before a yes: {request}");
     let reminders = || async { story.messages().await.into_iter().find(|text| text.purpose == Purpose::Reminder) };
     assert!(reminders().await.is_none());
-    tokio::task::block_in_place(|| story.kannel.inbound("12125550101", "12125550100", "Yes please!"));
+    tokio::task::block_in_place(|| story.centre.inbound("12125550101", "12125550100", "Yes please!"));
 
     // The yes is on record, and one text goes out.
     let reminder = story.until("the reminder", reminders).await;
     let reminder = reminder.words.text;
     let parts: Vec<_> = tokio::task::block_in_place(|| {
         server::eventually("the reminder at the message centre", || {
-            let parts: Vec<_> = story.kannel.sent().into_iter().filter(|part| part.text == reminder).collect();
+            let parts: Vec<_> = story.centre.sent().into_iter().filter(|part| part.text == reminder).collect();
             (!parts.is_empty()).then_some(parts)
         })
     });
@@ -298,8 +373,8 @@ async fn the_whole_way(config: Config) {
     story.until("the refund", || async { story.net().await.filter(|net| *net == (1, 12_800, 10_800)) }).await;
 
     // STOP, and the next cart of this person is not texted.
-    let sent = story.kannel.sent().len();
-    tokio::task::block_in_place(|| story.kannel.inbound("12125550101", "12125550100", "Stop."));
+    let sent = story.centre.sent().len();
+    tokio::task::block_in_place(|| story.centre.inbound("12125550101", "12125550100", "Stop."));
     story.until("the opt-out", || story.opted_out()).await;
     story.pass(HOUR * 24);
     let again = story.checkout("0d5c2f0f6f5c4bd1b4e1f7a6c2d3e4f5", Some(SHOPPER));
@@ -316,21 +391,161 @@ async fn the_whole_way(config: Config) {
             (reason == cartback::domain::decide::GateName::OptOut).then_some(())
         })
         .await;
-    assert_eq!(story.kannel.sent().len(), sent, "somebody who said stop was texted");
+    let all = story.centre.sent();
+    assert_eq!(all.len(), sent, "somebody who said stop was texted: {all:?}");
     story.running.stop().await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_cart_is_recovered_through_kannel_on_sqlite() {
-    let folder = tempfile::tempdir().unwrap();
-    the_whole_way(Config::in_folder(folder.path())).await;
+    on_sqlite(By::Kannel).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_cart_is_recovered_through_kannel_on_postgresql() {
+    on_postgresql(By::Kannel).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_cart_is_recovered_by_smpp_on_sqlite() {
+    on_sqlite(By::Smpp).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_cart_is_recovered_by_smpp_on_postgresql() {
+    on_postgresql(By::Smpp).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_bad_day_of_kannel_is_told_as_it_was() {
+    a_bad_day(By::Kannel).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_bad_day_of_a_message_centre_is_told_as_it_was() {
+    a_bad_day(By::Smpp).await;
+}
+
+/// A second shop of the house, where a ticked box is enough.
+struct Second {
+    shop: ShopId,
+    hook: String,
+}
+
+const SECRET: &str = "whsec_AQIDBAUGBwgJCgsMDQ4PEBESExQVFhcYGRobHB0eHyA=";
+
+impl Second {
+    async fn open(story: &Story) -> Second {
+        let typed = ShopTyped {
+            kind: "generic".into(),
+            name: "Lipa".into(),
+            country: "SI".into(),
+            currency: "EUR".into(),
+            zone: "Europe/Ljubljana".into(),
+            settings: pairs(&[("secret", SECRET), ("site", "shop.example.com")]),
+            rules: pairs(&FOR_TRIALS).into_iter().chain(pairs(&[("steps_after_minutes", "0")])).collect(),
+        };
+        let made = connect::add_shop(story.core(), &typed).await.unwrap();
+        Second { shop: made.shop, hook: made.webhook_url }
+    }
+
+    /// Somebody leaves a cart; the last two digits choose what becomes of the text.
+    fn leave(&self, story: &Story, fate: &str) {
+        let at = story.rfc3339();
+        let data = json!({
+            "token": format!("c{fate}"), "phone": format!("+386405551{fate}"), "country": "SI", "language": "en",
+            "currency": "EUR", "total": "128.00", "items": [{ "title": "Oak stool", "quantity": 1, "price": "128.00" }],
+            "recovery_url": format!("https://shop.example.com/restore/{fate}"),
+            "consent": { "state": "granted", "source": "shop.example.com" }, "started_at": at, "updated_at": at,
+        });
+        let body = json!({ "type": "checkout.updated", "timestamp": at, "data": data }).to_string();
+        let seconds = story.clock.now().seconds();
+        let signature = standard_webhooks::sign(SECRET, fate, seconds, body.as_bytes());
+        let headers = [
+            ("content-type", "application/json"),
+            ("webhook-id", fate),
+            ("webhook-timestamp", &seconds.to_string()),
+            ("webhook-signature", &signature),
+        ];
+        let answer = server::call("POST", &self.hook, &headers, body.as_bytes()).unwrap();
+        assert_eq!(answer.status, 200, "{}", answer.body);
+    }
+
+    async fn state(&self, story: &Story, fate: &str) -> Option<MessageState> {
+        let core = story.core();
+        let mut read = core.db.read().await.unwrap();
+        let keys = core.vault.keys(&mut read, self.shop).await.unwrap();
+        let newest = cartback::domain::id::MessageId::new(i64::MAX);
+        let all = store::message::list(&mut read, &keys, None, newest, 100).await.unwrap();
+        let of = |message: &&Message| message.words.phone.ends_with(fate);
+        all.iter().find(of).map(|message| message.moments.state())
+    }
+}
+
+fn to(sent: &[Sent], fate: &str) -> usize {
+    sent.iter().filter(|part| part.to.ends_with(&format!("405551{fate}"))).count()
+}
+
+/// Refused at once, expired, throttled, never reported on, and a centre that stops in the middle of it.
+async fn a_bad_day(by: By) {
+    let folder = tempfile::tempdir().unwrap();
+    let Some(story) = Story::begin(&Config::in_folder(folder.path()), by).await else { return };
+    let second = Second::open(&story).await;
+    for fate in ["01", "90", "91", "92", "95", "96"] {
+        second.leave(&story, fate);
+    }
+    story.pass(MINUTE * 31);
+    let is = |fate: &'static str, wanted: &'static [MessageState]| {
+        let (story, second) = (&story, &second);
+        async move {
+            let what = format!("…{fate} to be one of {wanted:?}");
+            let look = || async { second.state(story, fate).await.filter(|state| wanted.contains(state)) };
+            story.until(&what, look).await
+        }
+    };
+    is("01", &[MessageState::Delivered]).await;
+    is("90", &[MessageState::Refused, MessageState::Undelivered]).await;
+    is("91", &[MessageState::Undelivered]).await;
+    is("92", &[MessageState::Undelivered, MessageState::Expired]).await;
+    is("96", &[MessageState::Accepted]).await;
+    // A centre that is too busy is asked again, by Kannel or by us.
+    for _ in 0..20 {
+        if second.state(&story, "95").await == Some(MessageState::Delivered) {
+            break;
+        }
+        story.pass(MINUTE);
+        tokio::time::sleep(Duration::from_millis(700)).await;
+    }
+    is("95", &[MessageState::Delivered]).await;
+
+    // It takes the text and says nothing.
+    story.centre.freeze("STOP");
+    second.leave(&story, "02");
+    story.pass(MINUTE * 31);
+    tokio::time::sleep(Duration::from_secs(17)).await;
+    is("02", &[MessageState::Unknown]).await;
+    story.centre.freeze("CONT");
+    for _ in 0..6 {
+        story.pass(HOUR);
+        tokio::time::sleep(Duration::from_millis(300)).await;
+    }
+    let sent = story.centre.sent();
+    for fate in ["01", "91", "92", "95", "96"] {
+        assert_eq!(to(&sent, fate), 1, "{fate}: {sent:?}");
+    }
+    assert!(to(&sent, "02") <= 1, "{sent:?}");
+    story.running.stop().await;
+}
+
+async fn on_sqlite(by: By) {
+    let folder = tempfile::tempdir().unwrap();
+    the_whole_way(Config::in_folder(folder.path()), by).await;
+}
+
+async fn on_postgresql(by: By) {
     let Some(cluster) = tokio::task::block_in_place(postgres::cluster) else { return };
     let database = tokio::task::block_in_place(|| cluster.database());
     let folder = tempfile::tempdir().unwrap();
     let config = Config { database: Database::Postgres(database.url().into()), ..Config::in_folder(folder.path()) };
-    the_whole_way(config).await;
+    the_whole_way(config, by).await;
 }

@@ -200,6 +200,7 @@ async fn gateways() {
             private,
             paused_at: None,
             pause_reason: String::new(),
+            balance: None,
         };
         tx!(stage, |tx| {
             gateway::create(tx, &stage.keys, &make(1, false)).await?;
@@ -808,6 +809,7 @@ fn text_of(stage: &Stage, id: i64, cart: i64, step: u32) -> message::Message {
         reason: String::new(),
         gateway_ref: None,
         cost: None,
+        cost_listed: false,
     }
 }
 

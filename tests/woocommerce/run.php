@@ -411,6 +411,51 @@ $tests = array(
 		same( array(), WC()->cart->coupons, 'coupon' );
 	},
 
+	'what is left of a line comes back, and that it is less is said' => static function () {
+		shop();
+		ticks();
+		$token                         = only_token();
+		WC()->cart                     = new Cart();
+		$GLOBALS['products'][7]->stock = 1;
+		restore( a_link( $token ) );
+		same( 1, WC()->cart->lines['7:0']['quantity'], 'quantity' );
+		same( array( 'There is less left of some items than you had chosen.' ), World::$notices, 'notices' );
+		WC()->cart                     = new Cart();
+		$GLOBALS['products'][7]->price = '';
+		restore( a_link( $token ) );
+		same( array( '9:91' ), array_keys( WC()->cart->lines ), 'what has no price is not sold' );
+	},
+
+	'an order of a restored cart is linked to the checkout it came from' => static function () {
+		shop();
+		ticks();
+		$token         = only_token();
+		$_COOKIE       = array();
+		WC()->cart     = new Cart();
+		WC()->session  = new Session();
+		restore( a_link( $token ) );
+		$order = new Order();
+		$_POST = array();
+		on_classic_order( $order );
+		same( $token, $order->meta['_cartback_token'], 'linked without another tick' );
+		same( false, isset( $order->meta['_cartback_consent'] ), 'no consent of another' );
+		on_order_status( 42, 'pending', 'processing', $order );
+		$next = new Order();
+		mark_order( $next, null );
+		same( array(), $next->meta, 'once' );
+		// Who ticks again has a checkout of their own.
+		shop();
+		ticks();
+		$token     = only_token();
+		$_COOKIE   = array();
+		WC()->cart = new Cart();
+		restore( a_link( $token ) );
+		ticks();
+		$own = new Order();
+		mark_order( $own, null );
+		same( false, $token === $own->meta['_cartback_token'], 'own' );
+	},
+
 	'a forged restore link is refused, every single one' => static function () {
 		shop();
 		ticks();
@@ -467,7 +512,9 @@ $tests = array(
 			'http://192.168.1.20:8080/h'         => true,
 			'http://cartback:8080/h'             => true,
 			'http://cartback.lan/h'              => true,
-			'http://[::1]:8080/h'                => true,
+			'http://10.0.0.7/h'                  => true,
+			'http://[::1]:8080/h'                => false,
+			'https://[2001:db8::1]/h'            => false,
 			'http://hooks.example/h'             => false,
 			'http://8.8.8.8/h'                   => false,
 			'https://user:pass@hooks.example/h'  => false,
@@ -586,6 +633,29 @@ $tests = array(
 		World::$options['cartback_settings']['url'] = '';
 		erase( 'ida@example.com' );
 		same( array(), World::$rows, 'rows' );
+	},
+
+	"restore links are WooCommerce's own checkout links where it has them" => static function () {
+		shop();
+		World::$options['permalink_structure'] = '/%postname%/';
+		ticks();
+		work();
+		same( 0, strpos( last_body()['data']['recovery_url'], 'https://shop.example/?cartback_restore=' ), 'before WooCommerce 10' );
+		define( 'WC_VERSION', '10.2.1' );
+		ticks( array( 'phone' => '0151 23456780' ) );
+		work();
+		$link = last_body()['data']['recovery_url'];
+		same( 0, strpos( $link, 'https://shop.example/checkout-link/?products=7:2,91:1&cartback_restore=' ), 'the variation, and how many' );
+		$token     = substr( $link, strrpos( $link, '=' ) + 1 );
+		WC()->cart = new Cart();
+		same( '303 https://shop.example/checkout/', restore( $token, array( 'products' => '7:2,91:1' ) ), 'this plugin comes first' );
+		same( array( '7:0', '9:91' ), array_keys( WC()->cart->lines ), 'lines' );
+		unset( World::$options['permalink_structure'] );
+		same( 'https://shop.example/', \Cartback\restore_page( array( array( 'product' => 7, 'variation' => 0, 'quantity' => 2 ) ) ), 'plain permalinks have no such page' );
+		World::$options['permalink_structure'] = '/%postname%/';
+		same( 'https://shop.example/', \Cartback\restore_page( array() ), 'nothing to bring' );
+		$many = array_fill( 0, 100, array( 'product' => 4294967295, 'variation' => 4294967295, 'quantity' => 999999 ) );
+		same( true, strlen( \Cartback\restore_page( $many ) ) < 1500, 'short enough' );
 	},
 
 	'old rows go' => static function () {

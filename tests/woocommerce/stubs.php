@@ -38,7 +38,8 @@ namespace {
 			$_COOKIE             = array();
 			$_SERVER['HTTP_USER_AGENT'] = 'Browser/1.0';
 			unset( self::$hooks['shutdown'] );
-			WC()->cart = new Cart();
+			WC()->cart    = new Cart();
+			WC()->session = new Session();
 		}
 	}
 
@@ -76,6 +77,7 @@ namespace {
 		public function is_purchasable() { return '' !== $this->price; }
 		public function is_in_stock() { return $this->stock > 0; }
 		public function has_enough_stock( $quantity ) { return $this->stock >= $quantity; }
+		public function get_stock_quantity() { return $this->stock; }
 	}
 
 	final class Cart {
@@ -120,8 +122,14 @@ namespace {
 		public static function get_ip_address() { return '192.0.2.7'; }
 	}
 
+	final class Session {
+		public $kept = array();
+		public function get( $name ) { return $this->kept[ $name ] ?? null; }
+		public function set( $name, $value ) { $this->kept[ $name ] = $value; }
+	}
+
 	final class Shop {
-		public $cart;
+		public $cart, $session;
 	}
 	function WC() { static $shop; return $shop = $shop ?? new Shop(); }
 

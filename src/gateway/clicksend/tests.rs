@@ -28,7 +28,7 @@ fn read(delivery: &Delivery) -> (String, String, Result<Vec<GatewayEvent>, Unrea
             let events = ClickSend.read(&settings, &topic, delivery);
             (topic, key, events)
         }
-        Accepted::Ping => panic!("ClickSend greets nobody"),
+        Accepted::Ping | Accepted::Greeting(_) => panic!("ClickSend greets nobody"),
     }
 }
 
@@ -78,7 +78,7 @@ fn outcomes() {
     use RefusalClass::*;
     #[track_caller]
     fn check(status: u16, body: &str, expected: SendOutcome) {
-        assert_eq!(ClickSend.outcome(&answered(status, body)), expected, "{status} {body}");
+        assert_eq!(ClickSend.outcome(&Settings::default(), &answered(status, body)), expected, "{status} {body}");
     }
     let accepted = |segments, micros: Option<i64>, currency: &str| SendOutcome::Accepted {
         reference: Some(ID.into()),
@@ -236,4 +236,26 @@ fn what_the_history_shows() {
     for (status, body) in [(200, "{}"), (200, ""), (401, &*list(&ours)), (500, &*list(&ours))] {
         assert_eq!(seen(status, body), LookUp::Unclear, "{status} {body}");
     }
+}
+
+#[test]
+fn what_is_left_on_the_account() {
+    let request = ClickSend.ask_balance(&given(&[]).unwrap()).unwrap();
+    assert_eq!((request.url.as_str(), request.private), ("https://rest.clicksend.com/v3/account", false));
+    assert_eq!(request.method, crate::http::Method::Get);
+    assert_eq!(request.headers, [("authorization".to_owned(), "Basic Y29ybmVyOmh1c2g=".to_owned())]);
+
+    #[track_caller]
+    fn check(status: u16, data: &str, expected: Option<(i64, &str)>) {
+        let body = format!(r#"{{"http_code":200,"response_code":"SUCCESS","data":{data}}}"#);
+        let told = ClickSend.balance(&Settings::default(), &answered(status, &body));
+        assert_eq!(told.as_ref().map(|told| (told.micros, told.currency.code())), expected, "{status} {data}");
+    }
+    let full = r#"{"balance":"25.300000","_currency":{"currency_name_short":"AUD"}}"#;
+    check(200, full, Some((25_300_000, "AUD")));
+    check(200, r#"{"balance":-1.2,"_currency":{"currency_name_short":"USD"}}"#, Some((-1_200_000, "USD")));
+    check(200, r#"{"balance":"25.300000"}"#, None);
+    check(200, r#"{"balance":null,"_currency":{"currency_name_short":"AUD"}}"#, None);
+    check(200, "null", None);
+    check(401, full, None);
 }

@@ -83,7 +83,7 @@ fn outcomes() {
     use RefusalClass::*;
     #[track_caller]
     fn check(status: u16, body: &str, expected: SendOutcome) {
-        assert_eq!(Infobip.outcome(&answered(status, body)), expected, "{status} {body}");
+        assert_eq!(Infobip.outcome(&Settings::default(), &answered(status, body)), expected, "{status} {body}");
     }
     let accepted = |segments| SendOutcome::Accepted { reference: Some(REFERENCE.into()), segments, cost: None };
     let refused = |class, code: &str| SendOutcome::Refused { class, code: code.into() };
@@ -151,7 +151,7 @@ fn read(delivery: &Delivery) -> (String, Result<Vec<GatewayEvent>, Unreadable>) 
     let settings = given(&[]).unwrap();
     match Infobip.verify(&settings, delivery).unwrap() {
         Accepted::Keep { topic, key } => (key, Infobip.read(&settings, &topic, delivery)),
-        Accepted::Ping => panic!("Infobip greets nobody"),
+        Accepted::Ping | Accepted::Greeting(_) => panic!("Infobip greets nobody"),
     }
 }
 
@@ -314,8 +314,27 @@ proptest! {
                 let _ = Infobip.read(&Settings::default(), topic, &delivery);
             }
             let _ = Infobip.verify(&Settings::default(), &delivery);
-            let _ = Infobip.outcome(&answered(status, &body));
+            let _ = Infobip.outcome(&Settings::default(), &answered(status, &body));
             let _ = Infobip.looked_up(&outgoing(), &outgoing().reference, &answered(status, &body));
         }
     }
+}
+
+#[test]
+fn what_is_left_on_the_account() {
+    let request = Infobip.ask_balance(&given(&[]).unwrap()).unwrap();
+    assert_eq!((request.url.as_str(), request.private), ("https://q1w2e3.api.infobip.com/account/1/balance", false));
+    assert_eq!(request.method, crate::http::Method::Get);
+    assert!(request.headers.contains(&("authorization".into(), "App hush".into())));
+
+    #[track_caller]
+    fn check(status: u16, body: &str, expected: Option<(i64, &str)>) {
+        let told = Infobip.balance(&Settings::default(), &answered(status, body));
+        assert_eq!(told.as_ref().map(|told| (told.micros, told.currency.code())), expected, "{status} {body}");
+    }
+    check(200, r#"{"balance":47.79134,"currency":"EUR"}"#, Some((47_791_340, "EUR")));
+    check(200, r#"{"balance":"-3","currency":"usd"}"#, Some((-3_000_000, "USD")));
+    check(200, r#"{"balance":47.79134}"#, None);
+    check(200, r#"{"balance":null,"currency":"EUR"}"#, None);
+    check(403, r#"{"balance":47.79134,"currency":"EUR"}"#, None);
 }

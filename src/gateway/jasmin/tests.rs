@@ -85,7 +85,7 @@ fn outcomes() {
     #[track_caller]
     fn check(status: u16, body: &str, expected: SendOutcome) {
         let answer = Response { status, headers: vec![("retry-after".into(), "3".into())], body: body.into() };
-        assert_eq!(Jasmin.outcome(&answer), expected, "{status} {body}");
+        assert_eq!(Jasmin.outcome(&Settings::default(), &answer), expected, "{status} {body}");
     }
     let refused = |class, code: &str| SendOutcome::Refused { class, code: code.into() };
     let unknown = |why: &str| SendOutcome::Unknown { why: why.into() };
@@ -150,7 +150,7 @@ fn posted(query: &str, body: &str) -> Delivery {
 fn kept(delivery: &Delivery) -> (String, String) {
     match Jasmin.verify(&settings(), delivery).unwrap() {
         Accepted::Keep { topic, key } => (topic, key),
-        Accepted::Ping => panic!("Jasmin greets nobody"),
+        Accepted::Ping | Accepted::Greeting(_) => panic!("Jasmin greets nobody"),
     }
 }
 
@@ -253,4 +253,26 @@ proptest! {
         let fields = sent(&settings(), &outgoing(&text, Encoding::Gsm7));
         prop_assert_eq!(fields.raw("content"), Some(text.as_str()));
     }
+}
+
+#[test]
+fn what_is_left_to_the_user() {
+    let counted = settings().with("currency", "EUR");
+    let request = Jasmin.ask_balance(&counted).unwrap();
+    assert_eq!(request.url, "http://127.0.0.1:1401/balance?username=tester&password=s%26cret+%25d");
+    assert_eq!((request.method, request.private), (crate::http::Method::Get, true));
+    assert_eq!(Jasmin.ask_balance(&counted.with("currency", "")), None);
+    assert_eq!(Jasmin.ask_balance(&counted.with("url", "http://127.0.0.1:1401/sms")), None);
+
+    #[track_caller]
+    fn check(currency: &str, status: u16, body: &str, expected: Option<(i64, &str)>) {
+        let told = Jasmin.balance(&settings().with("currency", currency), &stage::answered(status, body));
+        assert_eq!(told.as_ref().map(|told| (told.micros, told.currency.code())), expected, "{status} {body}");
+    }
+    check("EUR", 200, r#"{"balance":100.25,"sms_count":"ND"}"#, Some((100_250_000, "EUR")));
+    check("usd", 200, r#"{"balance":"3","sms_count":1000}"#, Some((3_000_000, "USD")));
+    check("EUR", 200, r#"{"balance":"ND","sms_count":"ND"}"#, None);
+    check("EUR", 403, r#"{"balance":3}"#, None);
+    check("EUR", 403, r#""Authentication failure for username:tester""#, None);
+    check("", 200, r#"{"balance":3}"#, None);
 }

@@ -73,7 +73,7 @@ fn outcomes() {
     #[track_caller]
     fn check(status: u16, body: &str, expected: SendOutcome) {
         let answer = Response { status, headers: vec![], body: body.into() };
-        assert_eq!(Kannel.outcome(&answer), expected, "{status} {body}");
+        assert_eq!(Kannel.outcome(&Settings::default(), &answer), expected, "{status} {body}");
     }
     let accepted = || SendOutcome::Accepted { reference: None, segments: None, cost: None };
     let refused = |class, code: &str| SendOutcome::Refused { class, code: code.into() };
@@ -111,7 +111,7 @@ fn read(query: &str) -> Result<Vec<GatewayEvent>, Unreadable> {
     let delivery = called(query);
     match Kannel.verify(&settings(), &delivery).unwrap() {
         Accepted::Keep { topic, .. } => Kannel.read(&settings(), &topic, &delivery),
-        Accepted::Ping => panic!("Kannel greets nobody"),
+        Accepted::Ping | Accepted::Greeting(_) => panic!("Kannel greets nobody"),
     }
 }
 

@@ -94,7 +94,7 @@ fn outcomes() {
     use RefusalClass::*;
     #[track_caller]
     fn check(status: u16, body: &str, expected: SendOutcome) {
-        assert_eq!(MessageBird.outcome(&answered(status, body)), expected, "{status} {body}");
+        assert_eq!(MessageBird.outcome(&Settings::default(), &answered(status, body)), expected, "{status} {body}");
     }
     let accepted = |segments, micros: Option<i64>| SendOutcome::Accepted {
         reference: Some(ID.into()),
@@ -189,7 +189,7 @@ fn called(url: &str, body: &str) -> Delivery {
 fn read(delivery: &Delivery) -> (String, Result<Vec<GatewayEvent>, Unreadable>) {
     match MessageBird.verify(&signing(), delivery).unwrap() {
         Accepted::Keep { topic, key } => (key, MessageBird.read(&signing(), &topic, delivery)),
-        Accepted::Ping => panic!("MessageBird greets nobody"),
+        Accepted::Ping | Accepted::Greeting(_) => panic!("MessageBird greets nobody"),
     }
 }
 
@@ -422,7 +422,52 @@ proptest! {
         }
         prop_assert!(MessageBird.verify(&settings, &delivery).is_err());
         let answer = answered(201, &format!("{{\"id\":\"a\",\"recipients\":{json}}}"));
-        let _ = MessageBird.outcome(&answer);
+        let _ = MessageBird.outcome(&Settings::default(), &answer);
         let _ = MessageBird.looked_up(&outgoing(), &outgoing().reference, &Response { body, ..answer });
     }
+}
+
+#[test]
+fn what_is_left_on_the_account() {
+    let request = MessageBird.ask_balance(&given(&[]).unwrap()).unwrap();
+    assert_eq!((request.url.as_str(), request.private), ("https://rest.messagebird.com/balance", false));
+    assert_eq!((request.method, request.body), (Method::Get, vec![]));
+    assert_eq!(request.headers, [("authorization".to_owned(), "AccessKey live_key".to_owned())]);
+
+    #[track_caller]
+    fn check(status: u16, body: &str, expected: Option<(i64, &str)>) {
+        let told = MessageBird.balance(&Settings::default(), &stage::answered(status, body));
+        assert_eq!(told.as_ref().map(|told| (told.micros, told.currency.code())), expected, "{status} {body}");
+    }
+    check(200, r#"{"payment":"prepaid","type":"euros","amount":9.2}"#, Some((9_200_000, "EUR")));
+    check(200, r#"{"payment":"postpaid","type":"gbp","amount":"-0.75"}"#, Some((-750_000, "GBP")));
+    check(200, r#"{"payment":"prepaid","type":"credits","amount":9.2}"#, None);
+    check(200, r#"{"payment":"prepaid","type":"euros","amount":null}"#, None);
+    check(200, r#"{"payment":"prepaid","amount":9.2}"#, None);
+    check(401, r#"{"payment":"prepaid","type":"euros","amount":9.2}"#, None);
+}
+
+#[test]
+fn a_text_is_forgotten_by_being_deleted() {
+    let settings = given(&[]).unwrap();
+    let request = MessageBird.redact(&settings, ID).unwrap();
+    assert_eq!(request.url, format!("https://rest.messagebird.com/messages/{ID}"));
+    assert_eq!((request.method, request.private, request.body), (Method::Delete, false, vec![]));
+    assert_eq!(request.headers, [("authorization".to_owned(), "AccessKey live_key".to_owned())]);
+    for odd in ["", ".", "..", "a/../b", "a?b", "a#b", "a b", "%2e%2e", "é"] {
+        assert_eq!(MessageBird.redact(&settings, odd), None, "{odd}");
+    }
+
+    #[track_caller]
+    fn check(status: u16, body: &str, expected: Redacted) {
+        assert_eq!(MessageBird.redacted(&stage::answered(status, body)), expected, "{status} {body}");
+    }
+    check(204, "", Redacted::Done);
+    check(404, r#"{"errors":[{"code":20,"description":"message not found","parameter":null}]}"#, Redacted::Done);
+    check(429, "", Redacted::Later);
+    check(409, "", Redacted::Later);
+    check(500, "", Redacted::Later);
+    check(200, "", Redacted::Later);
+    check(401, r#"{"errors":[{"code":2}]}"#, Redacted::Refused);
+    check(405, "", Redacted::Refused);
 }

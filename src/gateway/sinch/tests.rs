@@ -80,7 +80,7 @@ fn outcomes() {
     use RefusalClass::*;
     #[track_caller]
     fn check(status: u16, body: &str, expected: SendOutcome) {
-        assert_eq!(Sinch.outcome(&answered(status, body)), expected, "{status} {body}");
+        assert_eq!(Sinch.outcome(&Settings::default(), &answered(status, body)), expected, "{status} {body}");
     }
     let accepted = SendOutcome::Accepted { reference: Some(BATCH.into()), segments: None, cost: None };
     let refused = |class, code: &str| SendOutcome::Refused { class, code: code.into() };
@@ -124,7 +124,7 @@ fn read(delivery: &Delivery) -> (String, Result<Vec<GatewayEvent>, Unreadable>) 
     let settings = given(&[]).unwrap();
     match Sinch.verify(&settings, delivery).unwrap() {
         Accepted::Keep { topic, key } => (key, Sinch.read(&settings, &topic, delivery)),
-        Accepted::Ping => panic!("Sinch greets nobody"),
+        Accepted::Ping | Accepted::Greeting(_) => panic!("Sinch greets nobody"),
     }
 }
 
@@ -347,7 +347,7 @@ proptest! {
             for topic in ["receipt", "reply", "other"] {
                 let _ = Sinch.read(&settings, topic, &delivery);
             }
-            let _ = Sinch.outcome(&answered(status, &body));
+            let _ = Sinch.outcome(&Settings::default(), &answered(status, &body));
             let _ = Sinch.looked_up(&outgoing(), &outgoing().reference, &answered(status, &body));
         }
     }

@@ -67,7 +67,7 @@ fn outcomes() {
     #[track_caller]
     fn check(status: u16, body: &str, expected: SendOutcome) {
         let answer = Response { status, headers: vec![("retry-after".into(), "7".into())], body: body.into() };
-        assert_eq!(Telnyx.outcome(&answer), expected, "{status} {body}");
+        assert_eq!(Telnyx.outcome(&Settings::default(), &answer), expected, "{status} {body}");
     }
     let error = |code: &str| json!({ "errors": [{ "code": code, "title": "+12125550101" }] }).to_string();
     let refused = |class, code: &str| SendOutcome::Refused { class, code: code.into() };
@@ -188,4 +188,25 @@ fn keys_and_senders() {
     for bad in ["", "AAAA", "not base64 at all"] {
         assert!(check_key(bad).is_err(), "{bad}");
     }
+}
+
+#[test]
+fn what_is_left_on_the_account() {
+    let request = Telnyx.ask_balance(&settings(&public(1))).unwrap();
+    assert_eq!((request.url.as_str(), request.private), ("https://api.telnyx.com/v2/balance", false));
+    assert_eq!(request.method, crate::http::Method::Get);
+    assert_eq!(request.headers, [("authorization".to_owned(), "Bearer KEY1".to_owned())]);
+
+    #[track_caller]
+    fn check(status: u16, body: &str, expected: Option<(i64, &str)>) {
+        let told = Telnyx.balance(&Settings::default(), &stage::answered(status, body));
+        assert_eq!(told.as_ref().map(|told| (told.micros, told.currency.code())), expected, "{status} {body}");
+    }
+    let full = r#"{"data":{"record_type":"balance","balance":"30.25","available_credit":"80.25","currency":"USD"}}"#;
+    check(200, full, Some((30_250_000, "USD")));
+    check(200, r#"{"data":{"balance":"-1.5","currency":"USD"}}"#, Some((-1_500_000, "USD")));
+    check(200, r#"{"data":{"balance":"30.25"}}"#, None);
+    check(200, r#"{"data":{"balance":null,"currency":"USD"}}"#, None);
+    check(200, r#"{"balance":"30.25","currency":"USD"}"#, None);
+    check(403, full, None);
 }

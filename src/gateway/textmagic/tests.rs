@@ -26,7 +26,7 @@ fn read(delivery: &Delivery) -> (String, String, Result<Vec<GatewayEvent>, Unrea
             let events = TextMagic.read(&settings, &topic, delivery);
             (topic, key, events)
         }
-        Accepted::Ping => panic!("TextMagic greets nobody"),
+        Accepted::Ping | Accepted::Greeting(_) => panic!("TextMagic greets nobody"),
     }
 }
 
@@ -78,7 +78,7 @@ fn outcomes() {
     use RefusalClass::*;
     #[track_caller]
     fn check(status: u16, body: &str, expected: SendOutcome) {
-        assert_eq!(TextMagic.outcome(&answered(status, body)), expected, "{status} {body}");
+        assert_eq!(TextMagic.outcome(&Settings::default(), &answered(status, body)), expected, "{status} {body}");
     }
     let accepted = |id: &str| SendOutcome::Accepted { reference: Some(id.into()), segments: None, cost: None };
     let refused = |class, code: &str| SendOutcome::Refused { class, code: code.into() };
@@ -192,4 +192,53 @@ fn what_the_list_shows() {
     for (status, body) in [(200, "{}"), (200, ""), (401, &*list("")), (500, &*list("")), (200, "[]")] {
         assert_eq!(seen(status, body), LookUp::Unclear, "{status} {body}");
     }
+}
+
+#[test]
+fn a_settled_text_is_asked_what_it_cost_once_its_currency_is_known() {
+    let settings = given(&[("currency", "GBP")]).unwrap();
+    let request = TextMagic.ask_price(&settings, "4711").unwrap();
+    assert_eq!((request.url.as_str(), request.private), ("https://rest.textmagic.com/api/v2/messages/4711", false));
+    assert_eq!(request.method, crate::http::Method::Get);
+    assert!(request.headers.contains(&("x-tm-key".into(), "hush".into())));
+    assert_eq!(TextMagic.ask_price(&given(&[]).unwrap(), "4711"), None);
+    assert!(given(&[("currency", "pearls")]).is_err());
+    for odd in ["", ".", "..", "1/../2", "1?x", "1 2", "%2e"] {
+        assert_eq!(TextMagic.ask_price(&settings, odd), None, "{odd}");
+    }
+
+    #[track_caller]
+    fn check(body: &str, expected: Option<(i64, &str, Option<u32>)>) {
+        let told = TextMagic.price(&given(&[("currency", "GBP")]).unwrap(), &answered(200, body));
+        let told = told.as_ref().map(|told| (told.cost.micros, told.cost.currency.code(), told.segments));
+        assert_eq!(told, expected, "{body}");
+    }
+    check(r#"{"id":4711,"status":"d","price":0.08,"partsCount":2}"#, Some((80_000, "GBP", Some(2))));
+    check(r#"{"id":4711,"status":"d","price":"-0.04"}"#, Some((40_000, "GBP", None)));
+    check(r#"{"id":4711,"status":"j","price":0}"#, Some((0, "GBP", None)));
+    check(r#"{"id":4711,"status":"r","price":0.04}"#, Some((40_000, "GBP", None)));
+    check(r#"{"id":4711,"status":"r","price":0}"#, None);
+    check(r#"{"id":4711,"status":"d","price":null}"#, None);
+    check(r#"{"id":4711,"status":"d"}"#, None);
+    let full = answered(200, r#"{"id":4711,"status":"d","price":0.08}"#);
+    assert_eq!(TextMagic.price(&given(&[]).unwrap(), &full), None);
+    assert_eq!(TextMagic.price(&settings, &answered(404, &full.text())), None);
+}
+
+#[test]
+fn what_is_left_on_the_account() {
+    let request = TextMagic.ask_balance(&given(&[]).unwrap()).unwrap();
+    assert_eq!((request.url.as_str(), request.private), ("https://rest.textmagic.com/api/v2/user", false));
+    assert!(request.headers.contains(&("x-tm-username".into(), "corner".into())));
+
+    #[track_caller]
+    fn check(status: u16, body: &str, expected: Option<(i64, &str)>) {
+        let told = TextMagic.balance(&given(&[]).unwrap(), &answered(status, body));
+        assert_eq!(told.as_ref().map(|told| (told.micros, told.currency.code())), expected, "{status} {body}");
+    }
+    check(200, r#"{"id":1,"balance":208.64,"currency":{"id":"GBP","htmlSymbol":"£"}}"#, Some((208_640_000, "GBP")));
+    check(200, r#"{"id":1,"balance":-1,"currency":{"id":"EUR"}}"#, Some((-1_000_000, "EUR")));
+    check(200, r#"{"id":1,"balance":208.64,"currency":"GBP"}"#, None);
+    check(200, r#"{"id":1,"balance":null,"currency":{"id":"GBP"}}"#, None);
+    check(401, r#"{"id":1,"balance":208.64,"currency":{"id":"GBP"}}"#, None);
 }

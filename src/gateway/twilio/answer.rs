@@ -1,11 +1,11 @@
-//! Twilio's answers: to a send, and to the look-up after an outcome nobody knows.
+//! Twilio's answers: to a send, to the look-up after an outcome nobody knows, and to what is asked afterwards.
 
 use std::time::Duration;
 
 use serde_json::Value;
 
 use super::{
-    LookUp,
+    LookUp, Priced, Redacted,
     code::{self, Meaning},
     wire,
 };
@@ -104,6 +104,23 @@ fn receipt(reference: MessageRef, message: &Value) -> Receipt {
         cost: cost(message),
         segments: segments(message),
     }
+}
+
+/// `price` is null until Twilio knows it, which may be after the text is delivered.
+pub fn price(answer: &Response) -> Option<Priced> {
+    let message = wire::json(answer)?;
+    Some(Priced { cost: cost(&message)?, segments: segments(&message) })
+}
+
+/// What is left, below zero where the account owes.
+pub fn balance(answer: &Response) -> Option<Cost> {
+    let body = wire::json(answer)?;
+    wire::left(&wire::text(&body, "balance")?, &wire::text(&body, "currency")?)
+}
+
+/// A deletion is answered 204 without a body; 409 says that the text is still on its way (docs, error 20009).
+pub fn redacted(answer: &Response) -> Redacted {
+    wire::redacted(answer)
 }
 
 /// RFC 2822, as the API of 2010 writes all its times.

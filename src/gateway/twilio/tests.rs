@@ -91,7 +91,7 @@ fn outcomes() {
     use RefusalClass::*;
     #[track_caller]
     fn check(status: u16, body: &str, expected: SendOutcome) {
-        assert_eq!(Twilio.outcome(&answered(status, body)), expected, "{status} {body}");
+        assert_eq!(Twilio.outcome(&Settings::default(), &answered(status, body)), expected, "{status} {body}");
     }
     let accepted = |segments, micros: Option<i64>| SendOutcome::Accepted {
         reference: Some(SID.into()),
@@ -141,7 +141,7 @@ fn how_long_to_wait() {
     fn check(header: &str, seconds: Option<u64>) {
         let answer = Response { headers: vec![("retry-after".into(), header.into())], ..answered(429, "") };
         let after = seconds.map(Duration::from_secs);
-        assert_eq!(Twilio.outcome(&answer), SendOutcome::Later { why: "HTTP 429".into(), after });
+        assert_eq!(Twilio.outcome(&Settings::default(), &answer), SendOutcome::Later { why: "HTTP 429".into(), after });
     }
     check("7", Some(7));
     check("99999999", Some(86_400));
@@ -174,7 +174,7 @@ fn read(delivery: &Delivery) -> (String, Result<Vec<GatewayEvent>, Unreadable>) 
     let settings = given(&[]).unwrap();
     match Twilio.verify(&settings, delivery).unwrap() {
         Accepted::Keep { topic, key } => (key, Twilio.read(&settings, &topic, delivery)),
-        Accepted::Ping => panic!("Twilio greets nobody"),
+        Accepted::Ping | Accepted::Greeting(_) => panic!("Twilio greets nobody"),
     }
 }
 
@@ -315,8 +315,78 @@ proptest! {
             }
         }
         let answer = Response { status, headers: vec![], body: format!("{{\"messages\":[{{\"sid\":{json}}}]}}").into() };
-        let _ = Twilio.outcome(&answer);
+        let _ = Twilio.outcome(&Settings::default(), &answer);
         let _ = Twilio.looked_up(&outgoing(), &outgoing().reference, &answer);
         let _ = Twilio.looked_up(&outgoing(), &outgoing().reference, &Response { body, ..answer });
     }
+}
+
+#[test]
+fn a_settled_text_is_asked_what_it_cost() {
+    let request = Twilio.ask_price(&given(&[]).unwrap(), SID).unwrap();
+    assert_eq!(request.url, format!("https://api.twilio.com/2010-04-01/Accounts/{ACCOUNT}/Messages/{SID}.json"));
+    assert_eq!((request.method, request.private), (Method::Get, false));
+    assert_eq!(request.headers, [authorization(ACCOUNT, "first")]);
+
+    #[track_caller]
+    fn check(status: u16, body: &str, expected: Option<(i64, &str, Option<u32>)>) {
+        let told = Twilio.price(&given(&[]).unwrap(), &answered(status, body));
+        let told = told.as_ref().map(|told| (told.cost.micros, told.cost.currency.code(), told.segments));
+        assert_eq!(told, expected, "{status} {body}");
+    }
+    check(200, r#"{"price":"-0.00790","price_unit":"USD","num_segments":"1"}"#, Some((7_900, "USD", Some(1))));
+    check(200, r#"{"price":-0.0158,"price_unit":"eur","num_segments":2}"#, Some((15_800, "EUR", Some(2))));
+    check(200, r#"{"price":"0.00000","price_unit":"USD","num_segments":"0"}"#, Some((0, "USD", None)));
+    check(200, r#"{"price":null,"price_unit":"USD","num_segments":"1"}"#, None);
+    check(200, r#"{"price":"-0.00790","price_unit":null}"#, None);
+    check(200, r#"{"price":"-0.00790","price_unit":"ZZZ"}"#, None);
+    check(200, r#"{"price":"cheap","price_unit":"USD"}"#, None);
+    check(404, r#"{"price":"-0.00790","price_unit":"USD"}"#, None);
+}
+
+#[test]
+fn what_is_left_on_the_account() {
+    let settings = given(&[("api_key_sid", KEY), ("api_key_secret", "sesame")]).unwrap();
+    let request = Twilio.ask_balance(&settings).unwrap();
+    assert_eq!(request.url, format!("https://api.twilio.com/2010-04-01/Accounts/{ACCOUNT}/Balance.json"));
+    assert_eq!(request.headers, [authorization(KEY, "sesame")]);
+
+    #[track_caller]
+    fn check(status: u16, body: &str, expected: Option<(i64, &str)>) {
+        let told = Twilio.balance(&given(&[]).unwrap(), &answered(status, body));
+        assert_eq!(told.as_ref().map(|told| (told.micros, told.currency.code())), expected, "{status} {body}");
+    }
+    check(200, r#"{"currency":"USD","balance":"12.34","account_sid":"AC1"}"#, Some((12_340_000, "USD")));
+    check(200, r#"{"currency":"USD","balance":"-0.505","account_sid":"AC1"}"#, Some((-505_000, "USD")));
+    check(200, r#"{"currency":"USD","balance":null}"#, None);
+    check(200, r#"{"balance":"12.34"}"#, None);
+    check(401, r#"{"currency":"USD","balance":"12.34"}"#, None);
+}
+
+#[test]
+fn a_text_is_forgotten_by_being_deleted() {
+    let settings = given(&[("api_base", "http://127.0.0.1:9/x")]).unwrap();
+    let request = Twilio.redact(&settings, SID).unwrap();
+    assert_eq!(request.url, format!("http://127.0.0.1:9/x/2010-04-01/Accounts/{ACCOUNT}/Messages/{SID}.json"));
+    assert_eq!((request.method, request.private, request.body), (Method::Delete, true, vec![]));
+    assert_eq!(request.headers, [authorization(ACCOUNT, "first")]);
+    for odd in ["", "..", "SM1/../../x", "SM1?x", "SM1#", "SM 1", "%2e%2e", "é"] {
+        assert_eq!(Twilio.redact(&settings, odd), None, "{odd}");
+        assert_eq!(Twilio.ask_price(&settings, odd), None, "{odd}");
+    }
+
+    #[track_caller]
+    fn check(status: u16, body: &str, expected: Redacted) {
+        assert_eq!(Twilio.redacted(&answered(status, body)), expected, "{status} {body}");
+    }
+    check(204, "", Redacted::Done);
+    check(404, r#"{"code":20404,"status":404}"#, Redacted::Done);
+    check(409, r#"{"code":20009,"status":409}"#, Redacted::Later);
+    check(429, r#"{"code":20429,"status":429}"#, Redacted::Later);
+    check(408, "", Redacted::Later);
+    check(500, "", Redacted::Later);
+    check(200, "<html>Sign in to this network</html>", Redacted::Later);
+    check(302, "", Redacted::Later);
+    check(401, r#"{"code":20003,"status":401}"#, Redacted::Refused);
+    check(400, "", Redacted::Refused);
 }

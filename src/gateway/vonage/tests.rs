@@ -87,7 +87,7 @@ const NO_CREDIT: &str = r#"{"status":"9"}"#;
 fn outcomes() {
     #[track_caller]
     fn check(status: u16, parts: &[&str], expected: SendOutcome) {
-        assert_eq!(Vonage.outcome(&answered(status, parts)), expected, "{status} {parts:?}");
+        assert_eq!(Vonage.outcome(&Settings::default(), &answered(status, parts)), expected, "{status} {parts:?}");
     }
     use RefusalClass::*;
     let accepted = |segments, micros: Option<i64>| SendOutcome::Accepted {
@@ -303,4 +303,15 @@ fn without_a_secret_the_path_is_the_proof() {
     let Ok(Accepted::Keep { topic, .. }) = Vonage.verify(&settings, &delivery) else { panic!("refused") };
     assert_eq!(topic, "receipt");
     assert!(Vonage.read(&settings, &topic, &delivery).is_ok());
+}
+
+#[test]
+fn the_account_is_asked_under_the_names_of_this_api() {
+    let settings = given(&[]).unwrap();
+    let balance = Vonage.ask_balance(&settings).unwrap();
+    assert_eq!((balance.url.as_str(), balance.private), ("https://rest.nexmo.com/account/get-balance", false));
+    let redaction = Vonage.redact(&settings, ID).unwrap();
+    assert_eq!((redaction.url.as_str(), redaction.private), ("https://api.nexmo.com/v1/redact/transaction", false));
+    let body: serde_json::Value = serde_json::from_slice(&redaction.body).unwrap();
+    assert_eq!(body, serde_json::json!({ "id": ID, "product": "sms", "type": "outbound" }));
 }

@@ -88,7 +88,7 @@ fn outcomes() {
     #[track_caller]
     fn check(status: u16, body: &str, expected: SendOutcome) {
         let answer = Response { status, headers: vec![], body: body.into() };
-        assert_eq!(VonageMessages.outcome(&answer), expected, "{status} {body}");
+        assert_eq!(VonageMessages.outcome(&Settings::default(), &answer), expected, "{status} {body}");
     }
     let refused = |class, code: &str| SendOutcome::Refused { class, code: code.into() };
     let unknown = |why: &str| SendOutcome::Unknown { why: why.into() };
@@ -291,4 +291,15 @@ fn what_is_not_rightly_signed_is_refused() {
     assert_eq!(verify(&delivery), Some(Refusal::Unsigned));
     let no_key = Settings::default();
     assert_eq!(VonageMessages.verify(&no_key, &with_token(CALLBACK, &body, &right)), Err(Refusal::NoKey));
+}
+
+#[test]
+fn the_account_is_asked_under_the_names_of_this_api() {
+    let settings = given(&[]).unwrap();
+    let balance = VonageMessages.ask_balance(&settings).unwrap();
+    assert_eq!((balance.url.as_str(), balance.private), ("https://rest.nexmo.com/account/get-balance", false));
+    let redaction = VonageMessages.redact(&settings, ID).unwrap();
+    assert_eq!((redaction.url.as_str(), redaction.private), ("https://api.nexmo.com/v1/redact/transaction", false));
+    let body: serde_json::Value = serde_json::from_slice(&redaction.body).unwrap();
+    assert_eq!(body, serde_json::json!({ "id": ID, "product": "messages", "type": "outbound" }));
 }

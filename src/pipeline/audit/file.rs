@@ -1,7 +1,7 @@
 //! Filling from a file: what a compared file knows better than we do is put into the inbox in our own format, and read
 //! like any webhook. What the file does not tell of an order stays as we know it.
 
-use super::{Compared, NotCompared, pulled, sheet::Line};
+use super::{Compared, NotCompared, sheet::Line};
 use crate::{
     domain::{
         audit::{Kind, Placed},
@@ -12,7 +12,7 @@ use crate::{
         seal::ShopKeys,
         time::Time,
     },
-    pipeline::{Core, zone_of},
+    pipeline::{Core, fetch, zone_of},
     shop::{self, FROM_FILE},
     store::{self, Error, Read},
     transact,
@@ -65,7 +65,7 @@ pub async fn fill(core: &Core, id: ShopId, compared: &Compared) -> Result<Filled
         let kept = transact!(core.db, |tx| {
             let mut kept = 0;
             for body in batch {
-                kept += u64::from(pulled::keep(core, tx, &keys, run, FROM_FILE, body.clone()).await?);
+                kept += u64::from(fetch::keep(core, tx, &keys, &run.to_string(), FROM_FILE, body.clone()).await?);
             }
             kept
         })?;

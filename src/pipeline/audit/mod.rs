@@ -8,7 +8,7 @@ mod run;
 mod heal;
 
 pub use heal::heal_if_quiet;
-pub(crate) use heal::holds_back;
+pub(crate) use heal::{catch_up, holds_back};
 pub use run::{NIGHT_DAYS, NotBegun, begin, can_pull, cancel, fill, forget, nightly, step};
 
 use std::collections::{BTreeMap, HashSet};

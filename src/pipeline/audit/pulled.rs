@@ -1,27 +1,23 @@
-//! Pulled orders: what the shop's list says of one, whether it is news to us, and its way into the inbox.
-
-use sha2::{Digest, Sha256};
+//! Pulled orders: what the shop's list says of one, and whether it is news to us.
 
 use super::is_ours;
 use crate::{
     domain::{
         audit::{Placed, Theirs},
-        connector::Delivery,
         event::{OrderUpdate, ShopEvent, ShopFacts},
-        id::{DeliveryId, ShopId},
         order::refunded,
         seal::ShopKeys,
     },
-    pipeline::Core,
+    pipeline::{Core, fetch},
     shop::{self, pull::Pulled},
-    store::{self, Error, Read, Tx, inbox::Arrival, job, shop::Shop},
+    store::{self, Error, Read, shop::Shop},
 };
 
 /// The order a pulled body tells of; `None` for one that cannot be read: the inbox would not know it either.
 pub(super) fn order(core: &Core, shop: &Shop, pulled: &Pulled) -> Option<OrderUpdate> {
     let kind = shop::by_kind(&shop.kind)?;
-    let facts = ShopFacts { country: shop.country.clone(), currency: shop.currency };
-    let events = shop::read(kind, &facts, pulled.topic, &delivery(core, pulled.body.clone())).ok()?;
+    let facts = ShopFacts { country: shop.country.clone(), currency: shop.currency, settings: shop.settings.clone() };
+    let events = shop::read(kind, &facts, pulled.topic, &fetch::delivery(core, pulled.body.clone())).ok()?;
     events.into_iter().find_map(|event| match event {
         ShopEvent::Order(update) => Some(*update),
         _ => None,
@@ -59,39 +55,4 @@ pub(super) async fn is_news(read: &mut Read, keys: &ShopKeys, order: &OrderUpdat
     Ok(sum(&order.refunds) > sum(&back)
         || order.placed_at.is_some() && known.placed_at.is_none()
         || order.cancelled_at.is_some() && known.cancelled_at.is_none())
-}
-
-fn delivery(core: &Core, body: Vec<u8>) -> Delivery {
-    Delivery { method: "GET".into(), url: String::new(), headers: Vec::new(), body, received_at: core.now() }
-}
-
-/// Puts an order into the inbox as if its webhook had come, marked as fetched by this run; `false` when this run had put
-/// the very same there.
-pub(super) async fn keep(
-    core: &Core,
-    tx: &mut Tx,
-    keys: &ShopKeys,
-    run: i64,
-    topic: &str,
-    body: Vec<u8>,
-) -> Result<bool, Error> {
-    let shop: ShopId = keys.shop();
-    let hash = data_encoding::HEXLOWER.encode(&Sha256::digest(&body));
-    let arrival = Arrival {
-        id: DeliveryId::new(core.fresh_id()),
-        gateway: None,
-        topic: topic.to_owned(),
-        dedup: keys.index("delivery", &["pulled", &run.to_string(), topic, &hash].join("\0")),
-        delivery: delivery(core, body),
-    };
-    let new = store::inbox::keep(tx, keys, &arrival).await?;
-    if new {
-        job::schedule(tx, shop, job::Kind::Ingest, arrival.id.get(), arrival.delivery.received_at).await?;
-    }
-    Ok(new)
-}
-
-/// The topic of a pulled order, marked.
-pub(super) fn marked(pulled: &Pulled) -> String {
-    format!("{}{}", shop::PULLED, pulled.topic)
 }

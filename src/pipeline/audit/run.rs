@@ -14,8 +14,7 @@ use crate::{
         seal::ShopKeys,
         time::{DAY, Time},
     },
-    http::HttpError,
-    pipeline::{Core, zone_of},
+    pipeline::{Core, ask, fetch, zone_of},
     shop::{
         self,
         pull::{NotPulled, Page, WAIT_MOST, Wanted},
@@ -213,18 +212,21 @@ pub async fn step(core: &Core, job: &Job) -> Result<(), Error> {
         Purpose::Fill => next_to_fill(&mut read, &step).await?,
         _ => None,
     };
-    let wanted = match step.run.purpose {
-        Purpose::Compare => Some(Wanted::Placed { from: step.run.from - BEFORE, to: step.run.to + DAY }),
-        Purpose::Heal => Some(Wanted::Changed { since: step.run.from }),
-        Purpose::Fill => finding.as_ref().map(|kept| Wanted::One { external_id: kept.finding.external_id.clone() }),
+    let asked = match step.run.purpose {
+        Purpose::Compare => Some(Asked::Orders(Wanted::Placed { from: step.run.from - BEFORE, to: step.run.to + DAY })),
+        Purpose::Heal => Some(Asked::Orders(Wanted::Changed { since: step.run.from })),
+        Purpose::Carts => Some(Asked::Carts { since: step.run.from }),
+        Purpose::Fill => {
+            finding.as_ref().map(|kept| Asked::Orders(Wanted::One { external_id: kept.finding.external_id.clone() }))
+        }
     };
     drop(read);
-    let Some(wanted) = wanted else { return end(core, job, step, "").await };
-    let cursor = match wanted {
-        Wanted::One { .. } => None,
+    let Some(asked) = asked else { return end(core, job, step, "").await };
+    let cursor = match asked {
+        Asked::Orders(Wanted::One { .. }) => None,
         _ => Some(step.run.place.as_str()).filter(|place| !place.is_empty()),
     };
-    match ask(core, &step.shop, &wanted, cursor).await {
+    match next_page(core, &step.shop, &asked, cursor).await {
         Ok(page) => take(core, job, step, page, finding.map(|kept| kept.id)).await,
         Err(NotPulled::Refused(why)) => end(core, job, step, &why).await,
         Err(NotPulled::Later { why, wait }) => again(core, job, step, &why, wait, false).await,
@@ -246,14 +248,22 @@ async fn next_to_fill(read: &mut store::Read, step: &Step) -> Result<Option<find
     }
 }
 
-async fn ask(core: &Core, shop: &Shop, wanted: &Wanted, cursor: Option<&str>) -> Result<Page, NotPulled> {
+/// What a run asks the shop for, page by page.
+enum Asked {
+    Orders(Wanted),
+    Carts { since: Time },
+}
+
+async fn next_page(core: &Core, shop: &Shop, asked: &Asked, cursor: Option<&str>) -> Result<Page, NotPulled> {
     let kind = shop::by_kind(&shop.kind).ok_or_else(|| NotPulled::Refused(format!("no connector {}", shop.kind)))?;
-    let request = kind.ask_orders(&shop.settings, wanted, cursor).map_err(NotPulled::Refused)?;
-    let request = request.ok_or_else(|| NotPulled::Refused("this shop's orders cannot be fetched".into()))?;
-    match core.http.exchange(request).await {
-        Ok(answer) => kind.orders(&answer, cursor),
-        Err(HttpError::NotAllowed(why)) => Err(NotPulled::Refused(why)),
-        Err(why) => Err(NotPulled::later(why.to_string())),
+    let answer = ask::shop(core, shop, |settings| match asked {
+        Asked::Orders(wanted) => kind.ask_orders(settings, wanted, cursor),
+        Asked::Carts { since } => kind.ask_carts(settings, *since, cursor),
+    });
+    match (answer.await?, asked) {
+        (Some(answer), Asked::Orders(_)) => kind.orders(&answer, cursor),
+        (Some(answer), Asked::Carts { .. }) => kind.carts(&shop.settings, &answer, cursor),
+        (None, _) => Err(NotPulled::Refused("this shop's orders cannot be fetched".into())),
     }
 }
 
@@ -296,14 +306,19 @@ async fn take(core: &Core, job: &Job, mut step: Step, page: Page, filled: Option
             let mut read = core.db.read().await?;
             for (pulled, order) in &orders {
                 if pulled::is_news(&mut read, &step.keys, order).await? {
-                    news.push((pulled::marked(pulled), pulled.body.clone()));
+                    news.push((fetch::marked(pulled), pulled.body.clone()));
                 }
             }
         }
-        Purpose::Fill => news.extend(orders.iter().map(|(pulled, _)| (pulled::marked(pulled), pulled.body.clone()))),
+        Purpose::Carts => news.extend(page.orders.iter().map(|pulled| (fetch::marked(pulled), pulled.body.clone()))),
+        Purpose::Fill => news.extend(orders.iter().map(|(pulled, _)| (fetch::marked(pulled), pulled.body.clone()))),
     }
     let is_fill = step.run.purpose == Purpose::Fill;
-    step.run.done += if is_fill { 1 } else { orders.len() as u64 };
+    step.run.done += match step.run.purpose {
+        Purpose::Fill => 1,
+        Purpose::Carts => page.orders.len() as u64,
+        Purpose::Compare | Purpose::Heal => orders.len() as u64,
+    };
     let next = filled.map(|finding| finding.get().to_string()).or(page.next);
     let over = next.is_none() || step.run.pages >= PAGES_MOST && !is_fill;
     let lines: Vec<_> = match step.run.purpose {
@@ -315,6 +330,11 @@ async fn take(core: &Core, job: &Job, mut step: Step, page: Page, filled: Option
     let cut = over && next.is_some();
     step.run.place = next.unwrap_or_default();
     let due = core.now() + page.wait.clamp(PACE, WAIT_MOST);
+    // A cart that did not change since it was last fetched is not kept again, whichever run fetches it.
+    let asker = match step.run.purpose {
+        Purpose::Carts => "carts".to_owned(),
+        _ => step.run.id.to_string(),
+    };
     let held = transact!(core.db, |tx| {
         let held = job::holds(tx, job).await?;
         if held {
@@ -322,7 +342,7 @@ async fn take(core: &Core, job: &Job, mut step: Step, page: Page, filled: Option
                 run::put_line(tx, job.shop, step.run.id, line).await?;
             }
             for (topic, body) in &news {
-                pulled::keep(core, tx, &step.keys, step.run.id, topic, body.clone()).await?;
+                fetch::keep(core, tx, &step.keys, &asker, topic, body.clone()).await?;
             }
             run::go_on(tx, job.shop, &step.run).await?;
             if !over {
@@ -378,11 +398,17 @@ async fn end(core: &Core, job: &Job, mut step: Step, why: &str) -> Result<(), Er
                 // What was fetched is read by then.
                 job::schedule(tx, job.shop, job::Kind::Audit, check.id, now + CHECK_AFTER).await?;
             }
+            if step.run.purpose == Purpose::Heal {
+                // Texts wait for what the shop knows of orders; they read what came of it first.
+                job::hurry(tx, job.shop, job::Kind::Send, now + READ_WITHIN).await?;
+            }
             job::finish(tx, job).await?;
         }
     })
 }
 
+/// What was fetched is in the books by then.
+const READ_WITHIN: Duration = Duration::from_secs(1);
 const CHECK_AFTER: Duration = Duration::from_secs(60);
 
 async fn compared(core: &Core, step: &Step) -> Result<Outcome, Error> {

@@ -22,10 +22,10 @@ use crate::{
     },
     http::{Exchange, Http, HttpError, Request},
     pipeline::{
-        Core,
+        Core, fetch,
         receive::{self, Answer, Inbox, Side},
     },
-    shop::standard_webhooks,
+    shop::{pull::Pulled, standard_webhooks},
     store::{
         self, Error,
         db::beside::Beside,
@@ -165,6 +165,7 @@ impl<W: Work> Stage<W> {
             public_url: real.public_url.clone(),
             holder: "self-test".to_owned(),
             plain_links: false,
+            answers: Default::default(),
             wake: tokio::sync::Notify::new(),
         });
         let house = clock::random();
@@ -179,6 +180,7 @@ impl<W: Work> Stage<W> {
             private: false,
             paused_at: None,
             pause_reason: String::new(),
+            balance: None,
         };
         let paths = ["self-test-shop", "self-test-sms"].map(str::to_owned);
         let id = transact!(core.db, |tx| {
@@ -244,6 +246,13 @@ impl<W: Work> Stage<W> {
     pub async fn shop_posts(&self, mut delivery: Delivery) -> Answer {
         delivery.url = format!("{}/hook/shop/{}", self.core.public_url, self.shop_path);
         receive::receive(&self.core, &self.inbox, &self.shop_path, Side::Shop, delivery).await
+    }
+
+    /// What the shop would answer when asked for what its webhook points at.
+    pub async fn shop_answers(&self, whole: &Pulled) -> Result<(), Error> {
+        transact!(self.core.db, |tx| {
+            fetch::keep(&self.core, tx, &self.keys, "self-test", &fetch::marked(whole), whole.body.clone()).await?;
+        })
     }
 
     /// As the gateway would call back.

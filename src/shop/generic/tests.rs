@@ -8,7 +8,7 @@ const SCHEMA: &str = include_str!("../../../assets/connect/generic.schema.json")
 const NOW: i64 = 1_772_359_200;
 
 fn shop() -> ShopFacts {
-    ShopFacts { country: "DE".into(), currency: Currency::parse("EUR").unwrap() }
+    ShopFacts { country: "DE".into(), currency: Currency::parse("EUR").unwrap(), settings: Default::default() }
 }
 
 fn delivery(body: &[u8]) -> Delivery {

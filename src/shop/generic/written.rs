@@ -98,7 +98,7 @@ mod tests {
             cost: Some(Money::new(4_200, euro)),
             test: false,
         };
-        let facts = ShopFacts { country: "SI".into(), currency: euro };
+        let facts = ShopFacts { country: "SI".into(), currency: euro, settings: Default::default() };
         let read = |order: &OrderUpdate| {
             let delivery = Delivery {
                 method: "GET".into(),

@@ -33,7 +33,8 @@ const QUERY: &str = "query($first: Int!, $after: String, $query: String!, $sort:
     refunds { legacyResourceId createdAt totalRefundedSet { shopMoney { amount currencyCode } } }\n    }\n    \
     pageInfo { hasNextPage endCursor }\n  }\n}";
 
-fn moment(at: Time) -> String {
+/// To the second, in UTC.
+pub(super) fn moment(at: Time) -> String {
     format!("{:.0}", at.to_timestamp())
 }
 
@@ -57,6 +58,27 @@ pub(super) fn ask(settings: &Settings, wanted: &Wanted, cursor: Option<&str>) ->
 }
 
 pub(super) fn told(answer: &Response) -> Result<Page, NotPulled> {
+    let (body, wait) = answered(
+        answer,
+        "the token may not read orders: the app needs the scope read_orders, and for those older than 60 days \
+         read_all_orders",
+    )?;
+    let orders = json::at(&body, "data.orders");
+    if !orders.is_object() {
+        return Err(NotPulled::later("Shopify's answer holds no orders"));
+    }
+    let more = json::flag(orders, "pageInfo.hasNextPage") == Some(true);
+    Ok(Page {
+        orders: json::list(orders, "nodes").iter().map(pulled).collect(),
+        next: json::text(orders, "pageInfo.endCursor").filter(|_| more),
+        wait,
+        total: None,
+    })
+}
+
+/// What a call for a page was answered, and how long to wait before the next one. `denied`: what the token lacks, in words
+/// for the shopkeeper.
+pub(super) fn answered(answer: &Response, denied: &str) -> Result<(Value, Duration), NotPulled> {
     match answer.status {
         200..300 => {}
         429 => {
@@ -81,11 +103,7 @@ pub(super) fn told(answer: &Response) -> Result<Page, NotPulled> {
                 why: "Shopify wants fewer calls at a time".into(),
                 wait: wait.max(Duration::from_secs(1)),
             },
-            Some("ACCESS_DENIED") => NotPulled::Refused(
-                "the token may not read orders: the app needs the scope read_orders, and for those older than 60 days \
-                 read_all_orders"
-                    .into(),
-            ),
+            Some("ACCESS_DENIED") => NotPulled::Refused(denied.into()),
             _ if words.to_ascii_lowercase().contains("cursor") => NotPulled::Lost,
             Some("GRAPHQL_VALIDATION_FAILED" | "undefinedField" | "argumentNotAccepted" | "INVALID_VARIABLE") => {
                 NotPulled::Refused(format!("Shopify: {words}"))
@@ -93,17 +111,7 @@ pub(super) fn told(answer: &Response) -> Result<Page, NotPulled> {
             _ => NotPulled::later("Shopify could not do it just now"),
         });
     }
-    let orders = json::at(&body, "data.orders");
-    if !orders.is_object() {
-        return Err(NotPulled::later("Shopify's answer holds no orders"));
-    }
-    let more = json::flag(orders, "pageInfo.hasNextPage") == Some(true);
-    Ok(Page {
-        orders: json::list(orders, "nodes").iter().map(pulled).collect(),
-        next: json::text(orders, "pageInfo.endCursor").filter(|_| more),
-        wait,
-        total: None,
-    })
+    Ok((body, wait))
 }
 
 /// Until the bucket holds again what this call cost.

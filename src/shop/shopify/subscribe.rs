@@ -77,26 +77,40 @@ fn body_of(answer: &Response) -> Result<Value, String> {
 /// Where and with what a shop's Admin API is called.
 pub(super) struct Api<'s> {
     url: String,
-    token: &'s str,
+    /// None where it has to be asked for first ([`super::grant`]): such a call says only that there is one.
+    token: Option<&'s str>,
 }
 
 impl<'s> Api<'s> {
-    /// `None` without a token; an error is words for the shopkeeper.
+    /// `None` with neither a token nor an app to get one for; an error is words for the shopkeeper.
     pub(super) fn of(settings: &'s Settings) -> Result<Option<Api<'s>>, String> {
-        let Some(token) = settings.given("token") else { return Ok(None) };
-        let domain = hosts::read(settings.get("domain")).into_iter().find(|host| host.ends_with(".myshopify.com"));
-        let Some(domain) = domain else {
-            return Err("domain: must be the shop's myshopify.com address for the token to be used; list the domain \
+        let token = settings.given("token");
+        if token.is_none() && settings.given("client_id").is_none() {
+            return Ok(None);
+        }
+        let Some(domain) = domain(settings) else {
+            return Err("domain: must be the shop's myshopify.com address for its API to be used; list the domain \
                         shoppers see under storefront_hosts"
                 .into());
         };
+        if token.is_none() && settings.list("signing_key").next().is_none() {
+            return Err("signing_key: must be the app's client secret for a token to be asked for".into());
+        }
         Ok(Some(Api { url: format!("https://{domain}/admin/api/{API_VERSION}/graphql.json"), token }))
     }
 
     pub(super) fn call(&self, query: &str, variables: &Value) -> Request {
-        Request::json(&self.url, &json!({ "query": query, "variables": variables }))
-            .header("x-shopify-access-token", self.token)
+        let request = Request::json(&self.url, &json!({ "query": query, "variables": variables }));
+        match self.token {
+            Some(token) => request.header("x-shopify-access-token", token),
+            None => request,
+        }
     }
+}
+
+/// The address that is Shopify's own, whoever owns the domain that shoppers see.
+pub(super) fn domain(settings: &Settings) -> Option<String> {
+    hosts::read(settings.get("domain")).into_iter().find(|host| host.ends_with(".myshopify.com"))
 }
 
 /// Done when Shopify made the subscription, or has it already.

@@ -15,7 +15,7 @@ pub(super) fn now() -> Time {
 }
 
 pub(super) fn shop() -> ShopFacts {
-    ShopFacts { country: "DE".into(), currency: Currency::parse("EUR").unwrap() }
+    ShopFacts { country: "DE".into(), currency: Currency::parse("EUR").unwrap(), settings: Default::default() }
 }
 
 pub(super) fn minor(currency: &str, minor: i64) -> Option<Money> {
@@ -102,6 +102,10 @@ fn settings(signing_key: &str) -> Result<Settings, Vec<String>> {
     SPEC.settings(given.map(|(key, value)| (key.into(), value.into())).into())
 }
 
+pub(super) fn settings_of(pairs: &[(&str, &str)]) -> Settings {
+    Settings::restored(pairs.iter().map(|&(key, value)| (key.into(), value.into())).collect())
+}
+
 fn signed(key: &str, body: &[u8]) -> String {
     BASE64.encode(&mac(key, body).unwrap())
 }
@@ -147,6 +151,23 @@ fn signatures() {
     let empty = signed("", BODY);
     let nothing = Shopify.verify(&Settings::default(), &delivery(BODY, &old(&empty)));
     assert_eq!(nothing, Err(Refusal::NoKey));
+}
+
+#[test]
+fn one_event_told_by_two_subscriptions_has_one_key() {
+    #[track_caller]
+    fn check(headers: &[(&str, &str)], expected: &str) {
+        let body = b"{}";
+        let signature = signed(KEY, body);
+        let headers: Vec<_> = headers.iter().copied().chain([("x-shopify-hmac-sha256", signature.as_str())]).collect();
+        let kept = Accepted::Keep { topic: String::new(), key: expected.into() };
+        assert_eq!(Shopify.verify(&settings(KEY).unwrap(), &delivery(body, &headers)), Ok(kept), "{headers:?}");
+    }
+    check(&[("x-shopify-event-id", "e-1"), ("x-shopify-webhook-id", "w-1")], "e-1");
+    check(&[("shopify-event-id", "e-1"), ("x-shopify-webhook-id", "w-2")], "e-1");
+    check(&[("x-shopify-event-id", " "), ("x-shopify-webhook-id", "w-1")], "w-1");
+    check(&[("x-shopify-event-id", "e-1"), ("shopify-event-id", "e-2"), ("x-shopify-webhook-id", "w-1")], "w-1");
+    check(&[], "");
 }
 
 #[test]
@@ -250,6 +271,83 @@ fn the_shop_leaves() {
 }
 
 #[test]
+fn trap_4_a_paid_order_is_what_its_body_says_and_not_what_its_topic_does() {
+    // As the documentation's sample of `orders/paid`: voided and cancelled.
+    let change = json!({ "financial_status": "voided", "cancelled_at": "2026-03-02T00:00:00Z" });
+    let Some(ShopEvent::Order(order)) = events("orders/paid", &with(&order_body(), change), &[]).unwrap().pop() else {
+        panic!()
+    };
+    assert_eq!(order.cancelled_at, Time::parse("2026-03-02T00:00:00Z"));
+    let Some(ShopEvent::Order(order)) = events("orders/paid", &order_body(), &[]).unwrap().pop() else { panic!() };
+    assert_eq!(order.cancelled_at, None);
+}
+
+#[test]
+fn trap_17_consent_is_for_the_number_beside_the_box() {
+    let cart = cart(json!({
+        "buyer_accepts_sms_marketing": true, "sms_marketing_phone": "+14165550107",
+        "shipping_address": { "phone": "+14165550142", "country_code": "CA" },
+    }));
+    assert_eq!(cart.consent.unwrap().phone.unwrap().number, "+14165550107");
+    assert_eq!(cart.who.phones[0].number, "+14165550107");
+}
+
+#[test]
+fn trap_21_a_shop_that_comes_back_is_read_as_before() {
+    // Installed again within 48 hours, it sends no shop/redact: an uninstall is a moment and erases nothing.
+    let headers = [("x-shopify-triggered-at", "2026-03-01T15:00:00Z")];
+    let gone = events("app/uninstalled", &json!({ "id": 7, "myshopify_domain": "x.myshopify.com" }), &headers);
+    assert_eq!(gone, Ok(vec![ShopEvent::Uninstalled { at: Time::parse("2026-03-01T15:00:00Z").unwrap() }]));
+    assert_eq!(cart(json!({})).token, "5c0ffee0a1");
+}
+
+#[test]
+fn one_checkout_from_its_start_to_its_refund() {
+    let nobody = json!({ "email": null, "phone": null, "customer": null, "shipping_address": [] });
+    let (begun, left) = (cart(nobody), cart(json!({ "updated_at": "2026-03-01T09:57:00-05:00" })));
+    assert_eq!((begun.who.phones.len(), left.who.phones.len(), begun.token == left.token), (0, 1, true));
+    assert!(begun.updated_at < left.updated_at);
+    let bought = order(json!({}));
+    assert!(bought.cart_tokens.contains(&left.token) && bought.cart_tokens.contains(&left.cart_token.unwrap()));
+    let paid = order(json!({ "financial_status": "paid", "updated_at": "2026-03-01T10:03:00-05:00" }));
+    let cancelled = order(json!({ "cancelled_at": "2026-03-02T10:00:00-05:00" }));
+    assert_eq!((paid.placed_at, paid.cancelled_at, cancelled.cancelled_at.is_some()), (bought.placed_at, None, true));
+    let back = json!({
+        "id": 901234567890123457i64, "order_id": 612345678901234567i64, "created_at": "2026-03-02T10:00:00-05:00",
+        "transactions": [{ "kind": "refund", "status": "success", "amount": "214.50", "currency": "USD" }],
+    });
+    let Some(ShopEvent::Refunds { order, refunds }) = events("refunds/create", &back, &[]).unwrap().pop() else {
+        panic!()
+    };
+    assert_eq!((order, Some(refunds[0].amount)), (bought.external_id, minor("USD", 21_450)));
+}
+
+proptest::proptest! {
+    #[test]
+    fn no_body_panics(body in proptest::collection::vec(proptest::prelude::any::<u8>(), 0..200), at in 0..TOPICS.len()) {
+        let _ = Shopify.read(&shop(), TOPICS[at], &delivery(&body, &[]));
+        let headers = [("x-shopify-hmac-sha256", "AAAA")];
+        let _ = Shopify.verify(&settings(KEY).unwrap(), &delivery(&body, &headers));
+    }
+}
+
+#[test]
+fn topics_there_is_nothing_to_do_for() {
+    for (topic, body) in [
+        ("orders/delete", json!({ "id": 612345678901234567i64 })),
+        (
+            "customers/merge",
+            json!({ "admin_graphql_api_customer_kept_id": "gid://shopify/Customer/1", "status": "success" }),
+        ),
+        ("app/scopes_update", json!({ "id": 7, "previous": ["read_orders"], "current": [] })),
+        ("shop/update", json!({ "id": 7, "plan_name": "basic", "myshopify_domain": "x.myshopify.com" })),
+        ("customers_email_marketing_consent/update", json!({ "customer_id": 7 })),
+    ] {
+        assert_eq!(events(topic, &body, &[]), Ok(Vec::new()), "{topic}");
+    }
+}
+
+#[test]
 fn other_topics_are_no_events_whatever_their_body() {
     for topic in ["carts/update", "orders/edited", "orders/delete", "products/create", "", "ORDERS_CREATE"] {
         assert_eq!(Shopify.read(&shop(), topic, &delivery(b"not json", &[])), Ok(Vec::new()));
@@ -294,6 +392,21 @@ mod subscribing {
             let refused = asked(&[("domain", domain), ("token", "shpat_0f1e2d3c4b5a")]).unwrap_err();
             assert!(refused.starts_with("domain: "), "{refused}");
         }
+    }
+
+    #[test]
+    fn trap_9_webhooks_that_vanished_are_missed() {
+        let node = |topic: &str, uri: &str| json!({ "topic": topic, "uri": uri });
+        let nodes =
+            [node("ORDERS_CREATE", URL), node("CHECKOUTS_UPDATE", "https://other.example/"), node("CARTS_UPDATE", URL)];
+        let body = json!({ "data": { "webhookSubscriptions": { "nodes": nodes } } }).to_string().into_bytes();
+        let there = Shopify.subscriptions(&Response { status: 200, headers: Vec::new(), body }, URL);
+        assert_eq!(there, Ok(vec!["orders/create".to_owned()]));
+        // Vanished is not switched off: there is nothing to wake, and asking anew makes no second one.
+        let settings = settings_of(&[("domain", "x.myshopify.com"), ("token", "shpat_0f1e2d3c4b5a")]);
+        let answer = Response { status: 200, headers: Vec::new(), body: Vec::new() };
+        assert!(Shopify.wake_subscriptions(&settings, &answer, URL).is_empty());
+        assert!(!Shopify.doubles_subscriptions() && !Shopify.loses_webhooks());
     }
 
     #[test]

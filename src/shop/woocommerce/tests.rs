@@ -14,7 +14,7 @@ const SECRET: &str = "k3yOfTheShopWithLetters";
 const PLUGIN_SECRET: &str = "whsec_AQIDBAUGBwgJCgsMDQ4PEBESExQVFhcYGRobHB0eHyA=";
 
 fn shop() -> ShopFacts {
-    ShopFacts { country: "DE".into(), currency: Currency::parse("EUR").unwrap() }
+    ShopFacts { country: "DE".into(), currency: Currency::parse("EUR").unwrap(), settings: Default::default() }
 }
 
 fn settings() -> Settings {
@@ -122,7 +122,7 @@ fn trap_dates_without_z_are_utc_and_local_ones_are_not_read() {
 }
 
 #[test]
-fn trap_customer_0_is_a_guest() {
+fn trap_20_customer_0_is_a_guest() {
     for guest in [json!(0), json!("0"), json!(null), json!("")] {
         assert_eq!(updated(json!({"customer_id": guest})).0.who.customer, None);
     }
@@ -162,7 +162,7 @@ fn trap_money_is_text_or_a_float_and_depends_on_the_currency() {
 }
 
 #[test]
-fn trap_long_ids_keep_their_digits() {
+fn trap_5_long_ids_keep_their_digits() {
     let body = order(json!({})).to_string().replace("5120,", "820982911946154509,");
     let signed = delivery(&[("x-wc-webhook-signature", "x")], body.as_bytes());
     let events = WooCommerce.read(&shop(), "order.updated", &signed).unwrap();
@@ -170,7 +170,7 @@ fn trap_long_ids_keep_their_digits() {
 }
 
 #[test]
-fn trap_staff_and_tills_are_not_the_web() {
+fn trap_23_staff_and_tills_are_not_the_web() {
     for (via, channel) in [
         ("admin", Channel::Staff),
         ("rest-api", Channel::Staff),
@@ -192,13 +192,13 @@ fn trap_old_webhooks_wrap_the_order() {
 }
 
 #[test]
-fn trap_the_ping_is_an_unsigned_form() {
+fn trap_10_the_ping_is_an_unsigned_form() {
     assert_eq!(WooCommerce.verify(&settings(), &delivery(&[], b"webhook_id=42")), Ok(Accepted::Ping));
     assert_eq!(WooCommerce.verify(&settings(), &delivery(&[], b"{}")), Err(Refusal::Unsigned));
 }
 
 #[test]
-fn trap_delivery_ids_are_not_unique() {
+fn trap_11_delivery_ids_are_not_unique() {
     // So the id is only handed on: what tells two deliveries apart is the inbox's hash of the body.
     let key = |body: &[u8]| {
         let mut mac = Hmac::<sha2::Sha256>::new_from_slice(SECRET.as_bytes()).unwrap();
@@ -243,6 +243,109 @@ fn an_order_waiting_for_payment_is_a_cart_without_consent() {
     ] {
         assert_eq!(updated(quiet.clone()).1, [], "{quiet}");
     }
+}
+
+#[test]
+fn an_order_without_a_payment_page_is_filled_anew_by_the_checkout_link() {
+    let links = json!({"self": [{"href": "https://shop.example/wp-json/wc/v3/orders/5120"}]});
+    let lines = json!([{"name": "Oak chair", "product_id": 74, "variation_id": 0, "quantity": 2, "price": 44.95}]);
+    let waiting = |url: &str, version: &str| {
+        let changes = json!({
+            "status": "pending", "date_paid_gmt": null, "payment_url": url, "version": version, "_links": links,
+            "line_items": lines, "coupon_lines": [],
+        });
+        match updated(changes).1.as_slice() {
+            [ShopEvent::Cart(cart)] => cart.recovery_url.clone(),
+            _ => None,
+        }
+    };
+    let link = "https://shop.example/checkout-link/?products=74:2";
+    assert_eq!(waiting("", "10.0.0").as_deref(), Some(link));
+    assert_eq!(waiting("", "9.9.5"), None);
+    let page = "https://shop.example/checkout/order-pay/5120/?pay_for_order=true&key=wc_order_x";
+    assert_eq!(waiting(page, "10.0.0").as_deref(), Some(page));
+    assert_eq!(WooCommerce.discount_query("BACK"), Some(("coupon", "BACK".into())));
+}
+
+#[test]
+fn trap_7_a_late_body_keeps_its_own_time() {
+    // Payloads are made when they are sent, and two of one order may overtake each other.
+    let (paid, _) = updated(json!({"date_modified_gmt": "2026-03-01T11:00:00"}));
+    let (late, _) =
+        updated(json!({"date_modified_gmt": "2026-03-01T10:59:59", "status": "pending", "date_paid_gmt": null}));
+    assert!(late.updated_at < paid.updated_at && late.updated_at < at(NOW));
+}
+
+#[test]
+fn trap_8_the_same_order_twice_is_the_same_event() {
+    let body = order(json!({}));
+    assert_eq!(read("order.created", &body), read("order.updated", &body));
+}
+
+#[test]
+fn trap_10_what_no_webhook_told_of_is_fetched() {
+    assert!(WooCommerce.loses_webhooks() && !WooCommerce.is_silent(&settings()));
+    let keys = settings().with("key", "ck_1").with("secret", "cs_1");
+    let asked = WooCommerce.ask_orders(&keys, &Wanted::Changed { since: at(NOW) }, None).unwrap().unwrap();
+    assert!(asked.url.contains("modified_after=2026-03-01T12%3A00%3A00"), "{}", asked.url);
+    // As their list has them, a topic's body each.
+    let list = json!([order(json!({})), order(json!({"id": 5121}))]).to_string().into_bytes();
+    let page = WooCommerce.orders(&Response { status: 200, headers: Vec::new(), body: list }, None).unwrap();
+    let read =
+        |pulled: &crate::shop::pull::Pulled| WooCommerce.read(&shop(), pulled.topic, &delivery(&[], &pulled.body));
+    assert_eq!((page.orders.len(), page.next.clone()), (2, None));
+    assert!(page.orders.iter().all(|pulled| matches!(read(pulled).unwrap()[0], ShopEvent::Order(_))));
+}
+
+#[test]
+fn trap_12_without_draft_orders_nothing_is_missed_and_with_them_nothing_is_bought() {
+    // Before 10.9 the Blocks checkout leaked drafts; since then an order is there once it is placed.
+    let (draft, more) = updated(json!({"status": "checkout-draft", "created_via": "store-api", "date_paid_gmt": null}));
+    assert_eq!((draft.placed_at, draft.cancelled_at, more.len()), (None, None, 0));
+    let placed = read("order.created", &order(json!({"created_via": "store-api"}))).unwrap();
+    assert!(matches!(&placed[..], [ShopEvent::Order(order)] if order.placed_at.is_some()));
+}
+
+#[test]
+fn trap_19_there_is_no_mark_of_a_test() {
+    assert!(!updated(json!({"payment_method_title": "Test mode", "transaction_id": "test_1"})).0.test);
+    assert!(SPEC.limits.iter().any(|limit| limit.contains("test orders")));
+}
+
+#[test]
+fn trap_22_whoever_is_to_be_forgotten_need_not_be_known() {
+    let body = json!({"type": "customer.redacted", "data": {"email": "nobody@example.com"}}).to_string();
+    let sent = delivery(&[("webhook-signature", "v1,AAAA")], body.as_bytes());
+    let events = WooCommerce.read(&shop(), "customer.redacted", &sent).unwrap();
+    assert!(matches!(&events[..], [ShopEvent::Redact(who)] if who.email.as_deref() == Some("nobody@example.com")));
+}
+
+#[test]
+fn trap_23_an_order_of_the_shops_staff_names_the_person_whose_texts_stop() {
+    for via in ["admin", "pos-rest-api", "rest-api"] {
+        let (order, _) = updated(json!({"created_via": via, "date_paid_gmt": null}));
+        assert!(order.placed_at.is_some() && order.channel != Channel::Web, "{via}");
+        assert_eq!((order.who.phones.len(), order.who.email.is_some()), (2, true), "{via}");
+    }
+}
+
+#[test]
+fn trap_24_an_order_counts_in_its_own_currency_with_all_its_parts() {
+    let refund = json!([{"id": 5130, "total": "-10.00"}]);
+    let coupon = json!([{"code": "oak10", "discount": "8.40"}]);
+    let (order, _) = updated(json!({"currency": "USD", "refunds": refund, "coupon_lines": coupon}));
+    let usd = Currency::parse("USD").unwrap();
+    assert_eq!([order.total.currency, order.refunds[0].amount.currency, order.discounts[0].amount.currency], [usd; 3]);
+}
+
+#[test]
+fn trap_25_a_payment_page_is_a_secret_kept_whole() {
+    let url = format!("https://shop.example/checkout/order-pay/5120/?pay_for_order=true&key={}", "k".repeat(900));
+    let (_, more) = updated(json!({"status": "pending", "date_paid_gmt": null, "payment_url": url}));
+    let [ShopEvent::Cart(cart)] = more.as_slice() else { panic!("{more:?}") };
+    assert_eq!(cart.recovery_url.as_ref(), Some(&url));
+    let kept = delivery(&[], url.as_bytes());
+    assert!(!format!("{kept:?}").contains("order-pay"));
 }
 
 #[test]
@@ -350,6 +453,12 @@ fn the_plugin_passes_its_own_tests() {
         php(&["-l", file]);
     }
     php(&["tests/woocommerce/run.php"]);
+}
+
+/// The script of PrestaShop's module is tried beside the plugin's.
+#[test]
+fn the_scripts_pass_their_own_tests() {
+    generic::emitted::run("node", &["tests/connect/node/scripts.cjs"]);
 }
 
 #[test]

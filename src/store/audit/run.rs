@@ -16,19 +16,22 @@ use crate::domain::{
 pub enum Purpose {
     /// Looks, and changes no order.
     Compare,
-    /// Fetches what changed while webhooks were quiet.
+    /// Fetches orders that changed, where webhooks alone cannot be trusted to have told.
     Heal,
+    /// Fetches carts that changed.
+    Carts,
     /// Fetches what a comparison found.
     Fill,
 }
 
 impl Purpose {
-    const ALL: [Purpose; 3] = [Purpose::Compare, Purpose::Heal, Purpose::Fill];
+    pub const ALL: [Purpose; 4] = [Purpose::Compare, Purpose::Heal, Purpose::Carts, Purpose::Fill];
 
     pub fn name(self) -> &'static str {
         match self {
             Purpose::Compare => "compare",
             Purpose::Heal => "heal",
+            Purpose::Carts => "carts",
             Purpose::Fill => "fill",
         }
     }
@@ -219,6 +222,20 @@ pub async fn lines(read: &mut Read, shop: ShopId, id: i64) -> Result<Vec<Theirs>
 
 pub async fn forget_lines(tx: &mut Tx, shop: ShopId, id: i64) -> Result<(), Error> {
     run!(tx, "DELETE FROM audit_line WHERE shop_id = $1 AND run_id = $2", shop.get(), id)?;
+    Ok(())
+}
+
+/// Forgets runs of a kind that begins again and again, once they are over and well: the next one goes on from where the
+/// newest ended, which the caller knows by then.
+pub async fn forget_done(tx: &mut Tx, shop: ShopId, purpose: Purpose, by: &str) -> Result<(), Error> {
+    run!(
+        tx,
+        "DELETE FROM audit_run
+         WHERE shop_id = $1 AND purpose = $2 AND by_name = $3 AND ended_at IS NOT NULL AND problem = ''",
+        shop.get(),
+        purpose.name(),
+        by
+    )?;
     Ok(())
 }
 

@@ -39,8 +39,10 @@ use crate::{
 pub enum AuditPurpose {
     /// Looks, and changes no order.
     Compare,
-    /// Fetches what changed while webhooks were quiet.
+    /// Fetches orders that changed, where webhooks alone cannot be trusted to have told.
     Heal,
+    /// Fetches carts that changed.
+    Carts,
     /// Fetches what a comparison found.
     Fill,
 }
@@ -225,6 +227,7 @@ fn told(run: &Run) -> AuditRun {
         purpose: match run.purpose {
             Purpose::Compare => AuditPurpose::Compare,
             Purpose::Heal => AuditPurpose::Heal,
+            Purpose::Carts => AuditPurpose::Carts,
             Purpose::Fill => AuditPurpose::Fill,
         },
         by: run.by.clone(),
@@ -289,6 +292,7 @@ pub async fn runs(call: &Call) -> Result<Answer, Problem> {
     let purpose = match asked.purpose {
         None | Some(AuditPurpose::Compare) => Purpose::Compare,
         Some(AuditPurpose::Heal) => Purpose::Heal,
+        Some(AuditPurpose::Carts) => Purpose::Carts,
         Some(AuditPurpose::Fill) => Purpose::Fill,
     };
     let (mut read, shop, _) = call.open().await?;

@@ -89,13 +89,15 @@ async fn told(call: &Call, stored: &Stored) -> Result<Gateway, Problem> {
         true => connect::shown(call.core(), stored.shop, Some((stored.id, &stored.kind))).await?,
         false => None,
     };
-    let spec = gateway::by_kind(&stored.kind).map(|kind| kind.spec()).filter(|_| may_see);
+    let kind = gateway::by_kind(&stored.kind).filter(|_| may_see);
     Ok(Gateway {
         id: stored.id.to_string(),
         kind: stored.kind.clone(),
         name: stored.name.clone(),
         of_house,
-        settings: spec.map(|spec| shown(spec, &stored.settings)).unwrap_or_default(),
+        settings: kind
+            .map(|kind| shown(|key| gateway::sending::field(kind, key), &stored.settings))
+            .unwrap_or_default(),
         webhook_url: connected.map(|connected| connected.webhook_url),
         created_at: stored.created_at.into(),
         paused_at: stored.paused_at.map(Moment),
@@ -177,7 +179,7 @@ pub async fn change(call: &Call) -> Result<Answer, Problem> {
     let mut all: BTreeMap<String, String> =
         found.settings.pairs().map(|(key, value)| (key.to_owned(), value.to_owned())).collect();
     all.extend(typed.settings.into_iter().filter(|(_, value)| value != HIDDEN));
-    let settings = kind.spec().settings(all).map_err(|problems| {
+    let settings = gateway::sending::settings(kind, all).map_err(|problems| {
         Problem::Wrong(problems.into_iter().map(|problem| format!("settings.{problem}")).collect())
     })?;
     let core = call.core();

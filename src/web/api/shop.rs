@@ -11,7 +11,10 @@ use super::{
     form::{List, Moment},
 };
 use crate::{
-    domain::{connector::Settings, connector::Spec, id::ShopId},
+    domain::{
+        connector::{Field, Settings},
+        id::ShopId,
+    },
     pipeline::connect::{self, NotConnected},
     shop,
     store::{self, shop::Shop as Stored},
@@ -93,8 +96,8 @@ pub struct ShopQuery {
 const HIDDEN: &str = "…";
 
 /// Settings as anybody may see them.
-pub fn shown(spec: &Spec, settings: &Settings) -> BTreeMap<String, String> {
-    let is_secret = |key: &str| spec.field(key).is_none_or(|field| field.secret);
+pub fn shown(field: impl Fn(&str) -> Option<&'static Field>, settings: &Settings) -> BTreeMap<String, String> {
+    let is_secret = |key: &str| field(key).is_none_or(|field| field.secret);
     let one = |(key, value): (&str, &str)| (key.to_owned(), if is_secret(key) { HIDDEN } else { value }.to_owned());
     settings.pairs().map(one).collect()
 }
@@ -109,7 +112,7 @@ async fn told(call: &Call, stored: &Stored) -> Result<Shop, Problem> {
         country: stored.country.clone(),
         currency: stored.currency.to_string(),
         timezone: stored.zone.clone(),
-        settings: spec.map(|spec| shown(spec, &stored.settings)).unwrap_or_default(),
+        settings: spec.map(|spec| shown(|key| spec.field(key), &stored.settings)).unwrap_or_default(),
         webhook_url: connected.map(|connected| connected.webhook_url),
         created_at: stored.created_at.into(),
         paused_at: stored.paused_at.map(Moment),

@@ -73,7 +73,7 @@ pub async fn get(request: HttpRequest) -> Result<HttpResponse, Problem> {
         let limits = run::limits(&mut read, keys).await?;
         (page.small, page.large) = (typed(limits.small), typed(limits.large));
         let mut runs: Vec<Run> = Vec::new();
-        for purpose in [Purpose::Compare, Purpose::Fill, Purpose::Heal] {
+        for purpose in [Purpose::Compare, Purpose::Fill, Purpose::Heal, Purpose::Carts] {
             runs.extend(run::newest(&mut read, shop.id, purpose, RUNS).await?);
         }
         runs.sort_unstable_by_key(|run| std::cmp::Reverse(run.id));
@@ -167,6 +167,7 @@ fn row(run: &Run) -> RunRow {
         what: match run.purpose {
             Purpose::Compare => What::Compare,
             Purpose::Heal => What::Heal,
+            Purpose::Carts => What::Carts,
             Purpose::Fill => What::Fill,
         },
         begun_at: run.begun_at,

@@ -107,7 +107,7 @@ fn new_page(visit: &Visit, spec: &Spec, typed: &BTreeMap<String, String>, proble
     fields.extend(form::settings(spec, &Settings::default(), typed, Some(false)));
     let problems = form::place_problems(&mut fields, problems);
     let (kind, kind_name) = (spec.kind.to_owned(), t(spec.name).to_owned());
-    NewShop { kind, kind_name, fields, problems, page: visit.page.clone() }
+    NewShop { kind, kind_name, fields, problems, limits: spec.limits, page: visit.page.clone() }
 }
 
 /// What every shop has.

@@ -16,11 +16,14 @@ use crate::{
         time::{DAY, HOUR},
         wording,
     },
-    gateway,
+    gateway::{
+        self,
+        sending::{self, SENDING},
+    },
     pipeline::{
         Core,
         connect::{self, NotConnected, kept_secrets},
-        send,
+        route, send,
         trial::{self, NotSent, Trial},
         zone_of,
     },
@@ -104,6 +107,7 @@ fn row(account: &Gateway, serves: &str, through: &[Through]) -> GatewayRow {
         cost_today: own.iter().filter_map(|each| each.cost).collect::<Vec<Cost>>(),
         last_receipt_at: own.iter().filter_map(|each| each.last_receipt_at).max(),
         waiting: sum(|each| each.waiting),
+        balance: account.balance,
     }
 }
 
@@ -172,10 +176,11 @@ fn add_page(
         });
     }
     fields.extend(form::settings(spec, &Settings::default(), typed, None));
-    let problems = form::place_problems(&mut fields, problems);
+    let mut sending = form::settings(&SENDING, &Settings::default(), typed, None);
+    let problems = form::place_problems(fields.iter_mut().chain(&mut sending), problems);
     let kinds = gateway::ALL.iter().map(|kind| (kind.spec().kind.to_owned(), t(kind.spec().name).to_owned())).collect();
     let about = About::of(connector);
-    show(&Add { kinds, kind: kind.to_owned(), fields, problems, about, page: visit.page.clone() })
+    show(&Add { kinds, kind: kind.to_owned(), fields, sending, problems, about, page: visit.page.clone() })
 }
 
 fn name_field(value: &str) -> Field {
@@ -186,7 +191,7 @@ pub async fn add(request: HttpRequest, body: Bytes) -> Result<HttpResponse, Prob
     let visit = Visit::to_change(&request, Section::Gateways).await?;
     let typed = Typed::of(&body).fields();
     let kind = typed.get("kind").cloned().unwrap_or_default();
-    let spec = gateway::by_kind(&kind).ok_or(Problem::NotFound)?.spec();
+    let connector = gateway::by_kind(&kind).ok_or(Problem::NotFound)?;
     let tenant = match (visit.shop(), typed.get("for").map(String::as_str)) {
         (Some((shop, _)), Some("") | None) => shop.id,
         (Some((shop, _)), Some(asked)) if asked == shop.id.to_string() => shop.id,
@@ -196,7 +201,7 @@ pub async fn add(request: HttpRequest, body: Bytes) -> Result<HttpResponse, Prob
             ShopId::HOUSE
         }
     };
-    let settings = typed.iter().filter(|(key, _)| spec.field(key).is_some());
+    let settings = typed.iter().filter(|(key, _)| sending::field(connector, key).is_some());
     let settings = settings.map(|(key, value)| (key.clone(), value.clone())).collect();
     let name = typed.get("name").cloned().unwrap_or_default();
     // The owner of the house is its operator: addresses in private networks are theirs to choose.
@@ -264,7 +269,8 @@ async fn one(
     let connected = connect::shown(visit.core(), account.shop, Some((account.id, &account.kind))).await?;
     let mut fields = vec![name_field(typed.get("name").unwrap_or(&account.name))];
     fields.extend(form::settings(spec, &account.settings, typed, None));
-    let problems = form::place_problems(&mut fields, problems);
+    let mut sending = form::settings(&SENDING, &account.settings, typed, None);
+    let problems = form::place_problems(fields.iter_mut().chain(&mut sending), problems);
     let mut read = visit.read().await?;
     let mut through = Vec::new();
     let mut health = Vec::new();
@@ -273,7 +279,9 @@ async fn one(
         let today = hours::start_of_day(&zone_of(shop), hours::day_of(&zone_of(shop), visit.page.now));
         let recently = visit.page.now - DAY * OPEN_DAYS;
         through = store::message::through(&mut read, keys, recently.min(today), recently.min(today)).await?;
-        sends = all(&mut read, visit.core(), keys).await?.first().is_some_and(|first| first.id == account.id);
+        let country = Some(shop.country.as_str());
+        sends =
+            route::sender(visit.core(), &mut read, shop, country).await?.is_some_and(|first| first.id == account.id);
         health = checks(visit, &mut read, keys, account, &through).await?;
     }
     let serves = match visit.shop() {
@@ -284,6 +292,7 @@ async fn one(
         row: row(account, &serves, &through),
         health,
         fields,
+        sending,
         problems,
         callback_url: connected.as_ref().map(|made| made.webhook_url.clone()).unwrap_or_default(),
         steps: connected.map(|made| made.steps).unwrap_or_default(),
@@ -373,10 +382,10 @@ pub async fn post(request: HttpRequest, body: Bytes) -> Result<HttpResponse, Pro
     if account.shop == ShopId::HOUSE {
         come_in_as_owner(&request).await?;
     }
-    let spec = gateway::by_kind(&account.kind).ok_or(Problem::NotFound)?.spec();
+    let connector = gateway::by_kind(&account.kind).ok_or(Problem::NotFound)?;
     let typed = Typed::of(&body).fields();
-    let mut settings = kept_secrets(spec, &account.settings, &typed);
-    settings.retain(|key, _| spec.field(key).is_some());
+    let mut settings = kept_secrets(connector.spec(), &account.settings, &typed);
+    settings.retain(|key, _| sending::field(connector, key).is_some());
     let name = typed.get("name").map_or("", String::as_str);
     match connect::change_gateway(visit.core(), account.shop, account.id, name, &settings).await {
         Ok(()) => Ok(to(&visit, &format!("/gateways/{}?done=gateway_saved", account.id))),

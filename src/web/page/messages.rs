@@ -212,6 +212,7 @@ pub fn row(message: &Message, names: &BTreeMap<GatewayId, String>) -> MessageRow
         why: message.reason.clone(),
         parts: (message.segments > 0).then_some(u64::from(message.segments)),
         cost: message.cost,
+        cost_listed: message.cost_listed,
         at: message.created_at,
         receipt: moments.delivered_at.or(moments.undelivered_at),
     }

@@ -63,6 +63,7 @@ pub struct RunRow {
 pub enum What {
     Compare,
     Heal,
+    Carts,
     Fill,
 }
 
@@ -205,7 +206,8 @@ impl RunRow {
     pub fn label(&self) -> &'static str {
         match self.what {
             What::Compare => t("Comparison"),
-            What::Heal => t("Healing of quiet webhooks"),
+            What::Heal => t("Orders asked for again"),
+            What::Carts => t("Carts asked for"),
             What::Fill => t("Fetching"),
         }
     }

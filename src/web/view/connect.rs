@@ -52,6 +52,8 @@ pub struct NewShop {
     pub fields: Vec<Field>,
     /// What is about no field of its own.
     pub problems: Vec<String>,
+    /// What to know of the platform, in the connector's own English.
+    pub limits: &'static [&'static str],
 }
 
 impl NewShop {

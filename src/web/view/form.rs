@@ -116,6 +116,41 @@ pub const OF_CONNECTORS: &[&str] = &[
     noted("Plugin secret"),
     noted("REST API key"),
     noted("REST API secret"),
+    noted("Countries"),
+    noted("Only numbers of these countries go through it: two-letter codes with commas, SI, AT. Empty for all."),
+    noted("Turn"),
+    noted(
+        "1 to 99. Of several that serve a country the lowest sends; the next takes over when it is paused, does not answer or refuses our account. Of two equal ones the newest is first.",
+    ),
+    noted("Parts a minute, whole account"),
+    noted(
+        "More is never sent; a long text has several parts. What your provider allows: for US 10DLC the campaign's rate, from 75 to 4,500 at AT&T; a toll-free number about 180. Empty for no limit.",
+    ),
+    noted("Parts a minute, each sender"),
+    noted(
+        "The same for each number or name texts come from: a long code takes 60 a minute in most countries. Empty for no limit.",
+    ),
+    noted("Parts a day to US numbers"),
+    noted(
+        "T-Mobile's daily cap of the brand, 2,000 to 200,000. Its day ends at midnight Pacific; what is over waits for the next one, if it may leave so late. Empty for none.",
+    ),
+    noted("Prices of a part"),
+    noted("By country, where the provider does not tell them: SI 0.045, AT 0.06, * 0.05. The star is for all others."),
+    noted("Currency of the prices"),
+    noted("Three letters: EUR"),
+    noted("What should be left on the account at least, in its own money, where its provider tells the balance: 20."),
+    noted("Warn below"),
+    noted("carts and phone"),
+    noted("carts and phone numbers"),
+    noted("the end of the connection"),
+    noted("people to be forgotten"),
+    noted("payments"),
+    noted("payments and cancellations"),
+    noted("carts that were bought"),
+    noted("orders never paid"),
+    noted("consent to texts"),
+    noted("erasure"),
+    noted("the module was removed"),
     noted("Address of sendsms"),
     noted("User"),
     noted("Password"),
@@ -153,6 +188,8 @@ pub const OF_CONNECTORS: &[&str] = &[
     noted("A text that would come too late is dropped there."),
     noted("A text cannot be told to expire there: one that waits for a phone may come late."),
     noted("Who is opted out on its side is opted out here too."),
+    noted("When a person is erased here, it is told to forget their texts too."),
+    noted("What a text costs is asked for once it is delivered."),
 ];
 
 /// The fields of a connector: all of them, or only those that are (or are not) secret.
@@ -182,8 +219,9 @@ mod tests {
 
     #[test]
     fn what_connectors_say_can_be_said_in_every_language() {
-        let shops = crate::shop::ALL.iter().map(|kind| kind.spec());
-        // A gateway's labels are the provider's own words, as its console shows them; what is no such word is here.
+        // The labels of a gateway or a shop are its provider's own words, as its console shows them, and what a topic of
+        // its tells may be said in words of its own: those are shown as they are. What is no such word is here.
+        let shops = crate::shop::ALL.iter().map(|kind| kind.spec()).filter(|spec| spec.kind == "generic");
         let sinks = crate::sink::ALL.iter().map(|kind| kind.spec()).filter(|spec| spec.kind != "webhook");
         for spec in shops.chain(sinks) {
             let labels = spec.fields.iter().map(|field| field.label);

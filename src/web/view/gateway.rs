@@ -31,6 +31,8 @@ pub struct Add {
     pub kinds: Vec<(String, String)>,
     pub kind: String,
     pub fields: Vec<Field>,
+    /// What every account is told, whoever its provider is.
+    pub sending: Vec<Field>,
     pub problems: Vec<String>,
     pub about: About,
 }
@@ -51,6 +53,11 @@ impl About {
 }
 
 impl Add {
+    /// What a person has to mend there must be seen.
+    fn opens_sending(&self) -> bool {
+        self.sending.iter().any(|field| field.problem.is_some())
+    }
+
     pub fn answer(&self) -> String {
         let count = format::number_of(self.kinds.len() as u64, "kind of gateway", "kinds of gateway");
         say("{count} can be connected.", &[("count", &format::sentence_case(&count))])
@@ -69,6 +76,7 @@ pub struct Gateway {
     pub row: GatewayRow,
     pub health: Vec<Check>,
     pub fields: Vec<Field>,
+    pub sending: Vec<Field>,
     pub problems: Vec<String>,
     /// Where the provider reports to, and what to do with it.
     pub callback_url: String,
@@ -80,6 +88,15 @@ pub struct Gateway {
 }
 
 impl Gateway {
+    pub fn left(&self, left: &Cost, at: &Time) -> String {
+        say("{left} left, as of {when}", &[("left", &left.shown()), ("when", &format::ago(*at, self.page.now))])
+    }
+
+    /// What was set there, or has to be mended, is seen.
+    fn opens_sending(&self) -> bool {
+        self.sending.iter().any(|field| field.problem.is_some())
+    }
+
     pub fn answer(&self) -> String {
         let (name, delivered) = (&self.row.name, self.row.delivered());
         match &self.row.paused {
@@ -151,6 +168,8 @@ pub struct GatewayRow {
     pub unknown: u64,
     pub cost_today: Vec<Cost>,
     pub last_receipt_at: Option<Time>,
+    /// What is left on the account, and when its provider told.
+    pub balance: Option<(Cost, Time)>,
     /// Texts that wait for it.
     pub waiting: u64,
 }

@@ -82,6 +82,8 @@ pub struct MessageRow {
     pub why: String,
     pub parts: Option<u64>,
     pub cost: Option<Cost>,
+    /// By the account's price list: its provider told none.
+    pub cost_listed: bool,
     pub at: Time,
     /// When the carrier reported on it.
     pub receipt: Option<Time>,
@@ -111,7 +113,9 @@ impl MessageRow {
     /// What never left costs nothing, however many parts it would have had.
     pub fn price(&self) -> String {
         let parts = self.parts.filter(|_| self.may_have_left()).map(|parts| format::number_of(parts, "part", "parts"));
-        let said: Vec<String> = self.cost.map(|cost| cost.shown()).into_iter().chain(parts).collect();
+        let listed = self.cost_listed.then(|| t("by your price list").to_owned());
+        let cost = self.cost.map(|cost| cost.shown());
+        let said: Vec<String> = cost.into_iter().chain(listed).chain(parts).collect();
         if said.is_empty() { "–".to_owned() } else { said.join(" · ") }
     }
 

@@ -4,6 +4,7 @@
 
 pub mod kannel;
 pub mod postgres;
+pub mod smsc;
 pub mod smtp;
 
 use std::{

@@ -194,11 +194,24 @@ fn answer(status: u16, body: Value) -> Response {
 
 impl Http for Till {
     fn exchange(&self, request: Request) -> Exchange<'_> {
+        if let Some(none) = no_orders(&request) {
+            return Box::pin(async move { Ok(none) });
+        }
         match Call::of(&request) {
             Some(call) => Box::pin(async move { self.answer(&call) }),
             None => self.outside.exchange(request),
         }
     }
+}
+
+/// Before a text leaves the shop is asked what was bought; here that is what webhooks told already.
+fn no_orders(request: &Request) -> Option<Response> {
+    let query = String::from_utf8_lossy(&request.body);
+    if request.url.ends_with("/graphql.json") && query.contains("orders(") {
+        let none = json!({ "nodes": [], "pageInfo": { "hasNextPage": false, "endCursor": null } });
+        return Some(answer(200, json!({ "data": { "orders": none } })));
+    }
+    request.url.contains("/wp-json/wc/v3/orders").then(|| answer(200, json!([])))
 }
 
 /// One shop with one text, a reminder that gives what the story says.

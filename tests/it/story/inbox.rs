@@ -10,7 +10,7 @@ use serde_json::json;
 
 use crate::app::{App, Shopkeeper, hours, minutes, on_both};
 
-const TAKEN: Answer = Answer::Taken { content_type: "text/plain", body: "" };
+const TAKEN: Answer = Answer::Taken { content_type: "text/plain", body: std::borrow::Cow::Borrowed("") };
 
 #[tokio::test]
 async fn the_unreadable_is_kept_listed_and_replayed() {

@@ -12,6 +12,8 @@ mod consent;
 mod confirm;
 mod reply;
 mod timing;
+mod sending;
+mod fetching;
 mod sequence;
 mod trouble;
 mod truth;

@@ -330,15 +330,16 @@ async fn two_processes_at_full_speed_do_not_overspend_the_day() {
         let limits = [("limits.spend_per_day_micros", "20000000"), ("limits.price_per_part_micros", "800000")];
         let shop = open(app, &limits).await;
         arrive(app, &shop, 80, |n| cart(app, n, &apart(n), json!({}))).await;
-        // Some are taken without an answer, and count; some are turned away before anything left, and do not.
-        app.outside.next([Ends::TimedOut, Ends::NotConnected, Ends::TimedOut, Ends::NotConnected, Ends::TimedOut]);
+        // One is taken without an answer, and counts; one is turned away before anything left, and does not. A third failure
+        // would have the gateway left alone.
+        app.outside.next([Ends::TimedOut, Ends::NotConnected]);
         app.sleep(minutes(30));
         work_as_two(app).await;
         let parts: u64 = parts_of(app, &shop).await;
         assert!(parts * 800_000 <= 20_000_000, "{parts} parts for {}", parts * 800_000);
         assert!(parts * 800_000 > 20_000_000 - 2 * 800_000, "and it is used up: {parts} parts");
         let unknown = app.texts(&shop).await.iter().filter(|text| text.state == MessageState::Unknown).count();
-        assert_eq!(unknown, 3);
+        assert_eq!(unknown, 1);
         assert_eq!(spent_today(app, &shop).await, i64::try_from(parts * 800_000).unwrap());
         let (_, why, _) = held_text(app, &shop).await;
         assert!(why.contains("spend in a day"), "{why}");

@@ -265,7 +265,7 @@ async fn claimed_only(app: &App, shop: &Shopkeeper, claim: &str) -> Vec<Job> {
 async fn of_sends_that_may_have_ended_the_process_one_is_begun_at_a_time() {
     on_both(async |app| {
         let (shop, _) = open(app, "kannel").await;
-        app.outside.next([Ends::NotConnected, Ends::NotConnected, Ends::NotConnected]);
+        app.outside.next([Ends::Throttled(Some(1)), Ends::Throttled(Some(1)), Ends::Throttled(Some(1))]);
         for number in 1..=3 {
             leave(app, &shop, number).await;
         }
@@ -291,7 +291,7 @@ async fn of_sends_that_may_have_ended_the_process_one_is_begun_at_a_time() {
         let blamed: Vec<_> = sends.iter().filter(|job| job.attempt > job::SUSPECT).collect();
         assert_eq!((sends.len(), blamed.len()), (3, 1), "{sends:?}");
         app.settle().await;
-        // The first three requests did not reach it.
+        // The first three were turned away.
         assert_eq!(app.outside.texts(), 3 + 3);
         let mut states: Vec<_> = app.texts(&shop).await.iter().map(|text| text.state.name()).collect();
         states.sort_unstable();

@@ -113,6 +113,9 @@ async fn the_door_for_keys_refuses_in_words() {
     check(&door, format!("{}{}", " ".repeat(2 << 20), handed(&state)), 413, "1 MiB").await;
     house.later(std::time::Duration::from_secs(15 * 60)).await;
     check(&door, handed(&state).to_string(), 403, "too late").await;
-    let request = TestRequest::get().uri(&door).insert_header(("host", "127.0.0.1"));
+    // Only a platform that gives codes leads its owner back through it.
+    let request = TestRequest::get().uri(&format!("{door}?code=1&state={state}")).insert_header(("host", "127.0.0.1"));
+    assert_eq!(ask(&site, request).await.status(), StatusCode::NOT_FOUND);
+    let request = TestRequest::put().uri(&door).insert_header(("host", "127.0.0.1"));
     assert_eq!(ask(&site, request).await.status(), StatusCode::METHOD_NOT_ALLOWED);
 }

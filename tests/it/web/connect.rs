@@ -202,7 +202,7 @@ async fn a_shop_that_lacks_its_key_cannot_go_live() {
         assert!(steps.contains(topic), "{topic}: {steps}");
     }
     assert_eq!(page(&site, "/shops/99/set-up").await.0, StatusCode::NOT_FOUND);
-    assert_eq!(page(&site, "/connect/new?kind=magento").await.0, StatusCode::NOT_FOUND);
+    assert_eq!(page(&site, "/connect/new?kind=magneto").await.0, StatusCode::NOT_FOUND);
 }
 
 #[actix_web::test]

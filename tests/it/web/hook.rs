@@ -88,7 +88,7 @@ async fn other_methods_are_told_which_are_known() {
     let site = site(house.state()).await;
     let response = ask(&site, TestRequest::put().uri(&house.shop_hook).insert_header(("sec-fetch-site", "none"))).await;
     assert_eq!(response.status(), StatusCode::METHOD_NOT_ALLOWED);
-    assert_eq!(response.headers().get(header::ALLOW).unwrap(), "POST");
+    assert_eq!(response.headers().get(header::ALLOW).unwrap(), "GET, POST");
 }
 
 /// A whole server, since only a socket can be slow.

@@ -122,6 +122,7 @@ pub fn messages() -> Messages {
         state,
         why: why.to_owned(),
         parts: Some(1),
+        cost_listed: false,
         cost: micros.map(cost),
         at: now() - HOUR * hours,
         receipt: (state == MessageState::Delivered).then(now),

@@ -132,6 +132,12 @@ fn fields() -> Vec<Field> {
     fields
 }
 
+fn sending() -> Vec<Field> {
+    let mut fields = form::settings(&gateway::sending::SENDING, &Settings::default(), &BTreeMap::new(), None);
+    form::place_problems(&mut fields, &["countries: must be two-letter codes".to_owned()]);
+    fields
+}
+
 fn wizard(step: Way, body: Body) -> Wizard {
     Wizard {
         page: page(Section::Shops),
@@ -239,6 +245,7 @@ fn row(id: &str, name: &str, kind: &str, paused: Option<Paused>) -> GatewayRow {
         cost_today: vec![cost(2_214_000)],
         last_receipt_at: Some(now() - MINUTE * 3),
         waiting: 6,
+        balance: Some((cost(18_400_000), now() - MINUTE * 12)),
     }
 }
 
@@ -272,6 +279,7 @@ pub fn pages() -> Vec<(&'static str, askama::Result<String>)> {
         kind: "shopify".into(),
         kind_name: "Shopify".into(),
         fields: fields(),
+        limits: &["Carts cannot be listed: those left before are not seen."],
         problems: vec!["something: else".into()],
     };
     let settings = SettingsPage {
@@ -298,6 +306,7 @@ pub fn pages() -> Vec<(&'static str, askama::Result<String>)> {
         row: row("gw_2", "House modem", "Kannel", None),
         health: health(),
         fields: fields(),
+        sending: sending(),
         problems: Vec::new(),
         callback_url: "https://sms.acme.example/hook/sms/9c".into(),
         steps: vec!["Paste it there.".into()],
@@ -310,6 +319,7 @@ pub fn pages() -> Vec<(&'static str, askama::Result<String>)> {
         kinds: vec![("twilio".into(), "Twilio".into()), ("log".into(), "Log (sends nothing)".into())],
         kind: "twilio".into(),
         fields: fields(),
+        sending: sending(),
         problems: Vec::new(),
         about: About::of(gateway::by_kind("twilio").unwrap()),
     };

@@ -40,6 +40,7 @@ fn another_process(house: &House) -> State {
         public_url: core.public_url.clone(),
         holder: "another".into(),
         plain_links: false,
+        answers: Default::default(),
         wake: tokio::sync::Notify::new(),
     });
     let (inbox, _) = Inbox::start(core.clone());

@@ -1,0 +1,245 @@
+//! Sending well: which account takes a text, what happens when one does not answer or refuses us, at which pace texts
+//! leave, and what they cost where nobody tells.
+
+use std::time::Duration;
+
+use cartback::{domain::id::ShopId, gateway, store, transact};
+use serde_json::json;
+
+use crate::{
+    app::{Account, App, Shopkeeper, hours, minutes, on_both},
+    outside::Ends,
+};
+
+async fn open(app: &App) -> Shopkeeper {
+    app.with_shop_like("generic", &[("steps_after_minutes", "0")]).await
+}
+
+async fn set(app: &App, tenant: ShopId, account: &Account, changes: &[(&str, &str)]) {
+    let keys = app.core.vault.keys(&mut app.read().await, tenant).await.unwrap();
+    let found = store::gateway::get(&mut app.read().await, &keys, account.id).await.unwrap().unwrap();
+    let kind = gateway::by_kind(&found.kind).unwrap();
+    let all = found.settings.pairs().chain(changes.iter().copied());
+    let all = all.map(|(key, value)| (key.to_owned(), value.to_owned())).collect();
+    let settings = gateway::sending::settings(kind, all).unwrap();
+    transact!(app.core.db, |tx| store::gateway::save_settings(tx, &keys, account.id, &settings).await?).unwrap();
+}
+
+async fn leave(app: &App, shop: &Shopkeeper, number: u32) {
+    let change =
+        json!({ "phone": format!("+386405550{number:02}"), "email": null, "customer_id": null, "cart_token": null });
+    app.generic(shop, "checkout.updated", app.checkout(&format!("c{number}"), change)).await;
+}
+
+/// How many texts each provider was given.
+fn given(app: &App) -> (usize, usize) {
+    let sent = app.outside.requests();
+    let to = |part: &str| sent.iter().filter(|request| request.url.contains(part)).count();
+    (to("/Messages.json"), to("sendsms"))
+}
+
+#[tokio::test]
+async fn a_number_goes_through_the_account_that_serves_its_country() {
+    on_both(async |app| {
+        let shop = open(app).await;
+        let kannel = app.with_gateway(&shop, "kannel").await;
+        let twilio = app.with_gateway(&shop, "twilio").await;
+        // The newest would take it, if it served the country.
+        set(app, shop.id, &twilio, &[("countries", "US, CA")]).await;
+        leave(app, &shop, 1).await;
+        app.pass(hours(1)).await;
+        assert_eq!(given(app), (0, 1));
+        // Of two that serve it the first in turn does.
+        set(app, shop.id, &twilio, &[("countries", "SI"), ("turn", "2")]).await;
+        set(app, shop.id, &kannel, &[("turn", "1")]).await;
+        leave(app, &shop, 2).await;
+        app.pass(hours(1)).await;
+        assert_eq!(given(app), (0, 2));
+        set(app, shop.id, &kannel, &[("turn", "3")]).await;
+        leave(app, &shop, 3).await;
+        app.pass(hours(1)).await;
+        assert_eq!(given(app), (1, 2));
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn nobody_serves_the_country() {
+    on_both(async |app| {
+        let shop = open(app).await;
+        let twilio = app.with_gateway(&shop, "twilio").await;
+        set(app, shop.id, &twilio, &[("countries", "US")]).await;
+        leave(app, &shop, 1).await;
+        app.pass(hours(1)).await;
+        assert_eq!(given(app), (0, 0));
+        assert!(app.cart_story(&shop, "c1").await.contains("wait: no gateway"));
+        set(app, shop.id, &twilio, &[("countries", "")]).await;
+        app.pass(minutes(15)).await;
+        assert_eq!(given(app), (1, 0));
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn an_account_that_is_refused_hands_over_at_once() {
+    on_both(async |app| {
+        let shop = open(app).await;
+        app.with_gateway(&shop, "kannel").await;
+        app.with_gateway(&shop, "twilio").await;
+        app.outside.next([Ends::Refused(20003)]);
+        leave(app, &shop, 1).await;
+        app.pass(minutes(31)).await;
+        assert_eq!(given(app), (1, 1));
+        assert_eq!(app.texts(&shop).await.len(), 1);
+        assert_eq!(app.alarms(shop.id).await.len(), 1, "its owner is told");
+        // What follows does not try the one that is paused.
+        leave(app, &shop, 2).await;
+        app.pass(minutes(31)).await;
+        assert_eq!(given(app), (1, 2));
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn what_may_have_left_is_tried_nowhere_else() {
+    on_both(async |app| {
+        let shop = open(app).await;
+        app.with_gateway(&shop, "kannel").await;
+        app.with_gateway(&shop, "twilio").await;
+        app.outside.next([Ends::TimedOut]);
+        leave(app, &shop, 1).await;
+        app.pass(hours(60)).await;
+        assert_eq!(given(app).1, 0);
+        assert_eq!(app.messages(&shop).await.len(), 1);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_gateway_that_does_not_answer_is_left_alone_and_comes_back_slowly() {
+    on_both(async |app| {
+        let shop = open(app).await;
+        app.with_gateway(&shop, "kannel").await;
+        for number in 0..40 {
+            leave(app, &shop, number).await;
+        }
+        // Each of those at once fails, as nobody knows better yet; then one tries, alone, more and more rarely.
+        app.outside.next(vec![Ends::NotConnected; 60]);
+        app.pass(minutes(30)).await;
+        let first = given(app).1;
+        assert!((3..=20).contains(&first), "{first} tried at once");
+        app.pass(minutes(10)).await;
+        let probes = given(app).1 - first;
+        assert!((2..=6).contains(&probes), "{probes} tried in ten minutes");
+        assert_eq!(app.texts(&shop).await.len(), 0);
+        // It is back.
+        app.outside.forget();
+        app.pass(hours(1)).await;
+        assert_eq!(app.texts(&shop).await.len(), 40);
+        let mut left: Vec<_> =
+            app.messages(&shop).await.iter().filter_map(|(_, moments)| moments.accepted_at).collect();
+        left.sort_unstable();
+        let within = |span| left.iter().filter(|at| at.since(left[0]) < Duration::from_secs(span)).count();
+        assert!(within(10) <= 14, "{} in ten seconds", within(10));
+        assert!(left[39].since(left[0]) < minutes(5), "{:?}", left[39].since(left[0]));
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn while_one_does_not_answer_another_serves() {
+    on_both(async |app| {
+        let shop = open(app).await;
+        let kannel = app.with_gateway(&shop, "kannel").await;
+        app.with_gateway(&shop, "twilio").await;
+        set(app, shop.id, &kannel, &[("turn", "1")]).await;
+        for number in 0..20 {
+            leave(app, &shop, number).await;
+        }
+        app.outside.next(vec![Ends::NotConnected; 16]);
+        app.pass(minutes(34)).await;
+        assert_eq!(app.texts(&shop).await.len(), 20);
+        let (twilio, kannel) = given(app);
+        assert!(twilio >= 4 && kannel >= 3, "{twilio} and {kannel}");
+        assert!(app.messages(&shop).await.iter().all(|(text, _)| text.state.name() == "accepted"));
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn texts_leave_at_the_pace_of_the_account() {
+    on_both(async |app| {
+        let shop = open(app).await;
+        let kannel = app.with_gateway(&shop, "kannel").await;
+        set(app, shop.id, &kannel, &[("account_per_minute", "30")]).await;
+        for number in 0..20 {
+            leave(app, &shop, number).await;
+        }
+        app.pass(hours(2)).await;
+        let mut left: Vec<_> =
+            app.messages(&shop).await.iter().filter_map(|(_, moments)| moments.accepted_at).collect();
+        left.sort_unstable();
+        assert_eq!(left.len(), 20);
+        // Half a minute's fifteen, the one under way and a second's worth.
+        let most = left
+            .iter()
+            .map(|from| left.iter().filter(|at| *at >= from && at.since(*from) < Duration::from_secs(30)).count());
+        assert!(most.max().unwrap() <= 17, "{left:?}");
+        assert!(left[19].since(left[0]) < minutes(1), "none waits longer than it has to");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_pause_that_one_text_was_asked_for_is_kept_by_all() {
+    on_both(async |app| {
+        let shop = open(app).await;
+        app.with_gateway(&shop, "kannel").await;
+        app.outside.next([Ends::Throttled(Some(600))]);
+        leave(app, &shop, 1).await;
+        app.pass(minutes(2)).await;
+        leave(app, &shop, 2).await;
+        app.pass(minutes(37)).await;
+        // The second fell due after two minutes of the ten.
+        assert_eq!(given(app).1, 1);
+        app.pass(minutes(3)).await;
+        assert_eq!((given(app).1, app.texts(&shop).await.len()), (3, 2));
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_day_of_a_cap_is_never_overdrawn() {
+    on_both(async |app| {
+        let shop = open(app).await;
+        let id = app.with_gateway(&shop, "kannel").await.id;
+        let take = async |day, parts| {
+            transact!(app.core.db, |tx| store::circuit::take_of_day(tx, shop.id, id, day, parts, 5).await?).unwrap()
+        };
+        assert!(take(1, 2).await && take(1, 2).await);
+        assert!(!take(1, 2).await);
+        assert!(take(1, 1).await && !take(1, 1).await);
+        assert!(take(2, 5).await);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_price_list_counts_where_the_gateway_tells_none() {
+    on_both(async |app| {
+        let shop = open(app).await;
+        let kannel = app.with_gateway(&shop, "kannel").await;
+        set(app, shop.id, &kannel, &[("prices", "SI 0.045, * 0.2"), ("price_currency", "EUR")]).await;
+        leave(app, &shop, 1).await;
+        app.pass(hours(1)).await;
+        let (_, keys) = app.shop(shop.id).await;
+        let text = app.last_text(&shop).await;
+        let kept = store::message::get(&mut app.read().await, &keys, text.id).await.unwrap().unwrap();
+        let cost = kept.cost.unwrap();
+        assert_eq!(
+            (cost.micros, cost.currency.code(), kept.cost_listed),
+            (45_000 * i64::from(kept.segments), "EUR", true)
+        );
+    })
+    .await;
+}
