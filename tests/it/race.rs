@@ -50,7 +50,7 @@ impl No {
     fn lag(self, round: u32) -> usize {
         let lags = match self {
             No::OptOut => [6, 0, 12],
-            No::Order => [0, 6, 40],
+            No::Order => [0, 8, 80],
         };
         lags[round as usize % lags.len()]
     }
