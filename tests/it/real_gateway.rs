@@ -225,7 +225,7 @@ impl Story {
 
     /// Waits for the service and Kannel, which live on their own time.
     async fn until<T, F: Future<Output = Option<T>>>(&self, what: &str, look: impl Fn() -> F) -> T {
-        for _ in 0..1_500 {
+        for _ in 0..6_000 {
             if let Some(found) = look().await {
                 return found;
             }
