@@ -43,7 +43,9 @@ pub async fn fetch(core: &Core, job: &Job) -> Result<(), Error> {
     let (Some((shop, keys)), Some(kept)) = (shop.filter(|(shop, _)| shop.erased_at.is_none()), kept) else {
         return transact!(core.db, |tx| job::finish(tx, job).await.map(|_| ())?);
     };
-    let Some(kind) = shop::by_kind(&shop.kind) else { return Ok(()) };
+    let Some(kind) = shop::by_kind(&shop.kind) else {
+        return transact!(core.db, |tx| job::finish(tx, job).await.map(|_| ())?);
+    };
     let asked = ask::shop(core, &shop, |settings| kind.ask_whole(settings, &kept.topic, &kept.delivery)).await;
     let told = match asked {
         Ok(Some(answer)) => kind.whole(&shop.settings, &kept.topic, &kept.delivery, &answer),

@@ -55,20 +55,30 @@ pub async fn send(core: &Core, job: &Job) -> Result<(), Error> {
     }
 }
 
-/// Has a text wait for its turn at the gateway; not past its own end, which is then told by the gates.
+/// Has a text wait for its turn at the gateway. One whose time is up meanwhile is expired here: the gates are not asked
+/// before it has its turn.
 async fn line_up(core: &Core, job: &Job, until: Time, why: &str) -> Result<(), Error> {
+    let now = core.now();
     transact!(core.db, |tx| {
         store::shop::take_turn(tx, job.shop).await?;
         if job::holds(tx, job).await?
             && let Some((_, keys)) = core.shop(tx, job.shop).await?
             && let Some(mut message) = store::message::get(tx, &keys, MessageId::new(job.subject)).await?
         {
-            if message.moments.state() == MessageState::Queued && message.reason != why {
+            let is_waiting = message.moments.state() == MessageState::Queued;
+            let is_over = is_waiting && message.expires_at <= now;
+            if is_over {
+                message.moments.expired_at = Some(now);
+            }
+            if is_over || is_waiting && message.reason != why {
                 message.reason = why.to_owned();
                 store::message::save(tx, &keys, &message).await?;
             }
-            let ends_at = message.expires_at.max(core.now() + Duration::from_millis(1));
-            job::put_back(tx, job, until.min(ends_at)).await?;
+            if is_over {
+                job::finish(tx, job).await?;
+            } else {
+                job::put_back(tx, job, until.min(message.expires_at.max(now))).await?;
+            }
         }
     })
 }

@@ -147,6 +147,24 @@ async fn a_gateway_that_does_not_answer_is_left_alone_and_comes_back_slowly() {
 }
 
 #[tokio::test]
+async fn a_text_that_waits_too_long_for_its_gateway_expires() {
+    on_both(async |app| {
+        let shop = open(app).await;
+        app.with_gateway(&shop, "kannel").await;
+        app.outside.next(vec![Ends::NotConnected; 500]);
+        for number in 0..5 {
+            leave(app, &shop, number).await;
+        }
+        app.pass(hours(60)).await;
+        let states: Vec<_> = app.messages(&shop).await.iter().map(|(text, _)| text.state.name()).collect();
+        assert_eq!(states, ["expired"; 5]);
+        let tried = given(app).1;
+        assert!(tried < 200, "{tried} times");
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn while_one_does_not_answer_another_serves() {
     on_both(async |app| {
         let shop = open(app).await;
