@@ -155,6 +155,21 @@ impl std::fmt::Display for Cost {
 pub enum GatewayEvent {
     Receipt(Receipt),
     Reply(Reply),
+    /// Only from gateways that hand over long texts part by part.
+    Part(Part),
+}
+
+/// One part of a long text from a person.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Part {
+    /// The part as if it were a text of its own.
+    pub reply: Reply,
+    /// What the provider calls the text it is a part of; used again and again, also for the same number.
+    pub name: String,
+    /// 1 ..= `total`.
+    pub number: u32,
+    /// 2 ..= 255.
+    pub total: u32,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -14,7 +14,7 @@ use super::{Can, Dispatch, Gateway, Price, Proof, Redacted, signed, wire};
 use crate::{
     domain::{
         connector::{Accepted, Delivery, Field, Refusal, Settings, Spec, Unreadable},
-        message::{Cost, GatewayEvent, Outgoing, Receipt, ReceiptStatus, RefusalClass, SendOutcome},
+        message::{Cost, GatewayEvent, Outgoing, Part, Receipt, ReceiptStatus, RefusalClass, Reply, SendOutcome},
         sms::Encoding,
     },
     http::{Request, Response},
@@ -74,7 +74,7 @@ static SPEC: Spec = Spec {
         "Signatures must be SHA-256 or SHA-512 HMAC: MD5, which is Vonage's default, and SHA-1 are refused.",
         "A signed callback that comes more than five minutes after it was signed is refused.",
         "An account that takes only signed requests cannot send: texts leave with the API secret.",
-        "A long text from a person comes in parts, and each is read as a text of its own.",
+        "A long text from a person comes in parts: what is not complete within two minutes is read as it is.",
         "A text of which only some parts were taken is unknown, and is not sent again.",
         "Vonage forgets a text only after its first hour, and only once it has switched on the Redact API for the account.",
         "Of a text in several parts it is told to forget the first alone: the IDs of the others are not kept here.",
@@ -150,7 +150,8 @@ impl Gateway for Vonage {
             "receipt" => Ok(vec![GatewayEvent::Receipt(receipt(delivery, &fields)?)]),
             "reply" => {
                 let (from, to, text) = (fields.get("msisdn"), fields.get("to"), fields.raw("text"));
-                Ok(vec![GatewayEvent::Reply(wire::reply(delivery, from, to, text, fields.get("messageId"))?)])
+                let reply = wire::reply(delivery, from, to, text, fields.get("messageId"))?;
+                Ok(vec![part_or_whole(&fields, reply)])
             }
             _ => Ok(Vec::new()),
         }
@@ -170,6 +171,17 @@ impl Gateway for Vonage {
 
     fn redacted(&self, answer: &Response) -> Redacted {
         account::redacted(answer)
+    }
+}
+
+/// Long texts come in parts under a common `concat-ref` (docs, "Inbound SMS"); odd numbers leave a part a text of its own.
+fn part_or_whole(fields: &wire::Fields, reply: Reply) -> GatewayEvent {
+    let number = |name: &str| fields.get(name).and_then(|value| value.parse::<u8>().ok()).map(u32::from);
+    match (fields.get("concat-ref"), number("concat-part"), number("concat-total")) {
+        (Some(name), Some(number), Some(total)) if total > 1 && (1..=total).contains(&number) => {
+            GatewayEvent::Part(Part { reply, name: name.to_owned(), number, total })
+        }
+        _ => GatewayEvent::Reply(reply),
     }
 }
 

@@ -26,6 +26,7 @@ pub mod settle;
 pub mod after;
 pub mod reread;
 pub mod ledger;
+mod part;
 pub mod reply;
 pub mod answer;
 pub mod follow;

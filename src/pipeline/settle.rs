@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::{
-    Core, after, answer, dirty, dirty_cart, forward, guard, people,
+    Core, after, answer, dirty, dirty_cart, forward, guard, part, people,
     reply::{self, Heeding},
     send,
 };
@@ -29,12 +29,16 @@ use crate::{
 /// transaction of their own; doing them again changes nothing.
 pub async fn settle(core: &Core, tenant: ShopId, id: DeliveryId) -> Result<Settled, Error> {
     let now = core.now();
-    let mut early = false;
+    let mut again: Option<Time> = None;
     let mut read = core.db.read().await?;
     let keys = core.vault.keys(&mut read, tenant).await?;
     let Some(kept) = store::correction::as_read(&mut read, &keys, id).await? else { return Ok(Settled::Done) };
+    let account = match kept.gateway {
+        Some(gateway) => store::gateway::get(&mut read, &keys, gateway).await?,
+        None => None,
+    };
     let events = match kept.gateway {
-        Some(gateway) => match store::gateway::get(&mut read, &keys, gateway).await? {
+        Some(_) => match &account {
             Some(account) => gateway::by_kind(&account.kind)
                 .ok_or_else(|| format!("no connector of kind {}", account.kind))
                 .and_then(|kind| {
@@ -54,12 +58,21 @@ pub async fn settle(core: &Core, tenant: ShopId, id: DeliveryId) -> Result<Settl
                     GatewayEvent::Receipt(receipt) => {
                         let at = kept.delivery.received_at;
                         let known = take_receipt(core, tenant, kept.gateway, receipt, at).await?;
-                        early |= !known && receipt.reference.is_none() && now.since(at) < KNOWN_WITHIN;
+                        if !known && receipt.reference.is_none() && now.since(at) < KNOWN_WITHIN {
+                            again = again.max(Some(now + AGAIN_AFTER));
+                        }
                     }
                     GatewayEvent::Reply(told) => {
                         if let Some(gateway) = kept.gateway {
                             let at = kept.delivery.received_at;
                             reply::take(core, Heeding { tenant, gateway, told, at }).await?;
+                        }
+                    }
+                    GatewayEvent::Part(told) => {
+                        if let Some(account) = &account {
+                            let at = kept.delivery.received_at;
+                            let heard = part::Heard { keys: &keys, account, delivery: id, part: told, at };
+                            again = again.max(part::take(core, heard).await?);
                         }
                     }
                 }
@@ -71,8 +84,8 @@ pub async fn settle(core: &Core, tenant: ShopId, id: DeliveryId) -> Result<Settl
         }
         Err(problem) => (0, problem),
     };
-    if early {
-        return Ok(Settled::NotYet(now + AGAIN_AFTER));
+    if let Some(due) = again {
+        return Ok(Settled::NotYet(due));
     }
     transact!(core.db, |tx| store::inbox::finish(tx, tenant, id, count, &problem, now).await?).map(|()| Settled::Done)
 }
@@ -80,7 +93,8 @@ pub async fn settle(core: &Core, tenant: ShopId, id: DeliveryId) -> Result<Settl
 /// What became of a callback.
 pub enum Settled {
     Done,
-    /// It names a text by an id of the gateway's that we may be about to hear ourselves: to be read again then.
+    /// It names a text by an id of the gateway's that we may be about to hear ourselves, or is a part of a reply whose
+    /// others are on their way: to be read again then.
     NotYet(Time),
 }
 

@@ -36,6 +36,7 @@ pub async fn shop(tx: &mut Tx, shop: ShopId) -> Result<(), Error> {
     run!(tx, "DELETE FROM consent WHERE shop_id = $1", id)?;
     run!(tx, "UPDATE opt_out SET detail = NULL WHERE shop_id = $1", id)?;
     run!(tx, "DELETE FROM reply WHERE shop_id = $1", id)?;
+    run!(tx, "DELETE FROM reply_part WHERE shop_id = $1", id)?;
     run!(tx, "DELETE FROM decision WHERE shop_id = $1", id)?;
     run!(tx, "DELETE FROM message WHERE shop_id = $1", id)?;
     run!(tx, "DELETE FROM click WHERE shop_id = $1", id)?;

@@ -301,6 +301,7 @@ pub async fn pace(read: &mut Read, shop: ShopId, since: Time) -> Result<Option<(
 
 /// Forgets deliveries that were dealt with and are older than this, with what was put in their place.
 pub async fn prune(tx: &mut Tx, shop: ShopId, before: Time) -> Result<u64, Error> {
+    super::reply_part::prune(tx, shop, before).await?;
     run!(
         tx,
         "DELETE FROM correction WHERE shop_id = $1 AND delivery_id IN (

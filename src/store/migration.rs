@@ -37,6 +37,7 @@ pub const ALL: &[(i64, &str, &str)] = &[
     (24, "call", include_str!("../../migrations/0024_call.sql")),
     (25, "reachable", include_str!("../../migrations/0025_reachable.sql")),
     (26, "sending", include_str!("../../migrations/0026_sending.sql")),
+    (27, "reply part", include_str!("../../migrations/0027_reply_part.sql")),
 ];
 
 /// Applies what is missing. Refuses a database whose applied migrations are not the ones we know.

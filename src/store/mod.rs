@@ -42,6 +42,7 @@ pub mod cart;
 pub mod act;
 pub mod consent;
 pub mod reply;
+pub mod reply_part;
 pub mod decision;
 pub mod message;
 pub mod click;

@@ -315,6 +315,7 @@ impl App {
                 ("password", "a password of some length"),
                 ("from", "+38640555000"),
             ],
+            "vonage" => &[("api_key", "a1b2c3d4"), ("api_secret", "Sesame/0pen"), ("sender", "+12125550100")],
             _ => &[],
         };
         let settings: BTreeMap<String, String> =

@@ -235,8 +235,20 @@ fn replies() {
         gateway_ref: ID.into(),
         answered: false,
     };
-    assert_eq!(events, Ok(vec![GatewayEvent::Reply(reply)]));
+    assert_eq!(events, Ok(vec![GatewayEvent::Reply(reply.clone())]));
     assert_eq!(read(&called(HOOK, &[("hello", "there")])).1, Ok(Vec::new()));
+
+    let part = |number: &str, total: &str| {
+        let place = [("concat", "true"), ("concat-ref", "17"), ("concat-part", number), ("concat-total", total)];
+        read(&called(HOOK, &[&inbound[..], &place].concat()))
+    };
+    let (key, events) = part("2", "3");
+    assert_eq!(key, format!("{ID}:reply2"));
+    let second = Part { reply: reply.clone(), name: "17".into(), number: 2, total: 3 };
+    assert_eq!(events, Ok(vec![GatewayEvent::Part(second)]));
+    for (number, total) in [("1", "1"), ("0", "2"), ("3", "2"), ("1", "256"), ("", "2"), ("x", "2"), ("-1", "2")] {
+        assert_eq!(part(number, total).1, Ok(vec![GatewayEvent::Reply(reply.clone())]), "{number} of {total}");
+    }
 }
 
 #[test]

@@ -28,7 +28,7 @@ use crate::{
     domain::{
         event::{Identity, ShopEvent},
         id::{CartId, DeliveryId, MessageId, OrderId, RequestId, ShopId},
-        message::GatewayEvent,
+        message::{GatewayEvent, Part},
         phone::Phone,
         seal::ShopKeys,
         time::{MINUTE, Time},
@@ -217,9 +217,10 @@ impl Trace {
                 ours.is_some_and(|reference| self.whole_shop || self.messages.contains(&reference.message))
                     || receipt.gateway_ref.as_ref().is_some_and(|theirs| self.references.contains(theirs))
             }
-            GatewayEvent::Reply(reply) => Phone::read(&reply.from, &[]).is_ok_and(|phone| {
-                self.names.contains(&(Kind::Phone, identity::value(keys, Kind::Phone, phone.e164())))
-            }),
+            GatewayEvent::Reply(reply) | GatewayEvent::Part(Part { reply, .. }) => Phone::read(&reply.from, &[])
+                .is_ok_and(|phone| {
+                    self.names.contains(&(Kind::Phone, identity::value(keys, Kind::Phone, phone.e164())))
+                }),
         })
     }
 

@@ -204,7 +204,9 @@ async fn of_gateway(
                 };
                 led(t("A receipt."), t("See the text"), found.map(|message| format!("/messages/{}", message.id)))
             }
-            GatewayEvent::Reply(_) => led(t("A reply."), t("See replies"), Some("/replies".to_owned())),
+            GatewayEvent::Reply(_) | GatewayEvent::Part(_) => {
+                led(t("A reply."), t("See replies"), Some("/replies".to_owned()))
+            }
         });
     }
     Ok(effects)

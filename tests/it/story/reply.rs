@@ -3,7 +3,7 @@
 
 use cartback::{
     domain::consent::{Meaning, heard::Rule},
-    pipeline::reply,
+    pipeline::{receive::Answer, reply},
     store::reply::How,
 };
 use serde_json::json;
@@ -316,6 +316,70 @@ async fn an_opt_out_outlives_the_person_as_a_keyed_hash() {
         app.pass(hours(100)).await;
         assert!(app.cart_story(&shop, "c2").await.contains("step 1: no: opted out"));
         assert_eq!(app.purposes(&shop).await, ["reminder", "answer"]);
+    })
+    .await;
+}
+
+/// A part of a long text as Vonage hands it over.
+async fn part(app: &App, vonage: &Account, (name, number, total): (u32, u32, u32), text: &str) {
+    let (part, ours) = (number.to_string(), app.delivery_number());
+    let body = url::form_urlencoded::Serializer::new(String::new())
+        .append_pair("msisdn", "38640555201")
+        .append_pair("to", "12125550100")
+        .append_pair("messageId", &format!("in-{ours}"))
+        .append_pair("text", text)
+        .append_pair("type", "text")
+        .append_pair("concat", "true")
+        .append_pair("concat-ref", &name.to_string())
+        .append_pair("concat-part", &part)
+        .append_pair("concat-total", &total.to_string())
+        .finish();
+    let form = [("content-type", "application/x-www-form-urlencoded")];
+    let answer = app.call_back(vonage, "", &form, &body).await;
+    assert!(matches!(answer, Answer::Taken { .. }), "{answer:?}");
+    app.settle().await;
+}
+
+/// What was heard, oldest first.
+async fn heard(app: &App, shop: &Shopkeeper) -> Vec<String> {
+    let newest_first = app.replies(shop).await.into_iter().map(|reply| reply.words.text);
+    newest_first.rev().collect()
+}
+
+#[tokio::test]
+async fn a_long_text_in_parts_is_one_text() {
+    on_both(async |app| {
+        let shop = app.with_shop("generic").await;
+        let vonage = app.with_gateway(&shop, "vonage").await;
+        // In any order, and a word may be cut in two.
+        part(app, &vonage, (7, 2, 2), "scribe me").await;
+        part(app, &vonage, (8, 1, 2), "Another ").await;
+        assert!(heard(app, &shop).await.is_empty());
+        part(app, &vonage, (7, 1, 2), "I have asked often enough: please unsub").await;
+        assert_eq!(heard(app, &shop).await, ["I have asked often enough: please unsubscribe me"]);
+        assert_eq!(app.ledgers(&shop, "+38640555201").await.1.len(), 1);
+        // A provider that repeats a part, and a person of ours who has it read again.
+        part(app, &vonage, (7, 1, 2), "I have asked often enough: please unsub").await;
+        assert_eq!(heard(app, &shop).await.len(), 1);
+        // One that stays alone is read as it is, and what comes later too.
+        app.pass(minutes(1)).await;
+        assert_eq!(heard(app, &shop).await.len(), 1);
+        app.pass(minutes(1)).await;
+        assert_eq!(heard(app, &shop).await[1..], ["Another "]);
+        part(app, &vonage, (8, 2, 2), "day").await;
+        assert_eq!(heard(app, &shop).await[2..], ["day"]);
+        // Providers use the same few names again.
+        app.pass(minutes(20)).await;
+        part(app, &vonage, (7, 1, 2), "Hello ").await;
+        assert_eq!(heard(app, &shop).await.len(), 3);
+        part(app, &vonage, (7, 2, 2), "again").await;
+        assert_eq!(heard(app, &shop).await[3..], ["Hello again"]);
+        // Those that waited find that all is said.
+        app.pass(minutes(2)).await;
+        assert_eq!(heard(app, &shop).await.len(), 4);
+        for line in app.deliveries(&shop).await {
+            assert!(line.done_at.is_some() && line.problem.is_empty(), "{line:?}");
+        }
     })
     .await;
 }
