@@ -119,12 +119,16 @@ async fn add(core: &Core, args: &Add) -> anyhow::Result<Said> {
 }
 
 fn kinds(only: Option<&str>) -> anyhow::Result<Said> {
-    let all = gateway::ALL.iter().map(|gateway| Kind {
+    kind::told("gateway", &all_kinds(), only)
+}
+
+pub(super) fn all_kinds() -> Vec<Kind> {
+    let kind = |gateway: &&'static dyn gateway::Gateway| Kind {
         spec: gateway.spec(),
         also: SENDING.fields,
         can: gateway.can().said(),
-    });
-    kind::told("gateway", &all.collect::<Vec<_>>(), only)
+    };
+    gateway::ALL.iter().map(kind).collect()
 }
 
 async fn list(core: &Core, only: Option<ShopId>) -> anyhow::Result<Said> {

@@ -74,3 +74,6 @@ fn described(kind: &Kind) -> Value {
         "limits": kind.spec.limits,
     })
 }
+
+#[cfg(test)]
+mod tests;

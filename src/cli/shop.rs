@@ -121,8 +121,11 @@ pub async fn run(core: &Core, command: &Command) -> anyhow::Result<(Said, Form)>
 }
 
 fn kinds(only: Option<&str>) -> anyhow::Result<Said> {
-    let all = crate::shop::ALL.iter().map(|shop| Kind { spec: shop.spec(), also: &[], can: Vec::new() });
-    kind::told("shop", &all.collect::<Vec<_>>(), only)
+    kind::told("shop", &all_kinds(), only)
+}
+
+pub(super) fn all_kinds() -> Vec<Kind> {
+    crate::shop::ALL.iter().map(|shop| Kind { spec: shop.spec(), also: &[], can: Vec::new() }).collect()
 }
 
 async fn add(core: &Core, args: &Add) -> anyhow::Result<Said> {

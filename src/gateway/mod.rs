@@ -8,6 +8,9 @@
 //! A connector is pure: message in, request out; answer in, outcome out. `pipeline::send` does the talking. The one rule
 //! that matters more than any other: an outcome is `Later` only when the text provably did not leave, `Unknown` whenever
 //! it may have.
+//!
+//! # Every provider
+#![doc = include_str!("kinds.md")]
 
 use crate::{
     domain::{

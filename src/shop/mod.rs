@@ -4,6 +4,9 @@
 //!
 //! A connector is pure: bytes in, events out; settings in, requests out. It never reads the clock, the database or the
 //! network.
+//!
+//! # Every platform
+#![doc = include_str!("kinds.md")]
 
 use std::{collections::BTreeMap, time::Duration};
 
