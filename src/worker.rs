@@ -59,12 +59,20 @@ pub struct Worker {
     /// What is told to other systems at this moment, apart from everything else: a foreign server may take its time.
     errands: JoinSet<()>,
     places: Arc<Semaphore>,
+    sends_at_once: usize,
 }
 
 impl Worker {
     pub fn new(core: Arc<Core>, recurring: Vec<Recurring>) -> Worker {
         let places = Arc::new(Semaphore::new(ERRANDS_AT_ONCE));
-        Worker { core, timetable: Timetable::new(recurring), errands: JoinSet::new(), places }
+        let timetable = Timetable::new(recurring);
+        Worker { core, timetable, errands: JoinSet::new(), places, sends_at_once: SENDS_AT_ONCE }
+    }
+
+    /// Sends one text after the other: for a simulation, which decides itself what happens beside what.
+    #[must_use]
+    pub fn one_by_one(self) -> Worker {
+        Worker { sends_at_once: 1, ..self }
     }
 
     /// Works until told to stop; what it has claimed by then is finished first.
@@ -173,7 +181,7 @@ impl Worker {
         let (suspects, sends): (Vec<Job>, Vec<Job>) = sends.into_iter().partition(|job| job.attempt > TRIES_MAX);
         let failures: Vec<Error> = stream::iter(sends)
             .map(|job| async move { perform(core, &job).await })
-            .buffer_unordered(SENDS_AT_ONCE)
+            .buffer_unordered(self.sends_at_once)
             .filter_map(|outcome| async { outcome.err() })
             .collect()
             .await;

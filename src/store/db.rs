@@ -4,12 +4,14 @@
 //! row-lock clause of a claim. Queries run on a `Read`, commands on a `Tx`; a `Tx` is also a `Read`.
 
 pub mod beside;
+pub mod fate;
 mod plan;
 
 use std::{
     ops::{Deref, DerefMut},
     path::Path,
     str::FromStr,
+    sync::Arc,
     time::Duration,
 };
 
@@ -20,12 +22,13 @@ use sqlx::{
     sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous},
 };
 
+use self::fate::{Fate, Step};
 use super::Error;
 
 /// A database: embedded SQLite (one writer connection, some readers) or PostgreSQL.
 #[derive(Clone)]
 pub enum Db {
-    Lite { writer: SqlitePool, readers: SqlitePool },
+    Lite { writer: SqlitePool, readers: SqlitePool, fate: Option<Arc<dyn Fate>> },
     Pg(PgPool),
 }
 
@@ -54,7 +57,7 @@ impl Db {
         let pool = || SqlitePoolOptions::new().acquire_timeout(ACQUIRE_TIMEOUT).test_before_acquire(false);
         let writer = pool().max_connections(1).connect_with(options.clone()).await?;
         let readers = pool().max_connections(LITE_READERS).connect_with(options.read_only(true)).await?;
-        Ok(Db::Lite { writer, readers })
+        Ok(Db::Lite { writer, readers, fate: None })
     }
 
     pub async fn open_pg(url: &str) -> Result<Db, Error> {
@@ -107,6 +110,7 @@ impl Db {
     }
 
     pub async fn read(&self) -> Result<Read, Error> {
+        self.meet(Step::Read).await;
         Ok(match self {
             Db::Lite { readers, .. } => Read(Inner::Lite(readers.acquire().await?)),
             Db::Pg(pool) => Read(Inner::Pg(pool.acquire().await?)),
@@ -115,22 +119,23 @@ impl Db {
 
     /// Begins a write transaction. Prefer `transact!`, which repeats it when the database asks for that.
     pub async fn begin(&self) -> Result<Tx, Error> {
-        let inner = match self {
-            Db::Lite { writer, .. } => Inner::LiteTx(begin_lite(writer).await?),
+        self.meet(Step::Begin).await;
+        let (fate, inner) = match self {
+            Db::Lite { writer, fate, .. } => (fate.clone(), Inner::LiteTx(begin_lite(writer).await?)),
             Db::Pg(pool) => {
                 let pool = pool.clone();
                 // A `begin` whose future is dropped half-way leaves its transaction open in the pool (sqlx 0.9.0), so it
                 // runs to its end in a task of its own.
                 let begun = tokio::spawn(async move { pool.begin().await }).await;
-                Inner::PgTx(begun.map_err(|_| Error::Busy)??)
+                (None, Inner::PgTx(begun.map_err(|_| Error::Busy)??))
             }
         };
-        Ok(Tx(Read(inner)))
+        Ok(Tx { read: Read(inner), fate })
     }
 
     pub async fn close(&self) {
         match self {
-            Db::Lite { writer, readers } => {
+            Db::Lite { writer, readers, .. } => {
                 readers.close().await;
                 writer.close().await;
             }
@@ -176,7 +181,10 @@ enum Inner {
 pub struct Read(Inner);
 
 /// A write transaction; dropped without `commit`, it never happened.
-pub struct Tx(Read);
+pub struct Tx {
+    read: Read,
+    fate: Option<Arc<dyn Fate>>,
+}
 
 pub(super) enum Conn<'c> {
     Lite(&'c mut SqliteConnection),
@@ -197,7 +205,7 @@ impl Read {
 impl Tx {
     /// Whether no other write transaction runs meanwhile, whatever it is about.
     pub(super) fn is_alone(&self) -> bool {
-        matches!(self.0.0, Inner::LiteTx(_))
+        matches!(self.read.0, Inner::LiteTx(_))
     }
 }
 
@@ -213,10 +221,16 @@ impl Read {
 
 impl Tx {
     pub async fn commit(self) -> Result<(), Error> {
-        match self.0.0 {
+        if let Some(fate) = &self.fate {
+            fate.at(Step::Commit).await;
+        }
+        match self.read.0 {
             Inner::LiteTx(tx) => tx.commit().await?,
             Inner::PgTx(tx) => tx.commit().await?,
             Inner::Lite(_) | Inner::Pg(_) => {}
+        }
+        if let Some(fate) = &self.fate {
+            fate.at(Step::Committed).await;
         }
         Ok(())
     }
@@ -225,13 +239,13 @@ impl Tx {
 impl Deref for Tx {
     type Target = Read;
     fn deref(&self) -> &Read {
-        &self.0
+        &self.read
     }
 }
 
 impl DerefMut for Tx {
     fn deref_mut(&mut self) -> &mut Read {
-        &mut self.0
+        &mut self.read
     }
 }
 

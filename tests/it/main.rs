@@ -18,6 +18,7 @@ mod outside;
 mod race;
 mod real_gateway;
 mod server;
+mod sim;
 mod sql;
 mod store;
 mod story;

@@ -42,4 +42,4 @@ mod books;
 mod offline;
 mod platforms;
 mod call;
-mod shuffle;
+pub mod shuffle;
