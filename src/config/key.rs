@@ -109,7 +109,7 @@ mod tests {
     }
 
     #[test]
-    fn keys_that_must_not_be_used_are_refused_in_words() {
+    fn f41_keys_that_must_not_be_used_are_refused_in_words() {
         #[track_caller]
         fn check(prepare: impl Fn(&Config), says: &str) {
             let (_folder, config) = config();

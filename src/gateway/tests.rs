@@ -346,7 +346,7 @@ fn judge(gateway: &dyn Gateway, status: u16, body: &[u8]) {
 }
 
 #[test]
-fn no_answer_promises_what_nobody_knows() {
+fn f10_no_answer_promises_what_nobody_knows() {
     const BODIES: &[&str] = &[
         "",
         "0: Accepted for delivery",
@@ -385,7 +385,7 @@ fn no_answer_promises_nothing_either() {
 
 proptest! {
     #[test]
-    fn odd_settings_and_bytes_never_panic(
+    fn f31_odd_settings_and_bytes_never_panic(
         value in "\\PC*",
         text in "\\PC*",
         seconds in any::<u64>(),

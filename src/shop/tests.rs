@@ -303,7 +303,7 @@ fn what_is_answered_badly_is_asked_again_or_told() {
 proptest! {
     #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
     #[test]
-    fn odd_settings_and_bytes_never_panic(
+    fn f31_odd_settings_and_bytes_never_panic(
         value in "\\PC*",
         body in prop::collection::vec(any::<u8>(), 0..200),
         topic in "[a-z_./]{0,30}",

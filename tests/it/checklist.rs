@@ -83,3 +83,34 @@ fn the_check_can_fail() {
         assert!(wrong(&bad).is_some(), "{bad}");
     }
 }
+
+/// The failure matrix of the service (F1 to F41): what can go wrong around it, and the tests that show what happens then. A
+/// test says in its name which lines it is for.
+#[test]
+fn every_fault_of_the_matrix_has_a_test_of_its_number() {
+    fn numbers(folder: &Path, found: &mut BTreeSet<u32>) {
+        for entry in fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                numbers(&path, found);
+            } else if path.extension().is_some_and(|ending| ending == "rs") {
+                let source = fs::read_to_string(&path).unwrap();
+                for (place, _) in source.match_indices("fn f") {
+                    let name: String =
+                        source[place + 3..].chars().take_while(|it| it.is_ascii_alphanumeric() || *it == '_').collect();
+                    let of_name = name.split('_').map_while(|part| part.strip_prefix('f')?.parse::<u32>().ok());
+                    found.extend(of_name);
+                }
+            }
+        }
+    }
+    let mut found = BTreeSet::new();
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    numbers(&root.join("src"), &mut found);
+    numbers(&root.join("tests"), &mut found);
+    let missing: Vec<u32> = (1..=41).filter(|number| !found.contains(number) && !LEFT.contains(number)).collect();
+    assert_eq!(missing, Vec::<u32>::new(), "lines of the matrix without a test");
+}
+
+/// Lines that have no test yet.
+const LEFT: [u32; 3] = [26, 27, 39];

@@ -210,7 +210,7 @@ async fn until<T>(what: &str, look: impl AsyncFn() -> Option<T>) -> T {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn postgresql_gone_and_back() {
+async fn f24_postgresql_gone_and_back() {
     let Some(cluster) = Cluster::start_private() else { return };
     let database = cluster.database();
     let folder = tempfile::tempdir().unwrap();
@@ -308,7 +308,7 @@ fn carry(mut from: TcpStream, mut to: TcpStream, cut: &AtomicBool) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn postgresql_silent_and_back() {
+async fn f24_postgresql_silent_and_back() {
     let Some(cluster) = postgres::cluster() else { return };
     let database = cluster.database();
     let mut url = url::Url::parse(&database.url()).unwrap();
@@ -362,7 +362,7 @@ fn cut_under_load(stage: &Stage, cable: &Cable) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn sqlite_locked_by_another_program() {
+async fn f23_sqlite_locked_by_another_program() {
     let folder = tempfile::tempdir().unwrap();
     let config = Config::in_folder(folder.path());
     let stage = Stage::open(config.clone()).await;
@@ -436,7 +436,7 @@ impl SmallDisk {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn sqlite_full() {
+async fn f25_sqlite_full() {
     let Some(disk) = SmallDisk::mount() else { return };
     let stage = Stage::open(Config::in_folder(disk.path())).await;
     assert_eq!(stage.checkout("before").status, 200);
@@ -557,7 +557,7 @@ fn said_to(mut stream: TcpStream) -> String {
 }
 
 #[test]
-fn the_program_bounds_bodies_in_bytes_and_in_time() {
+fn f33_the_program_bounds_bodies_in_bytes_and_in_time() {
     let program = Program::start();
     let begun = Instant::now();
     let slow = program.client(&format!("{}{{", program.head("content-length: 100\r\n")));
@@ -575,7 +575,7 @@ fn the_program_bounds_bodies_in_bytes_and_in_time() {
 }
 
 #[test]
-fn told_to_end_the_program_ends_whoever_clings_to_it() {
+fn f38_told_to_end_the_program_ends_whoever_clings_to_it() {
     let mut program = Program::start();
     let stalled_body = program.client(&format!("{}{{", program.head("content-length: 100\r\n")));
     let stalled_head = program.client("POST /hook/shop/x HTTP/1.1\r\nhost:");

@@ -98,3 +98,34 @@ async fn both_engines_have_the_same_tables() {
     assert_eq!(indexes(lite).await, indexes(pg).await);
     assert!(columns(lite).await.len() > 20);
 }
+
+/// A process ends while it applies them, at any moment; the next one goes on.
+#[test]
+fn f28_migrations_that_were_cut_off_are_taken_up_again() {
+    let key = "q83vEjRWeJCrze8BI0VniavN7xI0VniQq83v6hWqLzA=";
+    let mut urls = vec![String::new()];
+    let database = crate::server::postgres::cluster().map(|cluster| cluster.database());
+    urls.extend(database.as_ref().map(|database| database.url()));
+    for url in urls {
+        let folder = tempfile::tempdir().unwrap();
+        let migrate = || {
+            let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_cartback"));
+            command.arg("migrate").env("CARTBACK_DATA", folder.path()).env("CARTBACK_KEY", key);
+            if !url.is_empty() {
+                command.env("CARTBACK_DATABASE_URL", &url);
+            }
+            command.stdout(std::process::Stdio::piped()).stderr(std::process::Stdio::piped()).spawn().unwrap()
+        };
+        let mut cut_off = 0;
+        for kill in 0..12u64 {
+            let mut child = migrate();
+            std::thread::sleep(std::time::Duration::from_millis(8 + kill * kill));
+            cut_off += u32::from(child.try_wait().unwrap().is_none());
+            child.kill().unwrap();
+            child.wait().unwrap();
+        }
+        assert!(cut_off > 0, "every one was done before it could be ended");
+        let done = migrate().wait_with_output().unwrap();
+        assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
+    }
+}

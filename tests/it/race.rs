@@ -61,22 +61,22 @@ fn races() -> u32 {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn an_opt_out_wins_against_a_text_on_sqlite() {
+async fn f17_an_opt_out_wins_against_a_text_on_sqlite() {
     run(Engine::Lite, No::OptOut).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn an_opt_out_wins_against_a_text_on_postgresql() {
+async fn f17_an_opt_out_wins_against_a_text_on_postgresql() {
     run(Engine::Pg, No::OptOut).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn an_order_wins_against_a_text_on_sqlite() {
+async fn f16_an_order_wins_against_a_text_on_sqlite() {
     run(Engine::Lite, No::Order).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn an_order_wins_against_a_text_on_postgresql() {
+async fn f16_an_order_wins_against_a_text_on_postgresql() {
     run(Engine::Pg, No::Order).await;
 }
 

@@ -7,6 +7,7 @@
 //!
 //! The defects that were planted to see that each check can fail are in `sim/planted.txt`.
 
+mod ends;
 mod life;
 mod world;
 

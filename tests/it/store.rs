@@ -1613,7 +1613,7 @@ async fn turns_are_taken_one_after_the_other() {
 }
 
 #[tokio::test]
-async fn a_begin_that_is_cancelled_leaves_nothing_open() {
+async fn f34_a_begin_that_is_cancelled_leaves_nothing_open() {
     on_both(async |stage| {
         // Cut off after so many polls, at every place it can be.
         for polls in 0..40 {

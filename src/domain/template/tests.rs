@@ -248,7 +248,7 @@ fn what_is_not_on_the_list_is_refused() {
 }
 
 #[test]
-fn hostile_templates_are_refused_in_time() {
+fn f35_hostile_templates_are_refused_in_time() {
     let doubling = format!("{{% set x='x' %}}{}", "{% set x=x~x %}".repeat(40));
     let nested = format!("{}{}", "{% if code %}".repeat(50), "{% endif %}".repeat(50));
     let otherwise = format!("{{% if code %}}{}{{% endif %}}", "{% else %}{% if code %}".repeat(50));

@@ -466,7 +466,7 @@ async fn a_run_can_be_stopped() {
 }
 
 #[tokio::test]
-async fn quiet_webhooks_are_healed_and_hold_a_text_back() {
+async fn f01_quiet_webhooks_are_healed_and_hold_a_text_back() {
     played(async |stage| {
         // A shop at a pace of ten an hour, for long enough to know it.
         for id in 201..=260 {

@@ -34,7 +34,7 @@ async fn an_order_of_the_same_checkout_closes_it() {
 }
 
 #[tokio::test]
-async fn an_order_from_another_device_closes_it() {
+async fn f15_an_order_from_another_device_closes_it() {
     let by = |who: Value| async move {
         closes(json!({}), "order.upserted", |app| app.strangers_order("1", who.clone())).await;
     };
@@ -53,7 +53,7 @@ async fn the_shops_own_word_closes_it() {
 }
 
 #[tokio::test]
-async fn an_order_that_came_before_its_cart_closes_it_too() {
+async fn f15_an_order_that_came_before_its_cart_closes_it_too() {
     on_both(async |app| {
         let shop = app.with_shop("generic").await;
         app.with_gateway(&shop, "log").await;

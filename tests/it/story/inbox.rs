@@ -1,19 +1,19 @@
 //! What is answered with a yes is never lost, whatever it says; what cannot be understood waits where a person finds it.
 
 use cartback::{
-    domain::{connector::Refusal, id::DeliveryId},
+    domain::{connector::Refusal, id::DeliveryId, standard_webhooks},
     pipeline::receive::{self, Answer},
     store::{inbox, job},
     transact,
 };
 use serde_json::json;
 
-use crate::app::{App, Shopkeeper, hours, minutes, on_both};
+use crate::app::{App, STANDARD_SECRET, Shopkeeper, hours, minutes, on_both};
 
 const TAKEN: Answer = Answer::Taken { content_type: "text/plain", body: std::borrow::Cow::Borrowed("") };
 
 #[tokio::test]
-async fn the_unreadable_is_kept_listed_and_replayed() {
+async fn f31_the_unreadable_is_kept_listed_and_replayed() {
     on_both(async |app| {
         let shop = app.with_shop("generic").await;
         app.with_gateway(&shop, "log").await;
@@ -109,7 +109,7 @@ async fn a_gateways_odd_words_can_be_kept() {
 }
 
 #[tokio::test]
-async fn the_same_delivery_again_changes_nothing() {
+async fn f12_the_same_delivery_again_changes_nothing() {
     on_both(async |app| {
         let shop = app.with_shop("shopify").await;
         app.with_gateway(&shop, "log").await;
@@ -174,7 +174,7 @@ async fn many_at_once_are_all_kept() {
 }
 
 #[tokio::test]
-async fn a_delivery_that_fails_each_time_is_put_aside() {
+async fn f40_a_delivery_that_fails_each_time_is_put_aside() {
     on_both(async |app| {
         let shop = app.with_shop("generic").await;
         app.with_gateway(&shop, "log").await;
@@ -223,5 +223,26 @@ async fn damage(app: &App, shop: &Shopkeeper, id: DeliveryId, sealed_as: Deliver
         app,
         &format!("UPDATE inbox SET delivery_id = {} WHERE delivery_id = {}", id.get(), sealed_as.get()),
     )
+    .await;
+}
+
+/// WooCommerce names a delivery after the webhook and the second (shops.md, section 2).
+#[tokio::test]
+async fn f13_two_deliveries_of_one_name_with_different_bodies_are_both_kept() {
+    on_both(async |app| {
+        let shop = app.with_shop("generic").await;
+        for token in ["c1", "c2", "c1"] {
+            let body = json!({ "type": "checkout.updated", "data": app.checkout(token, json!({ "phone": null })) });
+            let (body, at) = (body.to_string(), app.now().seconds());
+            let headers = vec![
+                ("webhook-id".into(), "evt_1".into()),
+                ("webhook-timestamp".into(), at.to_string()),
+                ("webhook-signature".into(), standard_webhooks::sign(STANDARD_SECRET, "evt_1", at, body.as_bytes())),
+            ];
+            assert_eq!(app.post(&shop, headers, body.as_bytes()).await, TAKEN);
+        }
+        app.settle().await;
+        assert_eq!((app.deliveries(&shop).await.len(), app.carts(&shop).await.len()), (2, 2));
+    })
     .await;
 }

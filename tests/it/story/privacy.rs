@@ -141,7 +141,7 @@ async fn an_opt_out_outlives_the_erasure() {
 }
 
 #[tokio::test]
-async fn a_waiting_text_is_not_sent_to_the_forgotten() {
+async fn f18_a_waiting_text_is_not_sent_to_the_forgotten() {
     on_both(async |app| {
         let shop = app.with_shop("generic").await;
         app.with_gateway(&shop, "kannel").await;

@@ -38,7 +38,7 @@ fn two_processes(app: &App) -> (Arc<Core>, Vec<Worker>) {
 }
 
 #[tokio::test]
-async fn once_per_occurrence_with_two_processes() {
+async fn f20_once_per_occurrence_with_two_processes() {
     on_both(async |app| {
         app.with_shop("generic").await;
         let (_, mut workers) = two_processes(app);

@@ -413,11 +413,11 @@ async fn on(engine: Engine) {
 }
 
 #[tokio::test]
-async fn any_order_ends_alike_on_sqlite() {
+async fn f14_any_order_ends_alike_on_sqlite() {
     on(Engine::Lite).await;
 }
 
 #[tokio::test]
-async fn any_order_ends_alike_on_postgresql() {
+async fn f14_any_order_ends_alike_on_postgresql() {
     on(Engine::Pg).await;
 }

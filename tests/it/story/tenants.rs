@@ -1,14 +1,14 @@
 //! One shop can neither see, slow nor break another; one that leaves is left alone.
 
 use cartback::{
-    domain::{id::CartId, link, time::Time},
+    domain::{id::CartId, link, standard_webhooks, time::Time},
     pipeline::{follow::Way, receive::Answer},
     store::{cart, identity},
 };
 use serde_json::json;
 
 use super::bodies::MOBILE;
-use crate::app::{App, PHONE_AGENT, Shopkeeper, hours, minutes, on_both};
+use crate::app::{App, PHONE_AGENT, STANDARD_SECRET, Shopkeeper, hours, minutes, on_both};
 
 async fn two(app: &App) -> (Shopkeeper, Shopkeeper) {
     let one = app.with_shop_like("generic", &[("name", "One")]).await;
@@ -100,6 +100,46 @@ async fn a_paused_shop_sends_nothing() {
         app.change(&shop, &[("paused", "no")]).await;
         app.pass(hours(24)).await;
         assert!(app.cart_story(&shop, "c1").await.contains("step 2: yes"));
+    })
+    .await;
+}
+
+/// One shop tells thousands of things at once, again and again; another's cart is not kept waiting for it.
+#[tokio::test]
+async fn f36_a_flood_of_one_shop_is_kept_once_and_holds_up_nobody() {
+    on_both(async |app| {
+        let (one, two) = two(app).await;
+        let bodies: Vec<String> = (0..300)
+            .map(|number| {
+                let change = json!({ "phone": null, "updated_at": app.iso() });
+                json!({ "type": "checkout.updated", "data": app.checkout(&format!("f{number}"), change) }).to_string()
+            })
+            .collect();
+        for body in bodies.iter().chain(&bodies[..100]) {
+            let at = app.now().seconds();
+            let id = format!("evt_{}", body.len());
+            let headers = vec![
+                ("webhook-id".into(), id.clone()),
+                ("webhook-timestamp".into(), at.to_string()),
+                ("webhook-signature".into(), standard_webhooks::sign(STANDARD_SECRET, &id, at, body.as_bytes())),
+            ];
+            // Never told to slow down: WooCommerce switches a webhook off after five refusals.
+            assert!(matches!(app.post(&one, headers, body.as_bytes()).await, Answer::Taken { .. }));
+        }
+        let body = json!({ "type": "checkout.updated", "data": app.checkout("c1", json!({})) });
+        assert!(matches!(app.standard(&two, &body.to_string()).await, Answer::Taken { .. }));
+        // One round of work takes something of everybody.
+        app.tick_another().await;
+        assert_eq!((app.carts(&two).await.len(), app.deliveries(&one).await.len()), (1, 300));
+        assert!(app.carts(&one).await.len() < 300, "the flood was done in one go");
+        app.settle().await;
+        assert_eq!(app.carts(&one).await.len(), 300);
+        // Strangers' floods write nothing.
+        for _ in 0..300 {
+            let refused = app.post(&one, vec![("webhook-id".into(), "evt_x".into())], b"{}").await;
+            assert!(matches!(refused, Answer::Refused(_)), "{refused:?}");
+        }
+        assert_eq!(app.deliveries(&one).await.len(), 300);
     })
     .await;
 }

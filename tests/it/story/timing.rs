@@ -1,8 +1,13 @@
 //! When a text may go: in the recipient's own hours, never on a Sunday, within 48 hours, one a day to one phone.
 
+use cartback::{
+    domain::{connector::Refusal, standard_webhooks},
+    pipeline::receive::Answer,
+    store,
+};
 use serde_json::{Value, json};
 
-use crate::app::{App, Shopkeeper, hours, minutes, on_both};
+use crate::app::{App, STANDARD_SECRET, Shopkeeper, hours, minutes, on_both};
 
 async fn open(app: &App) -> Shopkeeper {
     let shop = app.with_shop("generic").await;
@@ -79,7 +84,7 @@ async fn a_text_that_cannot_go_in_time_is_dropped() {
 }
 
 #[tokio::test]
-async fn after_a_long_pause_of_ours_old_carts_are_let_go() {
+async fn f22_after_a_long_pause_of_ours_old_carts_are_let_go() {
     on_both(async |app| {
         let shop = open(app).await;
         leave(app, &shop, "c1", json!({})).await;
@@ -200,6 +205,37 @@ async fn a_clock_ahead_of_ours_neither_holds_back_nor_shuffles() {
         app.pass(hours(2)).await;
         leave(app, &shop, "c2", json!({ "total": "2.00" })).await;
         assert_eq!(app.cart(&shop, "c2").await.latest.total.unwrap().amount(), "2.00");
+    })
+    .await;
+}
+
+/// The machine's clock is set, by hand or by a time server.
+#[tokio::test]
+async fn f29_a_clock_set_back_repeats_nothing_and_one_set_forward_is_noticed() {
+    on_both(async |app| {
+        let shop = open(app).await;
+        leave(app, &shop, "c1", json!({})).await;
+        app.pass(hours(1)).await;
+        assert_eq!(app.texts(&shop).await.len(), 1);
+        for _ in 0..3 {
+            app.clock.set(app.now() - hours(3));
+            app.settle().await;
+            app.pass(minutes(20)).await;
+        }
+        app.pass(hours(9)).await;
+        assert_eq!((app.texts(&shop).await.len(), app.messages(&shop).await.len()), (1, 1));
+        // Two hours ahead of the shop's, nothing signed with a time is believed, and that is said.
+        let body = json!({ "type": "checkout.updated", "data": app.checkout("c2", json!({})) }).to_string();
+        let at = app.now().seconds();
+        let headers = vec![
+            ("webhook-id".into(), "evt_late".into()),
+            ("webhook-timestamp".into(), at.to_string()),
+            ("webhook-signature".into(), standard_webhooks::sign(STANDARD_SECRET, "evt_late", at, body.as_bytes())),
+        ];
+        app.clock.set(app.now() + hours(2));
+        assert_eq!(app.post(&shop, headers, body.as_bytes()).await, Answer::Refused(Refusal::WrongTime(7_200)));
+        let connection = store::connection::find(&mut app.read().await, &shop.path).await.unwrap().unwrap();
+        assert!(connection.refused_at.is_some());
     })
     .await;
 }

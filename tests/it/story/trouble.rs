@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use cartback::{
-    domain::{consent::OptOut, id::ShopId, phone::Phone},
+    domain::{consent::OptOut, id::ShopId, message::MessageState, phone::Phone},
     pipeline::send,
     store::{
         self, consent,
@@ -31,7 +31,7 @@ async fn leave(app: &App, shop: &Shopkeeper, number: u32) {
 }
 
 #[tokio::test]
-async fn an_account_refused_pauses_the_gateway_with_one_alarm() {
+async fn f09_an_account_refused_pauses_the_gateway_with_one_alarm() {
     on_both(async |app| {
         let (shop, twilio) = open(app, "twilio").await;
         app.outside.next([Ends::Refused(20003)]);
@@ -72,7 +72,7 @@ async fn no_gateway_yet() {
 }
 
 #[tokio::test]
-async fn throttled_or_not_reached_it_goes_later() {
+async fn f08_throttled_or_not_reached_it_goes_later() {
     on_both(async |app| {
         let (shop, _) = open(app, "twilio").await;
         app.outside.next([Ends::Throttled(Some(90)), Ends::NotConnected, Ends::Throttled(None)]);
@@ -187,7 +187,7 @@ async fn becomes_unknown(gateway: &'static str, ends: Ends, why: &'static str) {
 }
 
 #[tokio::test]
-async fn what_may_have_left_is_never_sent_again() {
+async fn f07_what_may_have_left_is_never_sent_again() {
     becomes_unknown("kannel", Ends::TimedOut, "no answer in time").await;
     becomes_unknown("kannel", Ends::HungUp, "the connection broke").await;
     becomes_unknown("kannel", Ends::Broken(502), "HTTP 502").await;
@@ -262,7 +262,7 @@ async fn claimed_only(app: &App, shop: &Shopkeeper, claim: &str) -> Vec<Job> {
 }
 
 #[tokio::test]
-async fn of_sends_that_may_have_ended_the_process_one_is_begun_at_a_time() {
+async fn f40_of_sends_that_may_have_ended_the_process_one_is_begun_at_a_time() {
     on_both(async |app| {
         let (shop, _) = open(app, "kannel").await;
         app.outside.next([Ends::Throttled(Some(1)), Ends::Throttled(Some(1)), Ends::Throttled(Some(1))]);
@@ -301,7 +301,7 @@ async fn of_sends_that_may_have_ended_the_process_one_is_begun_at_a_time() {
 }
 
 #[tokio::test]
-async fn two_workers_send_a_text_once() {
+async fn f19_two_workers_send_a_text_once() {
     on_both(async |app| {
         let (shop, _) = open(app, "twilio").await;
         for number in 0..9 {
@@ -319,7 +319,7 @@ async fn two_workers_send_a_text_once() {
 }
 
 #[tokio::test]
-async fn receipts_come_in_any_order() {
+async fn f11_receipts_come_in_any_order() {
     on_both(async |app| {
         let (shop, account) = open(app, "kannel").await;
         leave(app, &shop, 1).await;
@@ -340,6 +340,63 @@ async fn receipts_come_in_any_order() {
         assert_eq!(app.last_text(&other).await.state.name(), "accepted");
         assert_eq!(app.last_text(&shop).await.state.name(), "delivered");
         assert_eq!(app.problems(&shop).await, []);
+    })
+    .await;
+}
+
+/// The gateway does not answer for six hours, and all the while carts fall due. `CARTBACK_DUE` sets how many.
+#[tokio::test]
+async fn f21_a_gateway_away_for_six_hours_is_not_stormed_and_nobody_is_texted_late_or_against_their_will() {
+    let due = std::env::var("CARTBACK_DUE").ok().and_then(|count| count.parse().ok()).unwrap_or(60u32);
+    on_both(async |app| {
+        let shop = app.with_shop_like("generic", &[("steps_after_minutes", "0")]).await;
+        let kannel = app.with_gateway(&shop, "kannel").await;
+        let phone = |number: u32| format!("+38640{:06}", 200_000 + number * 7);
+        let whole =
+            |number: u32| json!({ "phone": phone(number), "email": null, "customer_id": null, "cart_token": null });
+        // As many fall due in each of the six hours.
+        app.outside.next(vec![Ends::NotConnected; 1_000_000]);
+        for number in 0..due {
+            app.generic(&shop, "checkout.updated", app.checkout(&format!("c{number}"), whole(number))).await;
+            if (number + 1) % (due / 6).max(1) == 0 {
+                app.pass(hours(1)).await;
+            }
+        }
+        let tried = app.outside.texts();
+        // Not every text is tried again and again: once it is seen that nobody is there, one asks for all.
+        assert!(tried < 2_000, "{tried} requests to a gateway that is away");
+        assert!(app.texts(&shop).await.is_empty());
+        // Meanwhile every third has bought, and every fifth wants no texts.
+        for number in (0..due).step_by(3) {
+            app.generic(
+                &shop,
+                "order.upserted",
+                app.order(
+                    &format!("o{number}"),
+                    &format!("c{number}"),
+                    json!({
+                        "phone": phone(number), "email": null,
+                    }),
+                ),
+            )
+            .await;
+        }
+        for number in (0..due).step_by(5) {
+            app.reply(&kannel, &phone(number), "STOP").await;
+        }
+        app.outside.forget();
+        app.pass(hours(30)).await;
+        let (mut sent, mut other) = (0, 0);
+        for (text, moments) in app.messages(&shop).await.into_iter().filter(|(text, _)| text.step > 0) {
+            let number = (text.to[6..].parse::<u32>().unwrap() - 200_000) / 7;
+            let left = moments.may_have_left();
+            assert!(!left || (number % 3 != 0 && number % 5 != 0), "{} bought or wrote STOP", text.to);
+            assert!(!matches!(text.state, MessageState::Queued | MessageState::Sending), "{text:?}");
+            sent += u32::from(left);
+            other += u32::from(!left);
+        }
+        assert!(sent > 0 && other > 0, "{sent} sent, {other} not");
+        println!("f21: {due} due, {tried} requests while it was away, {sent} sent afterwards, {other} not");
     })
     .await;
 }

@@ -243,7 +243,7 @@ async fn it_is_told_again_by_the_schedule_and_then_given_up() {
 }
 
 #[tokio::test]
-async fn a_failed_one_holds_up_no_other_and_a_wish_to_wait_is_heeded() {
+async fn f37_a_failed_one_holds_up_no_other_and_a_wish_to_wait_is_heeded() {
     on_both(async |app| {
         let (shop, _, crm) = open(app, "cart.abandoned").await;
         let other = endpoint(app, &shop, "bi.example", "cart.abandoned").await;

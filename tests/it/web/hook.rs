@@ -64,7 +64,7 @@ async fn strangers_learn_nothing() {
 }
 
 #[actix_web::test]
-async fn bodies_have_bounds() {
+async fn f32_bodies_have_bounds() {
     let house = House::open().await;
     let site = site(house.state()).await;
     let limit = web::Limits::default().body_bytes_max;
@@ -139,7 +139,7 @@ impl Server {
 }
 
 #[actix_web::test]
-async fn a_slow_body_is_cut() {
+async fn f33_a_slow_body_is_cut() {
     let server = Server::start(Duration::from_millis(100)).await;
     let begun = Instant::now();
     let said = server.say(&[&server.head("content-length: 100\r\n"), b"{"]).await;
