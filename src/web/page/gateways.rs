@@ -379,7 +379,8 @@ async fn checks(
 pub async fn post(request: HttpRequest, body: Bytes) -> Result<HttpResponse, Problem> {
     let visit = Visit::to_change(&request, Section::Gateways).await?;
     let account = found(&visit, &request).await?;
-    if account.shop == ShopId::HOUSE {
+    // An owner let it reach into a private network; where to is not for a manager to choose.
+    if account.shop == ShopId::HOUSE || account.private {
         come_in_as_owner(&request).await?;
     }
     let connector = gateway::by_kind(&account.kind).ok_or(Problem::NotFound)?;

@@ -436,6 +436,30 @@ fn for_shop_1(path: &str) -> String {
 }
 
 #[actix_web::test]
+async fn where_a_gateway_leads_in_our_network_is_the_owners_to_say() {
+    let cast = cast().await;
+    let (core, shop) = (cast.house.core(), cast.house.shop);
+    let settings =
+        [("url", "http://127.0.0.1:13013"), ("username", "acme"), ("password", "p4ss-of-kannel"), ("from", "Acme")];
+    let settings = settings.map(|(key, value)| (key.to_owned(), value.to_owned())).into();
+    let inside = connect::add_gateway(core, shop, "kannel", "Inside", settings, true).await.unwrap().gateway.unwrap();
+    let moved = "name=Inside&url=http%3A%2F%2F10.0.0.7%3A6379&username=acme&password=&from=Acme";
+    let asked = async |who: &Cookie<'static>| {
+        ask(&cast.site, post(&format!("/gateways/{inside}?shop=1"), moved).cookie(who.clone())).await.status()
+    };
+    let leads = async || {
+        let mut read = core.db.read().await.unwrap();
+        let keys = core.vault.keys(&mut read, shop).await.unwrap();
+        let found = store::gateway::get(&mut read, &keys, inside).await.unwrap().unwrap();
+        found.settings.get("url").to_owned()
+    };
+    assert_eq!(asked(&cast.manager).await, StatusCode::FORBIDDEN);
+    assert_eq!(leads().await, "http://127.0.0.1:13013");
+    assert_eq!(asked(&cast.owner).await, StatusCode::SEE_OTHER);
+    assert_eq!(leads().await, "http://10.0.0.7:6379");
+}
+
+#[actix_web::test]
 async fn who_may_not_is_turned_away_and_changes_nothing() {
     let cast = cast().await;
     let mut wrong = Vec::new();
