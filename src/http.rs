@@ -378,6 +378,48 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn a_name_is_judged_by_where_it_leads_when_it_is_called() {
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        let door = GuardedHttp::new().unwrap();
+        let inside = HttpError::NotAllowed("the name leads into a private network".into());
+        assert_eq!(door.exchange(Request::get("https://localhost:9/")).await, Err(inside));
+        // Whom the operator opened it to is called, and nobody is there.
+        let opened = Request { private: true, ..Request::get("https://localhost:9/") };
+        assert!(matches!(door.exchange(opened).await, Err(HttpError::NotSent(_))));
+    }
+
+    #[tokio::test]
+    async fn redirects_are_told_and_answers_are_cut() {
+        use tokio::io::{AsyncReadExt, AsyncWriteExt};
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let here = format!("http://{}/", listener.local_addr().unwrap());
+        let (moved, long) = (format!("location: {here}elsewhere\r\ncontent-length: 0"), "x".repeat(200));
+        let answers = [
+            format!("HTTP/1.1 302 Found\r\n{moved}\r\n\r\n"),
+            format!("HTTP/1.1 200 OK\r\ncontent-length: {}\r\n\r\n{long}", long.len()),
+        ];
+        let server = tokio::spawn(async move {
+            let mut asked = Vec::new();
+            for answer in answers {
+                let (mut stream, _) = listener.accept().await.unwrap();
+                let mut head = [0; 1024];
+                let read = stream.read(&mut head).await.unwrap();
+                asked.push(String::from_utf8_lossy(&head[..read]).lines().next().unwrap_or_default().to_owned());
+                stream.write_all(answer.as_bytes()).await.unwrap();
+                stream.shutdown().await.unwrap();
+            }
+            asked
+        });
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        let door = GuardedHttp::new().unwrap();
+        let ask = |room| door.exchange(Request { private: true, room, ..Request::get(here.clone()) });
+        let moved = ask(64).await.unwrap();
+        assert_eq!((moved.status, moved.header("location")), (302, Some(format!("{here}elsewhere").as_str())));
+        assert_eq!(ask(64).await.unwrap().body, "x".repeat(64).into_bytes());
+        assert_eq!(server.await.unwrap(), ["GET / HTTP/1.1"; 2]);
+    }
+
+    #[tokio::test]
     async fn addresses_of_message_centres_go_to_who_speaks_to_them() {
         struct Centre;
         impl Http for Centre {

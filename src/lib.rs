@@ -111,6 +111,10 @@
 //! 4. Advertising platforms are sinks too: told of credited orders and of what goes back, only of people whose consent to
 //!    advertising is on record ([`store::ad_consent`]); what is kept back says why in the same log.
 //!
+//! # Who might do harm
+//! [`threat_model`]: what is worth protecting, from whom, what stands against each threat, the test that shows it, and what
+//! is left.
+//!
 //! # Deliberately absent
 //! A message broker, Redis, an ORM, a front-end build, a plug-in loader, floats for money, "exactly once" claims, any
 //! feature that needs a third-party cookie.
@@ -132,3 +136,4 @@ pub mod observe;
 pub mod app;
 pub mod demo;
 pub mod cli;
+pub mod threat_model;

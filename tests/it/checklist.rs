@@ -23,18 +23,56 @@ fn wrong(line: &str) -> Option<String> {
     if let Some(why) = shown.strip_prefix("- ") {
         return (why.len() < 20).then(|| "does not say why it is left out".to_owned());
     }
-    shown.split(", ").find_map(|test| {
-        let Some((file, name)) = test.split_once("::") else { return Some(format!("{test} is no file::test")) };
-        let Ok(source) = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(file)) else {
-            return Some(format!("there is no {file}"));
+    shown.split(", ").find_map(no_test)
+}
+
+/// Why `file::test` names no test, if it does not.
+fn no_test(test: &str) -> Option<String> {
+    let Some((file, name)) = test.split_once("::") else { return Some(format!("{test} is no file::test")) };
+    let Ok(source) = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(file)) else {
+        return Some(format!("there is no {file}"));
+    };
+    let Some(place) = source.find(&format!("fn {name}(")) else { return Some(format!("{file} has no {name}")) };
+    // The attribute stands right before it, after the last function's end.
+    let before = source.get(..place).unwrap_or_default();
+    let since = before.rfind("}\n").map_or(before, |end| before.get(end..).unwrap_or_default());
+    let is_test = since.contains("test]") || is_property(before);
+    (!is_test).then(|| format!("{name} is no test"))
+}
+
+/// What is wrong with the tables of threats in a threat model: a threat without its test, a test that is not there.
+fn unproved(model: &str) -> Vec<String> {
+    let mut problems = Vec::new();
+    let (_, threats) = model.split_once("# Threats\n").unwrap_or_default();
+    for line in threats.lines().filter(|line| line.starts_with("| ") && !line.starts_with("| threat |")) {
+        let cells: Vec<&str> = line.trim_matches('|').split(" | ").map(str::trim).collect();
+        let [threat, _, shown] = cells.as_slice() else {
+            problems.push(format!("no line of three cells: {line}"));
+            continue;
         };
-        let Some(place) = source.find(&format!("fn {name}(")) else { return Some(format!("{file} has no {name}")) };
-        // The attribute stands right before it, after the last function's end.
-        let before = source.get(..place).unwrap_or_default();
-        let since = before.rfind("}\n").map_or(before, |end| before.get(end..).unwrap_or_default());
-        let is_test = since.contains("test]") || is_property(before);
-        (!is_test).then(|| format!("{name} is no test"))
-    })
+        let tests = shown.split(", ").map(|test| test.trim_matches('`'));
+        problems.extend(tests.filter_map(no_test).map(|why| format!("{threat}: {why}")));
+    }
+    problems
+}
+
+#[test]
+fn every_threat_names_a_test_that_is_there() {
+    const MODEL: &str = include_str!("../../src/threat_model.md");
+    for section in ["3A", "3B", "3C", "3D", "3E", "3F", "3G", "3H"] {
+        let (_, rest) =
+            MODEL.split_once(&format!("\n## {section}. ")).unwrap_or_else(|| panic!("{section} is missing"));
+        let table = rest.split("\n## ").next().unwrap_or_default();
+        assert!(table.lines().filter(|line| line.starts_with("| ")).count() > 5, "{section} says next to nothing");
+    }
+    let problems = unproved(MODEL);
+    assert!(problems.is_empty(), "{}", problems.join("\n"));
+    let here = "tests/it/checklist.rs";
+    let line = |shown: &str| format!("# Threats\n| threat | what | shown by |\n|---|---|---|\n| a | b | {shown} |\n");
+    assert_eq!(unproved(&line(&format!("`{here}::the_check_can_fail`"))), [""; 0]);
+    for bad in [format!("`{here}::nothing_of_this_name`"), "nowhere".to_owned(), format!("`{here}::x` | c")] {
+        assert_eq!(unproved(&line(&bad)).len(), 1, "{bad}");
+    }
 }
 
 /// Whether a file ends, so far, within a `proptest!`: each function in there is a test.

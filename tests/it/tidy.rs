@@ -48,6 +48,8 @@ const IMPORTS: &[(&str, &[&str])] = &[
     ("app", EVERYTHING),
     ("cli", EVERYTHING),
     ("demo", EVERYTHING),
+    // Words only.
+    ("threat_model", &[]),
     // `main.rs` and `lib.rs` are the crate's root.
     ("", EVERYTHING),
 ];

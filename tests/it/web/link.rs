@@ -22,6 +22,8 @@ async fn a_tap_leads_to_the_checkout() {
         assert_eq!(header(header::CACHE_CONTROL), "no-store");
         assert_eq!(header(header::REFERRER_POLICY), "no-referrer");
         assert_eq!(response.headers().get("x-robots-tag").unwrap(), "noindex");
+        // Whoever taps is nobody to us, and nobody to the shop.
+        assert_eq!(response.headers().get(header::SET_COOKIE), None);
     }
     let head = ask(&site, TestRequest::default().method(actix_web::http::Method::HEAD).uri(&link)).await;
     assert_eq!(head.status(), StatusCode::SEE_OTHER);
