@@ -2,6 +2,7 @@
 //! a function from one file's text to its problems and is also shown a planted breach, so that none can go blind. It
 //! reads source text and never runs it; what the compiler or clippy can enforce is left to them.
 
+mod crates;
 mod rust;
 mod sql;
 mod style;
