@@ -36,7 +36,7 @@ fn no_test(test: &str) -> Option<String> {
     // The attribute stands right before it, after the last function's end.
     let before = source.get(..place).unwrap_or_default();
     let since = before.rfind("}\n").map_or(before, |end| before.get(end..).unwrap_or_default());
-    let is_test = since.contains("test]") || is_property(before);
+    let is_test = since.contains("test]") || since.contains("::test(") || is_property(before);
     (!is_test).then(|| format!("{name} is no test"))
 }
 
