@@ -242,8 +242,15 @@ impl Running {
     /// Works until Ctrl-C, SIGTERM, or until it cannot go on; then stops.
     pub async fn until_told(mut self) -> anyhow::Result<()> {
         let lost = self.app.lease.lost.clone();
+        let db = self.app.core.db.clone();
         let outcome = tokio::select! {
             told = told_to_stop() => told,
+            // As if it had crashed: nothing more is written on top of it.
+            () = db.until_in_doubt() => {
+                return Err(anyhow!(
+                    "the disk did not confirm what was written; ended, so that the next start goes by what is really there"
+                ));
+            }
             () = lost.cancelled() => Err(anyhow!("the node number was lost: the database was away for too long")),
             ended = &mut self.server => Err(match ended {
                 Ok(Err(why)) => anyhow!("the server ended: {why}"),

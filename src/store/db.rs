@@ -21,6 +21,7 @@ use sqlx::{
     postgres::{PgConnectOptions, PgPoolOptions},
     sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous},
 };
+use tokio::sync::Notify;
 
 use self::fate::{Fate, Step};
 use super::Error;
@@ -28,7 +29,13 @@ use super::Error;
 /// A database: embedded SQLite (one writer connection, some readers) or PostgreSQL.
 #[derive(Clone)]
 pub enum Db {
-    Lite { writer: SqlitePool, readers: SqlitePool, fate: Option<Arc<dyn Fate>> },
+    Lite {
+        writer: SqlitePool,
+        readers: SqlitePool,
+        fate: Option<Arc<dyn Fate>>,
+        /// Rung when the disk did not confirm a commit.
+        doubt: Arc<Notify>,
+    },
     Pg(PgPool),
 }
 
@@ -57,7 +64,7 @@ impl Db {
         let pool = || SqlitePoolOptions::new().acquire_timeout(ACQUIRE_TIMEOUT).test_before_acquire(false);
         let writer = pool().max_connections(1).connect_with(options.clone()).await?;
         let readers = pool().max_connections(LITE_READERS).connect_with(options.read_only(true)).await?;
-        Ok(Db::Lite { writer, readers, fate: None })
+        Ok(Db::Lite { writer, readers, fate: None, doubt: Arc::default() })
     }
 
     pub async fn open_pg(url: &str) -> Result<Db, Error> {
@@ -120,17 +127,28 @@ impl Db {
     /// Begins a write transaction. Prefer `transact!`, which repeats it when the database asks for that.
     pub async fn begin(&self) -> Result<Tx, Error> {
         self.meet(Step::Begin).await;
-        let (fate, inner) = match self {
-            Db::Lite { writer, fate, .. } => (fate.clone(), Inner::LiteTx(begin_lite(writer).await?)),
+        let (fate, doubt, inner) = match self {
+            Db::Lite { writer, fate, doubt, .. } => {
+                (fate.clone(), Some(doubt.clone()), Inner::LiteTx(begin_lite(writer).await?))
+            }
             Db::Pg(pool) => {
                 let pool = pool.clone();
                 // A `begin` whose future is dropped half-way leaves its transaction open in the pool (sqlx 0.9.0), so it
                 // runs to its end in a task of its own.
                 let begun = tokio::spawn(async move { pool.begin().await }).await;
-                (None, Inner::PgTx(begun.map_err(|_| Error::Busy)??))
+                (None, None, Inner::PgTx(begun.map_err(|_| Error::Busy)??))
             }
         };
-        Ok(Tx { read: Read(inner), fate })
+        Ok(Tx { read: Read(inner), fate, doubt })
+    }
+
+    /// Waits until the disk fails to confirm a commit: Linux may then have thrown away what it could not write and say
+    /// yes the next time, so whoever goes on builds on sand. PostgreSQL sees to that itself.
+    pub async fn until_in_doubt(&self) {
+        match self {
+            Db::Lite { doubt, .. } => doubt.notified().await,
+            Db::Pg(_) => std::future::pending().await,
+        }
     }
 
     pub async fn close(&self) {
@@ -184,6 +202,7 @@ pub struct Read(Inner);
 pub struct Tx {
     read: Read,
     fate: Option<Arc<dyn Fate>>,
+    doubt: Option<Arc<Notify>>,
 }
 
 pub(super) enum Conn<'c> {
@@ -225,7 +244,13 @@ impl Tx {
             fate.at(Step::Commit).await;
         }
         match self.read.0 {
-            Inner::LiteTx(tx) => tx.commit().await?,
+            Inner::LiteTx(tx) => tx.commit().await.map_err(|error| {
+                let error = Error::from(error);
+                if let (Error::Unsure(_), Some(doubt)) = (&error, &self.doubt) {
+                    doubt.notify_one();
+                }
+                error
+            })?,
             Inner::PgTx(tx) => tx.commit().await?,
             Inner::Lite(_) | Inner::Pg(_) => {}
         }

@@ -99,6 +99,9 @@ pub enum Error {
     /// The database cannot be reached, is full, or is read-only.
     #[error("the database is unavailable: {0}")]
     Unavailable(String),
+    /// The disk did not confirm what was written: what is there now nobody knows until the database is opened anew.
+    #[error("the disk did not confirm what was written: {0}")]
+    Unsure(String),
     /// A stored value cannot be opened or read: wrong key, or the file is damaged.
     #[error("stored {what} cannot be read: {why}")]
     Damaged { what: &'static str, why: String },
@@ -118,7 +121,7 @@ impl Error {
 
     /// Whether the database itself is the trouble: senders are asked to come back.
     pub fn is_outage(&self) -> bool {
-        matches!(self, Error::Busy | Error::Unavailable(_))
+        matches!(self, Error::Busy | Error::Unavailable(_) | Error::Unsure(_))
     }
 
     pub fn damaged(what: &'static str, why: impl ToString) -> Error {
@@ -140,6 +143,8 @@ impl From<sqlx::Error> for Error {
                     ("40001" | "40P01" | "55P03", _) => Error::Busy,
                     // SQLITE_BUSY, SQLITE_LOCKED.
                     (_, 5 | 6) if code.len() < 5 => Error::Busy,
+                    // SQLITE_IOERR_FSYNC, SQLITE_IOERR_DIR_FSYNC.
+                    ("1034" | "1290", _) => Error::Unsure(reported.to_string()),
                     // SQLITE_READONLY, IOERR, FULL, CANTOPEN, PROTOCOL.
                     (_, 8 | 10 | 13 | 14 | 15) if code.len() < 5 => Error::Unavailable(reported.to_string()),
                     (pg, _) if ["08", "53", "57", "58"].iter().any(|class| pg.len() == 5 && pg.starts_with(class)) => {

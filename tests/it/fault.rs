@@ -524,6 +524,22 @@ impl Program {
         program
     }
 
+    fn end(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+
+    /// Started once more on the same data, under whatever the caller puts around it.
+    fn start_again(&mut self, around: impl FnOnce(Command) -> Command) {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_cartback"));
+        command.args(["serve", "--listen", &format!("127.0.0.1:{}", self.port)]);
+        let here = format!("http://127.0.0.1:{}", self.port);
+        let mut command = around(command);
+        command.env("CARTBACK_DATA", self.folder.path()).env("CARTBACK_KEY", KEY).env("CARTBACK_PUBLIC_URL", &here);
+        self.child = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+        eventually("the service is ready", || get(&format!("{here}/readyz")).ok().filter(|(status, _)| *status == 200));
+    }
+
     /// A client that has said this much and says no more.
     fn client(&self, said: &str) -> TcpStream {
         let mut stream = TcpStream::connect(("127.0.0.1", self.port)).unwrap();
@@ -620,6 +636,52 @@ fn f38_told_to_end_the_program_ends_whoever_clings_to_it() {
     assert!(took < Duration::from_secs(10), "it took {took:?}");
     let kept = kept(&program.folder);
     assert!(kept >= u64::from(taken.load(Ordering::Relaxed)), "{kept} of {taken:?} acknowledged webhooks are there");
+}
+
+/// The disk takes what is written and does not confirm it (`fsync` fails): whoever tells us something then hears no yes, the
+/// program ends, and a fresh start has all that was acknowledged before. From Debian: fiu-utils.
+#[test]
+fn f26_when_the_disk_does_not_confirm_the_program_ends_and_the_next_start_has_all_that_was_acknowledged() {
+    if !Path::new("/usr/bin/fiu-run").exists() {
+        assert!(std::env::var_os("CARTBACK_REQUIRE_FIU").is_none(), "fiu-utils are not installed");
+        return say("fiu-utils are not installed: a disk that does not confirm is not tried");
+    }
+    let mut program = Program::start();
+    program.end();
+    let control = program.folder.path().join("fiu");
+    program.start_again(|command| {
+        let mut under = Command::new("fiu-run");
+        under.args(["-x", "-f"]).arg(&control).arg(command.get_program()).args(command.get_args());
+        under
+    });
+    let mut taken = 0u64;
+    while taken < 20 {
+        let answer = program.test_event(format!("before_{taken}")).try_post().unwrap();
+        assert_eq!(answer.status, 200, "{}", answer.body);
+        taken += 1;
+    }
+    for name in ["fsync", "fdatasync"] {
+        let told = Command::new("fiu-ctrl")
+            .arg("-c")
+            .arg(format!("enable name=posix/io/sync/{name},failinfo=5"))
+            .arg("-f")
+            .arg(&control)
+            .arg(program.child.id().to_string())
+            .status()
+            .unwrap();
+        assert!(told.success());
+    }
+    let ended = eventually("the program ends", || {
+        if let Ok(answer) = program.test_event(format!("after_{}", taken)).try_post() {
+            assert_ne!(answer.status, 200, "acknowledged without being on the disk");
+        }
+        program.child.try_wait().unwrap()
+    });
+    assert_eq!(ended.code(), Some(1));
+    program.start_again(|command| command);
+    assert_eq!(program.test_event("again".into()).try_post().unwrap().status, 200);
+    program.end();
+    assert!(kept(&program.folder) > taken, "{} of {taken} are there", kept(&program.folder));
 }
 
 /// Deliveries in the inbox of a program that has ended.

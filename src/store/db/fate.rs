@@ -29,8 +29,8 @@ impl Db {
     /// hang on a server's timing.
     pub fn fated(&self, fate: Arc<dyn Fate>) -> Db {
         match self {
-            Db::Lite { writer, readers, .. } => {
-                Db::Lite { writer: writer.clone(), readers: readers.clone(), fate: Some(fate) }
+            Db::Lite { writer, readers, doubt, .. } => {
+                Db::Lite { writer: writer.clone(), readers: readers.clone(), fate: Some(fate), doubt: doubt.clone() }
             }
             Db::Pg(pool) => Db::Pg(pool.clone()),
         }
