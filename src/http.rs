@@ -234,7 +234,9 @@ fn refused_by_guard(error: &reqwest::Error) -> bool {
     false
 }
 
-fn check_public(url: &url::Url) -> Result<(), HttpError> {
+/// Whether an address may be called without the operator's word, as far as it tells by itself; where its name leads is asked
+/// when it is resolved.
+pub fn check_public(url: &url::Url) -> Result<(), HttpError> {
     let literal = match url.host() {
         Some(url::Host::Ipv4(ip)) => Some(IpAddr::V4(ip)),
         Some(url::Host::Ipv6(ip)) => Some(IpAddr::V6(ip)),

@@ -27,8 +27,8 @@ use crate::http::{Exchange, Http, HttpError, Request, Response};
 
 mod bind;
 mod dial;
-mod ear;
-mod pdu;
+pub mod ear;
+pub mod pdu;
 mod session;
 
 pub use bind::{Bind, SessionKey};

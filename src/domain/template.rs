@@ -8,6 +8,8 @@ mod liquid;
 mod suggest;
 mod value;
 
+pub use liquid::rewrite;
+
 use std::{io, sync::Arc};
 
 use minijinja::{

@@ -48,6 +48,7 @@ mod self_tests;
 mod trail;
 mod risk;
 mod law;
+pub mod body;
 
 pub use pace::{Pace, REQUESTS_A_MINUTE};
 
