@@ -55,7 +55,7 @@ fn segments(text: &str) {
     assert!(cost.count as usize <= units && (cost.count > 0 || text.is_empty()), "{cost:?} of {text:?}");
     let normal = sms::normalise(text);
     assert_eq!(sms::normalise(&normal), normal, "{text:?}");
-    let spelt = sms::transliterate(text);
+    let spelt = sms::transliterate(text, None);
     assert!(spelt.len() <= 12 * text.len() + 16);
-    let _ = (sms::offenders(text), sms::advice(text));
+    let _ = (sms::offenders(text), sms::advice(text, Some("sl")));
 }
