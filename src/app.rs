@@ -134,23 +134,27 @@ impl App {
         if !self.core.db.is_lite() {
             return Ok(None);
         }
-        let path = config.data.join("lock");
-        let lock = File::options()
-            .create(true)
-            .truncate(false)
-            .write(true)
-            .mode(0o600)
-            .open(&path)
-            .with_context(|| format!("{} cannot be opened", path.display()))?;
-        if lock.try_lock().is_err() {
-            bail!("another cartback serves {} already; more than one process needs PostgreSQL", config.place());
-        }
+        let lock = lock(config)?;
         let now = self.core.now();
         let freed = transact!(self.core.db, |tx| store::job::release_all(tx, now).await?)?;
         if freed > 0 {
             tracing::info!(freed, "work that an ended process had claimed is free again");
         }
         Ok(Some(lock))
+    }
+
+    /// Looks an embedded database's file through. `Err` says what is wrong and what to do.
+    pub async fn check_file(core: &Core, place: &str) -> anyhow::Result<()> {
+        let mut read = core.db.read().await?;
+        let found = match store::health::quick_check(&mut read).await {
+            Ok(found) => found,
+            Err(store::Error::Sql(why)) => vec![why],
+            Err(error) => return Err(error.into()),
+        };
+        match found.first() {
+            None => Ok(()),
+            Some(broken) => bail!("{place} is damaged: {broken}. {BACKUP_IN}"),
+        }
     }
 
     /// Starts the server and the worker.
@@ -184,7 +188,20 @@ impl App {
             .run();
         let handle = server.handle();
         let server = tokio::spawn(server);
-        let worker = tokio::spawn(work(self.core.clone(), self.recurring.clone(), stop.clone()));
+        let worker = work(self.core.clone(), self.recurring.clone(), stop.clone());
+        let (damaged, told) = (CancellationToken::new(), serve.check);
+        let worker = tokio::spawn({
+            let (core, damaged) = (self.core.clone(), damaged.clone());
+            async move {
+                if let Some(place) = told
+                    && let Err(why) = App::check_file(&core, &place).await
+                {
+                    tracing::error!("{why:#}");
+                    return damaged.cancel();
+                }
+                worker.await;
+            }
+        });
         if let Some(lines) = &self.lines {
             tokio::spawn(lines.clone().keep(self.core.clone(), self.inbox.clone(), stop.clone()));
         }
@@ -196,7 +213,7 @@ impl App {
                 }
             });
         }
-        Ok(Running { address, app: self, stop, handle, server, worker })
+        Ok(Running { address, app: self, stop, handle, server, worker, damaged })
     }
 }
 
@@ -208,6 +225,9 @@ pub struct Serve {
     pub workers: usize,
     /// Requests of one API token in one minute; `None`: the usual.
     pub api_requests: Option<u32>,
+    /// The place of a database file that is looked through before anything is worked on or sent; webhooks are taken in and
+    /// links followed meanwhile.
+    pub check: Option<String>,
     /// Whether pages are shown without signing in: only for the demo on this machine.
     pub open_door: bool,
 }
@@ -232,6 +252,8 @@ pub struct Running {
     handle: actix_web::dev::ServerHandle,
     server: JoinHandle<std::io::Result<()>>,
     worker: JoinHandle<()>,
+    /// The database file turned out to be broken; the log says how.
+    damaged: CancellationToken,
 }
 
 impl Running {
@@ -241,7 +263,7 @@ impl Running {
 
     /// Works until Ctrl-C, SIGTERM, or until it cannot go on; then stops.
     pub async fn until_told(mut self) -> anyhow::Result<()> {
-        let lost = self.app.lease.lost.clone();
+        let (lost, damaged) = (self.app.lease.lost.clone(), self.damaged.clone());
         let db = self.app.core.db.clone();
         let outcome = tokio::select! {
             told = told_to_stop() => told,
@@ -252,6 +274,7 @@ impl Running {
                 ));
             }
             () = lost.cancelled() => Err(anyhow!("the node number was lost: the database was away for too long")),
+            () = damaged.cancelled() => Err(anyhow!("the database file is damaged: {BACKUP_IN}")),
             ended = &mut self.server => Err(match ended {
                 Ok(Err(why)) => anyhow!("the server ended: {why}"),
                 _ => anyhow!("the server ended"),
@@ -309,6 +332,22 @@ pub fn install_tls() {
     });
 }
 
+/// Makes this the one process that works on an embedded database, as long as the returned file is kept.
+pub fn lock(config: &Config) -> anyhow::Result<File> {
+    let path = config.data.join("lock");
+    let lock = File::options()
+        .create(true)
+        .truncate(false)
+        .write(true)
+        .mode(0o600)
+        .open(&path)
+        .with_context(|| format!("{} cannot be opened", path.display()))?;
+    if lock.try_lock().is_err() {
+        bail!("another cartback serves {} already; more than one process needs PostgreSQL", config.place());
+    }
+    Ok(lock)
+}
+
 /// The default schedules with the settings' changes.
 fn schedules(config: &Config) -> anyhow::Result<Vec<Recurring>> {
     Recurring::defaults()
@@ -338,12 +377,16 @@ async fn open_database(config: &Config) -> anyhow::Result<Db> {
     opened.map_err(|error| explain(config, error))
 }
 
+/// What to do about a file that is damaged.
+const BACKUP_IN: &str =
+    "Nothing is sent from it. Move it and its -wal file away and bring a backup in: cartback restore <file>";
+
 /// What went wrong with the database at the start, with what to do about it.
 fn explain(config: &Config, error: store::Error) -> anyhow::Error {
     let place = config.place();
     match (&config.database, error) {
         (Database::Lite, store::Error::Sql(why)) if why.contains("not a database") || why.contains("malformed") => {
-            anyhow!("{place} is damaged or not a database: {why}. Put a backup in its place")
+            anyhow!("{place} is damaged or not a database: {why}. {BACKUP_IN}")
         }
         (Database::Lite, store::Error::Busy) => anyhow!("{place} is busy: another program holds it"),
         (_, store::Error::Schema(why)) => {

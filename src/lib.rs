@@ -70,6 +70,8 @@
 //! - **Money at risk is counted where the intent is noted** ([`domain::risk`]), in the same transaction, so that caps hold
 //!   with several processes at work.
 //!
+//! - **A restored database is at rest** ([`store::backup`], [`store::restored`]): it appears whole with the kill switch set
+//!   or not at all; what may have been sent since its backup was made is never sent again ([`domain::restored`]).
 //! - **One headline, many lenses**: an order is credited once, strictly ([`domain::attribution`]); other rules are lenses
 //!   over the same stored touches and credit nothing ([`pipeline::compare`]). Changed windows judge history again
 //!   ([`pipeline::recredit`]), a person's correction is a fact that wins ([`pipeline::credit`]), and a published month is

@@ -49,6 +49,8 @@ const ENDINGS_MAX: u32 = 3;
 const RETRY_FIRST: Duration = Duration::from_secs(5);
 /// The loop looks at least this often, should a bell have been missed.
 const IDLE_MOST: Duration = Duration::from_millis(500);
+/// How often what a restored database keeps to itself is looked at again.
+const AT_REST_AGAIN: Duration = Duration::from_secs(60);
 /// Waits after the database failed, growing.
 const AWAY_FIRST: Duration = Duration::from_millis(250);
 const AWAY_MOST: Duration = Duration::from_secs(5);
@@ -131,9 +133,10 @@ impl Worker {
         let now = self.core.now();
         let mut read = self.core.db.read().await?;
         let shops = job::shops_due(&mut read, now).await?;
+        let at_rest = !shops.is_empty() && store::restored::is_waiting(&mut read).await?;
         drop(read);
         for shop in shops {
-            match self.tick_shop(shop, now).await {
+            match self.tick_shop(shop, now, at_rest).await {
                 Ok(count) => done += count,
                 Err(error) if error.is_outage() => return Err(error),
                 // What only this shop has (a row of a newer version, a damaged one) must not hold up the others.
@@ -143,12 +146,18 @@ impl Worker {
         Ok(done)
     }
 
-    async fn tick_shop(&mut self, shop: ShopId, now: Time) -> Result<usize, Error> {
+    /// `at_rest`: the database was restored, and nobody has said yet that anything may leave it.
+    async fn tick_shop(&mut self, shop: ShopId, now: Time, at_rest: bool) -> Result<usize, Error> {
         let claim = data_encoding::BASE64URL_NOPAD.encode(&clock::random::<12>());
         let core = self.core.clone();
         let jobs = transact!(core.db, |tx| job::claim(tx, shop, now, now + LEASE, &claim, CLAIM_MOST).await?)?;
         let count = jobs.len();
-        let outcome = self.do_all(jobs).await;
+        let (kept, jobs): (Vec<Job>, Vec<Job>) =
+            jobs.into_iter().partition(|job| at_rest && leaves_the_house(job.kind));
+        let outcome = match put_off(&core, &kept).await {
+            Ok(()) => self.do_all(jobs).await,
+            failed => failed,
+        };
         if outcome.is_err() {
             // Nothing of it is being done any more: the rest need not wait until the lease is over.
             let due = core.now() + RETRY_FIRST;
@@ -191,6 +200,24 @@ impl Worker {
         }
         Ok(())
     }
+}
+
+/// What a restored database keeps to itself besides texts, which ask the kill switch: it may be a copy beside the original.
+fn leaves_the_house(kind: Kind) -> bool {
+    matches!(kind, Kind::Forward | Kind::Digest | Kind::Discount | Kind::Subscribe)
+}
+
+/// Asked again soon: nothing tells the worker when a restored database may speak.
+async fn put_off(core: &Core, jobs: &[Job]) -> Result<(), Error> {
+    if jobs.is_empty() {
+        return Ok(());
+    }
+    let due = core.now() + AT_REST_AGAIN;
+    transact!(core.db, |tx| {
+        for job in jobs {
+            job::put_back(tx, job, due).await?;
+        }
+    })
 }
 
 /// A job that calls a stranger's server. Should the database be away meanwhile, its claim runs out and it is done again.

@@ -133,6 +133,10 @@ async fn look(core: &Core, config: &Config, found: &mut Findings) -> anyhow::Res
             broken => found.add(Mark::Fail, "integrity", broken.join("; ")),
         }
     }
+    if let Some(halt) = store::halt::standing(&mut read).await? {
+        let words = format!("stopped since {}: {}. Then: cartback halt --off", halt.at, halt.why);
+        found.add(Mark::Warn, "sending", words);
+    }
     let shops = store::shop::list(&mut read, &core.vault).await?;
     drop(read);
     let mut newest = Time::default();

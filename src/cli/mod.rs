@@ -7,6 +7,8 @@
 mod serve;
 mod demo;
 mod migrate;
+mod backup;
+mod restore;
 mod report;
 mod lift;
 mod net_ledger;
@@ -92,6 +94,10 @@ pub enum Command {
     Demo,
     /// Bring the database's schema up to date and end (serve does it too)
     Migrate(migrate::Args),
+    /// Write everything into one file, while the service runs; or check such a file
+    Backup(backup::Args),
+    /// Bring a backup into an empty place, of either engine; nothing is sent until you say so
+    Restore(restore::Args),
     /// What was abandoned, texted and recovered
     Report(report::Args),
     /// What the texts really earned: the held out beside the texted
@@ -315,7 +321,11 @@ async fn run(cli: Cli, typed: &trail::Typed) -> anyhow::Result<bool> {
         return demo::run(config).await.map(|()| true);
     }
     let mut config = Config::load(&cli.flags, config::variables())?;
-    let lasting = matches!(cli.command, Command::Serve);
+    let lasting = match &cli.command {
+        Command::Serve => true,
+        Command::Restore(args) => args.serve,
+        _ => false,
+    };
     if !lasting && config.log == config::DEFAULT_LOG {
         config.log = "warn".to_owned();
     }
@@ -328,6 +338,16 @@ async fn run(cli: Cli, typed: &trail::Typed) -> anyhow::Result<bool> {
     }
     match &cli.command {
         Command::Serve => serve::run(config).await.map(|()| true),
+        // Neither opens the database as the service does, which would change it or make one.
+        Command::Backup(args) => {
+            let (said, form) = backup::run(&config, args).await?;
+            said.print(form);
+            Ok(said.well)
+        }
+        Command::Restore(args) if !args.in_place => {
+            restore::run(&config, args).await?.print(args.form);
+            if args.serve { serve::run(config).await.map(|()| true) } else { Ok(true) }
+        }
         Command::Doctor(args) => {
             let said = doctor::run(&config, open(&config).await).await;
             said.print(args.form);
@@ -343,7 +363,10 @@ async fn run(cli: Cli, typed: &trail::Typed) -> anyhow::Result<bool> {
             app.close().await;
             let (said, form) = outcome?;
             said.print(form);
-            Ok(said.well)
+            match command {
+                Command::Restore(args) if args.serve => serve::run(config).await.map(|()| true),
+                _ => Ok(said.well),
+            }
         }
     }
 }
@@ -353,6 +376,9 @@ impl Command {
     async fn answer(&self, core: &Core, config: &Config) -> anyhow::Result<(Said, Form)> {
         match self {
             Command::Migrate(args) => Ok((migrate::run(config), args.form)),
+            Command::Backup(args) => backup::run(config, args).await,
+            Command::Restore(args) if args.in_place => Ok((restore::in_place(core, config, args).await?, args.form)),
+            Command::Restore(args) => Ok((restore::run(config, args).await?, args.form)),
             Command::Report(args) => Ok((report::run(core, args).await?, args.form)),
             Command::Lift(args) => Ok((lift::run(core, args).await?, args.form)),
             Command::Ledger(command) => net_ledger::run(core, command).await,

@@ -6,10 +6,13 @@ use anyhow::Context;
 
 use super::open;
 use crate::{
-    app::{self, Serve},
+    app::{self, App, Serve},
     config::{Config, key},
     store,
 };
+
+/// Files up to this size keep a start waiting until they have been looked through: a second or two.
+const CHECKED_FIRST_BYTES: u64 = 256 << 20;
 
 pub async fn run(mut config: Config) -> anyhow::Result<()> {
     // Before anything is opened: a port that is taken is the most common mistake of all.
@@ -17,6 +20,16 @@ pub async fn run(mut config: Config) -> anyhow::Result<()> {
     config.listen = listener.local_addr().context("the listening address")?;
     let app = open(&config).await?;
     let _lock = app.take_over(&config).await?;
+    let bytes = std::fs::metadata(config.lite_file()).map_or(0, |found| found.len());
+    let check = app.core.db.is_lite().then(|| config.place());
+    // A small file is looked through before anything else; a large one while webhooks are taken in already.
+    let check = match check {
+        Some(place) if bytes <= CHECKED_FIRST_BYTES => {
+            App::check_file(&app.core, &place).await?;
+            None
+        }
+        check => check,
+    };
     if let Err(error) = config.leave_word() {
         tracing::warn!(%error, "other commands will not know this address: give them --public-url");
     }
@@ -27,8 +40,13 @@ pub async fn run(mut config: Config) -> anyhow::Result<()> {
     let anybody = store::user::anybody_signed_in(&mut read).await?;
     drop(read);
     let link = if anybody { None } else { Some(app::sign_in_link(&app.core).await?) };
-    let running =
-        app.serve(Serve { listener, workers: config.workers, api_requests: config.api_requests, open_door: false })?;
+    let running = app.serve(Serve {
+        listener,
+        workers: config.workers,
+        api_requests: config.api_requests,
+        check,
+        open_door: false,
+    })?;
     println!("Cartback {} listens on http://{}", env!("CARGO_PKG_VERSION"), running.address);
     println!("  public address  {}", config.public_url());
     println!("  data folder     {}", config.data.display());

@@ -16,6 +16,8 @@ use crate::{
 /// Commands that change nothing.
 pub(super) const LOOKS: &[&str] = &[
     "migrate",
+    "backup",
+    "backup verify",
     "report",
     "dry-run",
     "doctor",

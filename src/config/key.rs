@@ -55,6 +55,15 @@ pub fn load(config: &Config) -> anyhow::Result<OperatorKeys> {
     OperatorKeys::parse(&text).with_context(|| format!("the key file {}", file.display()))
 }
 
+/// The operator's keys that are there already; makes none. For what was made with one.
+pub fn given(config: &Config) -> anyhow::Result<OperatorKeys> {
+    let file = config.data.join("key");
+    if config.key.is_none() && !file.exists() {
+        bail!("there is no key: put the one this data was made with in CARTBACK_KEY or in {}", file.display());
+    }
+    load(config)
+}
+
 /// A database without its key is not a first start: a fresh key would open nothing in it.
 fn refuse_second_key(config: &Config, file: &Path) -> anyhow::Result<()> {
     let database = config.lite_file();

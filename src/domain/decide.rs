@@ -19,6 +19,7 @@ use super::{
     holdout::HoldoutFacts,
     hours,
     law::{Binding, Pack, Whereabouts},
+    restored::RestoredFacts,
     risk::RiskFacts,
     rules::Rules,
     sequence::Closed,
@@ -48,6 +49,9 @@ pub struct Facts {
     /// What people did to the cart by hand.
     #[serde(default)]
     pub hand: HandFacts,
+    /// The restore this cart may have been texted before, if there was one.
+    #[serde(default)]
+    pub restored: Option<RestoredFacts>,
     /// The arm the person is in, while a share of people is held out.
     #[serde(default)]
     pub holdout: Option<HoldoutFacts>,

@@ -126,6 +126,11 @@ impl OperatorKeys {
         opened.as_slice().try_into().map_err(|_| SealError::WrongContent)
     }
 
+    /// The id of the operator key that a wrapped key names; `None` for what is none.
+    pub fn wrapped_by(wrapped: &[u8]) -> Option<String> {
+        key_id(wrapped).map(|id| HEXLOWER.encode(id))
+    }
+
     /// Whether a wrapped key names the newest operator key; if not, unwrap and wrap it again.
     pub fn wrapped_by_newest(&self, wrapped: &[u8]) -> bool {
         key_id(wrapped) == Some(&self.0.newest.id[..])

@@ -431,6 +431,7 @@ impl History<'_> {
                 ..RiskFacts::default()
             },
             hand: HandFacts::default(),
+            restored: None,
             holdout: None,
             content: None,
             leaving: false,

@@ -19,6 +19,7 @@ use crate::{
         message::{self, MessageRef, MessageState},
         money::Money,
         phone::{Phone, PhoneProblem},
+        restored::RestoredFacts,
         seal::ShopKeys,
         sms,
         template::{self, Merge},
@@ -146,6 +147,7 @@ pub(crate) async fn ask(read: &mut Read, core: &Core, asking: &Asking<'_>) -> Re
         },
         risk: guard::facts(read, core, asking).await?,
         hand: hand::facts(read, keys, cart.id, step).await?,
+        restored: restored(read, cart, asking.sending).await?,
         holdout: super::holdout::facts(read, keys, cart, phone.as_ref().ok()).await?,
         content,
         leaving: asking.sending.is_some(),
@@ -153,6 +155,21 @@ pub(crate) async fn ask(read: &mut Read, core: &Core, asking: &Asking<'_>) -> Re
     let decision = judge(&facts, &shop.rules, pack, now);
     let made_of = MadeOf { facts: Some(facts), rules_version: shop.rules_version, law: pack.version().to_owned() };
     Ok(Asked { decision, made_of, phone, carried, words, giving })
+}
+
+/// The restore that stands against a cart. A text from before it that waits again does so by a person's word, who looked
+/// it up: every other one is unknown since.
+async fn restored(read: &mut Read, cart: &Cart, sending: Option<&Message>) -> Result<Option<RestoredFacts>, Error> {
+    let Some(restored) = store::restored::last(read).await? else { return Ok(None) };
+    if sending.is_some_and(|message| message.created_at <= restored.at) {
+        return Ok(None);
+    }
+    Ok(Some(RestoredFacts {
+        backup_at: restored.backup_at,
+        at: restored.at,
+        began_at: cart.started_at,
+        told: cart.latest.started_at.is_some(),
+    }))
 }
 
 fn count<'m>(messages: impl Iterator<Item = &'m Message>) -> u32 {

@@ -46,7 +46,7 @@ const PG_CONNECTIONS: u32 = 16;
 /// would prepare each of them anew.
 const STATEMENTS: usize = 1024;
 /// How long a caller waits for a connection or a lock before it is told that the database is busy.
-const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(2);
+pub(super) const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(2);
 
 impl Db {
     /// Opens or creates the SQLite file. `synchronous=FULL`: an acknowledged webhook survives a power cut.

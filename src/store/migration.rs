@@ -3,6 +3,7 @@
 
 use std::borrow::Cow;
 
+use data_encoding::HEXLOWER;
 use sqlx::{
     AssertSqlSafe, SqlSafeStr,
     migrate::{Migration, MigrationType, Migrator},
@@ -38,10 +39,20 @@ pub const ALL: &[(i64, &str, &str)] = &[
     (25, "reachable", include_str!("../../migrations/0025_reachable.sql")),
     (26, "sending", include_str!("../../migrations/0026_sending.sql")),
     (27, "reply part", include_str!("../../migrations/0027_reply_part.sql")),
+    (28, "restored", include_str!("../../migrations/0028_restored.sql")),
 ];
 
 /// Applies what is missing. Refuses a database whose applied migrations are not the ones we know.
 pub async fn run(db: &Db) -> Result<(), Error> {
+    db.migrate(&migrator()).await
+}
+
+/// Every version with the checksum of its text, as databases remember them.
+pub(super) fn checksums() -> Vec<(i64, String)> {
+    migrator().iter().map(|each| (each.version, HEXLOWER.encode(&each.checksum))).collect()
+}
+
+pub(super) fn migrator() -> Migrator {
     let migrations = ALL
         .iter()
         .map(|&(version, name, text)| {
@@ -49,7 +60,7 @@ pub async fn run(db: &Db) -> Result<(), Error> {
             Migration::new(version, Cow::Borrowed(name), MigrationType::Simple, sql, false)
         })
         .collect();
-    db.migrate(&Migrator::with_migrations(migrations)).await
+    Migrator::with_migrations(migrations)
 }
 
 /// Whether every migration we know has been applied; a newer version of the binary may have applied more.

@@ -68,6 +68,8 @@ pub mod alarm;
 pub mod guard;
 pub mod phone_use;
 pub mod halt;
+pub mod restored;
+pub mod backup;
 pub mod recurring;
 pub mod digest;
 pub mod self_test;

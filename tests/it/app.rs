@@ -81,15 +81,18 @@ pub async fn on_both(story: impl AsyncFn(&mut App)) {
 /// What an `App` lives in; thrown away with it.
 pub enum Home {
     Lite(tempfile::TempDir),
-    Pg(#[expect(dead_code, reason = "held so that it is dropped with the story")] Database<'static>),
+    Pg(Database<'static>),
 }
+
+/// The file of a story on SQLite, in its folder.
+pub const LITE_FILE: &str = "cartback.db";
 
 /// A fresh, migrated database; `None` where PostgreSQL is not installed.
 pub async fn database(engine: Engine) -> Option<(Db, Home)> {
     match engine {
         Engine::Lite => {
             let folder = tempfile::tempdir().unwrap();
-            let db = Db::open_lite(&folder.path().join("cartback.db")).await.unwrap();
+            let db = Db::open_lite(&folder.path().join(LITE_FILE)).await.unwrap();
             store::migration::run(&db).await.unwrap();
             // Nothing here has to outlive a power cut.
             db.wait_for_disk(false).await.unwrap();
@@ -211,6 +214,10 @@ impl App {
             answers: Default::default(),
             wake: tokio::sync::Notify::new(),
         });
+        Some(App::over(core, home, clock, outside).await)
+    }
+
+    async fn over(core: Arc<Core>, home: Home, clock: Arc<ManualClock>, outside: Arc<Outside>) -> App {
         let now = clock.now();
         transact!(core.db, |tx| {
             store::shop::open_house(tx, &core.vault, &[7; 32], now).await?;
@@ -219,7 +226,17 @@ impl App {
         .unwrap();
         let (inbox, _writer) = Inbox::start(core.clone());
         let worker = Mutex::new(Worker::new(core.clone(), Vec::new()));
-        Some(App { core, clock, outside, inbox, home, worker, deliveries: AtomicI64::new(1), careless: false })
+        App { core, clock, outside, inbox, home, worker, deliveries: AtomicI64::new(1), careless: false }
+    }
+
+    /// Another house on a database that was brought in: the same world, the same clock, the same operator's key.
+    pub async fn elsewhere(&self, db: Db, home: Home, node: i64) -> App {
+        let mut core = self.another_process(node);
+        Arc::get_mut(&mut core).unwrap().db = db;
+        let there = App::over(core, home, self.clock.clone(), self.outside.clone()).await;
+        // Shops go on numbering what they send.
+        there.deliveries.store(self.deliveries.load(Ordering::Relaxed) + 1_000, Ordering::Relaxed);
+        there
     }
 
     /// Another process on the same database: its own ids, its own opened keys, its own worker.

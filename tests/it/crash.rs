@@ -29,7 +29,7 @@ use cartback::{
 
 use crate::server::{self, postgres};
 
-const KEY: &str = "q83vEjRWeJCrze8BI0VniavN7xI0VniQq83v6hWqLzA=";
+pub const KEY: &str = "q83vEjRWeJCrze8BI0VniavN7xI0VniQq83v6hWqLzA=";
 const KILLS: usize = 16;
 /// Processes on one PostgreSQL.
 const INSTANCES: usize = 2;
@@ -46,12 +46,12 @@ const STUCK: Duration = Duration::from_secs(60);
 
 /// A gateway in Kannel's words that accepts what it gets, answers late now and then, and sometimes not at all.
 #[derive(Default)]
-struct Outbox {
+pub struct Outbox {
     /// How often each number was texted.
-    texts: Mutex<BTreeMap<String, usize>>,
+    pub texts: Mutex<BTreeMap<String, usize>>,
 }
 
-fn start_gateway(outbox: Arc<Outbox>, seed: u64) -> u16 {
+pub fn start_gateway(outbox: Arc<Outbox>, seed: u64) -> u16 {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let port = listener.local_addr().unwrap().port();
     thread::spawn(move || {
@@ -88,33 +88,33 @@ fn answer(mut stream: TcpStream, outbox: &Outbox, chance: u64) {
 }
 
 /// A small, well-mixed number from two (splitmix64).
-fn mix(seed: u64, n: u64) -> u64 {
+pub fn mix(seed: u64, n: u64) -> u64 {
     let mut z = seed.wrapping_add(n.wrapping_mul(0x9e37_79b9_7f4a_7c15));
     z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
     z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
     z ^ (z >> 31)
 }
 
-fn seconds_now() -> i64 {
+pub fn seconds_now() -> i64 {
     SystemClock.now().seconds()
 }
 
 /// A number of its own for each cart, in a country where it is not about midnight (nothing is sent in a day's last ten
 /// minutes).
-fn number(n: usize) -> String {
+pub fn number(n: usize) -> String {
     let hour_utc = seconds_now() / 3600 % 24;
     // Spread, since neighbours are texted a thousand times an hour at most.
     let own = 200_000 + n % 50 * 10_000 + n / 50;
     if (20..23).contains(&hour_utc) { format!("+447400{own:06}") } else { format!("+38640{own:06}") }
 }
 
-struct Place {
-    folder: tempfile::TempDir,
-    database_url: String,
+pub struct Place {
+    pub folder: tempfile::TempDir,
+    pub database_url: String,
 }
 
 impl Place {
-    fn command(&self, arguments: &[&str]) -> Command {
+    pub fn command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_cartback"));
         command.args(arguments).env("CARTBACK_DATA", self.folder.path()).env("CARTBACK_KEY", KEY);
         if !self.database_url.is_empty() {
@@ -124,13 +124,21 @@ impl Place {
         command
     }
 
-    fn told(&self, arguments: &[&str]) -> serde_json::Value {
+    pub fn told(&self, arguments: &[&str]) -> serde_json::Value {
         let output = self.command(arguments).stdout(Stdio::piped()).stderr(Stdio::piped()).output().unwrap();
         assert!(output.status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
         serde_json::from_slice(&output.stdout).unwrap()
     }
 
-    fn serve(&self, port: u16) -> Child {
+    async fn open(&self) -> Db {
+        if self.database_url.is_empty() {
+            Db::open_lite(&self.folder.path().join("cartback.sqlite")).await.unwrap()
+        } else {
+            Db::open_pg(&self.database_url).await.unwrap()
+        }
+    }
+
+    pub fn serve(&self, port: u16) -> Child {
         let child = self.command(&["serve", "--listen", &format!("127.0.0.1:{port}")]).spawn().unwrap();
         server::eventually("the service is ready", || {
             server::get(&format!("http://127.0.0.1:{port}/readyz")).ok().filter(|(status, _)| *status == 200)
@@ -145,14 +153,14 @@ fn number_of(name: &str, usual: usize) -> usize {
 
 /// What one sender saw.
 #[derive(Default)]
-struct Told {
-    acknowledged: Vec<usize>,
+pub struct Told {
+    pub acknowledged: Vec<usize>,
     /// How long each acknowledgement took.
     took: Vec<Duration>,
 }
 
 /// Posts carts until told to stop, whether or not anybody listens; remembers those that were acknowledged.
-fn shop(ports: Vec<u16>, path: String, secret: String, first: usize, stop: Arc<AtomicBool>) -> Told {
+pub fn shop(ports: Vec<u16>, path: String, secret: String, first: usize, stop: Arc<AtomicBool>) -> Told {
     let mut told = Told::default();
     let mut n = first;
     while !stop.load(Ordering::Relaxed) {
@@ -205,18 +213,9 @@ fn post(port: u16, path: &str, secret: &str, n: usize, body: &[u8]) -> Option<u1
     server::call("POST", &format!("http://127.0.0.1:{port}{path}"), &headers, body).ok().map(|answer| answer.status)
 }
 
-/// Kills the service `KILLS` times under load, then lets it finish, and compares what was promised with what is there.
-fn survive(engine: &str, database_url: String) {
-    let seed = seconds_now() as u64;
-    server::say(&format!("crash on {engine}: seed {seed}"));
-    let place = Place { folder: tempfile::tempdir().unwrap(), database_url };
-    let outbox = Arc::new(Outbox::default());
-    let gateway = start_gateway(outbox.clone(), seed);
-    let kills = number_of("CARTBACK_KILLS", KILLS);
-    let all: [u16; 8] = server::free_ports().unwrap();
-    let instances = if place.database_url.is_empty() { 1 } else { number_of("CARTBACK_INSTANCES", INSTANCES) };
-    let ports = all[..instances].to_vec();
-    let port = ports[0];
+/// Connects a shop whose hours are wide open and a gateway on this machine; answers the path of its webhooks and their
+/// secret.
+pub fn connect(place: &Place, port: u16, gateway: u16) -> (String, String) {
     let secret = standard_webhooks::secret([7; 32]);
     let public = format!("http://127.0.0.1:{port}");
     let open: Vec<String> = FOR_TRIALS.iter().map(|(key, value)| format!("{key}={value}")).collect();
@@ -262,6 +261,21 @@ fn survive(engine: &str, database_url: String) {
         "from=12125550100",
         "--json",
     ]);
+    (path, secret)
+}
+
+/// Kills the service `KILLS` times under load, then lets it finish, and compares what was promised with what is there.
+fn survive(engine: &str, database_url: String) {
+    let seed = seconds_now() as u64;
+    server::say(&format!("crash on {engine}: seed {seed}"));
+    let place = Place { folder: tempfile::tempdir().unwrap(), database_url };
+    let outbox = Arc::new(Outbox::default());
+    let gateway = start_gateway(outbox.clone(), seed);
+    let kills = number_of("CARTBACK_KILLS", KILLS);
+    let all: [u16; 8] = server::free_ports().unwrap();
+    let instances = if place.database_url.is_empty() { 1 } else { number_of("CARTBACK_INSTANCES", INSTANCES) };
+    let ports = all[..instances].to_vec();
+    let (path, secret) = connect(&place, ports[0], gateway);
 
     let stop = Arc::new(AtomicBool::new(false));
     let senders: Vec<_> = (0..SENDERS)
@@ -318,16 +332,35 @@ fn survive(engine: &str, database_url: String) {
     ));
 }
 
+/// Waits until every one of these carts is there, whatever becomes of it.
+pub fn arrived(place: &Place, acknowledged: &[usize]) {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    runtime.block_on(async {
+        let db = place.open().await;
+        let vault = Vault::new(OperatorKeys::parse(KEY).unwrap());
+        let started = Instant::now();
+        for &n in acknowledged {
+            loop {
+                let mut read = db.read().await.unwrap();
+                let keys = vault.keys(&mut read, ShopId::new(1)).await.unwrap();
+                if store::cart::by_token(&mut read, &keys, &format!("cart-{n}")).await.unwrap().is_some() {
+                    break;
+                }
+                drop(read);
+                assert!(started.elapsed() < STUCK, "cart {n} was acknowledged and is not there");
+                tokio::time::sleep(Duration::from_millis(50)).await;
+            }
+        }
+        db.close().await;
+    });
+}
+
 /// Waits until every acknowledged cart has a message with an outcome; answers those that have none when nothing moves any
 /// more.
 fn wait_until_done(place: &Place, acknowledged: &BTreeSet<usize>) -> BTreeSet<usize> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     runtime.block_on(async {
-        let db = if place.database_url.is_empty() {
-            Db::open_lite(&place.folder.path().join("cartback.sqlite")).await.unwrap()
-        } else {
-            Db::open_pg(&place.database_url).await.unwrap()
-        };
+        let db = place.open().await;
         let vault = Vault::new(OperatorKeys::parse(KEY).unwrap());
         let mut left = acknowledged.clone();
         let mut moved = Instant::now();

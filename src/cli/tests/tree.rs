@@ -14,6 +14,14 @@ const LINES: &[(&str, Option<u8>)] = &[
     ("serve", None),
     ("demo", None),
     ("migrate", Some(0)),
+    ("backup {copy}", Some(0)),
+    ("backup {copy}", Some(1)),
+    ("backup {copy}.2 --verify", Some(0)),
+    ("backup verify {copy}", Some(0)),
+    ("backup verify {list}", Some(1)),
+    ("backup verify {copy}.3", Some(3)),
+    ("restore {copy}", Some(1)),
+    ("restore {copy}.3", Some(3)),
     ("report", Some(0)),
     ("lift", Some(0)),
     ("dry-run", Some(0)),
@@ -227,6 +235,8 @@ const LINES: &[(&str, Option<u8>)] = &[
     ("digest stop b@shop.example", Some(3)),
     ("digest send b@shop.example", Some(2)),
     ("shop add generic --name B --country SI --currency EUR --timezone UTC --set site=b.example", Some(0)),
+    ("restore --in-place --made-at 2026-03-01", Some(0)),
+    ("restore --in-place --made-at yesterday", None),
 ];
 
 /// Every command that does something, by the words that name it.
@@ -290,8 +300,16 @@ async fn every_command_answers_one_json_document_and_its_exit_code() {
     std::fs::write(&till, "receipt,total,date,phone\n7,12.00,2026-02-27 10:00,+38640555101\n").unwrap();
     let agreed = house.config.data.join("agreed.csv");
     std::fs::write(&agreed, "phone,state\n+38640555101,granted\n").unwrap();
-    let files =
-        [("list", list), ("orders", orders), ("rates", rates), ("spend", spend), ("till", till), ("agreed", agreed)];
+    let copy = house.config.data.join("copy.sqlite");
+    let files = [
+        ("list", list),
+        ("orders", orders),
+        ("rates", rates),
+        ("spend", spend),
+        ("till", till),
+        ("agreed", agreed),
+        ("copy", copy),
+    ];
     let mut known: BTreeMap<&str, String> = files.map(|(name, file)| (name, file.display().to_string())).into();
     for (line, expected) in LINES {
         let Some(expected) = *expected else { continue };

@@ -196,6 +196,10 @@ impl Asked<'_> {
             stop("the shop sent no link to finish it by".into()).with(OVER, "no link")
         } else if let Some(at) = hand.dismissed_at {
             stop(format!("dismissed on {} by a person of the shop", self.told(at))).with(OVER, "dismissed")
+        } else if let Some(restored) = self.facts.restored.as_ref().filter(|restored| restored.may_have_been_texted()) {
+            let (at, backup) = (self.told(restored.at), self.told(restored.backup_at));
+            let why = format!("it may have been texted between the backup of {backup} and the restore on {at}");
+            stop(why).with(OVER, "restored")
         } else if cart.abandoned_at.is_none() {
             stop("not abandoned".into())
         } else if let Some(state) = &step.made {

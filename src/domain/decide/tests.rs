@@ -147,6 +147,7 @@ fn some(dice: &mut Dice) -> Scene {
     let due_at = abandoned_at + dice.minutes(50 * 60);
     let facts = Facts {
         hand: Default::default(),
+        restored: None,
         holdout: dice.one_in(4).then(|| HoldoutFacts {
             run: 3,
             percent: 10,

@@ -79,6 +79,7 @@ fn left(person: u8, at: Time) -> Past {
             caps: CapFacts::default(),
             risk: RiskFacts::default(),
             hand: HandFacts::default(),
+            restored: None,
             holdout: None,
             content: None,
             leaving: false,

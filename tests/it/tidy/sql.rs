@@ -17,6 +17,7 @@ const OPERATOR_TABLES: &[&str] = &[
     "law_pack",
     "api_token",
     "halt",
+    "restored",
     "mail_server",
     "house_setting",
 ];
