@@ -309,13 +309,7 @@ fn items(data: &Value, currency: Currency) -> Result<Vec<Item>, Unreadable> {
 
 /// Every code used, each once.
 fn codes(data: &Value, discounts: &[TakenOff]) -> Vec<String> {
-    let mut codes = words(data, "codes");
-    for taken in discounts {
-        if !codes.contains(&taken.code) {
-            codes.push(taken.code.clone());
-        }
-    }
-    codes
+    json::each_once(words(data, "codes").into_iter().chain(discounts.iter().map(|taken| taken.code.clone())))
 }
 
 /// What each code took off.

@@ -5,7 +5,7 @@
 //! wrong form is never an error here: what a shop's connector cannot do without, it asks for and names itself. No
 //! sentence made here contains a value of the body.
 
-use std::borrow::Cow;
+use std::{borrow::Cow, collections::HashSet};
 
 use serde_json::Value;
 
@@ -159,6 +159,12 @@ pub fn phones(candidates: impl IntoIterator<Item = Option<TypedPhone>>) -> Vec<T
     phones
 }
 
+/// Each once, in the order they came; however many a body of a megabyte holds, it does not take long.
+pub fn each_once(values: impl IntoIterator<Item = String>) -> Vec<String> {
+    let mut seen = HashSet::new();
+    values.into_iter().filter(|value| seen.insert(value.clone())).collect()
+}
+
 /// The decoded values of one query parameter of a URL, which may lack its host (`/shop?cartback=…`).
 pub fn query_values(url: &str, name: &str) -> Vec<String> {
     let query = url.split_once('?').map_or("", |(_, query)| query);
@@ -195,6 +201,15 @@ mod tests {
             body: body.to_vec(),
             received_at: Time::from_seconds(1_772_359_200),
         }
+    }
+
+    #[test]
+    fn what_is_told_twice_is_kept_once_in_its_order() {
+        let words = |text: &str| text.split(' ').map(str::to_owned).collect::<Vec<_>>();
+        assert_eq!(each_once(words("b a b c a")), words("b a c"));
+        // As many as fit into a body: one compared with all the others would take this test minutes.
+        let many: Vec<String> = (0..100_000).map(|number| number.to_string()).collect();
+        assert_eq!(each_once(many.clone()), many);
     }
 
     #[test]

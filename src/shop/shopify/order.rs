@@ -103,13 +103,7 @@ fn recovery_tokens(body: &Value) -> Vec<String> {
         .iter()
         .filter(|note| json::text(note, "name").as_deref() == Some(NAME))
         .filter_map(|note| json::whole(note, "value", json::ID_CHARS_MAX));
-    let mut tokens = Vec::new();
-    for token in landed.into_iter().chain(noted) {
-        if !tokens.contains(&token) {
-            tokens.push(token);
-        }
-    }
-    tokens
+    json::each_once(landed.into_iter().chain(noted))
 }
 
 /// Money that went back. The successful refund transactions say it best; a return without any (store credit, lines
