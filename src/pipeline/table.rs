@@ -65,6 +65,9 @@ impl Row {
 /// More lines than this are taken in parts.
 pub const LINES_MOST: usize = 500_000;
 
+/// No system writes more columns: each is compared with every name we know.
+pub const COLUMNS_MOST: usize = 1_000;
+
 /// Reads a file. An error is about the file as a whole, in words for whoever chose it.
 pub(crate) fn read(bytes: &[u8], wish: &Wish, form: &Form) -> Result<Table, String> {
     let (text, letters) = cell::letters(bytes);
@@ -73,6 +76,9 @@ pub(crate) fn read(bytes: &[u8], wish: &Wish, form: &Form) -> Result<Table, Stri
     let mut reader =
         csv::ReaderBuilder::new().delimiter(separator).flexible(true).trim(csv::Trim::All).from_reader(text.as_bytes());
     let headings = reader.headers().map_err(|_| "the heading cannot be read")?.clone();
+    if headings.len() > COLUMNS_MOST {
+        return Err(format!("the first line has more than {COLUMNS_MOST} headings: is each line of the file a line?"));
+    }
     let (places, ignored) = places(&headings, wish, form)?;
     for (columns, what) in form.needs {
         if !places.iter().flatten().any(|place| columns.contains(place)) {
@@ -114,8 +120,10 @@ pub(crate) fn start(text: &str, days: Days, zone: &TimeZone) -> Result<Time, Str
     })
 }
 
+/// As many headings as a person may read.
 fn all(headings: &csv::StringRecord) -> String {
-    headings.iter().collect::<Vec<_>>().join(", ")
+    const SHOWN_CHARS_MAX: usize = 1_000;
+    headings.iter().collect::<Vec<_>>().join(", ").chars().take(SHOWN_CHARS_MAX).collect()
 }
 
 /// The sign between cells: the one the heading has most of.

@@ -2,6 +2,7 @@
 //! never about their content. Writing is careful: a cell that a spreadsheet would run as a formula is made text.
 
 use super::import::{OptOutLine, TypedConsent, TypedOptOut};
+use crate::pipeline::table::COLUMNS_MOST;
 
 /// What a sheet holds, each row with the number of its line, the heading being 1.
 #[derive(Debug)]
@@ -74,6 +75,9 @@ fn rows(bytes: &[u8], columns: Columns, required: &[&str]) -> Result<Sheet<Row>,
         .trim(csv::Trim::All)
         .from_reader(text.as_bytes());
     let headings = reader.headers().map_err(|_| "the heading cannot be read")?.clone();
+    if headings.len() > COLUMNS_MOST {
+        return Err(format!("the first line has more than {COLUMNS_MOST} headings: is each line of the file a line?"));
+    }
     let (mut places, mut ignored) = (Vec::new(), Vec::new());
     for heading in &headings {
         let name = column(columns, heading);
@@ -207,6 +211,7 @@ mod tests {
         assert!(consents(b"").unwrap_err().contains("no column phone"));
         assert!(consents(b"phone,mobile,at\n1,2,3\n").unwrap_err().contains("both phone"));
         assert!(consents(&[0xff, 0xfe, 0x41]).unwrap_err().contains("UTF-8"));
+        assert!(consents("phone,".repeat(2_000).as_bytes()).unwrap_err().contains("more than 1000 headings"));
         assert!(opt_outs(b"number;when\n041;x\n").unwrap().rows.len() == 1);
     }
 

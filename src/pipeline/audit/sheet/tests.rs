@@ -147,3 +147,11 @@ proptest::proptest! {
         let _ = cell::amount(&cell, ',', Currency::parse("JPY").unwrap());
     }
 }
+
+#[test]
+fn a_file_that_is_one_long_line_is_told_and_not_searched() {
+    let refused = |text: &str| read_with(text.as_bytes(), &Wish::default()).err().unwrap();
+    assert!(refused(&"a,".repeat(2_000)).contains("more than 1000 headings"));
+    let long = refused(&"a heading that says much,".repeat(900));
+    assert!(long.contains("a heading") && long.chars().count() < 1_200, "{long}");
+}
