@@ -217,7 +217,7 @@ pub(super) fn orders(answer: &Response, cursor: Option<&str>) -> Result<Page, No
         }
         Some(_) => return Err(NotPulled::later("BigCommerce's answer holds no orders")),
     };
-    let next = (found.len() >= PAGE).then(|| (page + 1).to_string());
+    let next = (found.len() >= PAGE).then(|| page.saturating_add(1).to_string());
     Ok(Page { orders: kept(&found), next, wait, total: None })
 }
 

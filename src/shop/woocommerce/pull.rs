@@ -93,7 +93,7 @@ pub(super) fn told(answer: &Response, cursor: Option<&str>) -> Result<Page, NotP
         None => orders.len() >= PAGE,
     };
     Ok(Page {
-        next: more.then(|| (page + 1).to_string()),
+        next: more.then(|| page.saturating_add(1).to_string()),
         orders: orders.iter().map(pulled).collect(),
         wait: GENTLY,
         total: number("x-wp-total"),
