@@ -42,6 +42,8 @@ fn platform(drawn: &Drawn) {
     let link = (!drawn.text.is_empty()).then(|| drawn.text.to_owned());
     let visit = Visit { link, ..visit(drawn.number) };
     let act = [Act::Left, Act::Bought, Act::Refunded][usize::from(drawn.act) % 3];
+    // Razorpay signs payments and no carts.
+    let act = if kind == "razorpay" && act == Act::Left { Act::Bought } else { act };
     let delivery = match shop.rehearse(&ours, &visit, act, now()) {
         Rehearsed::Posted(delivery) | Rehearsed::Fetched { pointer: Some(delivery), .. } => at_door(delivery),
         Rehearsed::Fetched { pointer: None, .. } => return,
@@ -51,8 +53,7 @@ fn platform(drawn: &Drawn) {
     }
     let taken =
         |settings: &Settings, delivery: &Delivery| matches!(shop.verify(settings, delivery), Ok(Accepted::Keep { .. }));
-    let plain = taken(&ours, &delivery);
-    assert!(plain, "{kind}: {act:?} is not taken");
+    assert!(taken(&ours, &delivery), "{kind}: {act:?} is not taken");
     assert!(!taken(&Settings::default(), &delivery), "{kind}: taken without a key");
     assert!(!taken(&plausible(shop.spec(), Whose::Theirs), &delivery), "{kind}: taken under another key");
     if let Some(changed) = changed(drawn, &delivery, BODY_NOT_COVERED.contains(&kind)) {
@@ -60,27 +61,25 @@ fn platform(drawn: &Drawn) {
     }
 }
 
-/// The same with one thing about it changed; `None` where nothing came of it.
+/// The same with its proofs, or its body, changed; `None` where nothing came of it. Of two proofs either may stand alone, so
+/// both are changed.
 fn changed(drawn: &Drawn, delivery: &Delivery, header_only: bool) -> Option<Delivery> {
     let mut changed = delivery.clone();
     let place = usize::from(drawn.place);
-    let proofs: Vec<usize> = (0..changed.headers.len()).filter(|at| is_proof(&changed.headers[*at].0)).collect();
-    let proof = *proofs.get(place % proofs.len().max(1))?;
+    let proofs = changed.headers.iter_mut().filter(|(name, _)| is_proof(name)).map(|(_, value)| value);
     match drawn.change % if header_only { 3 } else { 6 } {
         0 => {
-            let mut value = changed.headers[proof].1.clone().into_bytes();
-            let at = (place / 4) % value.len().max(1);
-            *value.get_mut(at)? ^= 1 << (drawn.bit % 7);
-            let value = String::from_utf8(value).ok()?;
-            // Hex in the other case is the same octets.
-            (!value.eq_ignore_ascii_case(&changed.headers[proof].1)).then(|| changed.headers[proof].1 = value)?;
+            for value in proofs {
+                let mut octets = value.clone().into_bytes();
+                let at = place % octets.len().max(1);
+                *octets.get_mut(at)? ^= 1 << (drawn.bit % 7);
+                let other = String::from_utf8(octets).ok()?;
+                // Hex in the other case is the same octets.
+                (!other.eq_ignore_ascii_case(value)).then(|| *value = other)?;
+            }
         }
-        1 => {
-            let value = &mut changed.headers[proof].1;
-            let least = value.char_indices().nth(place % value.chars().count().max(1)).map_or(0, |(at, _)| at);
-            value.truncate(least);
-        }
-        2 => drop(changed.headers.remove(proof)),
+        1 => proofs.for_each(|value| *value = value.chars().take(place % value.chars().count().max(1)).collect()),
+        2 => changed.headers.retain(|(name, _)| !is_proof(name)),
         3 => {
             let at = place % changed.body.len().max(1);
             *changed.body.get_mut(at)? ^= 1 << (drawn.bit % 8);
