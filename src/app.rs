@@ -95,6 +95,7 @@ impl App {
                 place: smtp.place(),
                 mail: Arc::new(smtp),
                 write: web::letter::write,
+                tell_reset: web::letter::tell_reset,
             }),
             public_url: config.public_url(),
             holder: lease.holder.clone(),
@@ -174,6 +175,7 @@ impl App {
         let figures = web::metric::install();
         let mut state = web::State::new(self.core.clone(), self.inbox.clone());
         (state.open_door, state.metrics, state.bar) = (serve.open_door, figures.clone(), bar);
+        state.proxies = serve.trusted_proxies;
         if let Some(requests) = serve.api_requests {
             state.pace = web::api::Pace::of(requests);
         }
@@ -228,8 +230,23 @@ pub struct Serve {
     /// The place of a database file that is looked through before anything is worked on or sent; webhooks are taken in and
     /// links followed meanwhile.
     pub check: Option<String>,
+    /// Whose word on where a request came from is taken.
+    pub trusted_proxies: Vec<ipnet::IpNet>,
     /// Whether pages are shown without signing in: only for the demo on this machine.
     pub open_door: bool,
+}
+
+impl Serve {
+    pub fn of(config: &Config, listener: TcpListener, open_door: bool) -> Serve {
+        Serve {
+            listener,
+            workers: config.workers,
+            api_requests: config.api_requests,
+            check: None,
+            trusted_proxies: config.trusted_proxies.clone(),
+            open_door,
+        }
+    }
 }
 
 /// A client that has not sent the head of its request by then is let go.

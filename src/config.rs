@@ -3,6 +3,7 @@
 //! log line. Nothing is opened or made here: `App::open` does that.
 
 pub mod key;
+pub mod proxies;
 
 use std::{
     collections::BTreeMap,
@@ -11,6 +12,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use ipnet::IpNet;
 use secrecy::{ExposeSecret, SecretString};
 use tracing_subscriber::EnvFilter;
 
@@ -59,6 +61,10 @@ pub struct Flags {
     /// Requests of one API token in one minute, 1 to 1000000 [variable: CARTBACK_API_REQUESTS] [default: 600]
     #[arg(long, global = true, value_name = "COUNT")]
     pub api_requests: Option<String>,
+    /// Reverse proxies whose X-Forwarded-For is believed: addresses and networks, separated by commas
+    /// [variable: CARTBACK_TRUSTED_PROXIES] [default: 127.0.0.0/8,::1/128]
+    #[arg(long, global = true, value_name = "NETWORKS", hide_default_value = true)]
+    pub trusted_proxies: Option<String>,
     /// Mail server for digests: smtps://name:password@host:465, smtp://name:password@host:587 (STARTTLS) or
     /// smtp://host:25?tls=none for a relay on this network [variable: CARTBACK_SMTP_URL, the better place for its password]
     #[arg(long, global = true, value_name = "URL")]
@@ -91,6 +97,8 @@ pub struct Config {
     pub workers: usize,
     /// Requests of one API token in one minute; `None`: as many as the API itself allows.
     pub api_requests: Option<u32>,
+    /// Whose word on where a request came from is taken.
+    pub trusted_proxies: Vec<IpNet>,
     /// Where mail is given; `None`: there are no digests.
     pub smtp: Option<Smtp>,
     /// Recovery links may be `http://`: only for a simulated shop on this machine; no setting turns it on.
@@ -130,7 +138,7 @@ const API_REQUESTS_MAX: u32 = 1_000_000;
 const DEFAULT_WORKERS_MAX: usize = 4;
 
 /// Settings that are one value each, as the TOML file names them; the variable is `CARTBACK_` and the same in capitals.
-const NAMES: [&str; 11] = [
+const NAMES: [&str; 12] = [
     "listen",
     "data",
     "database_url",
@@ -140,6 +148,7 @@ const NAMES: [&str; 11] = [
     "log_format",
     "workers",
     "api_requests",
+    "trusted_proxies",
     "smtp_url",
     "mail_from",
 ];
@@ -182,6 +191,7 @@ impl Config {
             recurring: BTreeMap::new(),
             workers: default_workers(),
             api_requests: None,
+            trusted_proxies: proxies::on_this_machine(),
             smtp: None,
             plain_links: false,
             warnings: Vec::new(),
@@ -356,6 +366,7 @@ impl Found {
             ("log_format", &flags.log_format),
             ("workers", &flags.workers),
             ("api_requests", &flags.api_requests),
+            ("trusted_proxies", &flags.trusted_proxies),
             ("smtp_url", &flags.smtp_url),
             ("mail_from", &flags.mail_from),
         ] {
@@ -430,6 +441,9 @@ impl Found {
             config.workers = workers;
         }
         config.api_requests = self.read("api_requests", read_api_requests);
+        if let Some(proxies) = self.read("trusted_proxies", proxies::read) {
+            config.trusted_proxies = proxies;
+        }
         config.smtp = self.read_smtp();
         for (kind, (schedule, source)) in std::mem::take(&mut self.recurring) {
             match check_recurring(&kind, &schedule) {

@@ -82,6 +82,9 @@
 //!   forgotten with it, counted once, and enters no figure of the site.
 //! - **A period is mailed once** ([`pipeline::digest`]): an issue's key is its occurrence, noted before the mail server is
 //!   spoken to; one that may have left is not sent again.
+//! - **Two proofs, asked again** ([`pipeline::second`], `web::again`): what may be right once is used up by one statement,
+//!   whichever process asks; half a sign-in is no session; what is dangerous asks whoever showed too long ago that it is
+//!   them, and carries what they typed on, sealed. Guessing makes the guesser wait, never the owner (`web::attempt`).
 //! - **What is set up step by step** ([`pipeline::connect`]) sends nothing before it goes live, and going live reaches no
 //!   cart from before it.
 //!

@@ -40,13 +40,7 @@ pub async fn run(mut config: Config) -> anyhow::Result<()> {
     let anybody = store::user::anybody_signed_in(&mut read).await?;
     drop(read);
     let link = if anybody { None } else { Some(app::sign_in_link(&app.core).await?) };
-    let running = app.serve(Serve {
-        listener,
-        workers: config.workers,
-        api_requests: config.api_requests,
-        check,
-        open_door: false,
-    })?;
+    let running = app.serve(Serve { check, ..Serve::of(&config, listener, false) })?;
     println!("Cartback {} listens on http://{}", env!("CARGO_PKG_VERSION"), running.address);
     println!("  public address  {}", config.public_url());
     println!("  data folder     {}", config.data.display());

@@ -3,7 +3,7 @@
 use anyhow::{anyhow, bail};
 use serde_json::json;
 
-use super::{Form, Said, Wrong, table};
+use super::{Form, Missing, Said, Wrong, table};
 use crate::{
     app,
     domain::{
@@ -11,7 +11,7 @@ use crate::{
         member::{Reach, Role},
     },
     pipeline::{
-        Core,
+        Core, second,
         team::{self, NotDone},
     },
     store::team::Member,
@@ -36,6 +36,13 @@ pub enum Command {
     Invite(Invite),
     /// Change what somebody may do, and at which shops
     Role(Change),
+    /// Take somebody's second proof away when app and recovery codes are lost; the password is then enough. They are told
+    ResetSecond {
+        /// Their e-mail address
+        email: String,
+        #[command(flatten)]
+        form: Form,
+    },
     /// Take somebody out; their sessions and links end at once
     Remove {
         /// Their e-mail address
@@ -114,6 +121,14 @@ pub async fn run(core: &Core, command: &Command) -> anyhow::Result<(Said, Form)>
                 *form,
             ))
         }
+        Command::ResetSecond { email, form } => {
+            let id = named(core, email).await?;
+            if !second::reset(core, id, "").await? {
+                bail!(Missing("they have no second proof".into()));
+            }
+            let words = "It is gone. From now on their password is enough, until they set up a new one.";
+            Ok((Said::new(words, json!({ "reset": id.to_string() })), *form))
+        }
         Command::Remove { email, form } => {
             let id = named(core, email).await?;
             team::remove(core, id).await.map_err(problem)?;
@@ -148,7 +163,7 @@ fn shops(reach: &Reach) -> Option<Vec<i64>> {
 }
 
 fn list(members: &[Member]) -> Said {
-    let mut lines = table(&["name", "e-mail", "role", "shops", "password", "last seen"]);
+    let mut lines = table(&["name", "e-mail", "role", "shops", "password", "second proof", "last seen"]);
     for member in members {
         let shops = shops(&member.reach).map(|shops| {
             let shops: Vec<String> = shops.iter().map(ToString::to_string).collect();
@@ -160,6 +175,7 @@ fn list(members: &[Member]) -> Said {
             member.role.name().to_owned(),
             shops.unwrap_or_else(|| "every".to_owned()),
             if member.has_password { "chosen" } else { "not yet" }.to_owned(),
+            if member.has_second { "on" } else { "off" }.to_owned(),
             member.seen_at.map_or_else(|| "never".to_owned(), |at| at.to_string()),
         ]);
     }
@@ -172,6 +188,7 @@ fn list(members: &[Member]) -> Said {
             "role": member.role.name(),
             "shops": shops(&member.reach),
             "has_password": member.has_password,
+            "has_second_proof": member.has_second,
             "created_at": member.created_at.to_string(),
             "seen_at": member.seen_at.map(|at| at.to_string()),
         })

@@ -94,8 +94,7 @@ pub async fn run(mut config: Config) -> anyhow::Result<()> {
     clock.run(stage::FASTER);
     let stage = Data::new(Stage::new(app.core.clone(), clock, http, stalls, folder, play));
     let shown = stage.clone();
-    let serve =
-        Serve { listener, workers: config.workers, api_requests: config.api_requests, check: None, open_door: true };
+    let serve = Serve::of(&config, listener, true);
     let running = app.serve_with(serve, Some(Box::new(move || page::bar(&shown))), page::routes(stage.clone()))?;
     say_where(&config);
     let stop = CancellationToken::new();

@@ -29,6 +29,7 @@ pub mod seal;
 pub mod approval;
 pub mod member;
 pub mod password;
+pub mod second;
 pub mod rehearsal;
 pub mod self_test;
 pub mod retention;

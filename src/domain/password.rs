@@ -22,14 +22,63 @@ pub enum Weak {
     Long,
     #[error("this password is among the first ones anybody would try")]
     Common,
-    #[error("a password must not be the e-mail address or the name")]
+    #[error("a password must not be the e-mail address, the name or the shop's name with a little beside it")]
     Known,
 }
 
 /// The commonest of ten characters and more, as anybody would list them, in lower case.
 const COMMON: &str = include_str!("../../assets/data/common_passwords.txt");
 
-/// Whether this may become somebody's password; `known` is what strangers know of them: address and name.
+/// Words that the commonest passwords are made of, with figures or signs around them, or said twice.
+const STEMS: [&str; 40] = [
+    "password",
+    "passwort",
+    "kennwort",
+    "contrasena",
+    "contraseña",
+    "passw0rd",
+    "p@ssw0rd",
+    "p@ssword",
+    "pa$$word",
+    "motdepasse",
+    "welcome",
+    "willkommen",
+    "bienvenido",
+    "letmein",
+    "iloveyou",
+    "qwerty",
+    "qwertz",
+    "azerty",
+    "admin",
+    "administrator",
+    "administrador",
+    "changeme",
+    "default",
+    "monkey",
+    "dragon",
+    "football",
+    "baseball",
+    "sunshine",
+    "princess",
+    "master",
+    "shadow",
+    "superman",
+    "batman",
+    "trustno",
+    "starwars",
+    "whatever",
+    "hallo",
+    "hola",
+    "secret",
+    "cartback",
+];
+/// Characters that must be left of a password without what strangers know.
+const OWN_CHARS_MIN: usize = 5;
+/// Shorter words are in many passwords by chance.
+const KNOWN_CHARS_MIN: usize = 4;
+
+/// Whether this may become somebody's password; `known` is what strangers know of them: address, name, what their shops
+/// are called.
 pub fn check(password: &str, known: &[&str]) -> Result<(), Weak> {
     let password: String = password.nfkc().collect();
     let count = password.chars().count();
@@ -40,25 +89,44 @@ pub fn check(password: &str, known: &[&str]) -> Result<(), Weak> {
         return Err(Weak::Long);
     }
     let plain = password.trim().to_lowercase();
-    let local = |known: &str| known.split('@').next().unwrap_or_default().to_owned();
-    if known.iter().map(|known| known.trim().to_lowercase()).any(|known| plain == known || plain == local(&known)) {
+    if is_known(&plain, known) {
         return Err(Weak::Known);
     }
-    if COMMON.lines().any(|common| common == plain) || is_pattern(&plain) {
+    if COMMON.lines().any(|common| common == plain) || is_stem(&plain) || is_pattern(&plain) {
         return Err(Weak::Common);
     }
     Ok(())
 }
 
-/// A few characters over and over, or a row that only counts up or down.
+/// What strangers know, and hardly anything beside it: `acme-outdoor1` where the shop is called Acme Outdoor.
+fn is_known(plain: &str, known: &[&str]) -> bool {
+    let bare =
+        |text: &str| -> String { text.to_lowercase().chars().filter(|letter| letter.is_alphanumeric()).collect() };
+    let password = bare(plain);
+    let parts = known.iter().flat_map(|known| [Some(*known), known.split_once('@').map(|(local, _)| local)]);
+    let mut words = parts.flatten().map(bare).filter(|word| word.chars().count() >= KNOWN_CHARS_MIN);
+    words.any(|word| {
+        let own = password.replace(&word, "");
+        own.len() < password.len() && own.chars().count() < OWN_CHARS_MIN
+    })
+}
+
+/// A word everybody thinks of, with nothing but figures and signs around it.
+fn is_stem(plain: &str) -> bool {
+    let is_all = |stem: &&str| plain.contains(*stem) && !plain.replace(*stem, "").contains(char::is_alphabetic);
+    STEMS.iter().any(|stem| is_all(&stem))
+}
+
+/// Pairs of neighbours that may be neither alike nor next to each other where everything else is.
+const LEAPS_MAX: usize = 2;
+
+/// A few characters over and over, or rows that only count up or down: `abcdef123456`, `1111122222`.
 fn is_pattern(plain: &str) -> bool {
     let letters: Vec<u32> = plain.chars().map(u32::from).collect();
     let repeats =
-        (1..=3).any(|length| letters.iter().zip(letters.iter().skip(length)).all(|(one, later)| one == later));
-    let pairs = || letters.iter().zip(letters.iter().skip(1));
-    let rises = pairs().all(|(one, next)| one.checked_add(1) == Some(*next));
-    let falls = pairs().all(|(one, next)| next.checked_add(1) == Some(*one));
-    repeats || rises || falls
+        (1..=5).any(|length| letters.iter().zip(letters.iter().skip(length)).all(|(one, later)| one == later));
+    let leaps = letters.iter().zip(letters.iter().skip(1)).filter(|(one, next)| one.abs_diff(**next) > 1);
+    repeats || leaps.count() <= LEAPS_MAX
 }
 
 /// What is kept: a PHC string. `salt` is fresh random bytes. `None` only when the crate refuses its own parameters.
@@ -87,7 +155,8 @@ mod tests {
     fn weak_ones_are_refused() {
         #[track_caller]
         fn check(password: &str, expected: Result<(), Weak>) {
-            assert_eq!(super::check(password, &["ana.novak@example.com", "Ana Novak-Kovac"]), expected, "{password:?}");
+            let known = ["ana.novak@example.com", "Ana Novak-Kovac", "Acme Outdoor", "Tea", ""];
+            assert_eq!(super::check(password, &known), expected, "{password:?}");
         }
         check("correct horse battery", Ok(()));
         check("čšžčšžčšž1", Ok(()));
@@ -99,8 +168,30 @@ mod tests {
         check("aaaaaaaaaaaa", Err(Weak::Common));
         check("abcabcabcabc", Err(Weak::Common));
         check("zyxwvutsrqponm", Err(Weak::Common));
-        check("Ana.Novak@Example.com", Err(Weak::Known));
-        check("ana novak-kovac", Err(Weak::Known));
+        for stem in
+            ["Password!2026", "2026-passwort", "welcomewelcome", "qwerty!qwerty1", "p@ssw0rd1234", "Cartback2026!"]
+        {
+            check(stem, Err(Weak::Common));
+        }
+        for pattern in ["abcdef123456", "1111122222", "12345abcde!!", "xyxyxyxyxyxy", "0987654321!!", "abcdeabcdeabcde"]
+        {
+            check(pattern, Err(Weak::Common));
+        }
+        for known in [
+            "Ana.Novak@Example.com",
+            "ana novak-kovac",
+            "ananovakkovac1!",
+            "ANA.NOVAK2026",
+            "acme-outdoor",
+            "Acme Outdoor 1",
+            "2026AcmeOutdoor",
+        ] {
+            check(known, Err(Weak::Known));
+        }
+        // What is known may be in it, where enough is beside it; and short words mean nothing.
+        check("acme outdoor sells green tents", Ok(()));
+        check("the password of a badger", Ok(()));
+        check("tea for seven", Ok(()));
     }
 
     #[test]

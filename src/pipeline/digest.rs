@@ -36,6 +36,8 @@ pub struct Post {
     /// Where letters are given, for people.
     pub place: String,
     pub write: fn(&Edition) -> Result<Written, String>,
+    /// Writes to whoever lost their second proof to somebody else's decision.
+    pub tell_reset: super::second::Writer,
 }
 
 /// Everything an issue is written from.

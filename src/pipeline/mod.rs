@@ -56,6 +56,7 @@ pub mod approve;
 pub mod trial;
 pub mod dry_run;
 pub mod team;
+pub mod second;
 pub mod trail;
 pub mod self_test;
 

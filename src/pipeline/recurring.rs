@@ -283,6 +283,7 @@ async fn retain(core: &Core, shop_id: ShopId) -> Result<(), Error> {
         trail::forget(core).await?;
         return transact!(core.db, |tx| {
             store::user::prune(tx, now - DAY).await?;
+            store::second::prune(tx, now - DAY).await?;
             store::recurring::prune(tx, now - DAY * 30).await?;
             store::inbox::prune(tx, ShopId::HOUSE, now - DAY * 30).await?;
             store::phone_use::prune(tx, now - guard::PHONES_KEPT_FOR).await?;

@@ -14,7 +14,7 @@ use crate::{
         id::{ShopId, UserId},
         member::{self, Email, LANGUAGES, Reach, Role},
         password,
-        time::DAY,
+        time::{DAY, Time},
     },
     store::{self, Error, Tx, team::Member, user::TokenHash},
     transact,
@@ -38,7 +38,7 @@ pub enum NotDone {
 }
 
 impl NotDone {
-    fn wrong(sentence: impl Into<String>) -> NotDone {
+    pub(super) fn wrong(sentence: impl Into<String>) -> NotDone {
         NotDone::Wrong(vec![sentence.into()])
     }
 }
@@ -157,17 +157,22 @@ const NOT_AN_EMAIL: &str = "This is not an e-mail address.";
 const NOT_A_NAME: &str = "A name has 1 to 60 characters on one line.";
 const TAKEN: &str = "Somebody of the team has this e-mail address already.";
 
-/// Changes what somebody may do, and where.
+/// Changes what somebody may do, and where. Where that is anything new every session of theirs ends: one that was taken
+/// over does not grow with its person.
 pub async fn change(core: &Core, id: UserId, role: Role, asked: &Reach) -> Result<(), NotDone> {
     let reach = reach(core, role, asked).await?;
     let now = core.now();
     transact!(core.db, |tx| {
         match but_an_owner(core, tx, id, role == Role::Owner).await? {
-            Ok(()) => {
-                store::team::set_role(tx, id, role, &reach, now).await?;
+            Ok(member) => {
+                if (member.role, &member.reach) != (role, &reach) {
+                    store::team::set_role(tx, id, role, &reach, now).await?;
+                    store::user::end_sessions(tx, id, None).await?;
+                    store::second::end_halves(tx, id).await?;
+                }
                 Ok(())
             }
-            refused => refused,
+            Err(refused) => Err(refused),
         }
     })?
 }
@@ -177,25 +182,25 @@ pub async fn remove(core: &Core, id: UserId) -> Result<(), NotDone> {
     let now = core.now();
     transact!(core.db, |tx| {
         match but_an_owner(core, tx, id, false).await? {
-            Ok(()) => {
+            Ok(_) => {
                 store::team::remove(tx, id, now).await?;
                 store::user::end_sessions(tx, id, None).await?;
                 store::user::end_links(tx, id).await?;
                 Ok(())
             }
-            refused => refused,
+            Err(refused) => Err(refused),
         }
     })?
 }
 
 /// Whether this person is there, and an owner remains should this one stop being one. Holds the house's turn from here
 /// on, so that two owners cannot take each other away.
-async fn but_an_owner(core: &Core, tx: &mut Tx, id: UserId, stays: bool) -> Result<Result<(), NotDone>, Error> {
+async fn but_an_owner(core: &Core, tx: &mut Tx, id: UserId, stays: bool) -> Result<Result<Member, NotDone>, Error> {
     store::shop::take_turn(tx, ShopId::HOUSE).await?;
     let house = core.vault.keys(tx, ShopId::HOUSE).await?;
     let Some(member) = store::team::get(tx, &house, id).await? else { return Ok(Err(NotDone::Nobody)) };
     let last = member.role == Role::Owner && !stays && store::team::owners(tx).await? <= 1;
-    Ok(if last { Err(NotDone::LastOwner) } else { Ok(()) })
+    Ok(if last { Err(NotDone::LastOwner) } else { Ok(member) })
 }
 
 /// Passwords worked on at once: each takes 19 MiB and a core for tens of milliseconds.
@@ -269,18 +274,18 @@ pub async fn set_up(core: &Core, id: UserId, chosen: &Chosen, session: &TokenHas
     if email.is_none() {
         problems.push(NOT_AN_EMAIL.to_owned());
     }
-    problems.extend(refused(&chosen.password, &[&chosen.email, &chosen.name]));
+    problems.extend(refused(&chosen.password, &known_of(core, &chosen.email, &chosen.name).await?));
     let (Some(name), Some(email), true) = (name, email, problems.is_empty()) else {
         return Err(NotDone::Wrong(problems));
     };
-    let hash = hashed(&chosen.password).await?;
+    let (hash, now) = (hashed(&chosen.password).await?, core.now());
     let set = transact!(core.db, |tx| {
         let house = core.vault.keys(tx, ShopId::HOUSE).await?;
         let taken = store::team::by_email(tx, &house, &email).await?.is_some_and(|(other, _)| other != id);
         if !taken {
             store::team::set_name(tx, id, &name).await?;
             store::team::set_email(tx, &house, id, &email).await?;
-            renew(tx, id, &hash, session).await?;
+            renew(tx, id, &hash, session, now).await?;
         }
         taken
     });
@@ -292,17 +297,34 @@ pub async fn set_up(core: &Core, id: UserId, chosen: &Chosen, session: &TokenHas
 }
 
 /// A new password: every other session ends, and so does the right to choose one without the old one.
-async fn renew(tx: &mut Tx, id: UserId, hash: &str, session: &TokenHash) -> Result<(), Error> {
+async fn renew(tx: &mut Tx, id: UserId, hash: &str, session: &TokenHash, now: Time) -> Result<(), Error> {
     store::team::set_password(tx, id, hash).await?;
     store::user::end_sessions(tx, id, Some(session)).await?;
     store::user::end_links(tx, id).await?;
+    store::second::end_halves(tx, id).await?;
+    store::user::prove_session(tx, session, now).await?;
     store::user::end_renewing(tx, id).await
 }
 
-fn refused(password: &str, known: &[&str]) -> Option<String> {
-    let weak = password::check(password, known).err()?.to_string();
+/// What strangers know of somebody: address, name, and what their shops are called.
+async fn known_of(core: &Core, email: &str, name: &str) -> Result<Vec<String>, Error> {
+    let shops = store::shop::list(&mut core.db.read().await?, &core.vault).await?;
+    let shops = shops.into_iter().map(|shop| shop.name);
+    Ok([email.to_owned(), name.to_owned()].into_iter().chain(shops).collect())
+}
+
+fn refused(password: &str, known: &[String]) -> Option<String> {
+    let known: Vec<&str> = known.iter().map(String::as_str).collect();
+    let weak = password::check(password, &known).err()?.to_string();
     let mut letters = weak.chars();
     Some(letters.next().into_iter().flat_map(char::to_uppercase).chain(letters).chain(['.']).collect())
+}
+
+/// Whether this is the password somebody has now; `false` for who has none.
+pub async fn knows_password(core: &Core, id: UserId, typed: &str) -> Result<bool, Error> {
+    let kept = store::team::password(&mut core.db.read().await?, id).await?;
+    let typed = typed.to_owned();
+    Ok(!kept.is_empty() && slowly(move || password::verify(&typed, &kept)).await?)
 }
 
 /// Changes a password for whoever knows the old one, and ends every other session.
@@ -313,20 +335,15 @@ pub async fn change_password(
     new: &str,
     session: &TokenHash,
 ) -> Result<(), NotDone> {
-    let mut read = core.db.read().await?;
-    let kept = store::team::password(&mut read, id).await?;
-    let house = core.vault.keys(&mut read, ShopId::HOUSE).await?;
-    let member = store::team::get(&mut read, &house, id).await?.ok_or(NotDone::Nobody)?;
-    drop(read);
-    let old = old.to_owned();
-    if kept.is_empty() || !slowly(move || password::verify(&old, &kept)).await? {
+    let member = member(core, id).await?.ok_or(NotDone::Nobody)?;
+    if !knows_password(core, id, old).await? {
         return Err(NotDone::wrong(NOT_THE_OLD_ONE));
     }
-    if let Some(problem) = refused(new, &[&member.email, &member.name]) {
+    if let Some(problem) = refused(new, &known_of(core, &member.email, &member.name).await?) {
         return Err(NotDone::wrong(problem));
     }
-    let hash = hashed(new).await?;
-    transact!(core.db, |tx| renew(tx, id, &hash, session).await?)?;
+    let (hash, now) = (hashed(new).await?, core.now());
+    transact!(core.db, |tx| renew(tx, id, &hash, session, now).await?)?;
     Ok(())
 }
 

@@ -6,6 +6,10 @@ use super::{
     db::{first, run},
 };
 
+/// Whether owners must have a second proof: `YES` or anything else.
+pub const OWNERS_SECOND: &str = "owners_second";
+pub const YES: &str = "yes";
+
 pub async fn setting(read: &mut Read, name: &str) -> Result<Option<String>, Error> {
     let row = first!(read, (String,), "SELECT value FROM house_setting WHERE name = $1", name)?;
     Ok(row.map(|(value,)| value))

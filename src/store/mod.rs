@@ -31,6 +31,7 @@ pub mod ad_told;
 pub mod node;
 pub mod user;
 pub mod team;
+pub mod second;
 pub mod trail;
 pub mod house;
 pub mod inbox;

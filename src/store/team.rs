@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use super::{
     Error, Read, Tx,
     db::{all, first, run},
-    maybe, time, word,
+    maybe, second, time, word,
 };
 use crate::domain::{
     id::{ShopId, UserId},
@@ -27,6 +27,7 @@ pub struct Member {
     pub reach: Reach,
     pub language: String,
     pub has_password: bool,
+    pub has_second: bool,
     pub created_at: Time,
     /// When they last looked at a page.
     pub seen_at: Option<Time>,
@@ -49,10 +50,10 @@ pub(super) async fn reach(read: &mut Read, user: UserId, bound_at: Option<i64>) 
     Ok(Reach::These(rows.into_iter().map(|(shop,)| ShopId::new(shop)).collect()))
 }
 
-type Row = (i64, String, Option<Vec<u8>>, String, String, String, Option<i64>, i64, Option<i64>);
+type Row = (i64, String, Option<Vec<u8>>, String, String, String, Option<i64>, i64, Option<i64>, Option<i64>);
 
 async fn member(read: &mut Read, house: &ShopKeys, row: Row) -> Result<Member, Error> {
-    let (id, name, email, role, language, password, bound_at, created_at, seen_at) = row;
+    let (id, name, email, role, language, password, bound_at, created_at, seen_at, second_since) = row;
     let id = UserId::new(id);
     let email = match email {
         Some(sealed) => {
@@ -68,6 +69,7 @@ async fn member(read: &mut Read, house: &ShopKeys, row: Row) -> Result<Member, E
         reach: reach(read, id, bound_at).await?,
         language,
         has_password: !password.is_empty(),
+        has_second: second_since.is_some(),
         created_at: time(created_at),
         seen_at: maybe(seen_at),
     })
@@ -78,8 +80,9 @@ pub async fn list(read: &mut Read, house: &ShopKeys) -> Result<Vec<Member>, Erro
     let rows = all!(
         read,
         Row,
-        "SELECT user_id, name, email, role, language, password, bound_at, created_at, seen_at FROM person
-         WHERE removed_at IS NULL ORDER BY created_at, user_id"
+        "SELECT person.user_id, name, email, role, language, password, bound_at, created_at, seen_at, second_proof.since
+         FROM person LEFT JOIN second_proof ON second_proof.user_id = person.user_id
+         WHERE removed_at IS NULL ORDER BY created_at, person.user_id"
     )?;
     let mut members = Vec::with_capacity(rows.len());
     for row in rows {
@@ -93,8 +96,9 @@ pub async fn get(read: &mut Read, house: &ShopKeys, id: UserId) -> Result<Option
     let row = first!(
         read,
         Row,
-        "SELECT user_id, name, email, role, language, password, bound_at, created_at, seen_at FROM person
-         WHERE user_id = $1 AND removed_at IS NULL",
+        "SELECT person.user_id, name, email, role, language, password, bound_at, created_at, seen_at, second_proof.since
+         FROM person LEFT JOIN second_proof ON second_proof.user_id = person.user_id
+         WHERE person.user_id = $1 AND removed_at IS NULL",
         id.get()
     )?;
     match row {
@@ -208,7 +212,7 @@ pub async fn set_password(tx: &mut Tx, id: UserId, hash: &str) -> Result<(), Err
     Ok(())
 }
 
-/// Ends somebody's membership: address, password and shops go; the name stays for what the audit log says of them.
+/// Ends somebody's membership: address, password, second proof and shops go; the name stays for what the audit log says of them.
 /// `false` when they were gone already.
 pub async fn remove(tx: &mut Tx, id: UserId, now: Time) -> Result<bool, Error> {
     let removed = run!(
@@ -219,6 +223,7 @@ pub async fn remove(tx: &mut Tx, id: UserId, now: Time) -> Result<bool, Error> {
         now.millis()
     )?;
     run!(tx, "DELETE FROM person_shop WHERE user_id = $1", id.get())?;
+    second::end(tx, id).await?;
     Ok(removed > 0)
 }
 

@@ -3,7 +3,7 @@
 use super::{
     Error, Read, Tx,
     db::{all, first, run},
-    team, time, word,
+    house, team, time, word,
 };
 use crate::domain::{
     id::UserId,
@@ -21,6 +21,11 @@ pub struct User {
     /// "" follows the browser.
     pub language: String,
     pub has_password: bool,
+    pub has_second: bool,
+    /// Whether the house wants owners to have a second proof.
+    pub owners_need_second: bool,
+    /// When this session last proved who it is.
+    pub proved_at: Time,
     /// Whether this session may choose a password without the old one.
     pub renews: bool,
 }
@@ -114,8 +119,8 @@ pub async fn use_link(tx: &mut Tx, hash: &TokenHash, now: Time) -> Result<Option
 pub async fn begin_session(tx: &mut Tx, hash: &TokenHash, new: &NewSession<'_>) -> Result<(), Error> {
     run!(
         tx,
-        "INSERT INTO session (token_hash, user_id, created_at, seen_at, expires_at, address, browser, renews_at)
-         VALUES ($1, $2, $3, $3, $4, $5, $6, $7)",
+        "INSERT INTO session (token_hash, user_id, created_at, seen_at, proved_at, expires_at, address, browser, renews_at)
+         VALUES ($1, $2, $3, $3, $3, $4, $5, $6, $7)",
         hash.to_vec(),
         new.user.get(),
         new.now.millis(),
@@ -138,28 +143,56 @@ pub async fn of_session(
 ) -> Result<Option<(User, Time)>, Error> {
     let row = first!(
         read,
-        (i64, String, String, String, String, Option<i64>, Option<i64>, i64),
+        OfSession,
         "SELECT person.user_id, person.name, person.role, person.language, person.password, person.bound_at,
-                session.renews_at, session.seen_at
+                session.renews_at, session.seen_at, session.proved_at, second_proof.since AS second_since,
+                house_setting.value AS owners_second
          FROM session JOIN person ON person.user_id = session.user_id
+              LEFT JOIN second_proof ON second_proof.user_id = session.user_id
+              LEFT JOIN house_setting ON house_setting.name = $4
          WHERE session.token_hash = $1 AND session.expires_at > $2 AND session.seen_at >= $3
            AND person.removed_at IS NULL",
         hash.to_vec(),
         now.millis(),
-        idle_since.millis()
+        idle_since.millis(),
+        house::OWNERS_SECOND
     )?;
-    let Some((id, name, role, language, password, bound_at, renews_at, seen_at)) = row else { return Ok(None) };
-    let id = UserId::new(id);
+    let Some(row) = row else { return Ok(None) };
+    let id = UserId::new(row.user_id);
     let user = User {
         id,
-        name,
-        role: word("role", &Role::ALL, Role::name, &role)?,
-        reach: team::reach(read, id, bound_at).await?,
-        language,
-        has_password: !password.is_empty(),
-        renews: renews_at.is_some(),
+        name: row.name,
+        role: word("role", &Role::ALL, Role::name, &row.role)?,
+        reach: team::reach(read, id, row.bound_at).await?,
+        language: row.language,
+        has_password: !row.password.is_empty(),
+        has_second: row.second_since.is_some(),
+        owners_need_second: row.owners_second.is_some_and(|value| value == house::YES),
+        proved_at: time(row.proved_at),
+        renews: row.renews_at.is_some(),
     };
-    Ok(Some((user, time(seen_at))))
+    Ok(Some((user, time(row.seen_at))))
+}
+
+#[derive(sqlx::FromRow)]
+struct OfSession {
+    user_id: i64,
+    name: String,
+    role: String,
+    language: String,
+    password: String,
+    bound_at: Option<i64>,
+    renews_at: Option<i64>,
+    seen_at: i64,
+    proved_at: i64,
+    second_since: Option<i64>,
+    owners_second: Option<String>,
+}
+
+/// This session has just proved who it is.
+pub async fn prove_session(tx: &mut Tx, hash: &TokenHash, now: Time) -> Result<(), Error> {
+    run!(tx, "UPDATE session SET proved_at = $2 WHERE token_hash = $1", hash.to_vec(), now.millis())?;
+    Ok(())
 }
 
 /// A person's sessions that are not over, the one seen last first.

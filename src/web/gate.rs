@@ -1,6 +1,8 @@
 //! The gate between the shield and every handler: it looks up who asks and holds them to the table of `route`, and when
 //! a change was asked for it leaves the trail. A handler can neither forget to ask who is there nor to be recorded; what
-//! it may add is a detail (`detail`), of which shop it was (`of_shop`), or that nothing was changed (`nothing`).
+//! it may add is a detail (`detail`), of which shop it was (`of_shop`), or that nothing was changed (`nothing`). What is
+//! dangerous it lets on only while the visitor's last proof is fresh (`again`), and an owner who owes the house a second
+//! proof nowhere but to where one is set up.
 //!
 //! What is within the asked person's reach is not known here: handlers take their shop from a `Visit`.
 
@@ -8,13 +10,14 @@ use actix_web::{
     Error, HttpMessage, HttpRequest, HttpResponse,
     body::{BoxBody, MessageBody},
     dev::{ServiceRequest, ServiceResponse},
-    http::{Method, StatusCode},
+    http::{Method, StatusCode, header},
     middleware::Next,
     web::Data,
 };
 
 use super::{
     State,
+    again::{self, Gone},
     problem::Problem,
     route::{self, May, Route},
     session::{self, Visitor},
@@ -39,31 +42,59 @@ pub async fn gate(
         return Ok(next.call(request).await?.map_into_boxed_body());
     }
     let route = route::of(request.method(), &pattern);
-    if let Err(problem) = admit(&request, &route).await {
+    let request = match admit(request, &route).await {
+        Gone::On(request) => request,
         // Who was turned away though signed in has tried something.
-        // Not `into_response`, which loses the error the shield answers by.
-        let (request, _) = request.into_parts();
-        let response = ServiceResponse::new(request, HttpResponse::from_error(problem));
-        leave_trail(&response, &route, &pattern).await;
-        return Ok(response);
-    }
+        Gone::Answered(request, answer) => {
+            // Not `into_response`, which loses the error the shield answers by.
+            let answer = answer.unwrap_or_else(HttpResponse::from_error);
+            let response = ServiceResponse::new(request, answer);
+            leave_trail(&response, &route, &pattern).await;
+            return Ok(response);
+        }
+    };
     let response = next.call(request).await?.map_into_boxed_body();
     leave_trail(&response, &route, &pattern).await;
     Ok(response)
 }
 
-async fn admit(request: &ServiceRequest, route: &Route) -> Result<(), Problem> {
+async fn admit(request: ServiceRequest, route: &Route) -> Gone {
     if route.may == May::Anyone {
-        return Ok(());
+        return Gone::On(request);
     }
-    let state = request.app_data::<Data<State>>().ok_or_else(|| Problem::Broken("no state".to_owned()))?;
-    let visitor = session::visitor(state, request.request()).await?;
+    let (state, visitor) = match visitor(&request).await {
+        Ok(known) => known,
+        Err(problem) => return Gone::Answered(request.into_parts().0, Err(problem)),
+    };
     let may = match route.may {
         May::Anyone | May::SignedIn => true,
         May::Change => visitor.may_change,
         May::House => visitor.is_owner,
     };
-    if may { Ok(()) } else { Err(Problem::Forbidden) }
+    if !may {
+        return Gone::Answered(request.into_parts().0, Err(Problem::Forbidden));
+    }
+    if visitor.owes_second && !OWED.iter().any(|path| route.path.starts_with(path)) {
+        nothing(request.request());
+        return Gone::Answered(request.into_parts().0, Ok(to_what_is_owed()));
+    }
+    if route.fresh { again::ask(request, &state, &visitor).await } else { Gone::On(request) }
+}
+
+async fn visitor(request: &ServiceRequest) -> Result<(Data<State>, Visitor), Problem> {
+    let state = request.app_data::<Data<State>>().ok_or_else(|| Problem::Broken("no state".to_owned()))?;
+    let visitor = session::visitor(state, request.request()).await?;
+    Ok((state.clone(), visitor))
+}
+
+/// Where an owner who owes a second proof may go.
+const OWED: [&str; 3] = ["/account", "/again", "/welcome"];
+
+fn to_what_is_owed() -> HttpResponse {
+    HttpResponse::SeeOther()
+        .insert_header((header::LOCATION, "/account?done=second_owed"))
+        .insert_header((header::CACHE_CONTROL, "no-store"))
+        .finish()
 }
 
 /// What a handler knows of its act beyond its route. Kept with the request.
@@ -129,7 +160,10 @@ pub fn nothing(request: &HttpRequest) {
 
 async fn leave_trail(response: &ServiceResponse<BoxBody>, route: &Route, pattern: &str) {
     let request = response.request();
-    if matches!(*request.method(), Method::GET | Method::HEAD | Method::OPTIONS) {
+    // What is only looked at is recorded where the table has words for it: a sheet that names people.
+    if matches!(*request.method(), Method::HEAD | Method::OPTIONS)
+        || *request.method() == Method::GET && route.said.is_empty()
+    {
         return;
     }
     let (note, visitor) = {
@@ -164,7 +198,7 @@ async fn leave_trail(response: &ServiceResponse<BoxBody>, route: &Route, pattern
 
 /// A page that changed something leads on; one that comes back says what is wrong.
 fn outcome(status: StatusCode, route: &Route, door: Door) -> Outcome {
-    let answers = door == Door::Api || route.method.is_empty();
+    let answers = door == Door::Api || route.method.is_empty() || route.method == "GET";
     match status {
         _ if status.is_server_error() => Outcome::Failed,
         _ if status.is_redirection() => Outcome::Done,

@@ -1,5 +1,5 @@
 //! Letters: an issue of a digest as its reader sees it. Fills the letter's view from the same figures the pages show, in
-//! the reader's language; it reads nothing and sends nothing.
+//! the reader's language; and what somebody is told about their own account. It reads nothing and sends nothing.
 
 use askama::Template;
 
@@ -9,11 +9,15 @@ use super::{
         Days,
         funnel::Funnel,
         letter::{Group, Letter},
+        notice::Notice,
         takings::Takings,
         words::{self, Language},
     },
 };
-use crate::pipeline::digest::{Edition, Written};
+use crate::pipeline::{
+    digest::{Edition, Written},
+    second::Reset,
+};
 
 /// Writes an issue. An error means that a template is broken.
 pub fn write(edition: &Edition) -> Result<Written, String> {
@@ -22,6 +26,16 @@ pub fn write(edition: &Edition) -> Result<Written, String> {
         let letter = letter(edition);
         let html = letter.render().map_err(|why| why.to_string())?;
         Ok(Written { subject: letter.subject(), text: letter.text(), html })
+    })
+}
+
+/// Writes to whoever lost their second proof to somebody else's decision.
+pub fn tell_reset(reset: &Reset) -> Result<Written, String> {
+    let language = Language::parse(&reset.language).unwrap_or_default();
+    words::written_in(language, || {
+        let notice = Notice { by: reset.by.clone(), account_url: format!("{}/account", reset.public_url) };
+        let html = notice.render().map_err(|why| why.to_string())?;
+        Ok(Written { subject: notice.subject(), text: notice.text(), html })
     })
 }
 

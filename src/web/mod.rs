@@ -25,6 +25,8 @@ mod upload;
 pub mod hook;
 pub mod stranger;
 pub mod attempt;
+pub mod known;
+pub mod again;
 pub mod follow;
 pub mod event;
 mod squeeze;
@@ -63,9 +65,13 @@ pub struct State {
     pub limits: Limits,
     /// What stands above every page of a demo.
     pub bar: Option<Bar>,
+    /// Whose word on where a request came from is taken.
+    pub proxies: Vec<ipnet::IpNet>,
     strangers: stranger::Strangers,
     flood: event::Flood,
     attempts: attempt::Attempts,
+    /// Wrong proofs from each address on the network.
+    knocks: attempt::Attempts,
     pub pace: api::Pace,
     counted: metric::Counted,
 }
@@ -97,9 +103,11 @@ impl State {
             metrics: None,
             limits: Limits::default(),
             bar: None,
+            proxies: crate::config::proxies::on_this_machine(),
             strangers: stranger::Strangers::default(),
             flood: event::Flood::default(),
-            attempts: attempt::Attempts::default(),
+            attempts: attempt::Attempts::at(attempt::OF_ACCOUNT),
+            knocks: attempt::Attempts::at(attempt::OF_ADDRESS),
             pace: api::Pace::default(),
             counted: metric::Counted::default(),
         }

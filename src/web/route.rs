@@ -8,7 +8,10 @@
 
 use actix_web::http::Method;
 
-use super::api::{Operation, operations};
+use super::{
+    api::{Operation, operations},
+    view::words::noted,
+};
 
 /// Who may ask.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -34,26 +37,39 @@ pub struct Route {
     pub said: &'static str,
     /// The page of what it was done to, by the names in `path`; "" for none.
     pub shown_at: &'static str,
+    /// Dangerous: who proved themselves too long ago is asked again (`again`).
+    pub fresh: bool,
+}
+
+impl Route {
+    const fn fresh(self) -> Route {
+        Route { fresh: true, ..self }
+    }
 }
 
 const fn open(method: &'static str, path: &'static str) -> Route {
-    Route { method, path, may: May::Anyone, said: "", shown_at: "" }
+    Route { method, path, may: May::Anyone, said: "", shown_at: "", fresh: false }
 }
 
 const fn look(path: &'static str) -> Route {
-    Route { method: "GET", path, may: May::SignedIn, said: "", shown_at: "" }
+    Route { method: "GET", path, may: May::SignedIn, said: "", shown_at: "", fresh: false }
 }
 
 const fn look_to_change(path: &'static str) -> Route {
-    Route { method: "GET", path, may: May::Change, said: "", shown_at: "" }
+    Route { method: "GET", path, may: May::Change, said: "", shown_at: "", fresh: false }
+}
+
+/// A sheet that names people: that it was taken is recorded.
+const fn take(path: &'static str, said: &'static str, shown_at: &'static str) -> Route {
+    Route { method: "GET", path, may: May::Change, said, shown_at, fresh: true }
 }
 
 const fn look_as_owner(path: &'static str) -> Route {
-    Route { method: "GET", path, may: May::House, said: "", shown_at: "" }
+    Route { method: "GET", path, may: May::House, said: "", shown_at: "", fresh: false }
 }
 
 const fn act(path: &'static str, may: May, said: &'static str, shown_at: &'static str) -> Route {
-    Route { method: "POST", path, may, said, shown_at }
+    Route { method: "POST", path, may, said, shown_at, fresh: false }
 }
 
 use May::{Anyone, Change, House, SignedIn};
@@ -81,6 +97,8 @@ pub const ROUTES: &[Route] = &[
     open("GET", "/assets/{path:.*}"),
     open("GET", "/sign-in"),
     act("/sign-in", Anyone, "Signed in", ""),
+    open("GET", "/sign-in/second"),
+    act("/sign-in/second", Anyone, "Signed in with a second proof", ""),
     open("GET", "/sign-in/{token}"),
     act("/sign-in/{token}", Anyone, "Signed in with a one-time link", ""),
     act("/sign-out", Anyone, "Signed out", ""),
@@ -101,7 +119,7 @@ pub const ROUTES: &[Route] = &[
     look_to_change("/messages/{id}/proof"),
     look_to_change("/messages/{id}/proof.json"),
     look("/person"),
-    act("/person/export", Change, "Exported a person’s data", ""),
+    act("/person/export", Change, "Exported a person’s data", "").fresh(),
     act("/person/erase", Change, "Forgot a person", ""),
     act("/person/{id}/answered", Change, "Answered a person’s request", "/person"),
     look("/sequences"),
@@ -122,7 +140,7 @@ pub const ROUTES: &[Route] = &[
     look("/phones/{phone}"),
     act("/phones/{phone}/opt-out", Change, "Opted a phone out", ""),
     look("/people"),
-    look_to_change("/people.csv"),
+    take("/people.csv", noted("Took a list of people"), "/people"),
     act("/people/load", Change, "Loaded a list of people", "/people"),
     look("/orders"),
     look("/orders.csv"),
@@ -168,34 +186,34 @@ pub const ROUTES: &[Route] = &[
     look("/shops/{id}/arrivals"),
     look_to_change("/shops/{id}/approve"),
     look_to_change("/shops/{id}/set-up"),
-    act("/shops/{id}/set-up", Change, "Set a shop up", "/shops/{id}"),
+    act("/shops/{id}/set-up", Change, "Set a shop up", "/shops/{id}").fresh(),
     look_to_change("/shops/{id}/settings"),
-    act("/shops/{id}/settings", Change, "Changed a shop’s settings", "/shops/{id}"),
+    act("/shops/{id}/settings", Change, "Changed a shop’s settings", "/shops/{id}").fresh(),
     look_to_change("/shops/{id}/rules"),
-    act("/shops/{id}/rules", Change, "Changed a shop’s rules", "/shops/{id}"),
+    act("/shops/{id}/rules", Change, "Changed a shop’s rules", "/shops/{id}").fresh(),
     act("/shops/{id}/pause", Change, "Paused a shop", "/shops/{id}"),
     act("/shops/{id}/resume", Change, "Let a shop text again", "/shops/{id}"),
     act("/shops/{id}/self-test", Change, "Had the self-test played", "/shops/{id}"),
     look_as_owner("/shops/{id}/disconnect"),
-    act("/shops/{id}/disconnect", House, "Disconnected a shop", "/shops/{id}"),
+    act("/shops/{id}/disconnect", House, "Disconnected a shop", "/shops/{id}").fresh(),
     look("/connect"),
     look_as_owner("/connect/new"),
-    act("/connect/new", House, "Connected a shop", "/shops"),
+    act("/connect/new", House, "Connected a shop", "/shops").fresh(),
     look("/law"),
     look("/law/{id}"),
     look("/gateways"),
     look_to_change("/gateways/add"),
-    act("/gateways/add", Change, "Connected a gateway", "/gateways"),
+    act("/gateways/add", Change, "Connected a gateway", "/gateways").fresh(),
     look_to_change("/gateways/{id}"),
-    act("/gateways/{id}", Change, "Changed a gateway", "/gateways/{id}"),
+    act("/gateways/{id}", Change, "Changed a gateway", "/gateways/{id}").fresh(),
     act("/gateways/{id}/test", Change, "Sent a test through a gateway", "/gateways/{id}"),
     look_to_change("/gateways/{id}/remove"),
-    act("/gateways/{id}/remove", Change, "Removed a gateway", "/gateways"),
+    act("/gateways/{id}/remove", Change, "Removed a gateway", "/gateways").fresh(),
     act("/gateways/{id}/pause", Change, "Paused a gateway", "/gateways"),
     act("/gateways/{id}/resume", Change, "Let a gateway send again", "/gateways"),
     look("/risk"),
     act("/risk/halt", House, "Stopped all sending", "/risk"),
-    act("/risk/lift", House, "Let sending go on", "/risk"),
+    act("/risk/lift", House, "Let sending go on", "/risk").fresh(),
     act("/risk/{id}/resume", Change, "Let paused texts go on", "/risk"),
     look("/inbox"),
     look("/inbox.csv"),
@@ -222,36 +240,45 @@ pub const ROUTES: &[Route] = &[
     act("/calls/numbers/{id}/remove", Change, "Removed a number for calls", "/calls"),
     act("/calls/settings", Change, "Chose which calls count", "/calls"),
     look_to_change("/webhooks"),
-    act("/webhooks", Change, "Added a webhook endpoint", "/webhooks"),
+    act("/webhooks", Change, "Added a webhook endpoint", "/webhooks").fresh(),
     look("/webhooks/schema.json"),
     look_to_change("/webhooks/{id}"),
-    act("/webhooks/{id}", Change, "Changed a webhook endpoint", "/webhooks/{id}"),
-    act("/webhooks/{id}/rotate", Change, "Gave a webhook endpoint a new secret", "/webhooks/{id}"),
+    act("/webhooks/{id}", Change, "Changed a webhook endpoint", "/webhooks/{id}").fresh(),
+    act("/webhooks/{id}/rotate", Change, "Gave a webhook endpoint a new secret", "/webhooks/{id}").fresh(),
     act("/webhooks/{id}/enable", Change, "Switched a webhook endpoint on", "/webhooks/{id}"),
     act("/webhooks/{id}/disable", Change, "Switched a webhook endpoint off", "/webhooks/{id}"),
     act("/webhooks/{id}/test", Change, "Sent a test event", "/webhooks/{id}"),
     act("/webhooks/{id}/replay", Change, "Told events again", "/webhooks/{id}"),
     act("/webhooks/{id}/remove", Change, "Removed a webhook endpoint", "/webhooks"),
     look_to_change("/platforms/add"),
-    act("/platforms/add", Change, "Connected an advertising platform", "/webhooks"),
+    act("/platforms/add", Change, "Connected an advertising platform", "/webhooks").fresh(),
     look_to_change("/platforms/{id}"),
-    act("/platforms/{id}", Change, "Changed an advertising platform", "/webhooks/{id}"),
+    act("/platforms/{id}", Change, "Changed an advertising platform", "/webhooks/{id}").fresh(),
     act("/inbox/{id}/replay", Change, "Had a delivery read again", "/inbox"),
     look("/tokens"),
-    act("/tokens", Change, "Made an API token", "/tokens"),
+    act("/tokens", Change, "Made an API token", "/tokens").fresh(),
     act("/tokens/revoke", Change, "Revoked an API token", "/tokens"),
     look("/api"),
     look_as_owner("/team"),
-    act("/team", House, "Invited somebody", "/team"),
+    act("/team", House, "Invited somebody", "/team").fresh(),
+    act("/team/second", House, "Chose whether owners need a second proof", "/team").fresh(),
     look_as_owner("/team/{id}"),
-    act("/team/{id}", House, "Changed what somebody may do", "/team/{id}"),
-    act("/team/{id}/link", House, "Made a one-time link", "/team/{id}"),
+    act("/team/{id}", House, "Changed what somebody may do", "/team/{id}").fresh(),
+    act("/team/{id}/link", House, "Made a one-time link", "/team/{id}").fresh(),
+    act("/team/{id}/reset-second", House, "Took somebody’s second proof away", "/team/{id}").fresh(),
     look_as_owner("/team/{id}/remove"),
-    act("/team/{id}/remove", House, "Removed somebody from the team", "/team"),
+    act("/team/{id}/remove", House, "Removed somebody from the team", "/team").fresh(),
+    look("/again"),
+    act("/again", SignedIn, "Showed that it was still them", ""),
     look("/account"),
     act("/account", SignedIn, "Changed their name or language", ""),
     act("/account/password", SignedIn, "Changed their password", ""),
     act("/account/sessions/end", SignedIn, "Ended a session of theirs", ""),
+    look("/account/second").fresh(),
+    act("/account/second/begin", SignedIn, "Began to set up a second proof", "").fresh(),
+    act("/account/second", SignedIn, "Switched a second proof on", "").fresh(),
+    act("/account/second/codes", SignedIn, "Made new recovery codes", "").fresh(),
+    act("/account/second/off", SignedIn, "Switched their second proof off", ""),
     look("/digest"),
     act("/digest", SignedIn, "Changed their digest", ""),
     act("/digest/send", SignedIn, "Sent themselves a digest", ""),
@@ -277,7 +304,7 @@ pub fn of(method: &Method, pattern: &str) -> Route {
             () if *method == Method::GET => May::SignedIn,
             () => May::Change,
         };
-        Route { method: "", path: "", may, said: "", shown_at: "" }
+        Route { method: "", path: "", may, said: "", shown_at: "", fresh: false }
     })
 }
 

@@ -1,6 +1,10 @@
 //! Sessions: who is signed in. A session is a random token in a cookie; we keep its hash only, so that nobody who reads
 //! the database can sign in with it. It ends twelve hours after its last use, a week after it began, at sign-out, when
-//! its person is removed, and when they choose a new password elsewhere.
+//! its person is removed or may do something else from now on, and when they choose a new password or set up a second
+//! proof elsewhere.
+//!
+//! Who has a second proof is half signed in by the first: that is no session, has a cookie of its own, and opens nothing
+//! but the page that asks for the second.
 
 use std::time::Duration;
 
@@ -20,11 +24,12 @@ use crate::{
     domain::{
         id::UserId,
         member::{Reach, Role},
-        time::{DAY, HOUR, MINUTE},
+        time::{DAY, HOUR, MINUTE, Time},
     },
     pipeline::team,
     store::{
         self, Error,
+        second::Half,
         user::{NewSession, TokenHash, User},
     },
     transact,
@@ -51,6 +56,12 @@ pub struct Visitor {
     pub language: String,
     /// Whether they may choose a password without the old one: they came by a link, or have none.
     pub renews: bool,
+    pub has_password: bool,
+    pub has_second: bool,
+    /// They must set up a second proof before anything else: the house wants owners to have one.
+    pub owes_second: bool,
+    /// When this session last proved who it is.
+    pub proved_at: Time,
     pub may_change: bool,
     /// May stop the whole house.
     pub is_owner: bool,
@@ -67,6 +78,10 @@ impl Visitor {
             reach: Reach::Every,
             language: String::new(),
             renews: false,
+            has_password: false,
+            has_second: false,
+            owes_second: false,
+            proved_at: Time::FIRST,
             may_change: true,
             is_owner: true,
         }
@@ -81,6 +96,10 @@ impl Visitor {
             reach: user.reach,
             language: user.language,
             renews: user.renews || !user.has_password,
+            has_password: user.has_password,
+            has_second: user.has_second,
+            owes_second: user.owners_need_second && user.role == Role::Owner && !user.has_second,
+            proved_at: user.proved_at,
             may_change: user.role.may_change(),
             is_owner: user.role == Role::Owner,
         }
@@ -92,9 +111,19 @@ pub fn hash(token: &str) -> TokenHash {
     team::hash(token)
 }
 
-/// Browsers refuse a cookie of the first name that came over plain HTTP or for a whole domain.
-fn cookie_name(state: &State) -> &'static str {
-    if is_secure(state) { "__Host-cartback_session" } else { "cartback_session" }
+const SESSION: &str = "session";
+pub const HALF: &str = "half";
+/// How long the first proof waits for the second.
+const HALF_LASTS: Duration = Duration::from_secs(10 * MINUTE.as_secs());
+
+/// Browsers refuse a cookie of the first kind of name that came over plain HTTP or for a whole domain.
+fn cookie_name(state: &State, name: &str) -> String {
+    if is_secure(state) { format!("__Host-cartback_{name}") } else { format!("cartback_{name}") }
+}
+
+/// A cookie of ours, as the browser sent it.
+pub fn named_cookie(state: &State, request: &HttpRequest, name: &str) -> Option<Cookie<'static>> {
+    request.cookie(&cookie_name(state, name))
 }
 
 fn is_secure(state: &State) -> bool {
@@ -109,7 +138,7 @@ pub async fn visitor(state: &State, request: &HttpRequest) -> Result<Visitor, Pr
     let visitor = if state.open_door {
         Visitor::at_an_open_door()
     } else {
-        let cookie = request.cookie(cookie_name(state)).ok_or(Problem::SignIn)?;
+        let cookie = named_cookie(state, request, SESSION).ok_or(Problem::SignIn)?;
         let hash = hash(cookie.value());
         let user = user(state, &hash).await?.ok_or(Problem::SignIn)?;
         Visitor::of(user, hash)
@@ -138,63 +167,91 @@ async fn user(state: &State, hash: &TokenHash) -> Result<Option<User>, Error> {
     Ok(Some(user))
 }
 
-/// Uses a one-time link up and begins a session, which may choose a password. `None` when the link is unknown, used or
-/// expired, or its person is gone.
-pub async fn begin_by_link(
-    state: &State,
-    request: &HttpRequest,
-    link: &str,
-) -> Result<Option<(Cookie<'static>, Visitor)>, Error> {
-    let (token, session) = team::token();
+/// How far a first proof led.
+pub enum Entry {
+    In(Box<(Cookie<'static>, Visitor)>),
+    /// The second proof is owed.
+    Half(Cookie<'static>),
+    /// The link is unknown, used or expired, or the person is gone.
+    No,
+}
+
+/// Uses a one-time link up and begins a session, which may choose a password. A link stands in for the password only:
+/// who has a second proof owes it.
+pub async fn begin_by_link(state: &State, request: &HttpRequest, link: &str) -> Result<Entry, Error> {
     let link = hash(link);
-    let (address, browser, now) = (stranger::who(request).to_string(), browser(request), state.core.now());
-    let user: Option<UserId> = transact!(state.core.db, |tx| {
-        let user = store::user::use_link(tx, &link, now).await?;
-        if let Some(user) = user {
-            let new = NewSession { user, now, until: now + LASTS, address: &address, browser: &browser, renews: true };
-            store::user::begin_session(tx, &session, &new).await?;
-        }
-        user
-    })?;
+    let now = state.core.now();
+    let user = transact!(state.core.db, |tx| store::user::use_link(tx, &link, now).await?)?;
     match user {
-        Some(_) => begun(state, token, session).await,
-        None => Ok(None),
+        Some(user) => begin(state, request, Half { user, renews: true }).await,
+        None => Ok(Entry::No),
     }
 }
 
-/// Begins a session of somebody who was recognised by their password.
-pub async fn begin(
-    state: &State,
-    request: &HttpRequest,
-    user: UserId,
-) -> Result<Option<(Cookie<'static>, Visitor)>, Error> {
-    let (token, session) = team::token();
-    let (address, browser, now) = (stranger::who(request).to_string(), browser(request), state.core.now());
-    transact!(state.core.db, |tx| {
-        let new = NewSession { user, now, until: now + LASTS, address: &address, browser: &browser, renews: false };
-        store::user::begin_session(tx, &session, &new).await?;
-    })?;
-    begun(state, token, session).await
+/// After the first proof: a session, or the page that asks for the second.
+pub async fn begin(state: &State, request: &HttpRequest, first: Half) -> Result<Entry, Error> {
+    if store::second::is_on(&mut state.core.db.read().await?, first.user).await? {
+        return begin_half(state, first).await.map(Entry::Half);
+    }
+    begin_whole(state, request, first).await
 }
 
-async fn begun(state: &State, token: String, session: TokenHash) -> Result<Option<(Cookie<'static>, Visitor)>, Error> {
-    let user = user(state, &session).await?;
-    Ok(user.map(|user| (cookie(state, token, Some(LASTS)), Visitor::of(user, session))))
+/// After every proof that is owed. The browser's session before it, if there was one, ends.
+pub async fn begin_whole(state: &State, request: &HttpRequest, proved: Half) -> Result<Entry, Error> {
+    let (token, session) = team::token();
+    let (address, browser, now) = (stranger::who(request).to_string(), browser(request), state.core.now());
+    let Half { user, renews } = proved;
+    end_sent(state, request).await?;
+    transact!(state.core.db, |tx| {
+        let new = NewSession { user, now, until: now + LASTS, address: &address, browser: &browser, renews };
+        store::user::begin_session(tx, &session, &new).await?;
+    })?;
+    let found = self::user(state, &session).await?;
+    Ok(found.map_or(Entry::No, |user| {
+        Entry::In(Box::new((baked(state, SESSION, token, Some(LASTS)), Visitor::of(user, session))))
+    }))
 }
 
 /// Ends the session and answers the cookie that makes the browser forget it.
 pub async fn end(state: &State, request: &HttpRequest) -> Result<Cookie<'static>, Error> {
-    if let Some(known) = request.cookie(cookie_name(state)) {
+    end_sent(state, request).await?;
+    Ok(baked(state, SESSION, String::new(), None))
+}
+
+/// Ends the session whose cookie was sent, if it was one.
+async fn end_sent(state: &State, request: &HttpRequest) -> Result<(), Error> {
+    if let Some(known) = named_cookie(state, request, SESSION) {
         let hash = hash(known.value());
         transact!(state.core.db, |tx| store::user::end_session(tx, &hash).await?)?;
     }
-    Ok(cookie(state, String::new(), None))
+    Ok(())
+}
+
+/// Who is half signed in, and the hash of what says so.
+pub async fn half(state: &State, request: &HttpRequest) -> Result<Option<(Half, TokenHash)>, Error> {
+    let Some(cookie) = named_cookie(state, request, HALF) else { return Ok(None) };
+    let hash = hash(cookie.value());
+    let found = store::second::half(&mut state.core.db.read().await?, &hash, state.core.now()).await?;
+    Ok(found.map(|half| (half, hash)))
+}
+
+/// Notes that the first proof was right and the second is owed.
+async fn begin_half(state: &State, half: Half) -> Result<Cookie<'static>, Error> {
+    let (token, hash) = team::token();
+    let now = state.core.now();
+    transact!(state.core.db, |tx| store::second::begin_half(tx, &hash, half, now, now + HALF_LASTS).await?)?;
+    Ok(baked(state, HALF, token, Some(HALF_LASTS)))
+}
+
+/// What makes the browser forget that somebody is half signed in.
+pub fn forget_half(state: &State) -> Cookie<'static> {
+    baked(state, HALF, String::new(), None)
 }
 
 /// Not for scripts, not for other sites' posts. `lasts` is `None` for a cookie that ends at once.
-fn cookie(state: &State, token: String, lasts: Option<Duration>) -> Cookie<'static> {
+pub fn baked(state: &State, name: &str, token: String, lasts: Option<Duration>) -> Cookie<'static> {
     let seconds = lasts.map_or(0, |lasts| i64::try_from(lasts.as_secs()).unwrap_or(0));
-    Cookie::build(cookie_name(state), token)
+    Cookie::build(cookie_name(state, name), token)
         .path("/")
         .http_only(true)
         .same_site(SameSite::Lax)

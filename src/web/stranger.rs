@@ -4,12 +4,14 @@
 use std::{
     collections::HashMap,
     net::{IpAddr, Ipv6Addr},
-    sync::Mutex,
+    sync::{Mutex, Once},
 };
 
-use actix_web::{HttpRequest, http::header::HeaderName};
+use actix_web::{HttpRequest, http::header::HeaderName, web::Data};
+use ipnet::IpNet;
 
-use crate::domain::time::Time;
+use super::State;
+use crate::{config::proxies, domain::time::Time};
 
 /// Links that are not ours, per address and minute.
 const TRIES_MAX: u32 = 20;
@@ -50,21 +52,46 @@ impl Strangers {
     }
 }
 
-/// Who asks: an IPv4 address or the /64 of an IPv6 one. A peer on this machine or in a private network is taken for our
-/// own reverse proxy, and the last address it added to `X-Forwarded-For` is believed.
+/// Who asks: an IPv4 address or the /64 of an IPv6 one. `X-Forwarded-For` is anybody's to write: it is believed of the
+/// proxies that the settings name (without any: of those on this machine), and only the last address in it that is none
+/// of them.
 pub fn who(request: &HttpRequest) -> IpAddr {
-    let peer = request.peer_addr().map_or(IpAddr::V6(Ipv6Addr::UNSPECIFIED), |address| address.ip());
-    let forwarded = request.headers().get_all(HeaderName::from_static("x-forwarded-for")).last();
-    let forwarded = forwarded
-        .and_then(|value| value.to_str().ok())
-        .and_then(|list| list.rsplit(',').next()?.trim().parse::<IpAddr>().ok());
-    network(forwarded.filter(|_| is_near(peer)).unwrap_or(peer))
+    match request.app_data::<Data<State>>() {
+        Some(state) => who_behind(&state.proxies, request),
+        None => who_behind(&proxies::on_this_machine(), request),
+    }
 }
 
-fn is_near(peer: IpAddr) -> bool {
-    match peer.to_canonical() {
-        IpAddr::V4(peer) => peer.is_loopback() || peer.is_private(),
-        IpAddr::V6(peer) => peer.is_loopback() || peer.is_unique_local(),
+fn who_behind(proxies: &[IpNet], request: &HttpRequest) -> IpAddr {
+    let is_ours = |address: &IpAddr| proxies.iter().any(|proxy| proxy.contains(&address.to_canonical()));
+    let mut who = request.peer_addr().map_or(IpAddr::V6(Ipv6Addr::UNSPECIFIED), |address| address.ip());
+    let sent: Vec<&str> = request
+        .headers()
+        .get_all(HeaderName::from_static("x-forwarded-for"))
+        .filter_map(|value| value.to_str().ok())
+        .flat_map(|list| list.split(','))
+        .collect();
+    if !sent.is_empty() && !is_ours(&who) {
+        name_once(who);
+    }
+    for address in sent.iter().rev() {
+        let Some(address) = address.trim().parse().ok().filter(|_| is_ours(&who)) else { break };
+        who = address;
+    }
+    network(who)
+}
+
+/// A proxy nobody named makes one stranger of all people behind it: whoever runs the house should know.
+fn name_once(peer: IpAddr) {
+    static NAMED: Once = Once::new();
+    let is_near = match peer.to_canonical() {
+        IpAddr::V4(peer) => peer.is_private(),
+        IpAddr::V6(peer) => peer.is_unique_local(),
+    };
+    if is_near {
+        NAMED.call_once(|| {
+            tracing::warn!(%peer, "X-Forwarded-For is not believed: if this is your proxy, name it in trusted_proxies");
+        });
     }
 }
 
@@ -113,11 +140,19 @@ mod tests {
             if let Some(forwarded) = forwarded {
                 request = request.insert_header(("x-forwarded-for", forwarded));
             }
-            assert_eq!(who(&request.to_http_request()), expected.parse::<IpAddr>().unwrap());
+            let proxies = ["127.0.0.0/8", "10.1.0.0/16", "2001:db8:9::1/128"].map(|it| it.parse().unwrap());
+            assert_eq!(who_behind(&proxies, &request.to_http_request()), expected.parse::<IpAddr>().unwrap());
         }
         check("203.0.113.7:1000", None, "203.0.113.7");
-        // A stranger may write what it likes; only the near proxy is believed.
+        // A stranger may write what it likes, and so may a machine next to us that is no proxy of ours.
         check("203.0.113.7:1000", Some("198.51.100.1"), "203.0.113.7");
+        check("10.2.0.1:1000", Some("198.51.100.1"), "10.2.0.1");
+        check("192.168.0.9:1000", Some("198.51.100.1"), "192.168.0.9");
+        // One proxy behind another: the last address that is none of them, whatever stands before it.
+        check("127.0.0.1:1000", Some("1.2.3.4, 198.51.100.1, 10.1.0.7"), "198.51.100.1");
+        check("127.0.0.1:1000", Some("198.51.100.1, 10.2.0.7"), "10.2.0.7");
+        check("127.0.0.1:1000", Some("198.51.100.1, [::1]:80, 10.1.0.7"), "10.1.0.7");
+        check("[2001:db8:9::1]:1000", Some("198.51.100.1"), "198.51.100.1");
         check("127.0.0.1:1000", Some("198.51.100.1, 198.51.100.2"), "198.51.100.2");
         check("10.1.2.3:1000", Some("2001:db8:1:2:3:4:5:6"), "2001:db8:1:2::");
         check("127.0.0.1:1000", Some("unknown"), "127.0.0.1");

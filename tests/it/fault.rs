@@ -77,8 +77,7 @@ impl Stage {
         let here = format!("http://{}", listener.local_addr().unwrap());
         let config = Config { given_public_url: Some(here.clone()), ..config };
         let app = App::open(&config, clock.clone(), outside.clone()).await.unwrap();
-        let running =
-            app.serve(Serve { listener, workers: 2, api_requests: None, check: None, open_door: false }).unwrap();
+        let running = app.serve(Serve { workers: 2, ..Serve::of(&config, listener, false) }).unwrap();
         let core = running.core().clone();
         let set = |pairs: &[(&str, &str)]| -> BTreeMap<String, String> {
             pairs.iter().map(|(key, value)| (key.to_string(), value.to_string())).collect()

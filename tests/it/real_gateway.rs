@@ -104,8 +104,7 @@ impl Story {
         let public_url = format!("http://{}", listener.local_addr().unwrap());
         let config = Config { given_public_url: Some(public_url), ..config.clone() };
         let app = App::open(&config, clock.clone(), http).await.unwrap().with_lines(lines);
-        let running =
-            app.serve(Serve { listener, workers: 2, api_requests: None, check: None, open_door: false }).unwrap();
+        let running = app.serve(Serve { workers: 2, ..Serve::of(&config, listener, false) }).unwrap();
         let core = running.core().clone();
         let typed = ShopTyped {
             kind: "shopify".into(),

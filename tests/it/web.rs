@@ -2,6 +2,7 @@
 
 mod house;
 mod api;
+mod account;
 mod approve;
 mod books;
 mod connect;
@@ -18,6 +19,7 @@ mod reply;
 mod roles;
 mod sequences;
 mod sign_in;
+mod stranger;
 mod team;
 mod texts;
 mod webhooks;

@@ -47,6 +47,33 @@ async fn somebody_is_invited_changed_and_removed() {
 }
 
 #[tokio::test]
+async fn who_lost_the_second_proof_gets_in_again() {
+    use crate::{
+        domain::second::{Secret, step},
+        pipeline::{second, team},
+    };
+    let house = House::new();
+    house.then(&["user", "invite", "ana@example.com", "--role", "owner"]).await.unwrap();
+    let (code, problem) = house.then(&["user", "reset-second", "ana@example.com"]).await.unwrap_err();
+    assert!(code == 3 && problem.contains("no second proof"), "{code}: {problem}");
+    let app = house.open().await.unwrap();
+    let core = &app.core;
+    let ana = team::by_email(core, "ana@example.com").await.unwrap().unwrap();
+    assert!(second::begin(core, ana).await.unwrap());
+    let secret: Secret = second::begun(core, ana).await.unwrap().unwrap();
+    let codes = second::confirm(core, ana, &secret.code(step(core.now())), &[0; 32]).await.unwrap();
+    assert_eq!(codes.len(), 10);
+    app.close().await;
+    assert_eq!(house.then(&["user", "list"]).await.unwrap().json[0]["has_second_proof"], true);
+    let reset = house.then(&["user", "reset-second", "ana@example.com"]).await.unwrap();
+    assert!(reset.words.starts_with("It is gone."), "{}", reset.words);
+    assert_eq!(house.then(&["user", "list"]).await.unwrap().json[0]["has_second_proof"], false);
+    assert!(
+        trail_of(&house).await.iter().any(|entry| entry.act == "user reset-second" && entry.outcome == Outcome::Done)
+    );
+}
+
+#[tokio::test]
 async fn what_cannot_be_is_told() {
     let house = House::new();
     #[track_caller]

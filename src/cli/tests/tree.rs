@@ -200,6 +200,7 @@ const LINES: &[(&str, Option<u8>)] = &[
     ("user list", Some(0)),
     ("user invite b@shop.example --role owner", Some(0)),
     ("user role nobody@shop.example --role owner", Some(2)),
+    ("user reset-second nobody@shop.example", Some(2)),
     ("user remove nobody@shop.example", Some(2)),
     ("webhook add https://crm.example/in", Some(0)),
     ("webhook add ftp://crm.example", Some(2)),

@@ -58,7 +58,7 @@ async fn whoever_watches_sees_a_cart_become_a_credited_order() {
     play.keep_coming(morning, vec![Script::leaves_and(Answer::TapAndBuy { within_minutes: 5 })]);
     let stage = Data::new(Stage::new(app.core.clone(), clock.clone(), http, stalls, folder, play));
     let shown = stage.clone();
-    let serve = Serve { listener, workers: 2, api_requests: None, check: None, open_door: true };
+    let serve = Serve { workers: 2, ..Serve::of(&config, listener, true) };
     let bar: crate::web::Bar = Box::new(move || page::bar(&shown));
     let running = app.serve_with(serve, Some(bar), page::routes(stage.clone())).unwrap();
     let stop = CancellationToken::new();

@@ -1,4 +1,4 @@
-//! Your account: name, language, password, sessions. Each of them the visitor's own; no id of anybody else is taken.
+//! Your account: name, language, password, second proof, sessions. Each of them the visitor's own; no id of anybody else is taken.
 
 use actix_web::{HttpRequest, HttpResponse, web::Form};
 use data_encoding::HEXLOWER;
@@ -15,7 +15,7 @@ use crate::{
         session,
         view::{
             Section,
-            account::{Account, SessionRow, You},
+            account::{Account, Second, SessionRow, You},
         },
     },
 };
@@ -37,13 +37,15 @@ async fn sessions(visit: &Visit, user: UserId) -> Result<Vec<Session>, Problem> 
     Ok(store::user::sessions(&mut visit.read().await?, user, now, now - session::IDLE_MAX).await?)
 }
 
-async fn account(visit: &Visit) -> Result<Account, Problem> {
+pub(super) async fn account(visit: &Visit) -> Result<Account, Problem> {
     let mut page = Account {
         page: visit.page.clone(),
         you: None,
         sessions: Vec::new(),
         problems: Vec::new(),
         password_problems: Vec::new(),
+        second: Second::default(),
+        second_problems: Vec::new(),
     };
     if let Some(user) = visit.visitor.user {
         let member = team::member(visit.core(), user).await?.ok_or(Problem::SignIn)?;
@@ -54,10 +56,21 @@ async fn account(visit: &Visit) -> Result<Account, Problem> {
             reach: team_page::reach(visit, &member.reach),
             language: member.language,
             renews: visit.visitor.renews,
+            has_password: visit.visitor.has_password,
         });
+        page.second = second(visit, user).await?;
         page.sessions = sessions(visit, user).await?.into_iter().map(|session| row(visit, session)).collect();
     }
     Ok(page)
+}
+
+async fn second(visit: &Visit, user: UserId) -> Result<Second, Problem> {
+    let mut read = visit.read().await?;
+    Ok(Second {
+        since: store::second::since(&mut read, user).await?,
+        codes_left: store::second::codes_left(&mut read, user).await?,
+        is_owed: visit.visitor.owes_second,
+    })
 }
 
 fn row(visit: &Visit, session: Session) -> SessionRow {
@@ -72,7 +85,7 @@ fn row(visit: &Visit, session: Session) -> SessionRow {
 }
 
 /// Somebody who signed in: behind an open door there is no account to change.
-async fn begin(request: &HttpRequest) -> Result<(Visit, UserId, TokenHash), Problem> {
+pub(super) async fn begin(request: &HttpRequest) -> Result<(Visit, UserId, TokenHash), Problem> {
     let visit = Visit::begin(request, Section::Account).await?;
     let (user, session) = visit.visitor.user.zip(visit.visitor.session).ok_or(Problem::NotFound)?;
     Ok((visit, user, session))
@@ -95,7 +108,7 @@ pub async fn post(request: HttpRequest, typed: Form<Profile>) -> Result<HttpResp
     }
 }
 
-fn told(not_done: NotDone) -> Vec<String> {
+pub(super) fn told(not_done: NotDone) -> Vec<String> {
     match not_done {
         NotDone::Wrong(problems) => problems,
         other => vec![other.to_string()],
@@ -113,14 +126,11 @@ pub struct Passwords {
 /// Wrong old passwords count like wrong ones at the door: a session left open is no way to guess one.
 pub async fn password(request: HttpRequest, typed: Form<Passwords>) -> Result<HttpResponse, Problem> {
     let (visit, user, session) = begin(&request).await?;
-    let (attempts, who, now) = (&visit.state.attempts, user.to_string(), visit.page.now);
-    if attempts.is_shut(&who, now) {
-        return Err(Problem::TooMany);
-    }
-    attempts.note(&who, now);
+    let (attempts, who, now) = (&visit.state.attempts, format!("again {user}"), visit.page.now);
+    attempts.begin(&who, now).map_err(|_| Problem::TooMany)?;
     match team::change_password(visit.core(), user, &typed.old, &typed.new, &session).await {
         Ok(()) => {
-            attempts.forgive(&who);
+            attempts.right(&who);
             Ok(back("/account", &request, "password_changed"))
         }
         Err(NotDone::Store(error)) => Err(error.into()),

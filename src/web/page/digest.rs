@@ -134,10 +134,9 @@ pub async fn send(request: HttpRequest) -> Result<HttpResponse, Problem> {
     let visit = Visit::begin(&request, Section::Digest).await?;
     let (shop, reader) = reader(&visit)?;
     let (attempts, who, now) = (&visit.state.attempts, format!("digest {reader}"), visit.page.now);
-    if attempts.is_shut(&who, now) {
+    if attempts.begin(&who, now).is_err() {
         return Err(Problem::TooMany);
     }
-    attempts.note(&who, now);
     let proof = match digest::send_now(visit.core(), shop, reader, words::language().tag()).await {
         Ok(()) => {
             gate::done(&request);

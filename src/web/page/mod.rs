@@ -57,6 +57,8 @@ pub mod reference;
 pub mod sign_in;
 pub mod welcome;
 pub mod account;
+pub mod second;
+pub mod again;
 pub mod digest;
 pub mod team;
 pub mod trail;
@@ -259,54 +261,28 @@ pub fn routes(config: &mut ServiceConfig) {
         .service(act("/tokens/revoke", web::post().to(tokens::revoke)))
         .service(page("/api", get().to(reference::get)))
         .service(both("/sign-in", get().to(sign_in::ask), web::post().to(sign_in::enter)))
-        .service(
-            web::resource("/sign-in/{token}")
-                .route(get().to(sign_in::get))
-                .route(web::post().to(sign_in::post))
-                .default_service(only("GET, HEAD, POST")),
-        )
+        // Before any token, of which it is none.
+        .service(both("/sign-in/second", get().to(sign_in::ask_second), web::post().to(sign_in::enter_second)))
+        .service(both("/sign-in/{token}", get().to(sign_in::get), web::post().to(sign_in::post)))
         .service(act("/sign-out", web::post().to(sign_in::out)))
-        .service(
-            web::resource("/welcome")
-                .route(get().to(welcome::get))
-                .route(web::post().to(welcome::post))
-                .default_service(only("GET, HEAD, POST")),
-        )
-        .service(
-            web::resource("/account")
-                .route(get().to(account::get))
-                .route(web::post().to(account::post))
-                .default_service(only("GET, HEAD, POST")),
-        )
+        .service(both("/welcome", get().to(welcome::get), web::post().to(welcome::post)))
+        .service(both("/account", get().to(account::get), web::post().to(account::post)))
         .service(asked("/digest", get().to(digest::get), web::post().to(digest::post)))
         .service(act("/digest/send", web::post().to(digest::send)))
         .service(act("/account/password", web::post().to(account::password)))
         .service(act("/account/sessions/end", web::post().to(account::end_sessions)))
-        .service(
-            web::resource("/team")
-                .route(get().to(team::get_all))
-                .route(web::post().to(team::invite))
-                .default_service(only("GET, HEAD, POST")),
-        )
-        .service(
-            web::resource("/team/{id}")
-                .route(get().to(team::get))
-                .route(web::post().to(team::change))
-                .default_service(only("GET, HEAD, POST")),
-        )
+        .service(both("/account/second", get().to(second::get), web::post().to(second::confirm)))
+        .service(act("/account/second/begin", web::post().to(second::begin)))
+        .service(act("/account/second/codes", web::post().to(second::codes)))
+        .service(act("/account/second/off", web::post().to(second::off)))
+        .service(both("/again", get().to(again::get), web::post().to(again::post)))
+        .service(both("/team", get().to(team::get_all), web::post().to(team::invite)))
+        .service(act("/team/second", web::post().to(team::let_owners_need)))
+        .service(act("/team/{id}/reset-second", web::post().to(team::reset_second)))
+        .service(both("/team/{id}", get().to(team::get), web::post().to(team::change)))
         .service(act("/team/{id}/link", web::post().to(team::link)))
-        .service(
-            web::resource("/team/{id}/remove")
-                .route(get().to(team::ask_remove))
-                .route(web::post().to(team::remove))
-                .default_service(only("GET, HEAD, POST")),
-        )
-        .service(
-            web::resource("/audit")
-                .route(get().to(trail::get))
-                .route(web::post().to(trail::keep))
-                .default_service(only("GET, HEAD, POST")),
-        )
+        .service(both("/team/{id}/remove", get().to(team::ask_remove), web::post().to(team::remove)))
+        .service(both("/audit", get().to(trail::get), web::post().to(trail::keep)))
         .service(page("/audit.csv", get().to(trail::csv)));
 }
 
@@ -494,7 +470,18 @@ fn notice(done: &str) -> Option<String> {
         "text_ready" => "The ready-made words are back.",
         "test_queued" => "The test is on its way; it is in Messages too.",
         "invited" => "Invited.",
-        "member_changed" => "Saved. It holds from now on, in every browser they use.",
+        "member_changed" => "Saved. It holds from their next sign-in on; every session of theirs has ended.",
+        "second_off" => "Your second proof is off. From now on the password is enough.",
+        "second_reset" => {
+            "Their second proof is gone. From now on the password is enough, until they set up a new one."
+        }
+        "second_was_reset" => {
+            "Your second proof was taken away by an owner. Set up a new one below; if nobody told you why, ask."
+        }
+        "second_owed" => "Owners of this house need a second proof. Set yours up below, then everything else opens.",
+        "second_rule" => "Saved. Owners without a second proof are led to set one up.",
+        "second_rule_off" => "Saved. Owners may sign in without a second proof.",
+        "proved" => "It is you. For 15 minutes nothing is asked again: press it once more.",
         "member_removed" => "Removed. Every session of theirs has ended.",
         "introduced" => "Saved.",
         "password_changed" => "Your password is changed, and every other session of yours has ended.",

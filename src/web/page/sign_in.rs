@@ -1,6 +1,6 @@
 //! Signing in and out: by e-mail and password, or by a link that works once. Opening a link changes nothing, since mail
 //! programs and chats open links; its button uses it up. Whatever was wrong with address or password, the answer is the
-//! same, and as late.
+//! same, and as late. Who has a second proof is asked for it after the first, whichever that was.
 
 use actix_web::{
     HttpRequest, HttpResponse, HttpResponseBuilder,
@@ -12,15 +12,20 @@ use askama::Template;
 use serde::Deserialize;
 
 use crate::{
-    pipeline::team::{self, LINK_WITHIN, Recognised},
-    store::{self, trail::Door},
+    pipeline::{
+        second,
+        team::{self, LINK_WITHIN, Recognised},
+    },
+    store::{self, second::Half, trail::Door},
+    transact,
     web::{
-        State, attempt,
+        State,
         gate::{self, Actor},
+        known,
         problem::Problem,
-        session::{self, Visitor},
+        session::{self, Entry, Visitor},
         stranger,
-        view::sign_in::{SignIn, State as Link},
+        view::sign_in::{Asked, SignIn, SignInSecond, State as Link},
     },
 };
 
@@ -40,22 +45,28 @@ pub struct Typed {
     email: String,
     #[serde(default)]
     password: String,
+    /// Of a second proof: asked for beside the password only while the account waits.
+    #[serde(default)]
+    code: String,
 }
 
-/// Signs in with e-mail and password.
+/// Signs in with e-mail and password; who has a second proof is asked for it next.
 pub async fn enter(state: Data<State>, request: HttpRequest, typed: Form<Typed>) -> Result<HttpResponse, Problem> {
-    let (who, now) = (stranger::who(&request), state.core.now());
-    if state.strangers.is_tired(who, now) {
-        return Err(Problem::TooMany);
+    let (who, now) = (stranger::who(&request).to_string(), state.core.now());
+    state.knocks.begin(&who, now).map_err(|_| Problem::TooMany)?;
+    let account = account(&state, &request, &typed.email).await?;
+    let mut proved = false;
+    if let Err(wait) = state.attempts.begin(&account, now) {
+        // Guessing at somebody's password keeps nobody out who has a second proof. What is typed without one, or with a
+        // code that is not right, is not looked at.
+        proved = !typed.code.is_empty() && second_first(&state, &typed).await?;
+        if !proved {
+            return answer(Link::Shut { wait }, &typed.email);
+        }
     }
-    if state.attempts.is_shut(&typed.email, now) {
-        return answer(Link::Shut { minutes: attempt::WITHIN.as_secs() / 60 }, &typed.email);
-    }
-    state.attempts.note(&typed.email, now);
     let user = match team::recognise(&state.core, &typed.email, &typed.password).await? {
         Recognised::Yes(user) => user,
         Recognised::No(user) => {
-            state.strangers.note(who, now);
             // Tries at an account that is there are its owner's to know about; others are nobody's.
             if let Some(user) = user {
                 let name = team::member(&state.core, user).await?.map(|member| member.name).unwrap_or_default();
@@ -65,11 +76,116 @@ pub async fn enter(state: Data<State>, request: HttpRequest, typed: Form<Typed>)
             return answer(Link::Wrong, &typed.email);
         }
     };
-    state.attempts.forgive(&typed.email);
-    match session::begin(&state, &request, user).await? {
-        Some((cookie, visitor)) => Ok(enter_as(&request, cookie, &visitor, "/")),
+    state.knocks.take_back(&who);
+    state.attempts.take_back(&account);
+    let first = Half { user, renews: false };
+    let entry = match proved {
+        true => session::begin_whole(&state, &request, first).await?,
+        false => session::begin(&state, &request, first).await?,
+    };
+    match entry {
+        Entry::In(entered) => {
+            // Whoever guesses goes on waiting; this browser has a count of its own from now on.
+            if !proved {
+                state.attempts.right(&account);
+            }
+            enter_as(&state, &request, *entered, "/").await
+        }
+        Entry::Half(cookie) => Ok(to_second(&request, cookie)),
         // Removed in between.
-        None => answer(Link::Wrong, &typed.email),
+        Entry::No => answer(Link::Wrong, &typed.email),
+    }
+}
+
+/// Under which name attempts at this account are counted: a browser that was signed in to it has its own.
+async fn account(state: &State, request: &HttpRequest, email: &str) -> Result<String, Problem> {
+    if known::is_claimed(state, request)
+        && let Some(user) = team::by_email(&state.core, email).await?
+        && let Some(name) = known::name(state, request, user).await?
+    {
+        return Ok(name);
+    }
+    Ok(email.to_owned())
+}
+
+/// Whether the code is right, before the password is looked at. It is used up either way: one code, one password.
+async fn second_first(state: &State, typed: &Typed) -> Result<bool, Problem> {
+    match team::by_email(&state.core, &typed.email).await? {
+        Some(user) => Ok(second::prove(&state.core, user, &typed.code).await?),
+        None => Ok(false),
+    }
+}
+
+fn to_second(request: &HttpRequest, cookie: Cookie<'static>) -> HttpResponse {
+    // Half of it is nothing yet: the trail tells of the whole.
+    gate::nothing(request);
+    HttpResponse::SeeOther()
+        .insert_header((header::LOCATION, SECOND))
+        .insert_header((header::CACHE_CONTROL, "no-store"))
+        .cookie(cookie)
+        .finish()
+}
+
+const SECOND: &str = "/sign-in/second";
+
+/// `/sign-in/second`: for whoever is half signed in.
+pub async fn ask_second(state: Data<State>, request: HttpRequest) -> Result<HttpResponse, Problem> {
+    match session::half(&state, &request).await? {
+        Some(_) => show_second(Asked::Code),
+        None => Err(Problem::SignIn),
+    }
+}
+
+fn show_second(asked: Asked) -> Result<HttpResponse, Problem> {
+    let mut answer = match asked {
+        Asked::Code => HttpResponse::Ok(),
+        Asked::Again => HttpResponse::Unauthorized(),
+        Asked::Wait(_) => HttpResponse::TooManyRequests(),
+    };
+    Ok(answer
+        .content_type("text/html; charset=utf-8")
+        .insert_header((header::CACHE_CONTROL, "no-store"))
+        .body(SignInSecond { asked }.render()?))
+}
+
+#[derive(Deserialize)]
+pub struct TypedCode {
+    #[serde(default)]
+    code: String,
+}
+
+/// The second proof, after the first.
+pub async fn enter_second(
+    state: Data<State>,
+    request: HttpRequest,
+    typed: Form<TypedCode>,
+) -> Result<HttpResponse, Problem> {
+    let (who, now) = (stranger::who(&request).to_string(), state.core.now());
+    state.knocks.begin(&who, now).map_err(|_| Problem::TooMany)?;
+    let Some((half, hash)) = session::half(&state, &request).await? else { return Err(Problem::SignIn) };
+    let known = known::name(&state, &request, half.user).await?;
+    let account = format!("second {}", known.unwrap_or_else(|| half.user.to_string()));
+    if let Err(wait) = state.attempts.begin(&account, now) {
+        // A recovery code is long enough to be looked at whoever guesses meanwhile: the way in for whom that keeps out.
+        if !matches!(second::Typed::read(&typed.code), Some(second::Typed::Recovery(_))) {
+            return show_second(Asked::Wait(wait));
+        }
+    }
+    if !second::prove(&state.core, half.user, &typed.code).await? {
+        let name = team::member(&state.core, half.user).await?.map(|member| member.name).unwrap_or_default();
+        gate::acting(&request, Actor { door: Door::Page, user: Some(half.user), name });
+        gate::detail(&request, "with a wrong second proof");
+        return show_second(Asked::Again);
+    }
+    state.knocks.take_back(&who);
+    // Somebody else may have used this half up meanwhile, with another code.
+    if !transact!(state.core.db, |tx| store::second::end_half(tx, &hash).await?)? {
+        return Err(Problem::SignIn);
+    }
+    state.attempts.right(&account);
+    match session::begin_whole(&state, &request, half).await? {
+        Entry::In(entered) => enter_as(&state, &request, *entered, if half.renews { "/welcome" } else { "/" }).await,
+        Entry::Half(_) | Entry::No => Err(Problem::SignIn),
     }
 }
 
@@ -83,19 +199,35 @@ pub async fn post(state: Data<State>, request: HttpRequest) -> Result<HttpRespon
     let link = look(&state, &request).await?;
     let Link::Ready { token } = &link else { return answer(link, "") };
     match session::begin_by_link(&state, &request, token).await? {
-        Some((cookie, visitor)) => Ok(enter_as(&request, cookie, &visitor, "/welcome")),
+        Entry::In(entered) => enter_as(&state, &request, *entered, "/welcome").await,
+        Entry::Half(cookie) => Ok(to_second(&request, cookie)),
         // Another browser pressed the button in between, or the person is gone.
-        None => answer(Link::Used, ""),
+        Entry::No => answer(Link::Used, ""),
     }
 }
 
-fn enter_as(request: &HttpRequest, cookie: Cookie<'static>, visitor: &Visitor, path: &'static str) -> HttpResponse {
+async fn enter_as(
+    state: &State,
+    request: &HttpRequest,
+    (cookie, visitor): (Cookie<'static>, Visitor),
+    path: &'static str,
+) -> Result<HttpResponse, Problem> {
     gate::acting(request, Actor { door: Door::Page, user: visitor.user, name: visitor.name.clone() });
-    HttpResponse::SeeOther()
-        .insert_header((header::LOCATION, path))
-        .insert_header((header::CACHE_CONTROL, "no-store"))
-        .cookie(cookie)
-        .finish()
+    let mut path = path;
+    let mut answer = HttpResponse::SeeOther();
+    answer.insert_header((header::CACHE_CONTROL, "no-store")).cookie(cookie);
+    if session::named_cookie(state, request, session::HALF).is_some() {
+        answer.cookie(session::forget_half(state));
+    }
+    if let Some(user) = visitor.user {
+        if let Some(cookie) = known::cookie(state, request, user).await? {
+            answer.cookie(cookie);
+        }
+        if path == "/" && transact!(state.core.db, |tx| store::second::tell_reset(tx, user).await?)? {
+            path = "/account?done=second_was_reset";
+        }
+    }
+    Ok(answer.insert_header((header::LOCATION, path)).finish())
 }
 
 pub async fn out(state: Data<State>, request: HttpRequest) -> Result<HttpResponse, Problem> {

@@ -8,7 +8,10 @@ use crate::{
         id::{ShopId, UserId},
         member::{Reach, Role},
     },
-    pipeline::team::{self, LINK_WITHIN, NotDone},
+    pipeline::{
+        second,
+        team::{self, LINK_WITHIN, NotDone},
+    },
     store::{self, team::Member as Stored},
     web::{
         gate,
@@ -42,6 +45,8 @@ async fn everybody(visit: &Visit, typed: &Typed) -> Result<Team, Problem> {
         email: typed.email.clone(),
         problems: Vec::new(),
         link: None,
+        owners_need_second: second::owners_need(visit.core()).await?,
+        second_problems: Vec::new(),
         page: visit.page.clone(),
     })
 }
@@ -56,6 +61,7 @@ fn row(visit: &Visit, member: &Stored) -> MemberRow {
         seen_at: member.seen_at,
         is_you: visit.visitor.user == Some(member.id),
         has_password: member.has_password,
+        has_second: member.has_second,
     }
 }
 
@@ -213,6 +219,32 @@ pub async fn link(request: HttpRequest) -> Result<HttpResponse, Problem> {
     gate::detail(&request, format!("for {}", member.name));
     let page = one(&visit, &member).await?;
     show(&Member { link: fresh(page.row.shown(), url), ..page })
+}
+
+/// Takes away what somebody lost. They are told, by mail and when they sign in next.
+pub async fn reset_second(request: HttpRequest) -> Result<HttpResponse, Problem> {
+    let visit = begin(&request).await?;
+    let member = known(&visit, &request).await?;
+    gate::detail(&request, format!("of {}", member.name));
+    let by = if visit.visitor.name.is_empty() { t("an owner") } else { &visit.visitor.name };
+    if !second::reset(visit.core(), member.id, by).await? {
+        return Err(Problem::NotFound);
+    }
+    Ok(back(&format!("/team/{}", member.id), &request, "second_reset"))
+}
+
+/// The rule of the house that owners must have a second proof.
+pub async fn let_owners_need(request: HttpRequest, body: Bytes) -> Result<HttpResponse, Problem> {
+    let visit = begin(&request).await?;
+    let need = url::form_urlencoded::parse(&body).any(|(name, value)| name == "need" && value == "yes");
+    gate::detail(&request, if need { "they do" } else { "they do not" });
+    match second::let_owners_need(visit.core(), need, visit.visitor.user).await {
+        Ok(()) => Ok(back("/team", &request, if need { "second_rule" } else { "second_rule_off" })),
+        Err(NotDone::Wrong(problems)) => {
+            show(&Team { second_problems: problems, ..everybody(&visit, &Typed::default()).await? })
+        }
+        Err(other) => Err(problem(other)),
+    }
 }
 
 pub async fn ask_remove(request: HttpRequest) -> Result<HttpResponse, Problem> {

@@ -1,4 +1,5 @@
-//! Your account: what you are called, in which language you read, your password, and where you are signed in.
+//! Your account: what you are called, in which language you read, your password and second proof, and where you are signed
+//! in.
 
 use askama::Template;
 
@@ -22,6 +23,23 @@ pub struct Account {
     /// What was wrong with name or language, each a sentence.
     pub problems: Vec<String>,
     pub password_problems: Vec<String>,
+    pub second: Second,
+    pub second_problems: Vec<String>,
+}
+
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Second {
+    /// `None` without one.
+    pub since: Option<Time>,
+    pub codes_left: u64,
+    /// Nothing else opens before it is set up.
+    pub is_owed: bool,
+}
+
+impl Second {
+    pub fn codes(&self) -> String {
+        super::second::left(self.codes_left)
+    }
 }
 
 #[derive(Clone, Debug)]
@@ -34,6 +52,7 @@ pub struct You {
     pub language: String,
     /// The old password is not asked for: this session began by a link.
     pub renews: bool,
+    pub has_password: bool,
 }
 
 #[derive(Clone, Debug)]
@@ -80,11 +99,17 @@ impl Account {
     pub fn answer(&self) -> String {
         match &self.you {
             None => t("Nobody signs in here: whoever opens it is let in as an owner, from 1 machine only.").to_owned(),
+            Some(_) if self.second.is_owed => t("1 step left: owners of this house need a second proof.").to_owned(),
             Some(_) => {
                 let many = format::number_of(self.sessions.len() as u64, "browser", "browsers");
                 say("You are signed in in {browsers}.", &[("browsers", &many)])
             }
         }
+    }
+
+    pub fn on_since(&self, since: &Time) -> String {
+        let day = format::date_year(format::day_of(*since, &self.page.zone));
+        say("On since {day}: after the password a code of your app is asked for.", &[("day", &day)])
     }
 
     pub fn has_others(&self) -> bool {

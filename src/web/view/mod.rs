@@ -50,13 +50,16 @@
 //! | `/platforms/add`, `/platforms/{sink_…}` | [`platform::Platform`] | `kind`; `POST` connects or changes one |
 //! | `/tokens` | [`tokens::Tokens`] | `POST` makes one, which stands in the answer and nowhere else; `POST /tokens/revoke` with `name` |
 //! | `/api` | [`reference::Reference`] | `about` = a noun of the API |
-//! | `/sign-in`, `/sign-in/{token}` | [`sign_in::SignIn`] | `POST /sign-in` with `email`, `password`; `POST /sign-in/{token}`, `POST /sign-out` |
+//! | `/sign-in`, `/sign-in/{token}` | [`sign_in::SignIn`] | `POST /sign-in` with `email`, `password`, `code`; `POST /sign-in/{token}`, `POST /sign-out` |
+//! | `/sign-in/second` | [`sign_in::SignInSecond`] | `POST` with `code` |
+//! | `/again` | [`again::Again`] | `to` = where it leads; `POST` with `again_password` or `again_code` |
 //! | `/welcome` | [`welcome::Welcome`] | `POST` with `name`, `email`, `password` |
 //! | `/account` | [`account::Account`] | `POST` with `name`, `language`; `POST /account/password` with `old`, `new`; `POST /account/sessions/end` with `session` |
+//! | `/account/second` | [`second::SetUp`] | `POST /account/second/begin`; `POST` with `code` answers [`second::Codes`], as does `POST …/codes`; `POST …/off` with `password`, `code` |
 //! | `/digest` | [`digest::Digest`] | `POST` with `rhythm`, `schedule`; `POST /digest/send` sends one at once |
 //! | `/digest/stop/{token}` | [`digest::Stop`] | `POST` ends it |
 //! | `/team` | [`team::Team`] | `POST` with `email`, `name`, `role`, `reach`, `shop` (repeated) invites |
-//! | `/team/{usr_…}` | [`team::Member`] | `POST` with `role`, `reach`, `shop`; `POST …/link`; [`team::Remove`] at `…/remove`, whose `POST` removes |
+//! | `/team/{usr_…}` | [`team::Member`] | `POST` with `role`, `reach`, `shop`; `POST …/link`, `…/reset-second`; `POST /team/second` with `need`; [`team::Remove`] at `…/remove`, whose `POST` removes |
 //! | `/audit` | [`trail::Trail`] | `person` = a `usr_…`, `act`, `of` = a shop, `after`; `POST` with `days`; `/audit.csv` the same as CSV |
 //! | `/o/{token}` | [`public::OptOut`] | `POST` opts out |
 //! | `/r/{token}` | [`public::LinkGone`], when the link no longer leads anywhere | |
@@ -128,10 +131,13 @@ pub mod reference;
 pub mod replies;
 pub mod ledger;
 pub mod sign_in;
+pub mod second;
+pub mod again;
 pub mod welcome;
 pub mod account;
 pub mod digest;
 pub mod letter;
+pub mod notice;
 pub mod team;
 pub mod trail;
 pub mod public;

@@ -346,7 +346,7 @@ pub fn pages() -> Vec<(&'static str, String)> {
         ("sign-in", sign_in(State::Ask { with_password: true }, "").render()),
         ("sign-in-first", sign_in(State::Ask { with_password: false }, "").render()),
         ("sign-in-wrong", sign_in(State::Wrong, HOSTILE).render()),
-        ("sign-in-shut", sign_in(State::Shut { minutes: 15 }, "maja@acme.example").render()),
+        ("sign-in-shut", sign_in(State::Shut { wait: MINUTE * 15 }, "maja@acme.example").render()),
         ("sign-in-ready", sign_in(State::Ready { token: "t0k3n".into() }, "").render()),
         ("sign-in-expired", sign_in(State::Expired, "").render()),
         ("sign-in-used", sign_in(State::Used, "").render()),

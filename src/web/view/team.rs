@@ -24,6 +24,9 @@ pub struct Team {
     pub problems: Vec<String>,
     /// The link of whoever was just invited; it is never shown again.
     pub link: Option<FreshLink>,
+    /// The rule of the house.
+    pub owners_need_second: bool,
+    pub second_problems: Vec<String>,
 }
 
 #[derive(Clone, Debug)]
@@ -38,6 +41,7 @@ pub struct MemberRow {
     pub seen_at: Option<Time>,
     pub is_you: bool,
     pub has_password: bool,
+    pub has_second: bool,
 }
 
 /// A one-time link in the only moment it can be seen.
@@ -152,7 +156,7 @@ impl MemberRow {
         label(&self.role)
     }
 
-    /// What is under their page: `remove`, `link`.
+    /// What is under their page: `remove`, `link`, `reset-second`.
     pub fn under(&self, what: &str) -> String {
         format!("/team/{}/{what}", self.id)
     }
@@ -194,7 +198,7 @@ const _: [&str; 11] = [
     noted("A password has at least 10 characters."),
     noted("A password has at most 128 characters."),
     noted("This password is among the first ones anybody would try."),
-    noted("A password must not be the e-mail address or the name."),
+    noted("A password must not be the e-mail address, the name or the shop's name with a little beside it."),
     noted("this is the last owner: make somebody else an owner first"),
 ];
 

@@ -9,9 +9,10 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use cartback::web::again::WITHIN;
 use serde_json::Value;
 
-use super::{REQUIRED, driver::Browser, rich, site::Stage};
+use super::{REQUIRED, driver::Browser, rich, site::Stage, team};
 use crate::server::missing;
 
 /// Pages that no link leads to.
@@ -44,6 +45,11 @@ const BEHIND_FORMS: [&str; 7] = [
     "/shops/1/set-up?step=live",
 ];
 
+/// What a walk does not come to: the house's only owner cannot be removed, only a letter leads to where it is ended, and
+/// the pages of a second proof come one after the other, in a story of their own.
+const BEHIND_MORE: [&str; 5] =
+    ["/team/{id}/remove", "/digest/stop/{token}", "/account/second", "/sign-in/second", "/again"];
+
 /// Pages of one kind that are looked at: carts differ by what happened to them.
 const OF_A_KIND: usize = 3;
 
@@ -62,8 +68,7 @@ async fn pages_with_much_to_show() {
     let mut problems = Problems::new();
     let seen = walk(&stage, unlinked, async |path| examine(&stage, &axe, path, &mut problems).await).await;
     assert!(problems.is_empty(), "{}", told(&problems));
-    // The house's only owner cannot be removed: nothing leads to the page that asks. Only a letter leads to where it is ended.
-    let is_to_be_seen = |route: &String| route != "/team/{id}/remove" && route != "/digest/stop/{token}";
+    let is_to_be_seen = |route: &String| !BEHIND_MORE.contains(&route.as_str());
     let missed: Vec<String> =
         routes().into_iter().filter(is_to_be_seen).filter(|route| !seen.contains_key(route)).collect();
     assert!(missed.is_empty(), "no link led to {missed:?}; seen were {:?}", seen.keys());
@@ -77,6 +82,50 @@ async fn pages_on_the_first_day() {
     let unlinked = UNLINKED.iter().map(|path| (*path).to_owned());
     let mut problems = Problems::new();
     walk(&stage, unlinked, async |path| examine(&stage, &axe, path, &mut problems).await).await;
+    assert!(problems.is_empty(), "{}", told(&problems));
+    stage.end().await;
+}
+
+#[actix_web::test]
+async fn pages_of_a_second_proof() {
+    let Some(axe) = axe() else { return };
+    let Some(stage) = Stage::open().await else { return };
+    let mut problems = Problems::new();
+    let mut look = async |page: &str| examine(&stage, &axe, page, &mut problems).await;
+    stage.open_link().await;
+    team::settle_in(&stage).await;
+    let secret = team::begin_second(&stage).await;
+    look("setting a second proof up").await;
+    stage.fill("Code", "000000").await;
+    stage.press("Switch the second proof on").await;
+    stage.sees("This code is not right").await;
+    look("a first code that is wrong").await;
+    team::type_code(&stage, &secret).await;
+    stage.press("Switch the second proof on").await;
+    stage.sees("Keep these 10 codes").await;
+    look("recovery codes").await;
+    stage.follow("I have kept them").await;
+    stage.sees("10 of 10").await;
+    look("an account with a second proof").await;
+    stage.app.clock.advance(WITHIN);
+    stage.visit("/again?to=%2Fteam").await;
+    look("asked again").await;
+    stage.visit("/").await;
+    stage.press("Sign out").await;
+    stage.fill("E-mail address", team::MAJA).await;
+    stage.fill("Password", team::PASSWORD).await;
+    stage.press("Sign in").await;
+    stage.sees("1 step left: the code from your app.").await;
+    look("the second proof at the door").await;
+    stage.expects("401");
+    stage.expects("429");
+    for _ in 0..6 {
+        stage.fill("Code", "000000").await;
+        stage.press("Sign in").await;
+        stage.sees("code").await;
+    }
+    stage.sees("come back in").await;
+    look("too many wrong codes").await;
     assert!(problems.is_empty(), "{}", told(&problems));
     stage.end().await;
 }

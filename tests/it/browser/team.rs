@@ -2,8 +2,12 @@
 //! and the month's statement says what the report says, on paper too.
 
 use cartback::{
-    domain::member::{Reach, Role},
+    domain::{
+        member::{Reach, Role},
+        second::{Secret, step},
+    },
     pipeline::team,
+    web::again::WITHIN,
 };
 use serde_json::json;
 
@@ -54,6 +58,83 @@ async fn inviting_somebody_who_lands_in_their_own_shop() {
     stage.fill("Password", "six words nobody ever says").await;
     stage.press("Sign in").await;
     stage.sees("Signed in as Ana Kovač").await;
+    stage.end().await;
+}
+
+pub const MAJA: &str = "maja@agency.example";
+pub const PASSWORD: &str = "six words nobody ever says";
+
+/// The first owner chooses how she signs in.
+pub async fn settle_in(stage: &Stage) {
+    stage.fill("Your name", "Maja Novak").await;
+    stage.fill("E-mail address", MAJA).await;
+    stage.fill("Password", PASSWORD).await;
+    stage.press("Start").await;
+    stage.sees("Signed in as Maja Novak").await;
+}
+
+/// Up to the page with the picture; answers what an app would read from it.
+pub async fn begin_second(stage: &Stage) -> Secret {
+    stage.visit("/account").await;
+    stage.press("Set up a second proof").await;
+    stage.sees("Show it to your app").await;
+    let text = stage.run("return document.getElementById('secret').value").await;
+    let text = text.as_str().unwrap().replace(' ', "");
+    Secret::of(&data_encoding::BASE32_NOPAD.decode(text.as_bytes()).unwrap()).unwrap()
+}
+
+/// What the app shows now.
+pub async fn type_code(stage: &Stage, secret: &Secret) {
+    stage.fill("Code", &secret.code(step(stage.app.now()))).await;
+}
+
+#[actix_web::test]
+async fn a_phone_beside_the_password() {
+    let Some(stage) = Stage::open().await else { return };
+    stage.app.with_shop("generic").await;
+    stage.open_link().await;
+    settle_in(&stage).await;
+    let secret = begin_second(&stage).await;
+    // A camera sees black on white, in a dark room too.
+    stage.prefers(&[("prefers-color-scheme", "dark")]).await;
+    let fills = "return [...document.querySelectorAll('svg.qr path')].map(it => getComputedStyle(it).fill)";
+    assert_eq!(stage.run(fills).await, json!(["rgb(255, 255, 255)", "rgb(0, 0, 0)"]));
+    stage.prefers(&[]).await;
+    type_code(&stage, &secret).await;
+    stage.press("Switch the second proof on").await;
+    stage.sees("Keep these 10 codes").await;
+    let codes = stage.run("return document.getElementById('all-codes').value").await.as_str().unwrap().to_owned();
+    stage.follow("I have kept them").await;
+    stage.press("Sign out").await;
+    stage.app.clock.advance(minutes(1));
+    let enter = async || {
+        stage.fill("E-mail address", MAJA).await;
+        stage.fill("Password", PASSWORD).await;
+        stage.press("Sign in").await;
+        stage.sees("1 step left: the code from your app.").await;
+    };
+    enter().await;
+    type_code(&stage, &secret).await;
+    stage.press("Sign in").await;
+    stage.sees("Signed in as Maja Novak").await;
+    // A quarter of an hour later, a form that names somebody waits for her to show that it is still her.
+    stage.app.clock.advance(WITHIN);
+    stage.visit("/team").await;
+    stage.fill("E-mail address", "ana@agency.example").await;
+    stage.press("Make the invitation").await;
+    stage.sees("1 step left: show that it is still you.").await;
+    stage.fill("Password", "not hers").await;
+    stage.press("Go on").await;
+    stage.sees("This was not right.").await;
+    stage.fill("Password", PASSWORD).await;
+    stage.press("Go on").await;
+    stage.sees("A link for ana@agency.example").await;
+    stage.press("Sign out").await;
+    enter().await;
+    stage.fill("Code", codes.split(' ').next().unwrap()).await;
+    stage.press("Sign in").await;
+    stage.visit("/account").await;
+    stage.sees("9 of 10 of your recovery codes are left.").await;
     stage.end().await;
 }
 

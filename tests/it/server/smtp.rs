@@ -82,7 +82,7 @@ impl Server {
     /// As `App::open` wires it.
     pub fn post(&self) -> Post {
         let smtp = self.smtp();
-        Post { place: smtp.place(), mail: Arc::new(smtp), write: letter::write }
+        Post { place: smtp.place(), mail: Arc::new(smtp), write: letter::write, tell_reset: letter::tell_reset }
     }
 
     /// The next conversations end so.

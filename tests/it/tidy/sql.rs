@@ -20,6 +20,9 @@ const OPERATOR_TABLES: &[&str] = &[
     "restored",
     "mail_server",
     "house_setting",
+    "second_proof",
+    "recovery_code",
+    "half_sign_in",
 ];
 
 /// Words no migration uses, each with what is used instead.

@@ -10,11 +10,12 @@ use actix_web::{
 };
 use cartback::{
     app::App,
-    clock::ManualClock,
+    clock::{Clock, Ids, ManualClock},
     config::{Config, Database},
     domain::{
         id::{GatewayId, ShopId},
         risk::limits::FOR_TRIALS,
+        seal::OperatorKeys,
         time::{MINUTE, Time},
     },
     http::{Exchange, Http, HttpError, Request},
@@ -22,9 +23,10 @@ use cartback::{
     pipeline::{
         Core,
         connect::{self, ShopTyped},
+        receive::Inbox,
     },
     shop::standard_webhooks,
-    store::{self, message::Message},
+    store::{self, message::Message, shop::Vault},
     web::{self, State},
     worker::Worker,
 };
@@ -121,6 +123,32 @@ impl House {
 
     pub fn state(&self) -> State {
         State::new(self.app.core.clone(), self.app.inbox.clone())
+    }
+
+    /// Another process on the same database: its own keys, its own ids, its own memory.
+    pub fn another_process(&self) -> State {
+        let core = self.core();
+        let key = std::fs::read_to_string(self.key_file()).unwrap();
+        let core = Arc::new(Core {
+            db: core.db.clone(),
+            vault: Vault::new(OperatorKeys::parse(key.trim()).unwrap()),
+            clock: self.clock.clone() as Arc<dyn Clock>,
+            ids: Ids::new(77),
+            http: Arc::new(NoHttp),
+            post: None,
+            public_url: core.public_url.clone(),
+            holder: "another".into(),
+            plain_links: false,
+            answers: Default::default(),
+            wake: tokio::sync::Notify::new(),
+        });
+        let (inbox, _) = Inbox::start(core.clone());
+        State::new(core, inbox)
+    }
+
+    /// The folder of data and key.
+    pub fn folder(&self) -> &std::path::Path {
+        self._folder.path()
     }
 
     /// As the demo is shown: nobody signs in.

@@ -23,7 +23,10 @@ use cartback::{
     },
     store::{self, guard, inbox, request},
     transact,
-    web::route::{May, ROUTES},
+    web::{
+        again,
+        route::{May, ROUTES},
+    },
 };
 
 use super::house::{House, PHONE, Site, ask, site};
@@ -166,6 +169,9 @@ fn rows(things: &Things) -> Vec<Row> {
     look("/law/{id}", "/law/FR".to_owned());
     look("/team/{id}", format!("/team/{member}"));
     look("/team/{id}/remove", format!("/team/{member}/remove"));
+    // Nothing is being set up, and whoever comes by a link just now has shown who they are.
+    row("GET", "/account/second", "/account/second".to_owned(), "", 303);
+    row("GET", "/again", "/again?to=/carts".to_owned(), "", 303);
     // A platform whose keys are typed has no page to be led to.
     row("GET", "/shops/{id}/approve", "/shops/1/approve".to_owned(), "", 404);
     let mut act = |path, ask: String, body, good| row("POST", path, ask, body, good);
@@ -265,6 +271,8 @@ fn rows(things: &Things) -> Vec<Row> {
     act("/team", "/team".to_owned(), "email=new%40acme.example&role=analyst&reach=every", 200);
     act("/team/{id}/link", format!("/team/{member}/link"), "", 200);
     act("/team/{id}", format!("/team/{member}"), "role=analyst&reach=these&shop=1", 303);
+    act("/team/second", "/team/second".to_owned(), "need=no", 303);
+    act("/team/{id}/reset-second", format!("/team/{member}/reset-second"), "", 404);
     act("/team/{id}/remove", format!("/team/{member}/remove"), "", 303);
     act("/digest", "/digest".to_owned(), "rhythm=never", 303);
     act("/digest/send", "/digest/send".to_owned(), "", 200);
@@ -277,6 +285,11 @@ fn rows(things: &Things) -> Vec<Row> {
         303,
     );
     act("/account/sessions/end", "/account/sessions/end".to_owned(), "session=others", 303);
+    act("/account/second/begin", "/account/second/begin".to_owned(), "", 303);
+    act("/account/second", "/account/second".to_owned(), "code=000000", 200);
+    act("/account/second/codes", "/account/second/codes".to_owned(), "", 404);
+    act("/account/second/off", "/account/second/off".to_owned(), "password=x&code=000000", 200);
+    act("/again", "/again?to=/carts".to_owned(), "again_password=another+horse+battery", 303);
     rows
 }
 
@@ -481,8 +494,8 @@ async fn who_may_not_is_turned_away_and_changes_nothing() {
             expect(row, "another's", cast.asks(row, &row.ask, Some(&cast.foreign)).await, (403, ""));
             continue;
         }
-        // Their welcome is their own and knows no shop.
-        if row.path == "/welcome" {
+        // Their welcome is their own and knows no shop, and so is what they prove.
+        if ["/welcome", "/again"].contains(&row.path) {
             continue;
         }
         let chosen = for_shop_1(&row.ask);
@@ -524,6 +537,37 @@ async fn who_may_is_let_in() {
         }
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[actix_web::test]
+async fn who_showed_long_ago_that_it_is_them_is_asked_before_anything_dangerous() {
+    let cast = cast().await;
+    let core = cast.house.core();
+    let owner = team::by_email(core, "owner@acme.example").await.unwrap().unwrap();
+    let welcome = rows(&cast.things).into_iter().find(|row| row.path == "/welcome" && row.method == "POST").unwrap();
+    assert_eq!(cast.asks(&welcome, &welcome.ask, Some(&cast.owner)).await.0, 303, "{owner} chooses a password");
+    cast.house.clock.advance(again::WITHIN);
+    let mut asked = 0;
+    for row in &rows(&cast.things) {
+        let route = ROUTES.iter().find(|route| (route.method, route.path) == (row.method, row.path)).unwrap();
+        if !route.fresh {
+            continue;
+        }
+        asked += 1;
+        if row.method == "GET" {
+            let found = cast.asks(row, &row.ask, Some(&cast.owner)).await;
+            assert!(found.0 == 303 && found.1.starts_with("/again?to="), "{}: {found:?}", row.ask);
+            continue;
+        }
+        let response = ask(&cast.site, post(&row.ask, row.body).cookie(cast.owner.clone())).await;
+        assert_eq!(response.status(), StatusCode::OK, "{}", row.ask);
+        let page = super::house::text(response).await;
+        assert!(page.contains("name=\"again_carried\"") && page.contains("1 step left"), "{}: {page}", row.ask);
+    }
+    assert_eq!(asked, ROUTES.iter().filter(|route| route.fresh).count());
+    // Nothing of it was done.
+    let left = team::list(core).await.unwrap();
+    assert!(left.iter().any(|member| member.id.to_string() == cast.things.member), "the member is still there");
 }
 
 /// A foreign shop's things are nothing, whichever page is asked, and what is the house's is not theirs to touch.

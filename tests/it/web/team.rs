@@ -10,16 +10,16 @@ use cartback::{
     config::Database,
     domain::{
         member::{Reach, Role},
-        time::{DAY, MINUTE},
+        time::DAY,
     },
     pipeline::{team, trail},
-    web::attempt::{WITHIN, WRONG_MAX},
+    web::attempt::{OF_ACCOUNT, OF_ADDRESS},
 };
 
 use super::house::{House, PUBLIC_URL, Response, Site, ask, from_our_page, site, text};
 use crate::server::postgres;
 
-async fn on_both(story: impl AsyncFn(&House, &Site)) {
+pub async fn on_both(story: impl AsyncFn(&House, &Site)) {
     let lite = House::open().await;
     story(&lite, &site(lite.state()).await).await;
     // The cluster waits for itself on a runtime of its own.
@@ -31,9 +31,9 @@ async fn on_both(story: impl AsyncFn(&House, &Site)) {
     std::thread::spawn(move || drop(database)).join().unwrap();
 }
 
-const PASSWORD: &str = "correct horse battery";
+pub const PASSWORD: &str = "correct horse battery";
 
-fn post(path: &str, form: &[(&str, &str)]) -> TestRequest {
+pub fn post(path: &str, form: &[(&str, &str)]) -> TestRequest {
     let body = url::form_urlencoded::Serializer::new(String::new()).extend_pairs(form).finish();
     from_our_page(path)
         .insert_header((header::CONTENT_TYPE, "application/x-www-form-urlencoded"))
@@ -41,26 +41,26 @@ fn post(path: &str, form: &[(&str, &str)]) -> TestRequest {
         .set_payload(body)
 }
 
-fn to(response: &Response) -> String {
+pub fn to(response: &Response) -> String {
     response.headers().get(header::LOCATION).map(|to| to.to_str().unwrap().to_owned()).unwrap_or_default()
 }
 
-fn cookie(response: &Response) -> Cookie<'static> {
+pub fn cookie(response: &Response) -> Cookie<'static> {
     response.response().cookies().next().expect("a cookie").into_owned()
 }
 
-async fn get(site: &Site, path: &str, who: &Cookie<'static>) -> (StatusCode, String) {
+pub async fn get(site: &Site, path: &str, who: &Cookie<'static>) -> (StatusCode, String) {
     let response =
         ask(site, TestRequest::get().uri(path).insert_header(("accept", "text/html")).cookie(who.clone())).await;
     (response.status(), text(response).await)
 }
 
-fn path_of(link: &str) -> String {
+pub fn path_of(link: &str) -> String {
     link.strip_prefix(PUBLIC_URL).expect("a link of ours").to_owned()
 }
 
 /// Follows a one-time link to where it leads, and chooses.
-async fn settle_in(site: &Site, link: &str, name: &str, email: &str, password: &str) -> Cookie<'static> {
+pub async fn settle_in(site: &Site, link: &str, name: &str, email: &str, password: &str) -> Cookie<'static> {
     let response = ask(site, post(&path_of(link), &[])).await;
     assert_eq!((response.status(), to(&response)), (StatusCode::SEE_OTHER, "/welcome".to_owned()));
     let who = cookie(&response);
@@ -70,11 +70,11 @@ async fn settle_in(site: &Site, link: &str, name: &str, email: &str, password: &
     who
 }
 
-async fn signs_in(site: &Site, email: &str, password: &str) -> Response {
+pub async fn signs_in(site: &Site, email: &str, password: &str) -> Response {
     ask(site, post("/sign-in", &[("email", email), ("password", password)])).await
 }
 
-async fn owner(house: &House, site: &Site) -> Cookie<'static> {
+pub async fn owner(house: &House, site: &Site) -> Cookie<'static> {
     let link = cartback::app::sign_in_link(house.core()).await.unwrap();
     settle_in(site, &link, "Maja Owner", "maja@acme.example", PASSWORD).await
 }
@@ -129,31 +129,36 @@ async fn every_failure_says_the_same_and_a_shut_account_opens_again() {
             said.push(text(response).await.replace("nobody@acme.example", "maja@acme.example"));
         }
         assert!(said.iter().all(|page| *page == said[0]), "{said:?}");
-        house.clock.advance(MINUTE);
-        for _ in 2..WRONG_MAX {
+        for _ in 2..OF_ACCOUNT.free {
             assert_eq!(signs_in(site, "maja@acme.example", "wrong again").await.status(), StatusCode::UNAUTHORIZED);
         }
-        house.clock.advance(MINUTE);
         // The right one does not help any more, and no account that is not there gives itself away.
         let shut = signs_in(site, "Maja@acme.example", PASSWORD).await;
         assert_eq!(shut.status(), StatusCode::TOO_MANY_REQUESTS);
-        assert!(text(shut).await.contains("Too many wrong passwords for this address"));
-        for _ in 1..WRONG_MAX {
+        let shut = text(shut).await;
+        assert!(shut.contains("Too many wrong passwords for this address: come back in 30 seconds."), "{shut}");
+        for _ in 1..OF_ACCOUNT.free {
             assert_eq!(signs_in(site, "nobody@acme.example", "x").await.status(), StatusCode::UNAUTHORIZED);
         }
-        assert_eq!(signs_in(site, "nobody@acme.example", "x").await.status(), StatusCode::TOO_MANY_REQUESTS);
-        // Whoever is signed in stays so, a link still leads in, and the account opens by itself.
+        let nobodys = signs_in(site, "nobody@acme.example", "x").await;
+        assert_eq!(nobodys.status(), StatusCode::TOO_MANY_REQUESTS);
+        assert_eq!(text(nobodys).await.replace("nobody@", "Maja@"), shut);
+        // Whoever is signed in stays so, and the account opens by itself.
         assert_eq!(get(site, "/", &first).await.0, StatusCode::OK);
-        house.clock.advance(WITHIN);
+        house.clock.advance(OF_ACCOUNT.first);
         assert_eq!(signs_in(site, "maja@acme.example", PASSWORD).await.status(), StatusCode::SEE_OTHER);
-        // One address on the network has twenty tries a minute, whomever it names.
-        house.clock.advance(MINUTE);
-        for number in 0..20 {
+        // One address on the network has twenty wrong ones, whomever it names, and then waits longer and longer.
+        house.clock.advance(OF_ADDRESS.forgotten_after);
+        for number in 0..OF_ADDRESS.free {
             let response = signs_in(site, &format!("{number}@acme.example"), "x").await;
             assert_eq!(response.status(), StatusCode::UNAUTHORIZED);
         }
-        assert_eq!(signs_in(site, "maja@acme.example", PASSWORD).await.status(), StatusCode::TOO_MANY_REQUESTS);
-        house.clock.advance(MINUTE);
+        for wait in [OF_ADDRESS.first, OF_ADDRESS.first * 2] {
+            assert_eq!(signs_in(site, "maja@acme.example", PASSWORD).await.status(), StatusCode::TOO_MANY_REQUESTS);
+            house.clock.advance(wait);
+            assert_eq!(signs_in(site, "more@acme.example", "x").await.status(), StatusCode::UNAUTHORIZED);
+        }
+        house.clock.advance(OF_ADDRESS.first * 4);
         assert_eq!(signs_in(site, "maja@acme.example", PASSWORD).await.status(), StatusCode::SEE_OTHER);
         let (_, log) = get(site, "/audit?act=POST+%2Fsign-in", &first).await;
         assert!(log.contains("with a wrong password") && log.contains("Refused"), "{log}");
@@ -230,15 +235,17 @@ async fn somebody_is_invited_promoted_and_removed() {
         let client = settle_in(site, &link, "Client", "client@shop.example", "client horse battery").await;
         assert_eq!(get(site, "/texts", &client).await.0, StatusCode::OK);
         assert_eq!(get(site, "/team", &client).await.0, StatusCode::FORBIDDEN);
-        let add = || post("/sequences", &[("preset", "us")]).cookie(client.clone());
-        assert_eq!(ask(site, add()).await.status(), StatusCode::FORBIDDEN);
+        let add = |who: &Cookie<'static>| post("/sequences", &[("preset", "us")]).cookie(who.clone());
+        assert_eq!(ask(site, add(&client)).await.status(), StatusCode::FORBIDDEN);
 
-        // What they may do changes at once, in the session they have.
+        // What they may do changes at once, and no session grows with it.
         let id = team::by_email(house.core(), "client@shop.example").await.unwrap().unwrap();
         let rights = [("role", "manager"), ("reach", "these"), ("shop", "1")];
         let change = post(&format!("/team/{id}"), &rights).cookie(owner.clone());
         assert_eq!(to(&ask(site, change).await), format!("/team/{id}?done=member_changed"));
-        assert_eq!(ask(site, add()).await.status(), StatusCode::SEE_OTHER);
+        assert_eq!(to(&ask(site, add(&client)).await), "/sign-in");
+        let client = cookie(&signs_in(site, "client@shop.example", "client horse battery").await);
+        assert_eq!(ask(site, add(&client)).await.status(), StatusCode::SEE_OTHER);
 
         let (_, asked) = get(site, &format!("/team/{id}/remove"), &owner).await;
         assert!(asked.contains("Remove Client? 1 session of theirs ends at once."), "{asked}");

@@ -4,7 +4,10 @@ use askama::Template;
 
 use super::{
     super::{
-        account::{Account, SessionRow, You},
+        account::{Account, Second, SessionRow, You},
+        again::{Again, Refusal},
+        second::{Codes, SetUp},
+        sign_in::{Asked, SignInSecond},
         team::{FreshLink, Member, MemberRow, Remove, Rights, ShopBox, Team},
         trail::{EntryRow, Outcome, Pick, Trail, Wanted},
         welcome::Welcome,
@@ -27,6 +30,7 @@ fn row(id: &str, name: &str, role: Role, reach: &str) -> MemberRow {
         seen_at: Some(now() - HOUR),
         is_you: id == "maja",
         has_password: true,
+        has_second: id == "maja",
     }
 }
 
@@ -53,6 +57,8 @@ fn team() -> Team {
             url: "https://sms.acme.example/sign-in/4fJ2kXq9".into(),
             minutes: 1440,
         }),
+        owners_need_second: true,
+        second_problems: Vec::new(),
     }
 }
 
@@ -95,10 +101,13 @@ fn account() -> Account {
             reach: "every shop".into(),
             language: "de".into(),
             renews: false,
+            has_password: true,
         }),
         sessions: vec![session("a1", "Firefox, Linux", true), session("b2", "", false)],
         problems: Vec::new(),
         password_problems: vec!["This is not the password you have now.".into()],
+        second: Second { since: Some(now() - DAY * 3), codes_left: 7, is_owed: false },
+        second_problems: Vec::new(),
     }
 }
 
@@ -149,6 +158,32 @@ fn welcome() -> Welcome {
     Welcome { name: HOSTILE.into(), email: "maja@acme.example".into(), is_new: true, problems: Vec::new() }
 }
 
+fn again() -> Again {
+    Again {
+        to: "/gateways/gw_1?shop=1".into(),
+        carried: "AbCd".into(),
+        asks_password: true,
+        asks_code: true,
+        may_choose: false,
+        refusal: Refusal::None,
+    }
+}
+
+fn set_up() -> SetUp {
+    let secret = crate::domain::second::Secret::new([7; 20]);
+    SetUp {
+        page: page(Section::Account),
+        secret: secret.text(),
+        uri: secret.uri("sms.acme.example", "maja@acme.example"),
+        problems: Vec::new(),
+    }
+}
+
+fn codes(is_new: bool) -> Codes {
+    let codes = (0..10).map(|number| crate::domain::second::recovery_code([number * 25; 12])).collect();
+    Codes { page: page(Section::Account), codes, is_new }
+}
+
 pub fn pages() -> Vec<(&'static str, askama::Result<String>)> {
     vec![
         ("team", team().render()),
@@ -176,6 +211,33 @@ pub fn pages() -> Vec<(&'static str, askama::Result<String>)> {
             "account-by-link",
             Account { you: account().you.map(|you| You { renews: true, ..you }), ..account() }.render(),
         ),
+        (
+            "account-second-owed",
+            Account { second: Second { is_owed: true, ..Second::default() }, ..account() }.render(),
+        ),
+        (
+            "account-second-off-refused",
+            Account {
+                second: Second { codes_left: 0, ..account().second },
+                second_problems: vec!["This is not the password you have now.".into()],
+                password_problems: Vec::new(),
+                ..account()
+            }
+            .render(),
+        ),
+        ("second", set_up().render()),
+        ("second-wrong", SetUp { problems: vec!["Nothing is being set up. Begin again.".into()], ..set_up() }.render()),
+        ("second-codes", codes(true).render()),
+        ("second-codes-again", codes(false).render()),
+        ("sign-in-second", SignInSecond { asked: Asked::Code }.render()),
+        ("sign-in-second-wait", SignInSecond { asked: Asked::Wait(MINUTE * 2) }.render()),
+        ("again", again().render()),
+        (
+            "again-wrong",
+            Again { refusal: Refusal::Wrong, carried: String::new(), asks_code: false, may_choose: true, ..again() }
+                .render(),
+        ),
+        ("again-code-only", Again { asks_password: false, refusal: Refusal::Wait(MINUTE), ..again() }.render()),
         ("account-empty", Account { you: None, sessions: Vec::new(), ..account() }.render()),
         ("audit", trail().render()),
         (

@@ -1,51 +1,18 @@
 //! The same request again: one effect and one answer, whichever process it reaches, on both databases.
 
-use std::{sync::Arc, time::Duration};
+use std::time::Duration;
 
 use cartback::{
-    clock::{Clock, Ids},
     config::Database,
-    domain::{id::ShopId, seal::OperatorKeys, time::DAY},
-    http::{Exchange, Http, HttpError, Request},
-    pipeline::{Core, receive::Inbox},
-    store::{idempotency, shop::Vault},
+    domain::{id::ShopId, time::DAY},
+    store::idempotency,
     transact,
-    web::State,
 };
 
 use super::*;
 use crate::server::postgres;
 
 const TEST: &str = "/api/v1/texts/default/1/default/test";
-
-struct NoHttp;
-
-impl Http for NoHttp {
-    fn exchange(&self, _: Request) -> Exchange<'_> {
-        Box::pin(async { Err(HttpError::NotSent("there is no network".into())) })
-    }
-}
-
-/// Another process on the same database: its own keys, its own ids.
-fn another_process(house: &House) -> State {
-    let core = house.core();
-    let key = std::fs::read_to_string(house.key_file()).unwrap();
-    let core = Arc::new(Core {
-        db: core.db.clone(),
-        vault: Vault::new(OperatorKeys::parse(key.trim()).unwrap()),
-        clock: house.clock.clone() as Arc<dyn Clock>,
-        ids: Ids::new(77),
-        http: Arc::new(NoHttp),
-        post: None,
-        public_url: core.public_url.clone(),
-        holder: "another".into(),
-        plain_links: false,
-        answers: Default::default(),
-        wake: tokio::sync::Notify::new(),
-    });
-    let (inbox, _) = Inbox::start(core.clone());
-    State::new(core, inbox)
-}
 
 async fn try_once(site: &Site, token: &str, key: &str, body: &Value) -> (StatusCode, bool, Value) {
     let request = with(token, TestRequest::post().uri(TEST)).insert_header(("idempotency-key", key));
@@ -56,7 +23,7 @@ async fn try_once(site: &Site, token: &str, key: &str, body: &Value) -> (StatusC
 }
 
 async fn race(house: House) {
-    let (one, other) = (site(house.state()).await, site(another_process(&house)).await);
+    let (one, other) = (site(house.state()).await, site(house.another_process()).await);
     let token = able(&house).await;
     let first = sequence_of(&one, &token).await;
     let body = json!({ "phone": PHONE });
