@@ -89,5 +89,29 @@ pub fn is_id(external_id: &str) -> bool {
 pub fn retry_after(answer: &crate::http::Response) -> Duration {
     let told = answer.header("retry-after").and_then(|text| text.trim().parse::<f64>().ok());
     let seconds = told.filter(|seconds| seconds.is_finite() && *seconds >= 0.0);
-    seconds.map_or(LATER, Duration::from_secs_f64).min(WAIT_MOST)
+    // Seconds that fit into no duration are more than the most.
+    seconds.map_or(LATER, |seconds| Duration::try_from_secs_f64(seconds).unwrap_or(WAIT_MOST)).min(WAIT_MOST)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::http::Response;
+
+    #[test]
+    fn a_shop_is_waited_for_as_it_wants_and_never_forever() {
+        #[track_caller]
+        fn check(told: &str, expected: Duration) {
+            let headers = vec![("retry-after".to_owned(), told.to_owned())];
+            assert_eq!(retry_after(&Response { status: 429, headers, body: Vec::new() }), expected, "{told}");
+        }
+        check("2", Duration::from_secs(2));
+        check(" 0.5 ", Duration::from_millis(500));
+        check("86400", WAIT_MOST);
+        check("1e20", WAIT_MOST);
+        check("1e308", WAIT_MOST);
+        for nothing in ["", "-1", "NaN", "inf", "1e999", "Wed, 21 Oct 2026 07:28:00 GMT"] {
+            check(nothing, LATER);
+        }
+    }
 }
