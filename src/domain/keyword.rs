@@ -39,7 +39,7 @@ const CHARS_MAX: usize = 2_000;
 /// The keyword in a reply. On a US number the word STOP counts wherever it stands ("don't stop" included: a person can
 /// undo that, the law cannot).
 pub fn read(text: &str, us_number: bool) -> Option<Keyword> {
-    let text = normalised(&text.chars().take(CHARS_MAX).collect::<String>());
+    let text = normalised(within(text));
     let words: Vec<&str> = text.split_whitespace().collect();
     let bare: Vec<&str> = words.iter().copied().filter(|word| !POLITE.contains(word)).collect();
     // Joined, so that "opt-out", "s.t.o.p" and "OPTOUT" are one.
@@ -55,6 +55,11 @@ pub fn read(text: &str, us_number: bool) -> Option<Keyword> {
     }
     let known = [(&lists.help, Keyword::Help), (&lists.start, Keyword::Start), (&lists.confirm, Keyword::Confirm)];
     known.into_iter().find(|(list, _)| list.contains(&whole)).map(|(_, keyword)| keyword)
+}
+
+/// As much of a reply as is read.
+pub(super) fn within(text: &str) -> &str {
+    text.char_indices().nth(CHARS_MAX).and_then(|(end, _)| text.get(..end)).unwrap_or(text)
 }
 
 fn ends_in_stop(words: &[&str], lists: &Lists) -> bool {

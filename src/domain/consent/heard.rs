@@ -117,6 +117,8 @@ const PHRASE_WORDS_MAX: usize = 4;
 
 /// Reads a reply from a phone with this record. `us_number` as in [`keyword::read`]; `at` is when it arrived.
 pub fn hear(text: &str, us_number: bool, ledger: &Ledger, at: Time) -> Heard {
+    // What is not read must not cost either: every stretch of a stop's words is asked about.
+    let text = keyword::within(text);
     let pending = awaits_yes(ledger, at);
     let (meaning, found) = match keyword::read(text, us_number) {
         Some(Keyword::Stop) => (Meaning::Stop, Some(stop_evidence(text))),
@@ -254,6 +256,13 @@ mod tests {
 
     fn stopped() -> Ledger {
         Ledger::of(vec![], vec![OptOut { at: now() - HOUR, source: "reply".into() }])
+    }
+
+    #[test]
+    fn what_lies_beyond_a_reply_of_any_length_is_not_looked_at() {
+        let read = format!("{}leave me alone", "a ".repeat(900));
+        let heard = hear(&format!("{read}{}unsubscribe", " b".repeat(100_000)), false, &asked(1), now());
+        assert_eq!((heard.rule, heard.word.as_deref()), (Some(Rule::Phrase), Some("leave me alone")));
     }
 
     #[track_caller]
