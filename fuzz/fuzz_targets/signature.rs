@@ -26,7 +26,10 @@ struct Drawn<'d> {
     text: &'d str,
 }
 
-fuzz_target!(|drawn: Drawn| { if drawn.which & 1 == 0 { platform(&drawn) } else { standard(&drawn) } });
+fuzz_target!(|drawn: Drawn| match drawn.which & 1 {
+    0 => platform(&drawn),
+    _ => standard(&drawn),
+});
 
 /// What names a proof in a header.
 fn is_proof(name: &str) -> bool {
