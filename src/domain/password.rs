@@ -114,7 +114,7 @@ fn is_known(plain: &str, known: &[&str]) -> bool {
 /// A word everybody thinks of, with nothing but figures and signs around it.
 fn is_stem(plain: &str) -> bool {
     let is_all = |stem: &&str| plain.contains(*stem) && !plain.replace(*stem, "").contains(char::is_alphabetic);
-    STEMS.iter().any(|stem| is_all(&stem))
+    STEMS.iter().any(is_all)
 }
 
 /// Pairs of neighbours that may be neither alike nor next to each other where everything else is.

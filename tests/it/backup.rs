@@ -56,7 +56,9 @@ async fn back_up(app: &App, file: &Path) -> Manifest {
         Home::Pg(database) => Source::Pg(database.url()),
     };
     let about = About { now: app.now(), version: "0.0.1".into() };
-    backup::make(&source, file, &about).await.unwrap_or_else(|why| panic!("{why}"))
+    fs::File::create_new(file).unwrap();
+    // On the heap: a story's own future is large enough for a test's stack.
+    Box::pin(backup::make(&source, file, &about)).await.unwrap_or_else(|why| panic!("{why}"))
 }
 
 /// A house on what a backup holds, in another place; `None` where PostgreSQL is not installed.
@@ -67,19 +69,19 @@ async fn bring(app: &App, file: &Path, engine: Engine, silent: bool) -> Option<(
             let folder = tempfile::tempdir().unwrap();
             let target = folder.path().join(LITE_FILE);
             fs::copy(file, &target).unwrap();
-            let brought = backup::into_lite(&target, &keys(), &restored).await.unwrap_or_else(|why| panic!("{why}"));
+            let brought = Box::pin(backup::into_lite(&target, &keys(), &restored)).await;
             let db = Db::open_lite(&target).await.unwrap();
             db.wait_for_disk(false).await.unwrap();
-            (db, Home::Lite(folder), brought)
+            (db, Home::Lite(folder), brought.unwrap_or_else(|why| panic!("{why}")))
         }
         Engine::Pg => {
             let database = cluster()?.database();
             let db = Db::open_pg(&database.url()).await.unwrap();
-            let brought = backup::into_pg(file, &db, &keys(), &restored).await.unwrap_or_else(|why| panic!("{why}"));
-            (db, Home::Pg(database), brought)
+            let brought = Box::pin(backup::into_pg(file, &db, &keys(), &restored)).await;
+            (db, Home::Pg(database), brought.unwrap_or_else(|why| panic!("{why}")))
         }
     };
-    Some((app.elsewhere(db, home, 7).await, brought))
+    Some((Box::pin(app.elsewhere(db, home, 7)).await, brought))
 }
 
 /// The engine a story is played on.
@@ -88,7 +90,7 @@ fn same(app: &App) -> Engine {
 }
 
 async fn open(app: &App, gateway: &str) -> Shopkeeper {
-    let shop = app.with_shop_like("generic", &[("steps_after_minutes", "0,60"), ("rest_hours", "0")]).await;
+    let shop = app.with_shop_like("generic", &[("steps_after_minutes", "0,1440"), ("rest_hours", "0")]).await;
     app.with_gateway(&shop, gateway).await;
     shop
 }
@@ -127,6 +129,7 @@ async fn f27_every_pair_of_engines_brings_back_the_same() {
             leave(&app, &shop, number).await;
             app.pass(minutes(20)).await;
         }
+        app.pass(minutes(20)).await;
         app.generic(&shop, "order.upserted", app.order("1093", "c1", json!({ "phone": "+38640555201" }))).await;
         let file = folder.path().join(format!("{from:?}.sqlite"));
         let made = back_up(&app, &file).await;
@@ -159,63 +162,77 @@ async fn f27_a_restored_house_says_nothing_until_told_and_nothing_twice() {
         app.leave_work();
         let folder = tempfile::tempdir().unwrap();
         let shop = open(app, "kannel").await;
-        // c1 has its first text; c2's waits since the gateway asked for a pause; c3 is not abandoned yet.
-        leave(app, &shop, 1).await;
-        app.pass(minutes(10)).await;
-        leave(app, &shop, 2).await;
-        app.pass(minutes(21)).await;
-        app.outside.next([Ends::Throttled(Some(900))]);
-        leave(app, &shop, 3).await;
-        app.pass(minutes(12)).await;
-        let states: Vec<&str> = app.texts(&shop).await.iter().map(|text| text.state.name()).collect();
-        assert_eq!(states, ["accepted", "queued"]);
         let file = folder.path().join("backup.sqlite");
-        let made = back_up(app, &file).await;
-
-        // The original goes on: every one of them is texted, the second step of c1 too, and c4, which began since.
-        leave(app, &shop, 4).await;
-        app.pass(minutes(85)).await;
-        let before = texted(app);
-        // c2's first attempt was turned away.
-        for (number, texts) in [(1, 2), (2, 3), (3, 2), (4, 1)] {
-            let to = format!("+386405552{number:02}");
-            assert_eq!(before.iter().filter(|one| **one == to).count(), texts, "{to} in {before:?}");
-        }
-
-        let (mut there, brought) = bring(app, &file, same(app), false).await.unwrap();
+        let made = Box::pin(goes_on(app, &shop, &file)).await;
+        let (mut there, brought) = Box::pin(bring(app, &file, same(app), false)).await.unwrap();
         there.leave_work();
-        let requests = app.outside.requests().len();
         assert_eq!(brought.held.texts, 1, "c2's");
         let halt = store::halt::standing(&mut there.read().await).await.unwrap().unwrap();
         let why = format!("restored from a backup of {}: what was sent since is not known here", made.made_at());
         assert_eq!(halt.why, why);
         let waited = there.texts(&shop).await.into_iter().find(|text| text.to.ends_with("02")).unwrap();
         assert_eq!(waited.state, MessageState::Unknown);
-
-        // It takes everything in and sends nothing.
-        let began = (app.now() - minutes(70)).to_string();
-        leave_begun(&there, &shop, 4, &began).await;
-        leave(&there, &shop, 5).await;
-        there.pass(hours(3)).await;
-        assert_eq!(there.outside.requests().len(), requests, "nothing leaves a house at rest");
-        assert!(there.cart(&shop, "c5").await.abandoned_at.is_some(), "but everything is taken in");
-
-        assert!(guard::lift(&there.core).await.unwrap());
-        leave(&there, &shop, 6).await;
-        there.pass(hours(3)).await;
-        let after = texted(&there);
-        let new: Vec<&String> = after.iter().skip(before.len()).collect();
-        let of = |number: u32| format!("+386405552{number:02}");
-        let expected = [of(5), of(5), of(6), of(6)].into_iter().collect::<BTreeSet<_>>();
-        assert_eq!(new.iter().map(|to| (*to).clone()).collect::<BTreeSet<_>>(), expected, "{new:?}");
-        assert_eq!(new.len(), 4, "{new:?}");
-        for cart in ["c1", "c3", "c4"] {
-            let story = there.cart_story(&shop, cart).await;
-            assert!(story.contains("it may have been texted between the backup of 3 Mar 2026"), "{cart}: {story}");
-        }
+        Box::pin(keeps_quiet(&there, &shop)).await;
+        Box::pin(speaks_again(&there, &shop)).await;
         there.end().await;
     })
     .await;
+}
+
+/// A house is backed up in the middle of its work and goes on.
+async fn goes_on(app: &App, shop: &Shopkeeper, file: &Path) -> Manifest {
+    // c1 has its first text; c2's waits since the gateway asked for a pause; c3 is not abandoned yet.
+    leave(app, shop, 1).await;
+    app.pass(minutes(10)).await;
+    leave(app, shop, 2).await;
+    app.pass(minutes(21)).await;
+    app.outside.next([Ends::Throttled(Some(900))]);
+    leave(app, shop, 3).await;
+    app.pass(minutes(12)).await;
+    let states: Vec<&str> = app.messages(shop).await.iter().map(|(text, _)| text.state.name()).collect();
+    assert_eq!(states, ["accepted", "queued"]);
+    let made = back_up(app, file).await;
+    // Every one of them is texted twice, and so is c4, which began since.
+    leave(app, shop, 4).await;
+    app.pass(hours(26)).await;
+    let before = texted(app);
+    // c2's first attempt was turned away.
+    for (number, texts) in [(1, 2), (2, 3), (3, 2), (4, 2)] {
+        let to = format!("+386405552{number:02}");
+        assert_eq!(before.iter().filter(|one| **one == to).count(), texts, "{to} in {before:?}");
+    }
+    made
+}
+
+/// It takes everything in and sends nothing.
+async fn keeps_quiet(there: &App, shop: &Shopkeeper) {
+    let requests = there.outside.requests().len();
+    let began = (there.now() - hours(26)).to_string();
+    leave_begun(there, shop, 4, &began).await;
+    leave_begun(there, shop, 5, &there.iso()).await;
+    there.pass(hours(3)).await;
+    assert_eq!(there.outside.requests().len(), requests, "nothing leaves a house at rest");
+    // One that began a moment after.
+    let began = there.now() - hours(3) + minutes(1);
+    leave_begun(there, shop, 6, &began.to_string()).await;
+    assert!(there.cart(shop, "c5").await.abandoned_at.is_some(), "but everything is taken in");
+}
+
+/// Once it may, it texts whom nobody can have texted before.
+async fn speaks_again(there: &App, shop: &Shopkeeper) {
+    let before = texted(there).len();
+    assert!(guard::lift(&there.core).await.unwrap());
+    leave_begun(there, shop, 7, &there.iso()).await;
+    there.pass(hours(3)).await;
+    let new = texted(there).split_off(before);
+    for (number, texts) in [(1, 0), (2, 0), (3, 0), (4, 0), (5, 0), (6, 1), (7, 1)] {
+        let to = format!("+386405552{number:02}");
+        assert_eq!(new.iter().filter(|one| **one == to).count(), texts, "{to} in {new:?}");
+    }
+    for cart in ["c1", "c3", "c4", "c5"] {
+        let story = there.cart_story(shop, cart).await;
+        assert!(story.contains("it may have been texted between the backup of 3 Mar 2026"), "{cart}: {story}");
+    }
 }
 
 #[tokio::test]
@@ -290,8 +307,11 @@ async fn f27_by_the_operators_word_a_move_loses_nothing() {
     there.pass(minutes(30)).await;
     assert_eq!(there.outside.texts(), 1, "at rest all the same");
     guard::lift(&there.core).await.unwrap();
-    there.pass(minutes(60)).await;
-    assert_eq!(there.outside.texts(), 3, "the one that waited, and the next step");
+    there.pass(minutes(1)).await;
+    assert_eq!(there.outside.texts(), 2, "the one that waited");
+    there.pass(hours(25)).await;
+    let story = there.cart_story(&shop, "c1").await;
+    assert_eq!(there.outside.texts(), 3, "the one that waited, and the next step: {story}");
     there.end().await;
 
     // Beside a running service nobody can say so.
@@ -345,17 +365,14 @@ async fn f27_what_is_wrong_with_a_backup_is_told() {
             assert!(said.contains("it is damaged or cut off") || said.contains("no backup of Cartback"), "{said}");
         }
     }
-    assert!(told > 20, "{told} told: the pages are full of rows");
-    let in_a_row = whole
-        .windows(4)
-        .position(|four| four == b"c-7\"")
-        .or_else(|| whole.windows(12).position(|some| some == b"shop.example"));
-    if let Some(at) = in_a_row {
-        let mut bytes = whole.clone();
-        bytes[at] ^= 1;
-        let said = verdict(copy("cell.sqlite", &bytes), &keys()).await;
-        assert!(said.starts_with("it is damaged or cut off: table "), "{said}");
-    }
+    assert!(told > 8, "{told} told: most of a fresh file is empty");
+    // One bit of a text's words: the pages are in order, the sum is not.
+    let words = sql::blobs(&app.core.db, "SELECT detail FROM message").await.remove(0);
+    let at = whole.windows(words.len()).position(|some| some == words).unwrap();
+    let mut bytes = whole.clone();
+    bytes[at + words.len() - 1] ^= 1;
+    let said = verdict(copy("cell.sqlite", &bytes), &keys()).await;
+    assert_eq!(said, "it is damaged or cut off: table message holds something else than it did");
 
     let cut = verdict(copy("cut.sqlite", &whole[..whole.len() / 2]), &keys()).await;
     assert!(cut.starts_with("it is damaged or cut off"), "{cut}");
@@ -447,7 +464,7 @@ fn under_load(from: String, into: String) {
         let (path, secret, stop) = (path.clone(), secret.clone(), Arc::new(AtomicBool::new(false)));
         let told = stop.clone();
         let sender = thread::spawn(move || crash::shop(vec![port], path, secret, 0, told).acknowledged);
-        thread::sleep(Duration::from_secs(2));
+        thread::sleep(Duration::from_secs(5));
         stop.store(true, Ordering::Relaxed);
         sender.join().unwrap()
     };
@@ -461,7 +478,7 @@ fn under_load(from: String, into: String) {
     let made = house.told(&["backup", name, "--verify", "--json"]);
     stop.store(true, Ordering::Relaxed);
     let during = sender.join().unwrap();
-    assert!(first.len() > 5 && !during.is_empty(), "{} and {}", first.len(), during.len());
+    assert!(first.len() > 3 && !during.is_empty(), "{} and {}", first.len(), during.len());
     assert_eq!((&made["verified"], &made["in_use"]), (&json!(true), &json!(true)));
     assert_eq!(fs::metadata(&file).unwrap().permissions().mode() & 0o777, 0o600);
     assert_eq!(house.told(&["backup", "verify", name, "--json"])["tables"], made["tables"]);

@@ -314,7 +314,7 @@ impl Life<'_> {
                     asleep = false;
                 }
                 self.see(world, came, &mut asleep).await?;
-            } else if let Some(due) = due.filter(|_| choice % 2 == 0 || !may_tick) {
+            } else if let Some(due) = due.filter(|_| choice.is_multiple_of(2) || !may_tick) {
                 let process = ears[self.dice.below(ears.len())];
                 let came = self.deliver(world, due, process).await;
                 self.see(world, came, &mut asleep).await?;
