@@ -117,9 +117,8 @@ async fn commands_that_change_are_recorded_without_what_was_typed() {
 fn what_only_looks_is_there() {
     fn leaves(command: &clap::Command, before: &str, found: &mut Vec<String>) {
         let words = format!("{before} {}", command.get_name()).trim().to_owned();
-        if !command.has_subcommands() {
-            found.push(words);
-            return;
+        if !command.is_subcommand_required_set() {
+            found.push(words.clone());
         }
         command.get_subcommands().for_each(|inner| leaves(inner, &words, found));
     }
