@@ -79,7 +79,8 @@ fn keys(text: &str) -> BTreeSet<String> {
     // What a change did: every sentence of the one function that says it.
     if let Some((_, notices)) = text.split_once("\nfn notice(") {
         let body = notices.split_once("\n}").map_or(notices, |(body, _)| body);
-        keys.extend(body.split("=> ").skip(1).filter_map(literal).map(|(key, _)| key));
+        let said = body.split("=> ").skip(1).map(|said| said.trim_start_matches(['{', '\n', ' ']));
+        keys.extend(said.filter_map(literal).map(|(key, _)| key));
     }
     // What the table of routes calls a change: the third of an act's values.
     for (at, _) in text.match_indices(" act(\"/") {
