@@ -27,7 +27,7 @@ use serde::{Deserialize, Serialize};
 use super::{
     State, gate,
     problem::Problem,
-    session::Visitor,
+    session::{self, Visitor},
     view::again::{Again, Refusal},
 };
 use crate::{
@@ -178,7 +178,7 @@ async fn carry(
             String::from_utf8(body.to_vec()).map_err(|_| Problem::Wrong(vec!["this form is not text".to_owned()]))?;
         let form = Form { session, path: path.clone(), until: (now + CARRIED_FOR).millis(), body };
         let sealed = house.seal_json(place(user), &form).map_err(|why| Problem::Broken(why.to_string()))?;
-        return Ok(Carried::Ask(page(visitor, path, BASE64URL_NOPAD.encode(&sealed), Refusal::None)));
+        return Ok(Carried::Ask(page(state, visitor, path, BASE64URL_NOPAD.encode(&sealed), Refusal::None).await?));
     }
     let form = opened(&house, user, sent);
     let form = form.filter(|form| form.session == session && form.path == path && form.until > now.millis());
@@ -186,7 +186,7 @@ async fn carry(
         return Err(Problem::Wrong(vec!["This form is too old. Go back and fill it in again.".to_owned()]));
     };
     if stale && let Some(refusal) = prove(state, visitor, field(PASSWORD), field(CODE)).await? {
-        return Ok(Carried::Ask(page(visitor, path, sent.to_owned(), refusal)));
+        return Ok(Carried::Ask(page(state, visitor, path, sent.to_owned(), refusal).await?));
     }
     Ok(Carried::On(form.body.into_bytes()))
 }
@@ -197,22 +197,33 @@ fn opened(house: &ShopKeys, user: UserId, sent: &str) -> Option<Form> {
 }
 
 /// `to` is where the page's form leads; `carried` is "" where nothing is.
-pub fn page(visitor: &Visitor, to: String, carried: String, refusal: Refusal) -> Again {
-    Again {
+pub async fn page(
+    state: &State,
+    visitor: &Visitor,
+    to: String,
+    carried: String,
+    refusal: Refusal,
+) -> Result<Again, Error> {
+    let member = match visitor.user {
+        Some(user) => team::member(&state.core, user).await?,
+        None => None,
+    };
+    Ok(Again {
         to,
         carried,
+        email: member.map(|member| member.email).unwrap_or_default(),
         asks_password: visitor.has_password,
         asks_code: visitor.has_second,
         may_choose: visitor.renews,
         refusal,
-    }
+    })
 }
 
 /// Notes a proof with the session; why not, when it was none. Either proof is enough. Wrong ones count like wrong ones at
 /// the door: a session left open is no way to guess one.
 pub async fn prove(state: &State, visitor: &Visitor, password: &str, code: &str) -> Result<Option<Refusal>, Problem> {
     let (user, session) = visitor.user.zip(visitor.session).ok_or(Problem::NotFound)?;
-    let (account, now) = (format!("again {user}"), state.core.now());
+    let (account, now) = (session::counted(&session), state.core.now());
     if password.is_empty() && code.is_empty() {
         return Ok(Some(Refusal::Wrong));
     }

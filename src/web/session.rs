@@ -14,6 +14,8 @@ use actix_web::{
     http::header,
 };
 
+use data_encoding::HEXLOWER;
+
 use super::{
     State,
     problem::Problem,
@@ -115,6 +117,11 @@ const SESSION: &str = "session";
 pub const HALF: &str = "half";
 /// How long the first proof waits for the second.
 const HALF_LASTS: Duration = Duration::from_secs(10 * MINUTE.as_secs());
+
+/// Under which name wrong proofs in a session are counted: whoever took one over keeps nobody waiting in another.
+pub fn counted(session: &TokenHash) -> String {
+    format!("session {}", HEXLOWER.encode(session))
+}
 
 /// Browsers refuse a cookie of the first kind of name that came over plain HTTP or for a whole domain.
 fn cookie_name(state: &State, name: &str) -> String {

@@ -126,7 +126,7 @@ pub struct Passwords {
 /// Wrong old passwords count like wrong ones at the door: a session left open is no way to guess one.
 pub async fn password(request: HttpRequest, typed: Form<Passwords>) -> Result<HttpResponse, Problem> {
     let (visit, user, session) = begin(&request).await?;
-    let (attempts, who, now) = (&visit.state.attempts, format!("again {user}"), visit.page.now);
+    let (attempts, who, now) = (&visit.state.attempts, session::counted(&session), visit.page.now);
     attempts.begin(&who, now).map_err(|_| Problem::TooMany)?;
     match team::change_password(visit.core(), user, &typed.old, &typed.new, &session).await {
         Ok(()) => {

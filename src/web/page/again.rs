@@ -42,7 +42,7 @@ impl Asked {
 pub async fn get(state: Data<State>, request: HttpRequest, asked: Query<Asked>) -> Result<HttpResponse, Problem> {
     let visitor = session::visitor(&state, &request).await?;
     if again::is_stale(&visitor, state.core.now()) {
-        again::show(&again::page(&visitor, asked.form(), String::new(), Refusal::None))
+        again::show(&again::page(&state, &visitor, asked.form(), String::new(), Refusal::None).await?)
     } else {
         Ok(on(&asked))
     }
@@ -67,7 +67,7 @@ pub async fn post(
         None => Ok(on(&asked)),
         Some(refusal) => {
             gate::refused(&request);
-            again::show(&again::page(&visitor, asked.form(), String::new(), refusal))
+            again::show(&again::page(&state, &visitor, asked.form(), String::new(), refusal).await?)
         }
     }
 }

@@ -15,6 +15,7 @@ use crate::{
     web::{
         gate,
         problem::Problem,
+        session,
         view::{
             account::Account,
             second::{Codes, SetUp},
@@ -60,24 +61,24 @@ pub struct Typed {
 }
 
 /// Counts a try that is not over yet; `true` when this one must wait.
-fn waits(visit: &Visit, user: UserId) -> bool {
-    visit.state.attempts.begin(&format!("again {user}"), visit.page.now).is_err()
+fn waits(visit: &Visit, session: &TokenHash) -> bool {
+    visit.state.attempts.begin(&session::counted(session), visit.page.now).is_err()
 }
 
-fn was_right(visit: &Visit, user: UserId) {
-    visit.state.attempts.right(&format!("again {user}"));
+fn was_right(visit: &Visit, session: &TokenHash) {
+    visit.state.attempts.right(&session::counted(session));
 }
 
 /// The first code: from now on it counts.
 pub async fn confirm(request: HttpRequest, typed: Form<Typed>) -> Result<HttpResponse, Problem> {
-    let (visit, user, session): (Visit, UserId, TokenHash) = account::begin(&request).await?;
+    let (visit, user, session) = account::begin(&request).await?;
     let Some(secret) = second::begun(visit.core(), user).await? else { return Ok(to("/account")) };
-    if waits(&visit, user) {
+    if waits(&visit, &session) {
         return Err(Problem::TooMany);
     }
     match second::confirm(visit.core(), user, &typed.code, &session).await {
         Ok(codes) => {
-            was_right(&visit, user);
+            was_right(&visit, &session);
             gate::done(&request);
             show(&Codes { codes, is_new: true, page: visit.page.clone() })
         }
@@ -95,13 +96,13 @@ pub async fn codes(request: HttpRequest) -> Result<HttpResponse, Problem> {
 }
 
 pub async fn off(request: HttpRequest, typed: Form<Typed>) -> Result<HttpResponse, Problem> {
-    let (visit, user, _) = account::begin(&request).await?;
-    if waits(&visit, user) {
+    let (visit, user, session) = account::begin(&request).await?;
+    if waits(&visit, &session) {
         return Err(Problem::TooMany);
     }
     match second::end(visit.core(), user, &typed.password, &typed.code).await {
         Ok(()) => {
-            was_right(&visit, user);
+            was_right(&visit, &session);
             Ok(back("/account", &request, "second_off"))
         }
         Err(NotDone::Store(error)) => Err(error.into()),

@@ -52,9 +52,12 @@ pub struct Typed {
 
 /// Signs in with e-mail and password; who has a second proof is asked for it next.
 pub async fn enter(state: Data<State>, request: HttpRequest, typed: Form<Typed>) -> Result<HttpResponse, Problem> {
-    let (who, now) = (stranger::who(&request).to_string(), state.core.now());
+    let now = state.core.now();
+    let known = known_here(&state, &request, &typed.email).await?;
+    // Whoever guesses from the same address keeps nobody out of a browser they were signed in with.
+    let who = known.clone().unwrap_or_else(|| stranger::who(&request).to_string());
+    let account = known.unwrap_or_else(|| typed.email.clone());
     state.knocks.begin(&who, now).map_err(|_| Problem::TooMany)?;
-    let account = account(&state, &request, &typed.email).await?;
     let mut proved = false;
     if let Err(wait) = state.attempts.begin(&account, now) {
         // Guessing at somebody's password keeps nobody out who has a second proof. What is typed without one, or with a
@@ -97,15 +100,15 @@ pub async fn enter(state: Data<State>, request: HttpRequest, typed: Form<Typed>)
     }
 }
 
-/// Under which name attempts at this account are counted: a browser that was signed in to it has its own.
-async fn account(state: &State, request: &HttpRequest, email: &str) -> Result<String, Problem> {
-    if known::is_claimed(state, request)
-        && let Some(user) = team::by_email(&state.core, email).await?
-        && let Some(name) = known::name(state, request, user).await?
-    {
-        return Ok(name);
+/// Under which name attempts are counted in a browser that was signed in to this account before.
+async fn known_here(state: &State, request: &HttpRequest, email: &str) -> Result<Option<String>, Problem> {
+    if !known::is_claimed(state, request) {
+        return Ok(None);
     }
-    Ok(email.to_owned())
+    match team::by_email(&state.core, email).await? {
+        Some(user) => Ok(known::name(state, request, user).await?),
+        None => Ok(None),
+    }
 }
 
 /// Whether the code is right, before the password is looked at. It is used up either way: one code, one password.
@@ -160,10 +163,11 @@ pub async fn enter_second(
     request: HttpRequest,
     typed: Form<TypedCode>,
 ) -> Result<HttpResponse, Problem> {
-    let (who, now) = (stranger::who(&request).to_string(), state.core.now());
-    state.knocks.begin(&who, now).map_err(|_| Problem::TooMany)?;
+    let now = state.core.now();
     let Some((half, hash)) = session::half(&state, &request).await? else { return Err(Problem::SignIn) };
     let known = known::name(&state, &request, half.user).await?;
+    let who = known.clone().unwrap_or_else(|| stranger::who(&request).to_string());
+    state.knocks.begin(&who, now).map_err(|_| Problem::TooMany)?;
     let account = format!("second {}", known.unwrap_or_else(|| half.user.to_string()));
     if let Err(wait) = state.attempts.begin(&account, now) {
         // A recovery code is long enough to be looked at whoever guesses meanwhile: the way in for whom that keeps out.

@@ -16,6 +16,8 @@ pub struct Again {
     pub to: String,
     /// What was typed before, sealed; "" when nothing was.
     pub carried: String,
+    /// Whose password it is, for who keeps it.
+    pub email: String,
     pub asks_password: bool,
     pub asks_code: bool,
     /// They came by a one-time link and may choose a password first.

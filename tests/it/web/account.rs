@@ -363,6 +363,16 @@ async fn what_is_dangerous_asks_again_and_goes_on_with_what_was_typed() {
             ask(site, again("nonsense")).await;
         }
         assert!(text(ask(site, again(PASSWORD)).await).await.contains("come back in 30 seconds"));
+        // Whoever took one session over keeps nobody waiting in another.
+        house.clock.advance(MINUTE / 2);
+        let half_way = half(site, MAJA, PASSWORD).await;
+        let elsewhere = cookie(&second(site, &half_way, &app.shows(house)).await);
+        house.clock.advance(WITHIN);
+        for _ in 0..2 {
+            ask(site, again("nonsense")).await;
+        }
+        let theirs = act("/again?to=%2Fteam", &[("again_password", PASSWORD)], &elsewhere);
+        assert_eq!(to(&ask(site, theirs).await), "/team");
         // All of it left its trail.
         let log = get(site, "/audit", &who).await.1;
         for said in [

@@ -14,7 +14,7 @@ use actix_web::{
 use cartback::{
     domain::{
         member::{Reach, Role},
-        time::HOUR,
+        time::{HOUR, MINUTE},
     },
     pipeline::{people::token, team},
     store::token::{Scope, Scopes},
@@ -98,6 +98,19 @@ async fn a_thousand_guesses_from_a_hundred_addresses_are_hardly_looked_at_and_ke
             seen += usize::from(response.status() == StatusCode::UNAUTHORIZED);
         }
         assert!(seen <= 5, "{seen}");
+        // Nor does somebody else behind the same address keep her out of it.
+        let again = |number: u32| {
+            let email = format!("{number}@acme.example");
+            post("/sign-in", &[("email", &email), ("password", "x")]).peer_addr("198.51.100.9:4000".parse().unwrap())
+        };
+        house.clock.advance(MINUTE * 15);
+        let mut number = 0;
+        while ask(site, again(number)).await.status() == StatusCode::UNAUTHORIZED {
+            number += 1;
+        }
+        assert_eq!(ask(site, ours(&form)).await.status(), StatusCode::TOO_MANY_REQUESTS);
+        let response = ask(site, ours(&form).cookie(known.clone())).await;
+        assert_eq!(to(&response), "/sign-in/second");
         // A browser is known to the account it was signed in to, and to no other.
         let (_, link) =
             team::invite(house.core(), "bo@acme.example", "Bo", Role::Manager, &Reach::Every).await.unwrap();

@@ -162,6 +162,7 @@ fn again() -> Again {
     Again {
         to: "/gateways/gw_1?shop=1".into(),
         carried: "AbCd".into(),
+        email: "maja@acme.example".into(),
         asks_password: true,
         asks_code: true,
         may_choose: false,
