@@ -6,11 +6,13 @@
 //! back → the database is closed; all within `STOP_WITHIN`.
 
 pub mod lines;
+pub mod watch;
 
 use std::{
     fs::File,
     net::{SocketAddr, TcpListener},
     os::unix::fs::OpenOptionsExt,
+    path::PathBuf,
     sync::{Arc, Once},
     time::Duration,
 };
@@ -26,7 +28,7 @@ use self::lines::Lines;
 use crate::{
     clock::{self, Clock, Ids, NODES, SystemClock},
     config::{Config, Database, key},
-    domain::{id::ShopId, law},
+    domain::{id::ShopId, law, time::MINUTE},
     http::Http,
     pipeline::{Core, digest::Post, receive::Inbox, recurring::Recurring, team},
     store::{self, Db, shop::Vault},
@@ -96,11 +98,13 @@ impl App {
                 mail: Arc::new(smtp),
                 write: web::letter::write,
                 tell_reset: web::letter::tell_reset,
+                tell_silence: web::letter::tell_silence,
             }),
             public_url: config.public_url(),
             holder: lease.holder.clone(),
             plain_links: config.plain_links,
             answers: Default::default(),
+            board: Default::default(),
             wake: tokio::sync::Notify::new(),
             db,
         });
@@ -204,6 +208,10 @@ impl App {
                 worker.await;
             }
         });
+        // By a clock that runs faster, the demo's, everything would seem late.
+        if self.core.clock.wall(MINUTE) == MINUTE {
+            watch::start(self.core.clone(), self.recurring.clone(), serve.folder, stop.clone());
+        }
         if let Some(lines) = &self.lines {
             tokio::spawn(lines.clone().keep(self.core.clone(), self.inbox.clone(), stop.clone()));
         }
@@ -230,6 +238,8 @@ pub struct Serve {
     /// The place of a database file that is looked through before anything is worked on or sent; webhooks are taken in and
     /// links followed meanwhile.
     pub check: Option<String>,
+    /// Lies on the disk that must not fill up.
+    pub folder: PathBuf,
     /// Whose word on where a request came from is taken.
     pub trusted_proxies: Vec<ipnet::IpNet>,
     /// Whether pages are shown without signing in: only for the demo on this machine.
@@ -243,6 +253,7 @@ impl Serve {
             workers: config.workers,
             api_requests: config.api_requests,
             check: None,
+            folder: config.data.clone(),
             trusted_proxies: config.trusted_proxies.clone(),
             open_door,
         }

@@ -200,15 +200,18 @@ impl Config {
 
     /// Our address as the world sees it, without a slash at the end.
     pub fn public_url(&self) -> String {
-        self.given_public_url.clone().unwrap_or_else(|| {
-            let mut here = self.listen;
-            match here.ip() {
-                IpAddr::V4(ip) if ip.is_unspecified() => here.set_ip(Ipv4Addr::LOCALHOST.into()),
-                IpAddr::V6(ip) if ip.is_unspecified() => here.set_ip(Ipv6Addr::LOCALHOST.into()),
-                _ => {}
-            }
-            format!("http://{here}")
-        })
+        self.given_public_url.clone().unwrap_or_else(|| self.here())
+    }
+
+    /// Where this machine reaches the service.
+    pub fn here(&self) -> String {
+        let mut here = self.listen;
+        match here.ip() {
+            IpAddr::V4(ip) if ip.is_unspecified() => here.set_ip(Ipv4Addr::LOCALHOST.into()),
+            IpAddr::V6(ip) if ip.is_unspecified() => here.set_ip(Ipv6Addr::LOCALHOST.into()),
+            _ => {}
+        }
+        format!("http://{here}")
     }
 
     /// Leaves word in the data folder where this service is reached, for the commands typed beside it.

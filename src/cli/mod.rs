@@ -14,6 +14,7 @@ mod lift;
 mod net_ledger;
 mod experiment;
 mod doctor;
+mod health;
 mod kind;
 mod shop;
 mod sequence;
@@ -116,6 +117,8 @@ pub enum Command {
     Experiment(experiment::Command),
     /// Check key, database, clock, shops and gateways; exit code 1 when something is broken
     Doctor(doctor::Args),
+    /// Ask the running service whether it can work and whether anything is silent; exit code 1 if not
+    Health(health::Args),
     /// Connect shops, look at them, change their rules
     #[command(subcommand)]
     Shop(shop::Command),
@@ -348,6 +351,11 @@ async fn run(cli: Cli, typed: &trail::Typed) -> anyhow::Result<bool> {
             restore::run(&config, args).await?.print(args.form);
             if args.serve { serve::run(config).await.map(|()| true) } else { Ok(true) }
         }
+        Command::Health(args) => {
+            let said = health::run(&config, args).await?;
+            said.print(args.form);
+            Ok(said.well)
+        }
         Command::Doctor(args) => {
             let said = doctor::run(&config, open(&config).await).await;
             said.print(args.form);
@@ -420,6 +428,7 @@ impl Command {
             Command::Serve
             | Command::Demo
             | Command::Doctor(_)
+            | Command::Health(_)
             | Command::Key(_)
             | Command::Completions(_)
             | Command::Man(_) => {

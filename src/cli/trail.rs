@@ -21,6 +21,7 @@ pub(super) const LOOKS: &[&str] = &[
     "report",
     "dry-run",
     "doctor",
+    "health",
     "explain",
     "law",
     "shop kinds",

@@ -38,6 +38,38 @@ pub struct Post {
     pub write: fn(&Edition) -> Result<Written, String>,
     /// Writes to whoever lost their second proof to somebody else's decision.
     pub tell_reset: super::second::Writer,
+    /// Writes to owners that something is silent.
+    pub tell_silence: super::watch::Writer,
+}
+
+impl Post {
+    /// Gives a letter that is not worth a job: whoever wrote it can do without. `false` when it did not leave.
+    pub(crate) async fn give(&self, core: &Core, to: &Member, written: Result<Written, String>, id: String) -> bool {
+        let written = match written {
+            Ok(written) => written,
+            Err(why) => {
+                tracing::error!(why, "a letter could not be written");
+                return false;
+            }
+        };
+        let letter = Letter {
+            to: to.email.clone(),
+            name: to.name.clone(),
+            subject: written.subject,
+            text: written.text,
+            html: written.html,
+            id,
+            stop_url: None,
+            at: core.now(),
+        };
+        match self.mail.send(letter).await {
+            Ok(()) => true,
+            Err(why) => {
+                tracing::warn!(%why, user = %to.id, "a letter did not leave");
+                false
+            }
+        }
+    }
 }
 
 /// Everything an issue is written from.

@@ -59,6 +59,7 @@ pub mod team;
 pub mod second;
 pub mod trail;
 pub mod self_test;
+pub mod watch;
 
 use std::sync::Arc;
 
@@ -88,6 +89,8 @@ pub struct Core {
     pub plain_links: bool,
     /// What platforms told this process and still holds.
     pub answers: ask::Answers,
+    /// What whoever looks for silence saw last.
+    pub board: watch::Board,
     /// Rung whenever work was written that is due at once.
     pub wake: tokio::sync::Notify,
 }

@@ -19,8 +19,7 @@ use crate::{
         second::{RECOVERY_CODES, Secret, recovery_code},
         time::HOUR,
     },
-    mail::Letter,
-    store::{self, Error, house, user::TokenHash},
+    store::{self, Error, house, team::Member, user::TokenHash},
     transact,
 };
 
@@ -166,29 +165,18 @@ pub type Writer = fn(&Reset) -> Result<Written, String>;
 async fn tell(core: &Core, user: UserId, by: &str) -> Result<(), Error> {
     let Some(post) = &core.post else { return Ok(()) };
     let Some(member) = team::member(core, user).await?.filter(|member| !member.email.is_empty()) else { return Ok(()) };
-    let language = if LANGUAGES.contains(&member.language.as_str()) { member.language } else { String::new() };
-    let written = (post.tell_reset)(&Reset { by: by.to_owned(), language, public_url: core.public_url.clone() });
-    let written = match written {
-        Ok(written) => written,
-        Err(why) => {
-            tracing::error!(why, "a letter could not be written");
-            return Ok(());
-        }
-    };
-    let letter = Letter {
-        to: member.email,
-        name: member.name,
-        subject: written.subject,
-        text: written.text,
-        html: written.html,
-        id: format!("second-reset-{}", core.fresh_id()),
-        stop_url: None,
-        at: core.now(),
-    };
-    if let Err(why) = post.mail.send(letter).await {
-        tracing::warn!(%why, user = %user, "nobody was told by mail that their second proof is gone");
-    }
+    let written = (post.tell_reset)(&Reset {
+        by: by.to_owned(),
+        language: language_of(&member),
+        public_url: core.public_url.clone(),
+    });
+    post.give(core, &member, written, format!("second-reset-{}", core.fresh_id())).await;
     Ok(())
+}
+
+/// A tag of `LANGUAGES`, or "" where somebody chose none that letters are written in.
+pub(crate) fn language_of(member: &Member) -> String {
+    if LANGUAGES.contains(&member.language.as_str()) { member.language.clone() } else { String::new() }
 }
 
 /// Whether owners must have one.

@@ -74,6 +74,7 @@ pub mod backup;
 pub mod recurring;
 pub mod digest;
 pub mod self_test;
+pub mod silence;
 pub mod coverage;
 pub mod erase;
 pub mod retention;

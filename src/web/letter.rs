@@ -10,6 +10,7 @@ use super::{
         funnel::Funnel,
         letter::{Group, Letter},
         notice::Notice,
+        silence::{Alarm, Quiet},
         takings::Takings,
         words::{self, Language},
     },
@@ -17,6 +18,7 @@ use super::{
 use crate::pipeline::{
     digest::{Edition, Written},
     second::Reset,
+    watch::Told,
 };
 
 /// Writes an issue. An error means that a template is broken.
@@ -36,6 +38,17 @@ pub fn tell_reset(reset: &Reset) -> Result<Written, String> {
         let notice = Notice { by: reset.by.clone(), account_url: format!("{}/account", reset.public_url) };
         let html = notice.render().map_err(|why| why.to_string())?;
         Ok(Written { subject: notice.subject(), text: notice.text(), html })
+    })
+}
+
+/// Writes to owners that something is silent.
+pub fn tell_silence(told: &Told) -> Result<Written, String> {
+    let language = Language::parse(&told.language).unwrap_or_default();
+    words::written_in(language, || {
+        let silences = told.silences.iter().map(Quiet::of).collect();
+        let alarm = Alarm { silences, now: told.now, overview_url: format!("{}/", told.public_url) };
+        let html = alarm.render().map_err(|why| why.to_string())?;
+        Ok(Written { subject: alarm.subject(), text: alarm.text(), html })
     })
 }
 

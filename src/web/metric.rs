@@ -14,6 +14,7 @@ use tokio::time::Instant;
 
 use super::{State, problem::Problem};
 use crate::{
+    domain::silence::Silence,
     pipeline::Core,
     store::{self, Error},
 };
@@ -47,11 +48,24 @@ pub async fn show(state: Data<State>) -> Result<HttpResponse, Problem> {
         handle.run_upkeep();
         text = handle.render();
     }
+    text.push_str(&silent(&state.core));
     text.push_str(&counted(&state).await?);
     Ok(HttpResponse::Ok()
         .content_type("text/plain; version=0.0.4; charset=utf-8")
         .insert_header((header::CACHE_CONTROL, "no-store"))
         .body(text))
+}
+
+/// Whoever scrapes a process in which nobody looks sees no figure, not a 0.
+fn silent(core: &Core) -> String {
+    let mut text = String::new();
+    let Some(silent) = core.board.read() else { return text };
+    family(&mut text, "cartback_silent", "gauge", "What should have happened and did not, by what it is.");
+    for kind in Silence::ALL {
+        let number = silent.iter().filter(|each| each.silence == kind).count() as u64;
+        line(&mut text, "cartback_silent", Some(("what", kind.name())), number);
+    }
+    text
 }
 
 async fn counted(state: &State) -> Result<String, Error> {

@@ -6,7 +6,7 @@
 //! | `/hook/shop/{connection}`, `/hook/approved/{connection}`, `/hook/sms/{connection}`, `/hook/call/{connection}` | shops and gateways | [`hook`] |
 //! | `/r/{token}`, `/o/{token}` | shoppers | [`follow`] |
 //! | `/p/{connection}.js`, `/e/{connection}` | visitors of a shop | [`event`] |
-//! | `/healthz`, `/readyz`, `/metrics` | the operator's machines; no personal data in any of them | [`health`], [`metric`] |
+//! | `/healthz`, `/readyz`, `/watchz`, `/metrics` | the operator's machines; no personal data in any of them | [`health`], [`metric`] |
 //! | `/api/v1/…` | other systems of the shop, with a token | [`api`] |
 //! | `/assets/…` | browsers | [`asset`] |
 //! | `/digest/stop/{token}` | readers of a digest and their mail programs | [`page::digest`] |
@@ -179,6 +179,7 @@ fn routes(config: &mut ServiceConfig) {
         .service(web::resource("/e/{connection}").route(web::post().to(event::take)).default_service(only("POST")))
         .service(web::resource("/healthz").route(get().to(health::alive)).default_service(only("GET, HEAD")))
         .service(web::resource("/readyz").route(get().to(health::ready)).default_service(only("GET, HEAD")))
+        .service(web::resource("/watchz").route(get().to(health::watch)).default_service(only("GET, HEAD")))
         .service(web::resource("/metrics").route(get().to(metric::show)).default_service(only("GET, HEAD")))
         .service(web::resource("/assets/{path:.*}").route(get().to(asset::show)).default_service(only("GET, HEAD")));
     api::routes(config);

@@ -93,6 +93,7 @@ pub const ROUTES: &[Route] = &[
     open("POST", "/e/{connection}"),
     open("GET", "/healthz"),
     open("GET", "/readyz"),
+    open("GET", "/watchz"),
     open("GET", "/metrics"),
     open("GET", "/assets/{path:.*}"),
     open("GET", "/sign-in"),

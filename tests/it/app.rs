@@ -212,6 +212,7 @@ impl App {
             // As the settings say it for this machine's own address.
             plain_links: public_url.starts_with("http:"),
             answers: Default::default(),
+            board: Default::default(),
             wake: tokio::sync::Notify::new(),
         });
         Some(App::over(core, home, clock, outside).await)
@@ -252,6 +253,7 @@ impl App {
             holder: format!("story {node}"),
             plain_links: false,
             answers: Default::default(),
+            board: Default::default(),
             wake: tokio::sync::Notify::new(),
         })
     }

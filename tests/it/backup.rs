@@ -416,9 +416,19 @@ async fn rewrite(file: &Path, manifest: &Manifest) {
     db.close().await;
 }
 
+/// Takes back what came after version 27, the last before restores were recorded.
+const NEWER: [&str; 7] = [
+    "ALTER TABLE person DROP COLUMN second_reset_at",
+    "ALTER TABLE session DROP COLUMN proved_at",
+    "DROP TABLE half_sign_in",
+    "DROP TABLE recovery_code",
+    "DROP TABLE second_proof",
+    "DROP TABLE restored",
+    "DELETE FROM _sqlx_migrations WHERE version > 27",
+];
+
 #[tokio::test]
 async fn an_older_backup_is_brought_up_to_date() {
-    // What a version before restores were recorded would have written.
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("older.sqlite");
     for engine in [Engine::Lite, Engine::Pg] {
@@ -427,8 +437,9 @@ async fn an_older_backup_is_brought_up_to_date() {
         let shop = open(&app, "kannel").await;
         leave(&app, &shop, 1).await;
         app.pass(minutes(40)).await;
-        sql::run(&app, "DROP TABLE restored").await;
-        sql::run(&app, "DELETE FROM _sqlx_migrations WHERE version = 28").await;
+        for undone in NEWER {
+            sql::run(&app, undone).await;
+        }
         let _ = fs::remove_file(&file);
         let made = back_up(&app, &file).await;
         assert_eq!(made.schema(), 27);

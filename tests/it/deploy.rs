@@ -277,7 +277,7 @@ fn proxies_lead_here_and_keep_what_opens_something_to_themselves() {
         assert!(ROUTES.iter().any(|route| route.path == path), "{path} is no route");
         assert!(between(&nginx, "location ~ ^/(", ")$").split('|').any(|name| format!("/{name}") == path), "{path}");
     }
-    assert_eq!(inside, "/metrics /healthz /readyz");
+    assert_eq!(inside, "/metrics /healthz /readyz /watchz");
     assert_eq!(between("a (b) c (d)", "(", ")"), "b");
 }
 

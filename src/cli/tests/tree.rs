@@ -56,6 +56,7 @@ const LINES: &[(&str, Option<u8>)] = &[
     ("spend remove Ads --from 2026-02-01 --to 2026-02-28", Some(0)),
     ("spend remove Ads --from 2026-02-01 --to 2026-02-28", Some(3)),
     ("doctor", Some(1)),
+    ("health http://127.0.0.1:1", None),
     ("key new", None),
     ("law SI", None),
     ("completions bash", None),

@@ -48,7 +48,7 @@ const CONNECTED: &str = "new webhooks";
 
 /// Since when the shop's webhooks are quiet against their usual pace; `None` while they are as usual, and where nothing
 /// ever came.
-async fn quiet_since(read: &mut Read, shop: ShopId, now: Time) -> Result<Option<Time>, Error> {
+pub(crate) async fn quiet_since(read: &mut Read, shop: ShopId, now: Time) -> Result<Option<Time>, Error> {
     let Some(last) = store::inbox::last_webhook(read, shop).await? else { return Ok(None) };
     let silence = now.since(last);
     if silence < QUIET_LEAST {
@@ -117,7 +117,7 @@ fn is_there(shop: &Shop) -> bool {
 }
 
 /// Whether nothing, or not everything, comes by itself.
-fn is_silent(shop: &Shop) -> bool {
+pub(crate) fn is_silent(shop: &Shop) -> bool {
     shop::by_kind(&shop.kind).is_some_and(|kind| kind.is_silent(&shop.settings) || kind.loses_webhooks())
 }
 

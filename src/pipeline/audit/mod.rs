@@ -9,6 +9,7 @@ mod heal;
 
 pub use heal::heal_if_quiet;
 pub(crate) use heal::{catch_up, holds_back};
+pub(crate) use heal::{is_silent, quiet_since};
 pub use run::{NIGHT_DAYS, NotBegun, begin, can_pull, cancel, fill, forget, nightly, step};
 
 use std::collections::{BTreeMap, HashSet};

@@ -166,6 +166,7 @@ impl<W: Work> Stage<W> {
             holder: "self-test".to_owned(),
             plain_links: false,
             answers: Default::default(),
+            board: Default::default(),
             wake: tokio::sync::Notify::new(),
         });
         let house = clock::random();

@@ -12,9 +12,10 @@ use crate::{
         holdout::HEADLINE,
         lift::Call,
         seal::ShopKeys,
+        silence::Silence,
         time::{DAY, Time},
     },
-    pipeline::{connect::NOT_SUBSCRIBED, people::ACCESS_ALARM, self_test, sink::ALARM as WEBHOOK_ALARM},
+    pipeline::{connect::NOT_SUBSCRIBED, people::ACCESS_ALARM, self_test, sink::ALARM as WEBHOOK_ALARM, watch},
     store::{self, Read, cart::Filter, inbox, shop::Shop},
     web::{
         problem::Problem,
@@ -24,6 +25,7 @@ use crate::{
             need::Need,
             overview::{Holdout, Overview, SetUp},
             risk::Switch,
+            silence::Quiet,
         },
     },
 };
@@ -128,6 +130,12 @@ async fn needs(read: &mut Read, visit: &Visit, shop: &Shop, keys: &ShopKeys) -> 
         (connection.is_quiet(&now), connection.last_webhook_at, connection.usual_per_hour)
     {
         needs.push(Need::ShopQuiet { id, name, since, usual_per_hour });
+    }
+    if visit.is_owner {
+        // A shop's own quiet was said above, by whoever may see the shop.
+        let silences = watch::standing(visit.core()).await?;
+        let silences = silences.iter().filter(|named| named.silent.silence != Silence::Webhooks);
+        needs.extend(silences.map(|named| Need::Silent(Quiet::of(named))));
     }
     let alarms = store::alarm::standing(read, keys).await?;
     needs.extend(alarms.iter().filter(|alarm| alarm.kind == self_test::ALARM).map(|alarm| Need::SelfTest {

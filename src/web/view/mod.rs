@@ -138,6 +138,7 @@ pub mod account;
 pub mod digest;
 pub mod letter;
 pub mod notice;
+pub mod silence;
 pub mod team;
 pub mod trail;
 pub mod public;

@@ -2,6 +2,7 @@
 
 use super::{
     format,
+    silence::Quiet,
     words::{say, t},
 };
 use crate::domain::time::Time;
@@ -66,6 +67,8 @@ pub enum Need {
         id: String,
         name: String,
     },
+    /// What should have happened and did not.
+    Silent(Quiet),
     /// Carts wait, and nothing can text them.
     NoGateway {
         carts: u64,
@@ -117,6 +120,7 @@ impl Need {
                 say("The self-test of {name} fails, for {span}", &[("name", name), ("span", &span)])
             }
             Need::WebhookOff { what, .. } => what.trim_end_matches('.').to_owned(),
+            Need::Silent(quiet) => quiet.sentence(now),
             Need::NotSubscribed { name, .. } => say("The webhooks of {name} could not be made", &[("name", name)]),
             Need::NoGateway { carts } => {
                 let carts = format::number_of(*carts, "cart", "carts");
@@ -135,6 +139,7 @@ impl Need {
             Need::Unreadable { .. } => "/inbox?verdict=unreadable".to_owned(),
             Need::Replies { .. } => "/replies".to_owned(),
             Need::WebhookOff { id, .. } => format!("/webhooks/{id}"),
+            Need::Silent(quiet) => quiet.href(),
             Need::DataRequests { .. } => "/person".to_owned(),
             Need::Halted { .. } | Need::Paused { .. } => "/risk".to_owned(),
         }
@@ -147,6 +152,7 @@ impl Need {
             Need::GatewayPaused { .. } => t("See how to resume"),
             Need::ShopQuiet { .. } | Need::BadSignatures { .. } => t("Check the connection"),
             Need::Unreadable { .. } | Need::Paused { .. } | Need::SelfTest { .. } => t("See why"),
+            Need::Silent(quiet) => quiet.what_now(),
             Need::DataRequests { .. } => t("See who"),
             Need::Halted { .. } => t("See what waits"),
             Need::WebhookOff { .. } => t("See what was answered"),

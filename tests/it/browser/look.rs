@@ -20,11 +20,12 @@ const UNLINKED: [&str; 4] =
     ["/sign-in", "/nothing-is-here", "/carts?q=nobody%40shopper.example", "/carts?state=texted"];
 
 /// Routes that answer with a page and need no look: files, and what leads straight on.
-const NOT_PAGES: [&str; 10] = [
+const NOT_PAGES: [&str; 11] = [
     "/hook/",
     "/p/",
     "/healthz",
     "/readyz",
+    "/watchz",
     "/metrics",
     "/assets/",
     "/api/",

@@ -82,7 +82,13 @@ impl Server {
     /// As `App::open` wires it.
     pub fn post(&self) -> Post {
         let smtp = self.smtp();
-        Post { place: smtp.place(), mail: Arc::new(smtp), write: letter::write, tell_reset: letter::tell_reset }
+        Post {
+            place: smtp.place(),
+            mail: Arc::new(smtp),
+            write: letter::write,
+            tell_reset: letter::tell_reset,
+            tell_silence: letter::tell_silence,
+        }
     }
 
     /// The next conversations end so.

@@ -229,6 +229,7 @@ impl<'a> World<'a> {
             holder: format!("process {}", self.nodes),
             plain_links: false,
             answers: Default::default(),
+            board: Default::default(),
             wake: tokio::sync::Notify::new(),
         });
         let (inbox, writer) = Inbox::start(core.clone());

@@ -27,6 +27,7 @@ mod erasure;
 mod age;
 mod inbox;
 mod recurring;
+mod silence;
 mod report;
 mod holdout;
 mod experiment;

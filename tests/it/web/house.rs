@@ -140,6 +140,7 @@ impl House {
             holder: "another".into(),
             plain_links: false,
             answers: Default::default(),
+            board: Default::default(),
             wake: tokio::sync::Notify::new(),
         });
         let (inbox, _) = Inbox::start(core.clone());

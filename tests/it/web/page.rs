@@ -13,7 +13,7 @@ use cartback::{
         id::{CartId, OrderId},
         message::MessageState,
     },
-    pipeline::connect,
+    pipeline::{connect, watch::Watch},
     web::configure_with,
 };
 
@@ -328,8 +328,20 @@ async fn the_operators_machines_are_answered() {
     };
     assert_eq!(get("/healthz").await, (StatusCode::OK, "alive\n".to_owned()));
     assert_eq!(get("/readyz").await, (StatusCode::OK, "ready\n".to_owned()));
+    // Nobody looks here, which must not read as if all were well.
+    assert_eq!(get("/watchz").await, (StatusCode::SERVICE_UNAVAILABLE, "nobody looks for silence\n".to_owned()));
+    let (_, figures) = get("/metrics").await;
+    assert!(!figures.contains("cartback_silent"), "{figures}");
+    let mut watch = Watch::new(house.core(), &[]);
+    watch.look(house.core(), Some((99, 100))).await;
+    assert_eq!(get("/watchz").await, (StatusCode::OK, "nothing is silent\n".to_owned()));
+    watch.look(house.core(), Some((1, 100))).await;
+    let full = "disk: less than a tenth of the disk is free\n";
+    assert_eq!(get("/watchz").await, (StatusCode::SERVICE_UNAVAILABLE, full.to_owned()));
     let (_, figures) = get("/metrics").await;
     for line in [
+        "cartback_silent{what=\"disk\"} 1",
+        "cartback_silent{what=\"work\"} 0",
         "cartback_messages_total{state=\"accepted\"} 1",
         "cartback_clicks_total{verdict=\"human\"} 1",
         "cartback_recovered_orders_total 1",
