@@ -306,8 +306,8 @@ async fn run(cli: Cli, typed: &trail::Typed) -> anyhow::Result<bool> {
         Command::Man(args) => return shell::man(args).map(|()| true),
         _ => {}
     }
-    if let Command::Key(command) = &cli.command {
-        let (said, form) = key::run(command);
+    if let Command::Key(key::Command::New { form }) = &cli.command {
+        let (said, form) = key::fresh(*form);
         said.print(form);
         return Ok(said.well);
     }
@@ -403,6 +403,8 @@ impl Command {
             Command::Inbox(command) => inbox::run(core, command).await,
             Command::Risk(command) => risk::run(core, command).await,
             Command::Halt(args) => Ok((risk::halt(core, args).await?, args.form)),
+            Command::Key(key::Command::New { form }) => Ok(key::fresh(*form)),
+            Command::Key(key::Command::Rewrap { form }) => key::rewrap(core, *form).await,
             Command::User(command) => user::run(core, command).await,
             Command::Law(args) => Ok((law::run(core, args).await?, args.form)),
             Command::Person(command) => person::run(core, command).await,
@@ -429,7 +431,6 @@ impl Command {
             | Command::Demo
             | Command::Doctor(_)
             | Command::Health(_)
-            | Command::Key(_)
             | Command::Completions(_)
             | Command::Man(_) => {
                 bail!("this command opens nothing here")

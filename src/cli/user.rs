@@ -43,6 +43,17 @@ pub enum Command {
         #[command(flatten)]
         form: Form,
     },
+    /// End every session and every link that was not used; they sign in again
+    SignOut {
+        /// Their e-mail address
+        #[arg(required_unless_present = "all", conflicts_with = "all")]
+        email: Option<String>,
+        /// Of everybody
+        #[arg(long)]
+        all: bool,
+        #[command(flatten)]
+        form: Form,
+    },
     /// Take somebody out; their sessions and links end at once
     Remove {
         /// Their e-mail address
@@ -128,6 +139,19 @@ pub async fn run(core: &Core, command: &Command) -> anyhow::Result<(Said, Form)>
             }
             let words = "It is gone. From now on their password is enough, until they set up a new one.";
             Ok((Said::new(words, json!({ "reset": id.to_string() })), *form))
+        }
+        Command::SignOut { email, form, .. } => {
+            let who = match email {
+                Some(email) => vec![named(core, email).await?],
+                None => team::list(core).await?.into_iter().map(|member| member.id).collect(),
+            };
+            let ended = team::sign_out(core, &who).await?;
+            let words = match ended {
+                0 => "Nobody was signed in.".to_owned(),
+                1 => "1 session has ended.".to_owned(),
+                count => format!("{count} sessions have ended."),
+            };
+            Ok((Said::new(words, json!({ "ended": ended })), *form))
         }
         Command::Remove { email, form } => {
             let id = named(core, email).await?;

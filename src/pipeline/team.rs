@@ -177,6 +177,19 @@ pub async fn change(core: &Core, id: UserId, role: Role, asked: &Reach) -> Resul
     })?
 }
 
+/// Ends every session of these people, and every way in that was opened and not used; answers how many sessions that were.
+pub async fn sign_out(core: &Core, who: &[UserId]) -> Result<u64, Error> {
+    transact!(core.db, |tx| {
+        let mut ended = 0;
+        for &id in who {
+            ended += store::user::end_sessions(tx, id, None).await?;
+            store::second::end_halves(tx, id).await?;
+            store::user::end_links(tx, id).await?;
+        }
+        ended
+    })
+}
+
 /// Ends somebody's membership, their sessions and their links, at once.
 pub async fn remove(core: &Core, id: UserId) -> Result<(), NotDone> {
     let now = core.now();

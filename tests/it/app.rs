@@ -48,7 +48,7 @@ use cartback::{
     transact,
     worker::Worker,
 };
-use tokio::sync::Mutex;
+use tokio::sync::{Mutex, OnceCell};
 
 use crate::{
     outside::Outside,
@@ -87,13 +87,27 @@ pub enum Home {
 /// The file of a story on SQLite, in its folder.
 pub const LITE_FILE: &str = "cartback.db";
 
+/// What every file of a story begins as: its schema is made once for all of them.
+static TEMPLATE: OnceCell<Vec<u8>> = OnceCell::const_new();
+
+async fn migrated() -> Vec<u8> {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join(LITE_FILE);
+    let db = Db::open_lite(&file).await.unwrap();
+    store::migration::run(&db).await.unwrap();
+    db.close().await;
+    assert!(!folder.path().join(format!("{LITE_FILE}-wal")).exists(), "what was written is not in the file itself");
+    std::fs::read(&file).unwrap()
+}
+
 /// A fresh, migrated database; `None` where PostgreSQL is not installed.
 pub async fn database(engine: Engine) -> Option<(Db, Home)> {
     match engine {
         Engine::Lite => {
             let folder = tempfile::tempdir().unwrap();
-            let db = Db::open_lite(&folder.path().join(LITE_FILE)).await.unwrap();
-            store::migration::run(&db).await.unwrap();
+            let file = folder.path().join(LITE_FILE);
+            std::fs::write(&file, TEMPLATE.get_or_init(migrated).await).unwrap();
+            let db = Db::open_lite(&file).await.unwrap();
             // Nothing here has to outlive a power cut.
             db.wait_for_disk(false).await.unwrap();
             Some((db, Home::Lite(folder)))

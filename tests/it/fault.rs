@@ -694,3 +694,78 @@ fn kept(folder: &tempfile::TempDir) -> u64 {
         store::inbox::count(&mut read, ShopId::new(1), store::inbox::Filter::All, Time::FIRST).await.unwrap()
     })
 }
+
+/// A kernel that gives the program few descriptors: strangers who cling to their connections take them all, for seconds.
+/// From util-linux: prlimit.
+#[test]
+fn f39_without_descriptors_it_lives_and_takes_in_again_by_itself() {
+    const DESCRIPTORS: usize = 128;
+    let mut program = Program::start();
+    program.end();
+    program.start_again(|command| {
+        let mut under = Command::new("prlimit");
+        under.arg(format!("--nofile={DESCRIPTORS}")).arg(command.get_program()).args(command.get_args());
+        under
+    });
+    assert_eq!(program.test_event("before".into()).try_post().unwrap().status, 200);
+    let begun = Instant::now();
+    let clinging: Vec<TcpStream> =
+        (0..DESCRIPTORS * 2).map(|_| program.client("POST /hook/shop/x HTTP/1.1\r\nhost:")).collect();
+    let mut turned_away = 0u64;
+    let mut taken = 1u64;
+    let answered = eventually("it takes in again", || match program.test_event(format!("full_{taken}")).try_post() {
+        Ok(answer) if answer.status == 200 => Some(begun.elapsed()),
+        Ok(answer) => {
+            assert_eq!(answer.status, 503, "{}", answer.body);
+            turned_away += 1;
+            None
+        }
+        Err(_) => {
+            turned_away += 1;
+            None
+        }
+    });
+    taken += 1;
+    assert!(answered > Duration::from_secs(2) || turned_away > 0, "there were descriptors left: {answered:?}");
+    assert!(program.child.try_wait().unwrap().is_none(), "it ended");
+    for n in 0..20 {
+        assert_eq!(program.test_event(format!("after_{n}")).try_post().unwrap().status, 200);
+        taken += 1;
+    }
+    drop(clinging);
+    assert_eq!(get(&format!("http://127.0.0.1:{}/readyz", program.port)).unwrap().0, 200);
+    program.end();
+    assert!(kept(&program.folder) >= taken, "{} of {taken} are there", kept(&program.folder));
+}
+
+/// Bodies as large as they may be, on many connections at once, again and again: what it takes does not grow.
+#[test]
+fn f39_large_bodies_on_many_connections_take_bounded_memory() {
+    const AT_ONCE: usize = 64;
+    const MIB: usize = 1 << 20;
+    let program = Program::start();
+    let most = || {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", program.child.id())).unwrap();
+        let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap();
+        line.trim().trim_end_matches(" kB").parse::<usize>().unwrap() / 1024
+    };
+    let flood = |rounds: usize| {
+        thread::scope(|scope| {
+            for _ in 0..AT_ONCE {
+                scope.spawn(|| {
+                    let body = vec![b' '; MIB];
+                    for _ in 0..rounds {
+                        if let Ok(answer) = call("POST", &program.hook, &[], &body) {
+                            assert!([401, 503].contains(&answer.status), "{}", answer.status);
+                        }
+                    }
+                });
+            }
+        });
+        most()
+    };
+    let first = flood(5);
+    let second = flood(20);
+    assert!(first < 300, "{first} MiB for {AT_ONCE} bodies of 1 MiB");
+    assert!(second < first + 48, "{first} MiB first, then {second}");
+}

@@ -4,8 +4,10 @@ use std::collections::BTreeMap;
 
 use cartback::store::{Db, Error, migration};
 
+use serde_json::json;
+
 use crate::{
-    app::{Engine, Home, database},
+    app::{Engine, Home, database, minutes, on_both},
     sql,
 };
 
@@ -128,4 +130,80 @@ fn f28_migrations_that_were_cut_off_are_taken_up_again() {
         let done = migrate().wait_with_output().unwrap();
         assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
     }
+}
+
+/// An upgrade rolls: the newer version has added to the schema, and processes of this one go on beside it until they are
+/// replaced. (They may not be started again: that is refused, above.)
+#[tokio::test]
+async fn f28_a_process_goes_on_while_a_newer_one_has_added_to_the_schema() {
+    on_both(async |app| {
+        let shop = app.with_shop_like("generic", &[("steps_after_minutes", "0")]).await;
+        app.with_gateway(&shop, "log").await;
+        // What is asked once is asked again with the same prepared statements.
+        app.generic(&shop, "checkout.updated", app.checkout("before", json!({}))).await;
+        app.pass(minutes(31)).await;
+        app.tap(&app.last_text(&shop).await).await;
+        for table in ["cart", "message", "shop", "job", "inbox", "shop_order", "credit", "click", "gateway"] {
+            sql::run(app, &format!("ALTER TABLE {table} ADD COLUMN newer TEXT NOT NULL DEFAULT 'x'")).await;
+            sql::run(app, &format!("CREATE INDEX newer_{table} ON {table} (newer)")).await;
+        }
+        sql::run(app, "CREATE TABLE newer (shop_id BIGINT PRIMARY KEY)").await;
+        sql::run(
+            app,
+            "INSERT INTO _sqlx_migrations (version, description, success, checksum, execution_time)
+             SELECT 9999, description, success, checksum, execution_time FROM _sqlx_migrations WHERE version = 1",
+        )
+        .await;
+        assert!(migration::is_current(&mut app.read().await).await.unwrap(), "it is ready all along");
+        app.generic(&shop, "order.upserted", app.order("1", "before", json!({}))).await;
+        let other = json!({ "phone": "+38640555199", "email": "other@shopper.example", "customer_id": "other" });
+        app.generic(&shop, "checkout.updated", app.checkout("after", other)).await;
+        app.pass(minutes(31)).await;
+        assert_eq!(app.texts(&shop).await.len(), 2, "the newer cart is texted");
+        assert_eq!(app.report(&shop).await.total.counts.texts, 2);
+        let sums = app.report(&shop).await.total;
+        assert_eq!(sums.money.values().map(|sums| sums.net_minor).sum::<i64>(), 12_800, "the older one is credited");
+        let another = app.another_process(2);
+        assert!(another.db.read().await.is_ok());
+    })
+    .await;
+}
+
+/// The last version that may take away or tighten at once: it was applied before anybody ran two versions beside each other.
+const EXPAND_AFTER: u32 = 26;
+
+/// What an older version that still runs would trip over.
+fn tightens(sql: &str) -> Option<&'static str> {
+    let sql: String = sql.lines().filter(|line| !line.trim_start().starts_with("--")).collect::<Vec<_>>().join(" ");
+    let sql = sql.to_uppercase();
+    for word in ["DROP TABLE", "DROP COLUMN", "RENAME", "ALTER COLUMN", "SET NOT NULL"] {
+        if sql.contains(word) {
+            return Some(word);
+        }
+    }
+    let added = sql.split("ADD COLUMN").skip(1).map(|rest| rest.split([';', ',']).next().unwrap_or(""));
+    added.into_iter().any(|column| column.contains("NOT NULL") && !column.contains("DEFAULT")).then_some("NOT NULL")
+}
+
+#[test]
+fn migrations_only_add_until_nobody_needs_the_old() {
+    assert_eq!(tightens("ALTER TABLE a ADD COLUMN b BIGINT NOT NULL;"), Some("NOT NULL"));
+    assert_eq!(tightens("ALTER TABLE a ADD COLUMN b BIGINT NOT NULL DEFAULT 0;"), None);
+    assert_eq!(tightens("-- drop table a\nALTER TABLE a DROP COLUMN b;"), Some("DROP COLUMN"));
+    let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("migrations");
+    let mut seen = 0;
+    for file in std::fs::read_dir(folder).unwrap().flatten() {
+        let name = file.file_name().into_string().unwrap();
+        let version: u32 = name.split('_').next().unwrap().parse().unwrap();
+        if version <= EXPAND_AFTER {
+            continue;
+        }
+        seen += 1;
+        let sql = std::fs::read_to_string(file.path()).unwrap();
+        // A later version takes away what this one stopped using, and says which version must be everywhere by then.
+        if !sql.starts_with("-- Contract, after ") {
+            assert_eq!(tightens(&sql), None, "{name}");
+        }
+    }
+    assert!(seen >= 3, "{seen}");
 }

@@ -42,6 +42,15 @@ async fn somebody_is_invited_changed_and_removed() {
     assert_eq!(house.then(&["user", "list"]).await.unwrap().json[1]["role"], "owner");
     let link = house.then(&["user", "link", "--email", "ana@example.com"]).await.unwrap();
     assert_ne!(link.words, invited.words);
+    // Their link was not used yet: it goes with their sessions.
+    assert_eq!(house.then(&["user", "sign-out", "ana@example.com"]).await.unwrap().json["ended"], 0);
+    let app = house.open().await.unwrap();
+    let token = link.words.rsplit('/').next().unwrap();
+    let hash = crate::pipeline::team::hash(token);
+    let mut read = app.core.db.read().await.unwrap();
+    assert_eq!(store::user::link(&mut read, &hash).await.unwrap(), None, "it opens nothing any more");
+    drop(read);
+    app.close().await;
     house.then(&["user", "remove", "ana@example.com"]).await.unwrap();
     assert_eq!(house.then(&["user", "list"]).await.unwrap().json.as_array().unwrap().len(), 1);
 }
