@@ -4,7 +4,14 @@
 //! "unknown" (it may have been acted on). The guarded client resolves names itself, refuses addresses inside private
 //! networks unless the operator set the connection up for one, follows no redirects, and bounds time and size.
 
-use std::{fmt, future::Future, net::IpAddr, pin::Pin, sync::Arc, time::Duration};
+use std::{
+    fmt,
+    future::Future,
+    net::{IpAddr, SocketAddr},
+    pin::Pin,
+    sync::Arc,
+    time::Duration,
+};
 
 use ipnet::IpNet;
 
@@ -314,13 +321,15 @@ struct PublicOnly;
 impl reqwest::dns::Resolve for PublicOnly {
     fn resolve(&self, name: reqwest::dns::Name) -> reqwest::dns::Resolving {
         Box::pin(async move {
-            let found: Vec<_> = tokio::net::lookup_host((name.as_str(), 0)).await?.collect();
-            if found.iter().any(|address| !is_public(address.ip())) {
-                return Err(PrivateAddress.into());
-            }
+            let found = judged(tokio::net::lookup_host((name.as_str(), 0)).await?.collect())?;
             Ok(Box::new(found.into_iter()) as reqwest::dns::Addrs)
         })
     }
+}
+
+/// One private address among several is enough: which one is connected to is not ours to choose.
+fn judged(found: Vec<SocketAddr>) -> Result<Vec<SocketAddr>, PrivateAddress> {
+    if found.iter().any(|address| !is_public(address.ip())) { Err(PrivateAddress) } else { Ok(found) }
 }
 
 #[cfg(test)]
@@ -388,6 +397,57 @@ mod tests {
         // Whom the operator opened it to is called, and nobody is there.
         let opened = Request { private: true, ..Request::get("https://localhost:9/") };
         assert!(matches!(door.exchange(opened).await, Err(HttpError::NotSent(_))));
+    }
+
+    #[test]
+    fn a_name_with_one_private_address_among_public_ones_is_private() {
+        let read = |all: &[&str]| all.iter().map(|address| format!("{address}:0").parse().unwrap()).collect::<Vec<_>>();
+        assert!(judged(read(&["1.1.1.1", "[2606:4700::1111]"])).is_ok());
+        for inside in ["127.0.0.1", "[::ffff:10.0.0.1]", "[fd00::1]"] {
+            assert!(judged(read(&["1.1.1.1", inside])).is_err(), "{inside}");
+        }
+    }
+
+    /// Through the door itself: an address that needs no look-up never meets the resolver's judgement.
+    #[tokio::test]
+    async fn no_disguise_opens_the_door() {
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        let door = GuardedHttp::new().unwrap();
+        let hosts = [
+            "127.0.0.1",
+            "localhost",
+            "127.1",
+            "2130706433",
+            "0x7f.1",
+            "0177.0.0.1",
+            "0.0.0.0",
+            "[::]",
+            "[::1]",
+            "[::ffff:127.0.0.1]",
+            "[::ffff:7f00:1]",
+            "[64:ff9b::7f00:1]",
+            "[fe80::1]",
+            "[fe80::1%25eth0]",
+            "[fd00::1]",
+            "10.0.0.1",
+            "172.16.0.1",
+            "192.168.0.1",
+            "100.64.0.1",
+            "169.254.169.254",
+            "127。0。0。1",
+            "a@127.0.0.1",
+            "user:password@1.1.1.1",
+        ];
+        let own_way =
+            ["http://1.1.1.1/", "file:///etc/passwd", "gopher://127.0.0.1/", "ftp://1.1.1.1/", "//1.1.1.1/", ""];
+        let all = hosts.iter().map(|host| format!("https://{host}:9/")).chain(own_way.map(str::to_owned));
+        for address in all {
+            let answer = door.exchange(Request::get(address.clone())).await;
+            assert!(matches!(answer, Err(HttpError::NotAllowed(_))), "{address}: {answer:?}");
+        }
+        // What stands behind the `#` is no host.
+        let hidden = door.exchange(Request::get("https://localhost#@1.1.1.1/")).await;
+        assert!(matches!(hidden, Err(HttpError::NotAllowed(_))), "{hidden:?}");
     }
 
     #[tokio::test]

@@ -131,8 +131,8 @@ pub enum BadDestination {
     ForeignHost,
 }
 
-/// Where a tap leads: the stored address with the discount and our tags. Checked here on every redirect, and by
-/// `check_destination` before an address is stored.
+/// Where a tap leads: the stored address with the discount and our tags. Checked on every redirect, so that
+/// a shop whose hosts change, or whose webhooks lie, leads nobody elsewhere; what is stored is what was told.
 ///
 /// `hosts` are the shop's own, exact, each with `:port` where the port is not the default. `allow_http` is for shops on
 /// this machine (tests, the demo). The discount replaces a parameter of the same name, because the text promised this

@@ -32,6 +32,7 @@ pub mod password;
 pub mod second;
 pub mod rehearsal;
 pub mod self_test;
+pub mod sheet;
 pub mod silence;
 pub mod retention;
 pub mod sequence;

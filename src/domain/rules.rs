@@ -298,7 +298,8 @@ impl Rules {
         within("click_window_hours", self.click_window_hours, 1, 2_160);
         within("delivered_window_hours", self.delivered_window_hours, 0, 720);
         within("link_days", self.link_days, 1, 90);
-        within("inbox_days", self.inbox_days, 1, 365);
+        // A platform tells again what it told days ago: forgotten sooner, that would be new. Kept longer, bodies are only a risk.
+        within("inbox_days", self.inbox_days, 7, 30);
         within("cart_days", self.cart_days, 1, 730);
         if self.holdout_percent != 0 {
             within("holdout_percent", self.holdout_percent, holdout::PERCENT_LEAST, holdout::PERCENT_MOST);

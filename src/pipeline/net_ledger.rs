@@ -5,7 +5,7 @@ mod sheet;
 
 use jiff::civil::Date;
 
-use super::{Core, connect::NotConnected, people::sheet::cell, rollup};
+use super::{Core, connect::NotConnected, rollup};
 use crate::{
     domain::{
         id::ShopId,
@@ -16,6 +16,7 @@ use crate::{
         },
         report::micros,
         seal::ShopKeys,
+        sheet::cell,
     },
     store::{self, Error, Read, Tx, shop::Shop},
     transact,

@@ -4,13 +4,14 @@ use std::collections::BTreeMap;
 
 use jiff::{ToSpan, civil::Date};
 
-use super::{Core, people::sheet::cell, rollup, zone_of};
+use super::{Core, rollup, zone_of};
 use crate::{
     domain::{
         breakdown::Dimension,
         hours,
         id::ShopId,
         report::{Day, Report, Sheet, Slice, parts},
+        sheet::cell,
     },
     store::{self, Error, Read, shop::Shop},
 };

@@ -201,7 +201,7 @@ fn pause(child: &Child) {
     signal("-CONT");
 }
 
-fn rfc3339(seconds: i64) -> String {
+pub fn rfc3339(seconds: i64) -> String {
     jiff::Timestamp::from_second(seconds).unwrap().to_string()
 }
 

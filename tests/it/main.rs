@@ -10,6 +10,7 @@ mod app;
 mod backup;
 mod browser;
 mod captures;
+mod canary;
 mod checklist;
 mod crash;
 mod deploy;

@@ -2,7 +2,7 @@
 //! never about their content. Writing is careful: a cell that a spreadsheet would run as a formula is made text.
 
 use super::import::{OptOutLine, TypedConsent, TypedOptOut};
-use crate::pipeline::table::COLUMNS_MOST;
+use crate::{domain::sheet::cell, pipeline::table::COLUMNS_MOST};
 
 /// What a sheet holds, each row with the number of its line, the heading being 1.
 #[derive(Debug)]
@@ -144,16 +144,6 @@ pub fn opt_outs(bytes: &[u8]) -> Result<Sheet<TypedOptOut>, String> {
         (line, TypedOptOut { phone, country: take("country"), at: take("at"), source: take("source") })
     };
     Ok(Sheet { rows: sheet.rows.into_iter().map(typed).collect(), ignored: sheet.ignored })
-}
-
-/// A cell that no spreadsheet runs: what begins like a formula is told to be text by an apostrophe. A number below zero is
-/// no formula.
-pub(crate) fn cell(text: &str) -> String {
-    let number = text.strip_prefix('-').is_some_and(|rest| rest.bytes().all(|c| c.is_ascii_digit() || c == b'.'));
-    if number {
-        return text.to_owned();
-    }
-    if text.starts_with(['=', '+', '-', '@', '\t', '\r']) { format!("'{text}") } else { text.to_owned() }
 }
 
 /// The opt-out list as CSV, one heading and a line each.

@@ -73,16 +73,18 @@ pub async fn get(request: HttpRequest) -> Result<HttpResponse, Problem> {
         as_read.delivery.body.clone_from(body);
     }
     let effects = effects(&mut read, shop, keys, tenant, &as_read).await?;
+    let may_change = visit.visitor.may_change;
     let from = kept.gateway.and_then(|id| names.get(&id)).map_or(shop.name.as_str(), String::as_str);
     show(&Delivery {
         row: row(&line, from),
         asked: format!("{} {}", kept.delivery.method, path(&kept.delivery.url)),
         headers: headers(&kept.delivery.headers),
-        body: laid_out(&kept.delivery.body),
-        corrected: corrected.map(|body| String::from_utf8_lossy(&body).into_owned()),
+        // Whole numbers, names, addresses, and with some platforms a key to the cart: not for who only looks.
+        body: if may_change { laid_out(&kept.delivery.body) } else { String::new() },
+        corrected: corrected.filter(|_| may_change).map(|body| String::from_utf8_lossy(&body).into_owned()),
         corrections: corrections.into_iter().map(|line| Correction { at: line.at, by: by(&line.by) }).collect(),
         effects,
-        may_change: visit.visitor.may_change,
+        may_change,
         page: visit.page.clone(),
     })
 }

@@ -7,6 +7,7 @@ use super::{ROWS, Visit, back, show};
 use crate::{
     domain::{
         id::{EntryId, ShopId, UserId},
+        sheet,
         time::DAY,
     },
     pipeline::trail,
@@ -190,8 +191,9 @@ pub async fn csv(request: HttpRequest) -> Result<HttpResponse, Problem> {
     let visit = begin(&request).await?;
     let asked = asked(&visit)?;
     let mut file = csv::Writer::from_writer(Vec::new());
-    let mut put =
-        |cells: [&str; 9]| file.write_record(cells.map(harmless)).map_err(|error| Problem::Broken(error.to_string()));
+    let mut put = |cells: [&str; 9]| {
+        file.write_record(cells.map(sheet::cell)).map_err(|error| Problem::Broken(error.to_string()))
+    };
     put(["at", "who", "door", "from", "shop", "what", "detail", "object", "outcome"])?;
     let (mut before, mut count) = (EntryId::new(i64::MAX), 0);
     'pages: loop {
@@ -232,23 +234,3 @@ pub async fn csv(request: HttpRequest) -> Result<HttpResponse, Problem> {
 }
 
 const CSV_PAGE: u32 = 1_000;
-
-/// A cell no spreadsheet takes for a formula: what begins like one gets an apostrophe before it.
-fn harmless(cell: &str) -> String {
-    let risky = cell.starts_with(['=', '+', '-', '@', '\t', '\r', '\n']);
-    if risky { format!("'{cell}") } else { cell.to_owned() }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::harmless;
-
-    #[test]
-    fn a_cell_is_never_a_formula() {
-        for bad in ["=1+1", "+1", "-1", "@SUM(A1)", "\t=1", "\r=1"] {
-            assert_eq!(harmless(bad), format!("'{bad}"));
-        }
-        assert_eq!(harmless("Ana"), "Ana");
-        assert_eq!(harmless("2026-03-03T09:00:00Z"), "2026-03-03T09:00:00Z");
-    }
-}

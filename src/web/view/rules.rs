@@ -251,7 +251,7 @@ const LIMITS: &[Line] = &[
 ];
 
 const KEPT: &[Line] = &[
-    ("inbox_days", noted("Days raw webhooks are kept"), noted("1 to 365."), Typed::Number),
+    ("inbox_days", noted("Days raw webhooks are kept"), noted("7 to 30."), Typed::Number),
     (
         "cart_days",
         noted("Days carts without an order are kept"),

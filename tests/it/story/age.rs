@@ -129,7 +129,7 @@ async fn each_kind_goes_when_its_clock_says() {
 async fn a_shop_may_forget_sooner_and_an_opt_out_stays() {
     on_both(async |app| {
         let changes =
-            [("retention.message_days", "7"), ("retention.click_days", "1"), ("inbox_days", "1"), ("cart_days", "7")];
+            [("retention.message_days", "7"), ("retention.click_days", "1"), ("inbox_days", "7"), ("cart_days", "7")];
         let shop = lived(app, &changes).await;
         let (opened, keys) = app.shop(shop.id).await;
         assert_eq!(opened.rules.retention.message_days, 7);

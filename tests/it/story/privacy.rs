@@ -2,7 +2,10 @@
 
 use std::fs;
 
-use cartback::store::{consent, inbox, message};
+use cartback::{
+    pipeline::follow::Way,
+    store::{consent, inbox, message},
+};
 use serde_json::{Value, json};
 
 use super::bodies::{MOBILE, with};
@@ -80,6 +83,7 @@ async fn forgets(who: Value) {
         let shop = lived(app).await;
         let before = app.figures(&shop).await;
         assert!(before.contains("recovered 1"), "{before}");
+        let text = app.last_text(&shop).await;
         app.generic(&shop, "customer.redacted", who.clone()).await;
         let (_, keys) = app.shop(shop.id).await;
         let cart = app.cart(&shop, "c1").await;
@@ -99,6 +103,8 @@ async fn forgets(who: Value) {
                 assert!(!text.contains("555101") && !text.contains("555 101") && !text.contains("Maja"), "{text}");
             }
         }
+        assert_eq!(app.figures(&shop).await, before);
+        assert!(matches!(app.tap(&text).await, Way::Home { .. }), "the link leads to no cart any more");
         assert_eq!(app.figures(&shop).await, before);
         // Late news of the same checkout and order brings nobody back, and a refund still takes back what was earned.
         app.pass(minutes(5)).await;

@@ -592,6 +592,23 @@ async fn who_is_bound_to_one_shop_sees_nothing_of_another() {
     assert_eq!(ask(&cast.site, post(&pause, "").cookie(cast.owner.clone())).await.status(), StatusCode::SEE_OTHER);
 }
 
+/// What a webhook said as it came names people, in full: whoever only looks sees what it made and not the words.
+#[actix_web::test]
+async fn who_only_looks_sees_no_raw_body() {
+    let cast = cast().await;
+    let page = async |cookie: &Cookie<'static>| {
+        let request = TestRequest::get().uri(&format!("/inbox/{}", cast.things.delivery)).cookie(cookie.clone());
+        let response = ask(&cast.site, request).await;
+        assert_eq!(response.status(), StatusCode::OK);
+        super::house::text(response).await
+    };
+    for (who, sees) in [(&cast.owner, true), (&cast.manager, true), (&cast.analyst, false)] {
+        let page = page(who).await;
+        assert_eq!(page.contains("+12125550142"), sees, "{page}");
+        assert_eq!(page.contains("Only those who may change the shop see it"), !sees);
+    }
+}
+
 #[test]
 fn every_route_has_a_line_and_a_row() {
     let listed: BTreeSet<(String, String)> =
