@@ -6,7 +6,7 @@ mod self_test;
 use std::{future::Future, panic::AssertUnwindSafe, sync::Arc, time::Duration};
 
 use futures_util::{FutureExt, StreamExt, stream};
-use tokio::{sync::Semaphore, task::JoinSet};
+use tokio::{sync::Semaphore, task::JoinSet, time::Instant};
 use tokio_util::sync::CancellationToken;
 
 use crate::{
@@ -62,19 +62,21 @@ pub struct Worker {
     errands: JoinSet<()>,
     places: Arc<Semaphore>,
     sends_at_once: usize,
+    /// Whether work that only writes waits for whoever wants to be answered.
+    makes_way: bool,
 }
 
 impl Worker {
     pub fn new(core: Arc<Core>, recurring: Vec<Recurring>) -> Worker {
         let places = Arc::new(Semaphore::new(ERRANDS_AT_ONCE));
         let timetable = Timetable::new(recurring);
-        Worker { core, timetable, errands: JoinSet::new(), places, sends_at_once: SENDS_AT_ONCE }
+        Worker { core, timetable, errands: JoinSet::new(), places, sends_at_once: SENDS_AT_ONCE, makes_way: true }
     }
 
-    /// Sends one text after the other: for a simulation, which decides itself what happens beside what.
+    /// Sends one text after the other, and waits for nobody: for a simulation, which decides itself what happens beside what.
     #[must_use]
     pub fn one_by_one(self) -> Worker {
-        Worker { sends_at_once: 1, ..self }
+        Worker { sends_at_once: 1, makes_way: false, ..self }
     }
 
     /// Works until told to stop; what it has claimed by then is finished first.
@@ -176,13 +178,11 @@ impl Worker {
         }
         let core = &self.core;
         let (deliveries, jobs): (Vec<Job>, Vec<Job>) = jobs.into_iter().partition(|job| job.kind == Kind::Ingest);
-        take_in(core, deliveries).await?;
+        self.take_in(deliveries).await?;
         let (sends, jobs): (Vec<Job>, Vec<Job>) =
             jobs.into_iter().partition(|job| matches!(job.kind, Kind::Send | Kind::LookUp | Kind::Discount));
         let (written, jobs): (Vec<Job>, Vec<Job>) = jobs.into_iter().partition(|job| only_writes(job.kind));
-        for jobs in written.chunks(TOGETHER) {
-            together(core, jobs).await?;
-        }
+        self.write_all(&written).await?;
         for job in &jobs {
             perform(core, job).await?;
         }
@@ -197,6 +197,35 @@ impl Worker {
         failures.into_iter().next().map_or(Ok(()), Err)?;
         for job in &suspects {
             perform(core, job).await?;
+        }
+        Ok(())
+    }
+
+    /// Deliveries of the shop itself are only written; a gateway's callbacks ask it back first.
+    async fn take_in(&self, deliveries: Vec<Job>) -> Result<(), Error> {
+        let (mut own, mut callbacks) = (Vec::new(), Vec::new());
+        if !deliveries.is_empty() {
+            let mut read = self.core.db.read().await?;
+            for job in deliveries {
+                let callback = store::inbox::is_callback(&mut read, job.shop, DeliveryId::new(job.subject)).await?;
+                if callback { callbacks.push(job) } else { own.push(job) }
+            }
+        }
+        self.write_all(&own).await?;
+        for job in &callbacks {
+            perform(&self.core, job).await?;
+        }
+        Ok(())
+    }
+
+    /// Handfuls of jobs that only write. Between two of them whoever waits for an answer goes first.
+    async fn write_all(&self, jobs: &[Job]) -> Result<(), Error> {
+        for jobs in jobs.chunks(TOGETHER) {
+            let begun = Instant::now();
+            together(&self.core, jobs).await?;
+            if self.makes_way {
+                self.core.door.make_way(begun.elapsed()).await;
+            }
         }
         Ok(())
     }
@@ -226,25 +255,6 @@ async fn errand(core: Arc<Core>, places: Arc<Semaphore>, job: Job) {
     if let Err(error) = perform(&core, &job).await {
         tracing::warn!(shop = %job.shop, %error, "an errand waits for the database");
     }
-}
-
-/// Deliveries of the shop itself are only written; a gateway's callbacks ask it back first.
-async fn take_in(core: &Arc<Core>, deliveries: Vec<Job>) -> Result<(), Error> {
-    let (mut own, mut callbacks) = (Vec::new(), Vec::new());
-    if !deliveries.is_empty() {
-        let mut read = core.db.read().await?;
-        for job in deliveries {
-            let callback = store::inbox::is_callback(&mut read, job.shop, DeliveryId::new(job.subject)).await?;
-            if callback { callbacks.push(job) } else { own.push(job) }
-        }
-    }
-    for jobs in own.chunks(TOGETHER) {
-        together(core, jobs).await?;
-    }
-    for job in &callbacks {
-        perform(core, job).await?;
-    }
-    Ok(())
 }
 
 /// Jobs of one shop that only write share a transaction, and so one wait for the disk; should it fail, each gets its own,

@@ -1,7 +1,17 @@
 //! Follow: a recovery link is opened. A GET changes nothing but the click log; nothing personal is shown, and where the
 //! link leads comes from our database only. Also the opt-out link, whose POST acts.
 
-use super::{Core, judge::JUDGE_AFTER, settle};
+use std::{
+    sync::{Arc, OnceLock},
+    time::Duration,
+};
+
+use super::{
+    Core,
+    group::{self, Group},
+    judge::JUDGE_AFTER,
+    settle,
+};
 use crate::{
     domain::{
         click::Opened,
@@ -31,19 +41,83 @@ pub enum Way {
 /// Counts the opening and says where it leads.
 pub async fn follow(core: &Core, token: &str, opened: Opened) -> Result<Way, Error> {
     let Some((shop, keys, message)) = find(core, token, Purpose::Restore).await? else { return Ok(Way::Nowhere) };
-    let now = core.now();
-    let click = Click {
+    let tap = Tap { click: click(core, &message, opened), shop: shop.id, keys: keys.clone() };
+    let kept = group::Entry::commit(core, &[tap]).await;
+    counted(kept.map(drop));
+    way(core, &shop, &keys, &message, token, core.now()).await
+}
+
+/// The group-commit writer of openings. It starts with the first one and ends when the last `Taps` is dropped and its queue
+/// is written.
+#[derive(Clone)]
+pub struct Taps {
+    core: Arc<Core>,
+    group: Arc<OnceLock<Group<Tap>>>,
+}
+
+impl Taps {
+    pub fn new(core: Arc<Core>) -> Taps {
+        Taps { core, group: Arc::default() }
+    }
+
+    /// As `follow`; openings that arrive together share a commit.
+    pub async fn follow(&self, token: &str, opened: Opened) -> Result<Way, Error> {
+        let core = &self.core;
+        let Some((shop, keys, message)) = find(core, token, Purpose::Restore).await? else { return Ok(Way::Nowhere) };
+        let tap = Tap { click: click(core, &message, opened), shop: shop.id, keys: keys.clone() };
+        let group = self.group.get_or_init(|| Group::start(core.clone()).0);
+        // Where it leads is read while it is written: a shopper waits for the longer of the two.
+        let kept = tokio::time::timeout(KEEP_WITHIN, group.write(tap));
+        let (kept, way) = tokio::join!(kept, way(core, &shop, &keys, &message, token, core.now()));
+        counted(kept.unwrap_or(Err(Error::Busy)));
+        way
+    }
+}
+
+/// A shopper is not kept waiting for a disk that is slow: the opening is written meanwhile, or soon.
+const KEEP_WITHIN: Duration = Duration::from_millis(500);
+
+/// Whoever tapped is led on all the same: an opening that could not be counted is our loss, not the shopper's.
+fn counted(kept: Result<(), Error>) {
+    if let Err(error) = kept {
+        tracing::error!(%error, "an opening was not counted, or not yet");
+    }
+}
+
+fn click(core: &Core, message: &Message, opened: Opened) -> Click {
+    Click {
         id: ClickId::new(core.fresh_id()),
         message: message.id,
         at: opened.at,
         opened: Opened { agent: opened.agent.is_some().then(|| opened.kept_agent()), ..opened },
         verdict: String::new(),
-    };
-    transact!(core.db, |tx| {
-        store::click::record(tx, &keys, &click).await?;
-        job::schedule(tx, shop.id, job::Kind::Judge, click.id.get(), now + JUDGE_AFTER).await?;
-    })?;
-    way(core, &shop, &keys, &message, token, now).await
+    }
+}
+
+/// An opening on its way to the disk.
+struct Tap {
+    click: Click,
+    shop: ShopId,
+    keys: ShopKeys,
+}
+
+impl group::Entry for Tap {
+    type Kept = ();
+
+    fn shop(&self) -> ShopId {
+        self.shop
+    }
+
+    async fn commit(core: &Core, batch: &[Tap]) -> Result<Vec<()>, Error> {
+        let due = core.now() + JUDGE_AFTER;
+        transact!(core.db, |tx| {
+            for tap in batch {
+                store::click::record(tx, &tap.keys, &tap.click).await?;
+                job::schedule(tx, tap.shop, job::Kind::Judge, tap.click.id.get(), due).await?;
+            }
+            vec![(); batch.len()]
+        })
+    }
 }
 
 async fn way(

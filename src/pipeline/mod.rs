@@ -1,6 +1,7 @@
 //! The pipeline: one verb per file. Each loads facts, asks the domain, and writes in one transaction. No transaction is
 //! ever open across a call to the outside.
 
+pub mod group;
 pub mod receive;
 pub mod ingest;
 pub mod ask;
@@ -91,6 +92,8 @@ pub struct Core {
     pub answers: ask::Answers,
     /// What whoever looks for silence saw last.
     pub board: watch::Board,
+    /// Who waits for an answer; background work makes way.
+    pub door: group::Door,
     /// Rung whenever work was written that is due at once.
     pub wake: tokio::sync::Notify,
 }

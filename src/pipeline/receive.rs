@@ -5,11 +5,10 @@
 use std::{borrow::Cow, sync::Arc, time::Duration};
 
 use sha2::{Digest, Sha256};
-use tokio::sync::{mpsc, oneshot};
-
 use super::{
     Core, ask,
     connect::{self, NotConnected},
+    group::{self, Group},
 };
 use crate::{
     domain::{
@@ -44,79 +43,39 @@ pub enum Side {
     Gateway,
 }
 
-/// Deliveries that wait for the next commit; beyond it senders are asked to come back.
-const QUEUE_MAX: usize = 4096;
-/// Deliveries in one commit.
-const COMMIT_MAX: usize = 200;
-
+/// A delivery on its way to the disk.
 struct Entry {
     keys: ShopKeys,
     arrival: Arrival,
-    done: oneshot::Sender<Result<bool, Error>>,
+}
+
+impl group::Entry for Entry {
+    /// Whether it is new.
+    type Kept = bool;
+
+    fn shop(&self) -> ShopId {
+        self.keys.shop()
+    }
+
+    async fn commit(core: &Core, batch: &[Entry]) -> Result<Vec<bool>, Error> {
+        let all: Vec<_> = batch.iter().map(|entry| (&entry.keys, &entry.arrival)).collect();
+        transact!(core.db, |tx| store::inbox::keep_all(tx, &all).await?)
+    }
 }
 
 /// The group-commit writer of the inbox.
 #[derive(Clone)]
-pub struct Inbox {
-    queue: mpsc::Sender<Entry>,
-}
+pub struct Inbox(Group<Entry>);
 
 impl Inbox {
     /// Starts the writer; it ends when the last `Inbox` is dropped and its queue is written.
     pub fn start(core: Arc<Core>) -> (Inbox, tokio::task::JoinHandle<()>) {
-        let (queue, waiting) = mpsc::channel(QUEUE_MAX);
-        (Inbox { queue }, tokio::spawn(write_all(core, waiting)))
+        let (group, writer) = Group::start(core);
+        (Inbox(group), writer)
     }
 
     async fn keep(&self, keys: ShopKeys, arrival: Arrival) -> Result<bool, Error> {
-        let (done, outcome) = oneshot::channel();
-        self.queue.try_send(Entry { keys, arrival, done }).map_err(|_| Error::Busy)?;
-        outcome.await.unwrap_or(Err(Error::Busy))
-    }
-}
-
-async fn write_all(core: Arc<Core>, mut waiting: mpsc::Receiver<Entry>) {
-    let mut batch = Vec::with_capacity(COMMIT_MAX);
-    while waiting.recv_many(&mut batch, COMMIT_MAX).await > 0 {
-        if core.db.commits_span_shops() {
-            commit(&core, std::mem::take(&mut batch)).await;
-        } else {
-            batch.sort_by_key(|entry| entry.keys.shop());
-            while let Some(first) = batch.first() {
-                let shop = first.keys.shop();
-                let rest = batch.split_off(batch.partition_point(|entry| entry.keys.shop() == shop));
-                commit(&core, std::mem::replace(&mut batch, rest)).await;
-            }
-        }
-        core.wake.notify_one();
-    }
-}
-
-async fn commit(core: &Core, batch: Vec<Entry>) {
-    let outcome: Result<Vec<bool>, Error> = transact!(core.db, |tx| {
-        let mut kept = Vec::with_capacity(batch.len());
-        for entry in &batch {
-            let new = store::inbox::keep(tx, &entry.keys, &entry.arrival).await?;
-            if new {
-                let id = entry.arrival.id.get();
-                job::schedule(tx, entry.keys.shop(), job::Kind::Ingest, id, entry.arrival.delivery.received_at).await?;
-            }
-            kept.push(new);
-        }
-        kept
-    });
-    match outcome {
-        Ok(kept) => {
-            for (entry, new) in batch.into_iter().zip(kept) {
-                let _ = entry.done.send(Ok(new));
-            }
-        }
-        Err(error) => {
-            tracing::error!(%error, deliveries = batch.len(), "deliveries could not be kept");
-            for entry in batch {
-                let _ = entry.done.send(Err(Error::Busy));
-            }
-        }
+        self.0.write(Entry { keys, arrival }).await
     }
 }
 
@@ -151,12 +110,7 @@ async fn try_receive(
     delivery: Delivery,
 ) -> Result<Answer, Error> {
     let mut read = core.db.read().await?;
-    let connection = store::connection::find(&mut read, public_id).await?;
-    let Some(connection) = connection.filter(|found| found.gateway.is_some() == (side == Side::Gateway)) else {
-        return Ok(Answer::UnknownConnection);
-    };
-    let keys = core.vault.keys(&mut read, connection.shop).await?;
-    let Some(door) = Door::of(core, &mut read, &keys, &connection).await? else {
+    let Some((connection, keys, door)) = Door::find(core, &mut read, public_id, side).await? else {
         return Ok(Answer::UnknownConnection);
     };
     drop(read);
@@ -190,20 +144,26 @@ enum Door {
 }
 
 impl Door {
-    async fn of(
+    /// `None` where no such connection is.
+    async fn find(
         core: &Core,
         read: &mut store::Read,
-        keys: &ShopKeys,
-        connection: &Connection,
-    ) -> Result<Option<Door>, Error> {
-        Ok(match connection.gateway {
-            None => store::shop::get(read, &core.vault, connection.shop)
-                .await?
-                .and_then(|shop| Some(Door::Shop(shop::by_kind(&shop.kind)?, shop.settings))),
-            Some(id) => store::gateway::get(read, keys, id)
-                .await?
-                .and_then(|account| Some(Door::Gateway(gateway::by_kind(&account.kind)?, account.settings))),
-        })
+        public_id: &str,
+        side: Side,
+    ) -> Result<Option<(Connection, ShopKeys, Door)>, Error> {
+        if side == Side::Shop {
+            let found = store::shop::behind(read, &core.vault, public_id).await?;
+            return Ok(found.and_then(|(connection, shop, keys)| {
+                Some((connection, keys, Door::Shop(shop::by_kind(&shop.kind)?, shop.settings)))
+            }));
+        }
+        let Some(connection) = store::connection::find(read, public_id).await? else { return Ok(None) };
+        let Some(id) = connection.gateway else { return Ok(None) };
+        let keys = core.vault.keys(read, connection.shop).await?;
+        let account = store::gateway::get(read, &keys, id).await?;
+        Ok(account.and_then(|account| {
+            Some((connection, keys, Door::Gateway(gateway::by_kind(&account.kind)?, account.settings)))
+        }))
     }
 
     fn answer(&self) -> (&'static str, &'static str) {

@@ -23,7 +23,7 @@ pub struct Connection {
 }
 
 #[derive(sqlx::FromRow)]
-struct Row {
+pub(super) struct Row {
     public_id: String,
     shop_id: i64,
     gateway_id: i64,

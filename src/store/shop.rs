@@ -7,6 +7,7 @@ use std::{
 
 use super::{
     Error, Read, Tx,
+    connection::{self, Connection},
     db::{all, first, run},
     json, maybe, time,
 };
@@ -74,11 +75,23 @@ impl Shop {
 pub struct Vault {
     operator: OperatorKeys,
     opened: Arc<Mutex<HashMap<ShopId, ShopKeys>>>,
+    read: Arc<Mutex<HashMap<ShopId, Known>>>,
 }
+
+/// A shop as it was read last, beside the row it was read from: the same row is the same shop, without opening its settings
+/// and reading its rules again.
+struct Known {
+    settings: Vec<u8>,
+    rules: String,
+    shop: Shop,
+}
+
+/// Shops that are remembered: some megabytes. Whoever has more reads some of them anew now and then.
+const KNOWN_MOST: usize = 256;
 
 impl Vault {
     pub fn new(operator: OperatorKeys) -> Vault {
-        Vault { operator, opened: Arc::default() }
+        Vault { operator, opened: Arc::default(), read: Arc::default() }
     }
 
     /// The keys of a shop (or of the house). Errors when the operator's key does not open them.
@@ -113,6 +126,28 @@ impl Vault {
         let keys = ShopKeys::new(shop, generations)?;
         self.opened.lock().unwrap_or_else(|broken| broken.into_inner()).insert(shop, keys.clone());
         Ok(keys)
+    }
+
+    /// Reads a row. What is short is taken from it each time; settings and rules only when they are others than before.
+    fn shop(&self, row: Row, keys: &ShopKeys) -> Result<Shop, Error> {
+        let id = ShopId::new(row.shop_id);
+        let lock = || self.read.lock().unwrap_or_else(|broken| broken.into_inner());
+        let known = lock().get(&id).filter(|known| known.settings == row.settings && known.rules == row.rules).map(
+            |known| (known.shop.settings.clone(), known.shop.rules.clone()),
+        );
+        if let Some((settings, rules)) = known {
+            return row.into_shop(settings, rules);
+        }
+        let (sealed, written) = (row.settings.clone(), row.rules.clone());
+        let settings = keys.open_json(place(id), &sealed)?;
+        let rules = Rules::restored(&written).map_err(|why| Error::damaged("shop rules", why))?;
+        let shop = row.into_shop(settings, rules)?;
+        let mut read = lock();
+        if read.len() >= KNOWN_MOST {
+            read.clear();
+        }
+        read.insert(id, Known { settings: sealed, rules: written, shop: shop.clone() });
+        Ok(shop)
     }
 
     /// Forgets what it opened, so that a new generation is seen.
@@ -255,12 +290,11 @@ struct Row {
 }
 
 impl Row {
-    fn into_shop(self, keys: &ShopKeys) -> Result<Shop, Error> {
-        let id = ShopId::new(self.shop_id);
+    fn into_shop(self, settings: Settings, rules: Rules) -> Result<Shop, Error> {
         Ok(Shop {
-            id,
-            settings: keys.open_json(place(id), &self.settings)?,
-            rules: Rules::restored(&self.rules).map_err(|why| Error::damaged("shop rules", why))?,
+            id: ShopId::new(self.shop_id),
+            settings,
+            rules,
             rules_version: self.rules_version.unsigned_abs(),
             currency: Currency::parse(&self.currency).map_err(|why| Error::damaged("currency", why))?,
             kind: self.kind,
@@ -295,10 +329,40 @@ pub async fn open(read: &mut Read, vault: &Vault, id: ShopId) -> Result<Option<(
     match row {
         Some(row) => {
             let keys = vault.keys_up_to(read, id, row.key_generation).await?;
-            Ok(Some((row.into_shop(&keys)?, keys)))
+            Ok(Some((vault.shop(row, &keys)?, keys)))
         }
         None => Ok(None),
     }
+}
+
+#[derive(sqlx::FromRow)]
+struct Entered {
+    #[sqlx(flatten)]
+    connection: connection::Row,
+    #[sqlx(flatten)]
+    shop: Row,
+}
+
+/// The shop whose own webhooks come by this path, in one look: every webhook begins with it.
+pub async fn behind(
+    read: &mut Read,
+    vault: &Vault,
+    public_id: &str,
+) -> Result<Option<(Connection, Shop, ShopKeys)>, Error> {
+    let row = first!(
+        read,
+        Entered,
+        "SELECT public_id, gateway_id, refused_at, refused_count, refused_why,
+                shop.shop_id, kind, name, country, currency, zone, settings, rules, rules_version, shop.created_at,
+                paused_at, setting_up_since, uninstalled_at, erased_at, forwards,
+                (SELECT MAX(generation) FROM shop_key WHERE shop_key.shop_id = shop.shop_id) AS key_generation
+         FROM connection JOIN shop ON shop.shop_id = connection.shop_id
+         WHERE public_id = $1 AND gateway_id = 0",
+        public_id
+    )?;
+    let Some(Entered { connection, shop }) = row else { return Ok(None) };
+    let keys = vault.keys_up_to(read, ShopId::new(shop.shop_id), shop.key_generation).await?;
+    Ok(Some((connection.into(), vault.shop(shop, &keys)?, keys)))
 }
 
 /// Every shop, oldest first. An operator read.
@@ -314,7 +378,7 @@ pub async fn list(read: &mut Read, vault: &Vault) -> Result<Vec<Shop>, Error> {
     let mut shops = Vec::new();
     for row in rows {
         let keys = vault.keys_up_to(read, ShopId::new(row.shop_id), row.key_generation).await?;
-        shops.push(row.into_shop(&keys)?);
+        shops.push(vault.shop(row, &keys)?);
     }
     Ok(shops)
 }

@@ -22,7 +22,7 @@ use crate::{
 
 pub async fn follow(state: Data<State>, request: HttpRequest) -> Result<HttpResponse, Problem> {
     greet(&state, &request)?;
-    Ok(match follow::follow(&state.core, token(&request), opened(&state, &request)).await? {
+    Ok(match state.taps.follow(token(&request), opened(&state, &request)).await? {
         Way::Checkout(url) => private(StatusCode::SEE_OTHER).insert_header((header::LOCATION, url)).finish(),
         Way::Home { shop, url } => private(StatusCode::GONE).body(LinkGone { shop, home_url: url }.render()?),
         Way::Nowhere => {

@@ -50,7 +50,7 @@ use actix_web::{
 };
 use metrics_exporter_prometheus::PrometheusHandle;
 
-use crate::pipeline::{Core, receive::Inbox, track::Tracker};
+use crate::pipeline::{Core, follow::Taps, receive::Inbox, track::Tracker};
 use problem::Problem;
 
 /// What every handler works with. One per process.
@@ -58,6 +58,7 @@ pub struct State {
     pub core: Arc<Core>,
     pub inbox: Inbox,
     pub tracker: Tracker,
+    pub taps: Taps,
     /// Nobody needs to sign in: the demo, on loopback only. `shield` then answers only to names of this machine.
     pub open_door: bool,
     /// The counters of this process; `metric::install` makes it.
@@ -97,6 +98,7 @@ impl State {
     pub fn new(core: Arc<Core>, inbox: Inbox) -> State {
         State {
             tracker: Tracker::new(core.clone()),
+            taps: Taps::new(core.clone()),
             core,
             inbox,
             open_door: false,

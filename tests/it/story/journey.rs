@@ -4,7 +4,10 @@ use cartback::pipeline::follow::Way;
 use serde_json::json;
 
 use super::bodies::MOBILE;
-use crate::app::{hours, minutes, on_both};
+use crate::{
+    app::{App, Engine, hours, minutes, on_both},
+    sql,
+};
 
 #[tokio::test]
 async fn a_cart_is_recovered() {
@@ -189,4 +192,71 @@ async fn a_shop_says_it_in_its_own_words() {
         assert!(matches!(app.tap(&text).await, Way::Checkout(url) if url.contains("utm_source=texts")));
     })
     .await;
+}
+
+/// Whatever a webhook names as a cart's address: a tap leads to the shop's own hosts or to its front door.
+#[tokio::test]
+async fn no_address_in_a_webhook_leads_to_a_stranger() {
+    on_both(async |app| {
+        let shop = app.with_shop_like("generic", &[("steps_after_minutes", "0")]).await;
+        app.with_gateway(&shop, "log").await;
+        let foreign = [
+            "https://evil.example/x",
+            "https://shop.example.evil.example/",
+            "https://shop.example@evil.example/",
+            "https://evil.example/https://shop.example/",
+            "https://evil.example\\@shop.example/",
+            "https://shop.example:444/x",
+            "//evil.example/x",
+            "javascript:alert(1)",
+        ];
+        for (number, url) in foreign.iter().enumerate() {
+            let change = json!({
+                "recovery_url": url, "phone": format!("+3864055510{number}"), "email": null, "customer_id": null,
+                "cart_token": null,
+            });
+            app.generic(&shop, "checkout.updated", app.checkout(&format!("c{number}"), change)).await;
+        }
+        app.pass(minutes(31)).await;
+        let texts = app.texts(&shop).await;
+        assert!(texts.len() >= 5, "{} were texted", texts.len());
+        for text in texts {
+            let way = app.tap(&text).await;
+            assert!(matches!(&way, Way::Home { url, .. } if url == "https://shop.example/"), "{way:?}");
+        }
+    })
+    .await;
+}
+
+/// Every row of every table but those that an opening may write to.
+async fn all_but_clicks(app: &App) -> Vec<String> {
+    let tables = sql::rows(&app.core.db, "SELECT name FROM sqlite_master WHERE type = 'table' ORDER BY name").await;
+    let mut all = Vec::new();
+    for table in tables.into_iter().flatten().filter(|table| !["click", "job"].contains(&table.as_str())) {
+        let columns = format!("SELECT name FROM pragma_table_info('{table}')");
+        let columns: Vec<String> = sql::rows(&app.core.db, &columns).await.into_iter().flatten().collect();
+        let quoted: Vec<String> = columns.iter().map(|column| format!("quote(\"{column}\")")).collect();
+        let select = format!("SELECT {} FROM \"{table}\" ORDER BY 1", quoted.join(" || ',' || "));
+        all.extend(sql::rows(&app.core.db, &select).await.into_iter().flatten().map(|row| format!("{table}: {row}")));
+    }
+    all
+}
+
+/// A preview fetches links before anybody has seen them, again and again: that is no act of the shopper's.
+#[tokio::test]
+async fn opening_a_link_writes_nothing_but_that_it_was_opened() {
+    let app = App::start(Engine::Lite).await.unwrap();
+    let shop = app.with_shop_like("generic", &[("steps_after_minutes", "0")]).await;
+    app.with_gateway(&shop, "log").await;
+    app.generic(&shop, "checkout.updated", app.checkout("c1", json!({}))).await;
+    app.pass(minutes(31)).await;
+    let text = app.last_text(&shop).await;
+    let before = all_but_clicks(&app).await;
+    assert!(before.iter().any(|row| row.starts_with("cart: ")) && before.iter().any(|row| row.starts_with("message: ")));
+    for agent in ["WhatsApp/2.23", "facebookexternalhit/1.1", "GoogleMessages", "Slackbot 1.0", ""].repeat(20) {
+        assert!(matches!(app.open(&text.token('r'), agent).await, Way::Checkout(_)));
+    }
+    assert_eq!(all_but_clicks(&app).await, before);
+    app.settle().await;
+    app.end().await;
 }

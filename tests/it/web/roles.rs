@@ -352,7 +352,7 @@ async fn cast() -> Cast {
         personal: None,
         private: false,
     };
-    let platform = [("measurement_id", "G-ABC1234567"), ("api_secret", "s")];
+    let platform = [("measurement_id", "G-ABC1234567"), ("api_secret", "s3cret-of-ga4")];
     let platform = platform.map(|(key, value)| (key.to_owned(), value.to_owned())).into();
     let platform = sink::add_kind(core, house.shop, "ga4", "", &platform).await.unwrap();
     let sink = sink::add(core, house.shop, &endpoint).await.unwrap();
@@ -590,6 +590,31 @@ async fn who_is_bound_to_one_shop_sees_nothing_of_another() {
         assert_eq!(ask(&cast.site, post(&pause, "").cookie(cookie.clone())).await.status(), StatusCode::FORBIDDEN);
     }
     assert_eq!(ask(&cast.site, post(&pause, "").cookie(cast.owner.clone())).await.status(), StatusCode::SEE_OTHER);
+}
+
+/// Keys and passwords go in and never come out, whoever asks for which page.
+#[actix_web::test]
+async fn what_is_stored_and_secret_is_never_sent_back() {
+    let cast = cast().await;
+    let (core, shop) = (cast.house.core(), cast.house.shop);
+    let settings =
+        [("url", "http://127.0.0.1:13013"), ("username", "acme"), ("password", "p4ss-of-kannel"), ("from", "Acme")];
+    let settings = settings.map(|(key, value)| (key.to_owned(), value.to_owned())).into();
+    let inside = connect::add_gateway(core, shop, "kannel", "Inside", settings, true).await.unwrap().gateway.unwrap();
+    let secrets = ["p4ss-of-kannel", "s3cret-of-ga4", cast.house.secret.as_str()];
+    let mut pages = 0;
+    let own = format!("/gateways/{inside}");
+    let all = rows(&cast.things);
+    let asked = all.iter().filter(|row| row.method == "GET").map(|row| row.ask.as_str()).chain([own.as_str()]);
+    for path in asked {
+        let response = ask(&cast.site, get(path).cookie(cast.owner.clone())).await;
+        pages += u32::from(response.status() == StatusCode::OK);
+        let page = super::house::text(response).await;
+        for secret in secrets {
+            assert!(!page.contains(secret), "{path} shows {secret}");
+        }
+    }
+    assert!(pages > 50, "{pages}");
 }
 
 /// What a webhook said as it came names people, in full: whoever only looks sees what it made and not the words.

@@ -1,0 +1,139 @@
+//! Group commit: what arrives together is written together, so that the disk's sync rate is not our limit. Decides how many
+//! wait, how many share a commit, and that work nobody waits for makes way; what is written is the entry's.
+
+use std::{
+    future::Future,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::Duration,
+};
+
+use tokio::{
+    sync::{mpsc, oneshot},
+    time::Instant,
+};
+
+use super::Core;
+use crate::{domain::id::ShopId, store::Error};
+
+/// Entries that wait for the next commit; beyond it whoever comes is asked to come back.
+const QUEUE_MAX: usize = 4096;
+/// Entries in one commit.
+const COMMIT_MAX: usize = 200;
+
+/// Something that is written with others of its kind.
+pub(crate) trait Entry: Sized + Send + Sync + 'static {
+    /// What its sender is told once it is on disk.
+    type Kept: Send;
+
+    fn shop(&self) -> ShopId;
+
+    /// Writes all of them in one transaction; answers one `Kept` for each, in their order.
+    fn commit(core: &Core, batch: &[Self]) -> impl Future<Output = Result<Vec<Self::Kept>, Error>> + Send;
+}
+
+struct Waiting<E: Entry> {
+    entry: E,
+    done: oneshot::Sender<Result<E::Kept, Error>>,
+}
+
+/// The one writer of entries of a kind.
+pub(crate) struct Group<E: Entry> {
+    queue: mpsc::Sender<Waiting<E>>,
+    door: Door,
+}
+
+impl<E: Entry> Clone for Group<E> {
+    fn clone(&self) -> Group<E> {
+        Group { queue: self.queue.clone(), door: self.door.clone() }
+    }
+}
+
+impl<E: Entry> Group<E> {
+    /// Starts the writer; it ends when the last `Group` is dropped and its queue is written.
+    pub(crate) fn start(core: Arc<Core>) -> (Group<E>, tokio::task::JoinHandle<()>) {
+        let (queue, waiting) = mpsc::channel(QUEUE_MAX);
+        let door = core.door.clone();
+        (Group { queue, door }, tokio::spawn(write_all(core, waiting)))
+    }
+
+    /// Answers once it is on disk. `Error::Busy` when too many wait, or the database is away.
+    pub(crate) async fn write(&self, entry: E) -> Result<E::Kept, Error> {
+        let (done, outcome) = oneshot::channel();
+        let _waits = self.door.wait();
+        self.queue.try_send(Waiting { entry, done }).map_err(|_| Error::Busy)?;
+        outcome.await.unwrap_or(Err(Error::Busy))
+    }
+}
+
+async fn write_all<E: Entry>(core: Arc<Core>, mut waiting: mpsc::Receiver<Waiting<E>>) {
+    let mut batch = Vec::with_capacity(COMMIT_MAX);
+    while waiting.recv_many(&mut batch, COMMIT_MAX).await > 0 {
+        if core.db.commits_span_shops() {
+            commit(&core, std::mem::take(&mut batch)).await;
+        } else {
+            batch.sort_by_key(|waiting| waiting.entry.shop());
+            while let Some(first) = batch.first() {
+                let shop = first.entry.shop();
+                let rest = batch.split_off(batch.partition_point(|waiting| waiting.entry.shop() == shop));
+                commit(&core, std::mem::replace(&mut batch, rest)).await;
+            }
+        }
+        core.wake.notify_one();
+    }
+}
+
+async fn commit<E: Entry>(core: &Core, batch: Vec<Waiting<E>>) {
+    let (entries, senders): (Vec<E>, Vec<_>) = batch.into_iter().map(|waiting| (waiting.entry, waiting.done)).unzip();
+    match E::commit(core, &entries).await {
+        Ok(kept) => {
+            for (done, kept) in senders.into_iter().zip(kept) {
+                let _ = done.send(Ok(kept));
+            }
+        }
+        Err(error) => {
+            tracing::error!(%error, entries = entries.len(), "what arrived could not be kept");
+            for done in senders {
+                let _ = done.send(Err(Error::Busy));
+            }
+        }
+    }
+}
+
+/// Where whoever wants to be answered waits for the disk.
+#[derive(Clone, Default)]
+pub struct Door(Arc<AtomicUsize>);
+
+struct Waits(Arc<AtomicUsize>);
+
+impl Drop for Waits {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+/// Work that was long is no reason to pause for longer than people notice.
+const TOOK_MOST: Duration = Duration::from_millis(100);
+const LOOK_AGAIN: Duration = Duration::from_millis(1);
+
+impl Door {
+    fn wait(&self) -> Waits {
+        self.0.fetch_add(1, Ordering::Relaxed);
+        Waits(self.0.clone())
+    }
+
+    fn is_crowded(&self) -> bool {
+        self.0.load(Ordering::Relaxed) > 0
+    }
+
+    /// For work that nobody waits for: pauses for as long as somebody waits, but no longer than three times what the work
+    /// before took. So it still gets a quarter of the time in the busiest hour.
+    pub async fn make_way(&self, took: Duration) {
+        let until = Instant::now() + took.min(TOOK_MOST) * 3;
+        while self.is_crowded() && Instant::now() < until {
+            tokio::time::sleep(LOOK_AGAIN).await;
+        }
+    }
+}
