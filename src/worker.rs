@@ -287,7 +287,11 @@ async fn perform(core: &Arc<Core>, job: &Job) -> Result<(), Error> {
         }
         transact!(core.db, |tx| job::suspect(tx, job).await?)?;
     }
-    let why = match caught(attempt(core, job)).await {
+    let outcome = caught(attempt(core, job)).await;
+    if job.attempt > TRIES_MAX {
+        transact!(core.db, |tx| job::acquit(tx, job).await?)?;
+    }
+    let why = match outcome {
         Ok(Ok(())) => return Ok(()),
         Ok(Err(error)) if error.is_outage() => return Err(error),
         Ok(Err(error)) => error.to_string(),

@@ -4,7 +4,6 @@
 
 use std::{borrow::Cow, sync::Arc, time::Duration};
 
-use sha2::{Digest, Sha256};
 use super::{
     Core, ask,
     connect::{self, NotConnected},
@@ -22,6 +21,7 @@ use crate::{
     store::{self, Error, connection::Connection, inbox::Arrival, job},
     transact,
 };
+use sha2::{Digest, Sha256};
 
 /// What a delivery is answered.
 #[derive(Debug, PartialEq, Eq)]

@@ -384,6 +384,20 @@ pub async fn suspect(tx: &mut Tx, job: &Job) -> Result<(), Error> {
     Ok(())
 }
 
+/// Takes a suspicion back: whoever began it is still there. A process that stood still for longer than its claim has not
+/// ended, whoever has the job by now.
+pub async fn acquit(tx: &mut Tx, job: &Job) -> Result<(), Error> {
+    run!(
+        tx,
+        "UPDATE job SET attempt = attempt - $4 WHERE shop_id = $1 AND kind = $2 AND subject_id = $3 AND attempt >= $4",
+        job.shop.get(),
+        job.kind.name(),
+        job.subject,
+        i64::from(SUSPECT)
+    )?;
+    Ok(())
+}
+
 /// Not yet: due again later, with a clean slate. `false` when the claim was lost.
 pub async fn put_back(tx: &mut Tx, job: &Job, due_at: Time) -> Result<bool, Error> {
     let touched = run!(

@@ -132,9 +132,10 @@ impl Vault {
     fn shop(&self, row: Row, keys: &ShopKeys) -> Result<Shop, Error> {
         let id = ShopId::new(row.shop_id);
         let lock = || self.read.lock().unwrap_or_else(|broken| broken.into_inner());
-        let known = lock().get(&id).filter(|known| known.settings == row.settings && known.rules == row.rules).map(
-            |known| (known.shop.settings.clone(), known.shop.rules.clone()),
-        );
+        let known = lock()
+            .get(&id)
+            .filter(|known| known.settings == row.settings && known.rules == row.rules)
+            .map(|known| (known.shop.settings.clone(), known.shop.rules.clone()));
         if let Some((settings, rules)) = known {
             return row.into_shop(settings, rules);
         }

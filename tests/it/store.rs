@@ -312,6 +312,62 @@ fn arrival(id: i64, dedup: u8, body: &[u8], gateway: Option<i64>) -> inbox::Arri
     }
 }
 
+/// A process that stood still for longer than its claim lasts has not ended: it takes the suspicion back, whoever has the
+/// job by now; one that ended takes nothing back.
+#[tokio::test]
+async fn who_only_stood_still_blames_nothing() {
+    on_both(async |stage| {
+        let shop = stage.shop();
+        tx!(stage, |tx| job::schedule(tx, shop, job::Kind::Send, 7, at(1)).await?);
+        let claim = async |now: i64, name: &str| {
+            tx!(stage, |tx| job::claim(tx, shop, at(now), at(now + 1), name, 10).await?).remove(0)
+        };
+        let stood = claim(1, "stood").await;
+        tx!(stage, |tx| job::suspect(tx, &stood).await?);
+        let other = claim(3, "other").await;
+        assert_eq!(other.attempt, job::SUSPECT + 2);
+        tx!(stage, |tx| job::suspect(tx, &other).await?);
+        tx!(stage, |tx| job::acquit(tx, &stood).await?);
+        assert!(!tx!(stage, |tx| job::finish(tx, &stood).await?), "the job is no longer its own");
+        let third = claim(5, "third").await;
+        assert_eq!(third.attempt, job::SUSPECT + 3, "the other has ended");
+        tx!(stage, |tx| job::acquit(tx, &third).await?);
+        tx!(stage, |tx| job::acquit(tx, &third).await?);
+        assert_eq!(claim(7, "fourth").await.attempt, 4, "nothing is taken back twice");
+    })
+    .await;
+}
+
+/// What arrives together: each new delivery is kept and due to be read, the same one twice in a group or from before is not.
+#[tokio::test]
+async fn deliveries_that_arrive_together() {
+    on_both(async |stage| {
+        let shop = stage.shop();
+        assert!(transact!(stage.db, |tx| inbox::keep(tx, &stage.keys, &arrival(1, 1, b"", None)).await?).unwrap());
+        let group = [
+            arrival(2, 1, b"", None),
+            arrival(3, 3, &[0, 255, 0], Some(7)),
+            arrival(4, 3, &[0, 255, 0], Some(7)),
+            arrival(5, 5, "ž".as_bytes(), None),
+        ];
+        let all: Vec<_> = group.iter().map(|arrival| (&stage.keys, arrival)).collect();
+        let kept = transact!(stage.db, |tx| inbox::keep_all(tx, &all).await?).unwrap();
+        assert_eq!(kept, [false, true, false, true]);
+        let none: [(&ShopKeys, &inbox::Arrival); 0] = [];
+        assert!(transact!(stage.db, |tx| inbox::keep_all(tx, &none).await?).unwrap().is_empty());
+        for (id, delivery) in [(3, &group[1]), (5, &group[3])] {
+            let found = inbox::get(read!(stage), &stage.keys, DeliveryId::new(id)).await.unwrap().unwrap();
+            assert_eq!((found.delivery, found.gateway), (delivery.delivery.clone(), delivery.gateway));
+        }
+        let now = at(10);
+        let claimed = tx!(stage, |tx| job::claim(tx, shop, now, at(20), "c", 10).await?);
+        let mut due: Vec<_> = claimed.into_iter().map(|job| (job.kind, job.subject)).collect();
+        due.sort_by_key(|(_, subject)| *subject);
+        assert_eq!(due, [(job::Kind::Ingest, 3), (job::Kind::Ingest, 5)]);
+    })
+    .await;
+}
+
 #[tokio::test]
 async fn the_inbox() {
     on_both(async |stage| {

@@ -238,6 +238,10 @@ impl<'a> World<'a> {
         Process { core, inbox, writer, worker, ticking: None, hearing: None }
     }
 
+    pub fn count_of(&self, what: &'static str) -> u64 {
+        self.seen.get(what).copied().unwrap_or(0)
+    }
+
     fn count(&mut self, what: &'static str) {
         *self.seen.entry(what).or_default() += 1;
     }

@@ -252,7 +252,9 @@ async fn opening_a_link_writes_nothing_but_that_it_was_opened() {
     app.pass(minutes(31)).await;
     let text = app.last_text(&shop).await;
     let before = all_but_clicks(&app).await;
-    assert!(before.iter().any(|row| row.starts_with("cart: ")) && before.iter().any(|row| row.starts_with("message: ")));
+    assert!(
+        before.iter().any(|row| row.starts_with("cart: ")) && before.iter().any(|row| row.starts_with("message: "))
+    );
     for agent in ["WhatsApp/2.23", "facebookexternalhit/1.1", "GoogleMessages", "Slackbot 1.0", ""].repeat(20) {
         assert!(matches!(app.open(&text.token('r'), agent).await, Way::Checkout(_)));
     }
