@@ -85,6 +85,10 @@
 //! - **Two proofs, asked again** ([`pipeline::second`], `web::again`): what may be right once is used up by one statement,
 //!   whichever process asks; half a sign-in is no session; what is dangerous asks whoever showed too long ago that it is
 //!   them, and carries what they typed on, sealed. Guessing makes the guesser wait, never the owner (`web::attempt`).
+//! - **Who waits goes first** ([`pipeline::group`]): webhooks and taps that arrive together share a commit; work that nobody
+//!   waits for makes way for them between two of its transactions, and still gets a quarter of the time.
+//! - **Silence is looked for** ([`pipeline::watch`], on a thread of its own): what should have happened and did not says
+//!   nothing by itself. Its alarms are the house's, each told to owners once, and end by themselves.
 //! - **What is set up step by step** ([`pipeline::connect`]) sends nothing before it goes live, and going live reaches no
 //!   cart from before it.
 //!

@@ -203,6 +203,7 @@ pub(crate) fn without_person(order: Order) -> Order {
 pub(crate) async fn shop(tx: &mut Tx, place: &Place<'_>) -> Result<(), Error> {
     let trace = Trace::of_shop(store::erase::phones(tx, place.keys).await?);
     store::erase::shop(tx, place.shop.id).await?;
+    place.core.vault.forget(place.shop.id);
     store::token::revoke_all(tx, place.shop.id, place.now).await?;
     people::record_erasure(tx, place, &trace, "shop", "the whole shop".into()).await.map(|_| ())
 }

@@ -154,6 +154,7 @@ impl Vault {
     /// Forgets what it opened, so that a new generation is seen.
     pub fn forget(&self, shop: ShopId) {
         self.opened.lock().unwrap_or_else(|broken| broken.into_inner()).remove(&shop);
+        self.read.lock().unwrap_or_else(|broken| broken.into_inner()).remove(&shop);
     }
 
     /// Gives a shop (or the house) its next key generation.
