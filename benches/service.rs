@@ -1,4 +1,4 @@
-//! The whole service under load, beside what its machine and its database can do: the real program, real HTTP on this
+//! The whole service under load, beside the plainest answer it can give: the real program, real HTTP on this
 //! machine, real files. Every figure is a ratio of two things measured in turns in one run, for machines differ and so do
 //! minutes; the median of all rounds is told, with the lowest and the highest.
 //!
@@ -12,10 +12,7 @@ use std::{
     net::TcpStream,
     path::Path,
     process::{Child, Command, Stdio},
-    sync::{
-        Arc,
-        atomic::{AtomicBool, AtomicU64, Ordering},
-    },
+    sync::atomic::{AtomicBool, AtomicU64, Ordering},
     thread,
     time::{Duration, Instant},
 };
@@ -122,7 +119,7 @@ impl House {
     /// Webhooks verified, kept and answered, beside the plainest answer the server has.
     fn ingest(&self) {
         let seed = SystemClock.now().seconds();
-        let (hook, secret, sent) = (self.hook.clone(), self.secret.clone(), Arc::new(AtomicU64::new(0)));
+        let (hook, secret, sent) = (self.hook.clone(), self.secret.clone(), AtomicU64::new(0));
         let request = move || {
             let n = sent.fetch_add(1, Ordering::Relaxed);
             let (id, at, body) = (format!("evt_{seed}_{n}"), SystemClock.now().seconds(), body(n));

@@ -105,7 +105,7 @@ impl App {
             plain_links: config.plain_links,
             answers: Default::default(),
             board: Default::default(),
-            door: Default::default(),
+            crowd: Default::default(),
             wake: tokio::sync::Notify::new(),
             db,
         });

@@ -224,7 +224,7 @@ impl Worker {
             let begun = Instant::now();
             together(&self.core, jobs).await?;
             if self.makes_way {
-                self.core.door.make_way(begun.elapsed()).await;
+                self.core.crowd.make_way(begun.elapsed()).await;
             }
         }
         Ok(())
@@ -289,6 +289,7 @@ async fn perform(core: &Arc<Core>, job: &Job) -> Result<(), Error> {
     }
     let outcome = caught(attempt(core, job)).await;
     if job.attempt > TRIES_MAX {
+        // It is here to say so: it has ended nothing.
         transact!(core.db, |tx| job::acquit(tx, job).await?)?;
     }
     let why = match outcome {

@@ -42,12 +42,12 @@ struct Waiting<E: Entry> {
 /// The one writer of entries of a kind.
 pub(crate) struct Group<E: Entry> {
     queue: mpsc::Sender<Waiting<E>>,
-    door: Door,
+    crowd: Crowd,
 }
 
 impl<E: Entry> Clone for Group<E> {
     fn clone(&self) -> Group<E> {
-        Group { queue: self.queue.clone(), door: self.door.clone() }
+        Group { queue: self.queue.clone(), crowd: self.crowd.clone() }
     }
 }
 
@@ -55,14 +55,14 @@ impl<E: Entry> Group<E> {
     /// Starts the writer; it ends when the last `Group` is dropped and its queue is written.
     pub(crate) fn start(core: Arc<Core>) -> (Group<E>, tokio::task::JoinHandle<()>) {
         let (queue, waiting) = mpsc::channel(QUEUE_MAX);
-        let door = core.door.clone();
-        (Group { queue, door }, tokio::spawn(write_all(core, waiting)))
+        let crowd = core.crowd.clone();
+        (Group { queue, crowd }, tokio::spawn(write_all(core, waiting)))
     }
 
     /// Answers once it is on disk. `Error::Busy` when too many wait, or the database is away.
     pub(crate) async fn write(&self, entry: E) -> Result<E::Kept, Error> {
         let (done, outcome) = oneshot::channel();
-        let _waits = self.door.wait();
+        let _waits = self.crowd.wait();
         self.queue.try_send(Waiting { entry, done }).map_err(|_| Error::Busy)?;
         outcome.await.unwrap_or(Err(Error::Busy))
     }
@@ -102,9 +102,9 @@ async fn commit<E: Entry>(core: &Core, batch: Vec<Waiting<E>>) {
     }
 }
 
-/// Where whoever wants to be answered waits for the disk.
+/// Whoever waits for the disk to be answered.
 #[derive(Clone, Default)]
-pub struct Door(Arc<AtomicUsize>);
+pub struct Crowd(Arc<AtomicUsize>);
 
 struct Waits(Arc<AtomicUsize>);
 
@@ -118,13 +118,13 @@ impl Drop for Waits {
 const TOOK_MOST: Duration = Duration::from_millis(100);
 const LOOK_AGAIN: Duration = Duration::from_millis(1);
 
-impl Door {
+impl Crowd {
     fn wait(&self) -> Waits {
         self.0.fetch_add(1, Ordering::Relaxed);
         Waits(self.0.clone())
     }
 
-    fn is_crowded(&self) -> bool {
+    fn is_there(&self) -> bool {
         self.0.load(Ordering::Relaxed) > 0
     }
 
@@ -132,7 +132,7 @@ impl Door {
     /// before took. So it still gets a quarter of the time in the busiest hour.
     pub async fn make_way(&self, took: Duration) {
         let until = Instant::now() + took.min(TOOK_MOST) * 3;
-        while self.is_crowded() && Instant::now() < until {
+        while self.is_there() && Instant::now() < until {
             tokio::time::sleep(LOOK_AGAIN).await;
         }
     }

@@ -93,7 +93,7 @@ pub struct Core {
     /// What whoever looks for silence saw last.
     pub board: watch::Board,
     /// Who waits for an answer; background work makes way.
-    pub door: group::Door,
+    pub crowd: group::Crowd,
     /// Rung whenever work was written that is due at once.
     pub wake: tokio::sync::Notify,
 }

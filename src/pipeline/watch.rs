@@ -225,7 +225,8 @@ impl Watch {
         let mut silences = Vec::with_capacity(new.len());
         for each in new {
             // Without the database there are no names, and what is silent then concerns everybody.
-            let name = timeout(ANSWER_WITHIN, name_of(core, each)).await.ok().and_then(Result::ok).unwrap_or_default();
+            let name = async { name_of(core, &mut core.db.read().await?, each).await };
+            let name = timeout(ANSWER_WITHIN, name).await.ok().and_then(Result::ok).unwrap_or_default();
             silences.push(Named { silent: each.clone(), name });
         }
         for owner in &self.owners {
@@ -253,27 +254,14 @@ fn gap(sweep: &Recurring, now: Time) -> Option<Duration> {
     Some(second.since(first))
 }
 
-/// What takes reading a shop's texts and deliveries.
+/// What takes reading a shop's texts and deliveries. One that cannot be read hides no other's silence.
 async fn look_closely(core: &Core, read: &mut Read, now: Time) -> Result<Vec<Silent>, Error> {
     let mut silent = Vec::new();
-    let to = now - RECEIPT_WITHIN;
     for shop in store::shop::ids(read).await? {
-        for found in store::silence::receipts(read, shop, to - RECEIPTS_USUAL, to - RECEIPTS_LATE, to).await? {
-            if silence::receipts(&found.told) {
-                silent.push(Silent {
-                    silence: Silence::Receipts,
-                    shop: found.tenant,
-                    gateway: Some(found.gateway),
-                    since: found.late_since.unwrap_or(to),
-                });
-            }
-        }
-        let Some((known, _)) = core.shop(read, shop).await? else { continue };
-        if known.uninstalled_at.is_none()
-            && !audit::is_silent(&known)
-            && let Some(since) = audit::quiet_since(read, shop, now).await?
-        {
-            silent.push(Silent { silence: Silence::Webhooks, shop, gateway: None, since });
+        match look_at(core, read, shop, now).await {
+            Ok(found) => silent.extend(found),
+            Err(error) if error.is_outage() => return Err(error),
+            Err(error) => tracing::error!(%shop, %error, "nobody can tell whether this shop is silent"),
         }
     }
     // One account may send for several shops.
@@ -282,30 +270,49 @@ async fn look_closely(core: &Core, read: &mut Read, now: Time) -> Result<Vec<Sil
     Ok(silent)
 }
 
+async fn look_at(core: &Core, read: &mut Read, shop: ShopId, now: Time) -> Result<Vec<Silent>, Error> {
+    let mut silent = Vec::new();
+    let to = now - RECEIPT_WITHIN;
+    for found in store::silence::receipts(read, shop, to - RECEIPTS_USUAL, to - RECEIPTS_LATE, to).await? {
+        if silence::receipts(&found.told) {
+            silent.push(Silent {
+                silence: Silence::Receipts,
+                shop: found.tenant,
+                gateway: Some(found.gateway),
+                since: found.late_since.unwrap_or(to),
+            });
+        }
+    }
+    let Some((known, _)) = core.shop(read, shop).await? else { return Ok(silent) };
+    if known.uninstalled_at.is_none()
+        && !audit::is_silent(&known)
+        && let Some(since) = audit::quiet_since(read, shop, now).await?
+    {
+        silent.push(Silent { silence: Silence::Webhooks, shop, gateway: None, since });
+    }
+    Ok(silent)
+}
+
 /// What people call it.
-pub async fn name_of(core: &Core, silent: &Silent) -> Result<String, Error> {
-    let mut read = core.db.read().await?;
+async fn name_of(core: &Core, read: &mut Read, silent: &Silent) -> Result<String, Error> {
     if let Some(gateway) = silent.gateway {
-        let keys = core.vault.keys(&mut read, silent.shop).await?;
-        let found = store::gateway::get(&mut read, &keys, gateway).await?;
+        let keys = core.vault.keys(read, silent.shop).await?;
+        let found = store::gateway::get(read, &keys, gateway).await?;
         return Ok(found.map(|gateway| gateway.name).unwrap_or_default());
     }
     if silent.shop == ShopId::HOUSE {
         return Ok(String::new());
     }
-    Ok(core.shop(&mut read, silent.shop).await?.map(|(shop, _)| shop.name).unwrap_or_default())
+    Ok(core.shop(read, silent.shop).await?.map(|(shop, _)| shop.name).unwrap_or_default())
 }
 
 /// What stands, with names, for a page or a command.
-pub async fn standing(core: &Core) -> Result<Vec<Named>, Error> {
-    let mut read = core.db.read().await?;
-    let house = core.vault.keys(&mut read, ShopId::HOUSE).await?;
-    let alarms = store::alarm::standing(&mut read, &house).await?;
-    drop(read);
+pub async fn standing(core: &Core, read: &mut Read) -> Result<Vec<Named>, Error> {
+    let house = core.vault.keys(read, ShopId::HOUSE).await?;
     let mut named = Vec::new();
-    for alarm in alarms.iter().filter(|alarm| alarm.kind == ALARM) {
+    for alarm in store::alarm::standing(read, &house).await?.iter().filter(|alarm| alarm.kind == ALARM) {
         let Some(silent) = Silent::of_subject(&alarm.subject, alarm.raised_at) else { continue };
-        let name = name_of(core, &silent).await?;
+        let name = name_of(core, read, &silent).await?;
         named.push(Named { silent, name });
     }
     Ok(named)

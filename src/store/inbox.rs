@@ -7,6 +7,7 @@ pub use list::{Narrow, counted, leaf, next, topics as topics_of};
 use std::collections::HashSet;
 
 use serde::{Deserialize, Serialize};
+use sqlx::PgConnection;
 
 use super::{
     Error, Read, Tx,
@@ -62,10 +63,13 @@ fn place(column: &'static str, id: DeliveryId) -> Place {
 
 type Head = (String, String, Vec<(String, String)>);
 
+fn head(delivery: &Delivery) -> Head {
+    (delivery.method.clone(), delivery.url.clone(), delivery.headers.clone())
+}
+
 /// Keeps a delivery; `false` when the same one is there already.
 pub async fn keep(tx: &mut Tx, keys: &ShopKeys, arrival: &Arrival) -> Result<bool, Error> {
     let delivery = &arrival.delivery;
-    let head: Head = (delivery.method.clone(), delivery.url.clone(), delivery.headers.clone());
     let kept = run!(
         tx,
         "INSERT INTO inbox (shop_id, delivery_id, gateway_id, topic, dedup, received_at, head, body)
@@ -76,7 +80,7 @@ pub async fn keep(tx: &mut Tx, keys: &ShopKeys, arrival: &Arrival) -> Result<boo
         arrival.topic.as_str(),
         arrival.dedup.to_vec(),
         delivery.received_at.millis(),
-        keys.seal_json(place("head", arrival.id), &head)?,
+        keys.seal_json(place("head", arrival.id), &head(delivery))?,
         keys.seal(place("body", arrival.id), &delivery.body)
     )?;
     Ok(kept > 0)
@@ -85,8 +89,8 @@ pub async fn keep(tx: &mut Tx, keys: &ShopKeys, arrival: &Arrival) -> Result<boo
 /// Keeps deliveries, and makes each that is new due to be read, in their order; answers for each whether it is new. One
 /// statement for all of them where statements are sent over a wire.
 pub async fn keep_all(tx: &mut Tx, arrivals: &[(&ShopKeys, &Arrival)]) -> Result<Vec<bool>, Error> {
-    if !tx.is_alone() {
-        return keep_all_at_once(tx, arrivals).await;
+    if let Conn::Pg(conn) = tx.conn() {
+        return keep_all_at_once(conn, arrivals).await;
     }
     let mut kept = Vec::with_capacity(arrivals.len());
     for (keys, arrival) in arrivals {
@@ -112,21 +116,19 @@ struct Columns {
     bodies: Vec<Vec<u8>>,
 }
 
-async fn keep_all_at_once(tx: &mut Tx, arrivals: &[(&ShopKeys, &Arrival)]) -> Result<Vec<bool>, Error> {
+async fn keep_all_at_once(conn: &mut PgConnection, arrivals: &[(&ShopKeys, &Arrival)]) -> Result<Vec<bool>, Error> {
     let mut all = Columns::default();
     for (keys, arrival) in arrivals {
         let delivery = &arrival.delivery;
-        let head: Head = (delivery.method.clone(), delivery.url.clone(), delivery.headers.clone());
         all.shops.push(of(keys));
         all.ids.push(arrival.id.get());
         all.gateways.push(arrival.gateway.map_or(0, GatewayId::get));
         all.topics.push(arrival.topic.clone());
         all.dedups.push(arrival.dedup.to_vec());
         all.times.push(delivery.received_at.millis());
-        all.heads.push(keys.seal_json(place("head", arrival.id), &head)?);
+        all.heads.push(keys.seal_json(place("head", arrival.id), &head(delivery))?);
         all.bodies.push(keys.seal(place("body", arrival.id), &delivery.body));
     }
-    let Conn::Pg(conn) = tx.conn() else { return Ok(Vec::new()) };
     let new: HashSet<i64> = sqlx::query_scalar(
         "WITH kept AS (
              INSERT INTO inbox (shop_id, delivery_id, gateway_id, topic, dedup, received_at, head, body)

@@ -75,15 +75,15 @@ impl Shop {
 pub struct Vault {
     operator: OperatorKeys,
     opened: Arc<Mutex<HashMap<ShopId, ShopKeys>>>,
-    read: Arc<Mutex<HashMap<ShopId, Known>>>,
+    read: Arc<Mutex<HashMap<ShopId, Arc<Known>>>>,
 }
 
-/// A shop as it was read last, beside the row it was read from: the same row is the same shop, without opening its settings
-/// and reading its rules again.
+/// What a shop's row said last, beside what it says: the same bytes need not be opened and read again.
 struct Known {
-    settings: Vec<u8>,
-    rules: String,
-    shop: Shop,
+    sealed: Vec<u8>,
+    written: String,
+    settings: Settings,
+    rules: Rules,
 }
 
 /// Shops that are remembered: some megabytes. Whoever has more reads some of them anew now and then.
@@ -132,23 +132,25 @@ impl Vault {
     fn shop(&self, row: Row, keys: &ShopKeys) -> Result<Shop, Error> {
         let id = ShopId::new(row.shop_id);
         let lock = || self.read.lock().unwrap_or_else(|broken| broken.into_inner());
-        let known = lock()
-            .get(&id)
-            .filter(|known| known.settings == row.settings && known.rules == row.rules)
-            .map(|known| (known.shop.settings.clone(), known.shop.rules.clone()));
-        if let Some((settings, rules)) = known {
-            return row.into_shop(settings, rules);
+        let known = lock().get(&id).filter(|known| known.sealed == row.settings && known.written == row.rules).cloned();
+        if let Some(Known { settings, rules, .. }) = known.as_deref() {
+            return row.into_shop(settings.clone(), rules.clone());
         }
-        let (sealed, written) = (row.settings.clone(), row.rules.clone());
-        let settings = keys.open_json(place(id), &sealed)?;
-        let rules = Rules::restored(&written).map_err(|why| Error::damaged("shop rules", why))?;
-        let shop = row.into_shop(settings, rules)?;
+        let settings: Settings = keys.open_json(place(id), &row.settings)?;
+        let rules = Rules::restored(&row.rules).map_err(|why| Error::damaged("shop rules", why))?;
+        let known = Known {
+            sealed: row.settings.clone(),
+            written: row.rules.clone(),
+            settings: settings.clone(),
+            rules: rules.clone(),
+        };
         let mut read = lock();
         if read.len() >= KNOWN_MOST {
             read.clear();
         }
-        read.insert(id, Known { settings: sealed, rules: written, shop: shop.clone() });
-        Ok(shop)
+        read.insert(id, Arc::new(known));
+        drop(read);
+        row.into_shop(settings, rules)
     }
 
     /// Forgets what it opened, so that a new generation is seen.

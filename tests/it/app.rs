@@ -227,7 +227,7 @@ impl App {
             plain_links: public_url.starts_with("http:"),
             answers: Default::default(),
             board: Default::default(),
-            door: Default::default(),
+            crowd: Default::default(),
             wake: tokio::sync::Notify::new(),
         });
         Some(App::over(core, home, clock, outside).await)
@@ -269,7 +269,7 @@ impl App {
             plain_links: false,
             answers: Default::default(),
             board: Default::default(),
-            door: Default::default(),
+            crowd: Default::default(),
             wake: tokio::sync::Notify::new(),
         })
     }

@@ -8,7 +8,7 @@ use cartback::shop::standard_webhooks;
 use serde_json::json;
 
 use crate::{
-    crash::{Outbox, Place, connect, rfc3339, seconds_now, start_gateway},
+    crash::{Outbox, Place, add_gateway, connect, rfc3339, seconds_now, start_gateway},
     server::{self, call, eventually, get, postgres},
 };
 
@@ -49,20 +49,7 @@ fn sing(database_url: String) {
     let gateway = start_gateway(outbox.clone(), 1);
     let (path, secret) = connect(&place, port, gateway);
     // The newest account takes the texts. What is asked of it carries its password in the address.
-    place.told(&[
-        "gateway",
-        "add",
-        "kannel",
-        "--set",
-        &format!("url=http://127.0.0.1:{gateway}/cgi-bin/sendsms"),
-        "--set",
-        "username=u",
-        "--set",
-        "password=canarygateway",
-        "--set",
-        "from=12125550100",
-        "--json",
-    ]);
+    add_gateway(&place, gateway, "canarygateway");
     let token = place.told(&["token", "create", "--name", "x", "--scope", "people", "--shop", "1", "--json"]);
     let token = token["token"].as_str().unwrap().to_owned();
     let link = place.told(&["user", "link", "--json"])["sign_in_url"].as_str().unwrap().to_owned();

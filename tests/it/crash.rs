@@ -247,21 +247,16 @@ pub fn connect(place: &Place, port: u16, gateway: u16) -> (String, String) {
     let added = place.told(&[&add[..], &open[..]].concat());
     let url = added["webhook_url"].as_str().unwrap().to_owned();
     let path = url.strip_prefix(&public).unwrap().to_owned();
-    place.told(&[
-        "gateway",
-        "add",
-        "kannel",
-        "--set",
-        &format!("url=http://127.0.0.1:{gateway}/cgi-bin/sendsms"),
-        "--set",
-        "username=u",
-        "--set",
-        "password=p",
-        "--set",
-        "from=12125550100",
-        "--json",
-    ]);
+    add_gateway(place, gateway, "p");
     (path, secret)
+}
+
+/// The house's account at the gateway on this port.
+pub fn add_gateway(place: &Place, port: u16, password: &str) {
+    let url = format!("url=http://127.0.0.1:{port}/cgi-bin/sendsms");
+    let password = format!("password={password}");
+    let settings = ["--set", &url, "--set", "username=u", "--set", &password, "--set", "from=12125550100", "--json"];
+    place.told(&[&["gateway", "add", "kannel"], &settings[..]].concat());
 }
 
 /// Kills the service `KILLS` times under load, then lets it finish, and compares what was promised with what is there.

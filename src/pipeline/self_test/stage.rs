@@ -167,7 +167,7 @@ impl<W: Work> Stage<W> {
             plain_links: false,
             answers: Default::default(),
             board: Default::default(),
-            door: Default::default(),
+            crowd: Default::default(),
             wake: tokio::sync::Notify::new(),
         });
         let house = clock::random();

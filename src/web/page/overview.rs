@@ -133,7 +133,7 @@ async fn needs(read: &mut Read, visit: &Visit, shop: &Shop, keys: &ShopKeys) -> 
     }
     if visit.is_owner {
         // A shop's own quiet was said above, by whoever may see the shop.
-        let silences = watch::standing(visit.core()).await?;
+        let silences = watch::standing(visit.core(), read).await?;
         let silences = silences.iter().filter(|named| named.silent.silence != Silence::Webhooks);
         needs.extend(silences.map(|named| Need::Silent(Quiet::of(named))));
     }

@@ -230,7 +230,7 @@ impl<'a> World<'a> {
             plain_links: false,
             answers: Default::default(),
             board: Default::default(),
-            door: Default::default(),
+            crowd: Default::default(),
             wake: tokio::sync::Notify::new(),
         });
         let (inbox, writer) = Inbox::start(core.clone());

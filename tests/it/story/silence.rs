@@ -46,7 +46,7 @@ fn letters(server: &Server) -> Vec<(String, String)> {
 }
 
 async fn standing(app: &App) -> Vec<String> {
-    let standing = watch::standing(&app.core).await.unwrap();
+    let standing = watch::standing(&app.core, &mut app.read().await).await.unwrap();
     standing.iter().map(|named| format!("{} {}", named.silent.silence.name(), named.name)).collect()
 }
 

@@ -141,7 +141,7 @@ impl House {
             plain_links: false,
             answers: Default::default(),
             board: Default::default(),
-            door: Default::default(),
+            crowd: Default::default(),
             wake: tokio::sync::Notify::new(),
         });
         let (inbox, _) = Inbox::start(core.clone());

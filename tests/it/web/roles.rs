@@ -448,14 +448,20 @@ fn for_shop_1(path: &str) -> String {
     }
 }
 
+/// An account in our own network, which an owner let in.
+async fn gateway_inside(cast: &Cast) -> GatewayId {
+    let settings =
+        [("url", "http://127.0.0.1:13013"), ("username", "acme"), ("password", "p4ss-of-kannel"), ("from", "Acme")];
+    let settings = settings.map(|(key, value)| (key.to_owned(), value.to_owned())).into();
+    let (core, shop) = (cast.house.core(), cast.house.shop);
+    connect::add_gateway(core, shop, "kannel", "Inside", settings, true).await.unwrap().gateway.unwrap()
+}
+
 #[actix_web::test]
 async fn where_a_gateway_leads_in_our_network_is_the_owners_to_say() {
     let cast = cast().await;
     let (core, shop) = (cast.house.core(), cast.house.shop);
-    let settings =
-        [("url", "http://127.0.0.1:13013"), ("username", "acme"), ("password", "p4ss-of-kannel"), ("from", "Acme")];
-    let settings = settings.map(|(key, value)| (key.to_owned(), value.to_owned())).into();
-    let inside = connect::add_gateway(core, shop, "kannel", "Inside", settings, true).await.unwrap().gateway.unwrap();
+    let inside = gateway_inside(&cast).await;
     let moved = "name=Inside&url=http%3A%2F%2F10.0.0.7%3A6379&username=acme&password=&from=Acme";
     let asked = async |who: &Cookie<'static>| {
         ask(&cast.site, post(&format!("/gateways/{inside}?shop=1"), moved).cookie(who.clone())).await.status()
@@ -596,11 +602,7 @@ async fn who_is_bound_to_one_shop_sees_nothing_of_another() {
 #[actix_web::test]
 async fn what_is_stored_and_secret_is_never_sent_back() {
     let cast = cast().await;
-    let (core, shop) = (cast.house.core(), cast.house.shop);
-    let settings =
-        [("url", "http://127.0.0.1:13013"), ("username", "acme"), ("password", "p4ss-of-kannel"), ("from", "Acme")];
-    let settings = settings.map(|(key, value)| (key.to_owned(), value.to_owned())).into();
-    let inside = connect::add_gateway(core, shop, "kannel", "Inside", settings, true).await.unwrap().gateway.unwrap();
+    let inside = gateway_inside(&cast).await;
     let secrets = ["p4ss-of-kannel", "s3cret-of-ga4", cast.house.secret.as_str()];
     let mut pages = 0;
     let own = format!("/gateways/{inside}");
