@@ -152,7 +152,7 @@ impl Need {
             Need::GatewayPaused { .. } => t("See how to resume"),
             Need::ShopQuiet { .. } | Need::BadSignatures { .. } => t("Check the connection"),
             Need::Unreadable { .. } | Need::Paused { .. } | Need::SelfTest { .. } => t("See why"),
-            Need::Silent(quiet) => quiet.what_now(),
+            Need::Silent(quiet) => quiet.action(),
             Need::DataRequests { .. } => t("See who"),
             Need::Halted { .. } => t("See what waits"),
             Need::WebhookOff { .. } => t("See what was answered"),

@@ -41,6 +41,15 @@ impl Quiet {
         }
     }
 
+    /// What the page's link says, which leads to `href`.
+    pub fn action(&self) -> &'static str {
+        match self.silence {
+            Silence::Gateway | Silence::Receipts | Silence::Webhooks => t("Check the connection"),
+            Silence::Database | Silence::Work | Silence::Sweep | Silence::Disk => t("See what waits"),
+        }
+    }
+
+    /// What to do about it, for a letter.
     pub fn what_now(&self) -> &'static str {
         match self.silence {
             Silence::Database => t("See whether the database runs and can be reached"),
