@@ -210,10 +210,7 @@ async fn set(core: &Core, shop: ShopId, id: GatewayId, changes: BTreeMap<String,
         account.settings.pairs().map(|(key, value)| (key.to_owned(), value.to_owned())).collect();
     settings.extend(changes);
     let settings = gateway::sending::settings(kind, settings).map_err(|problems| Wrong(problems.join("\n")))?;
-    transact!(core.db, |tx| {
-        let keys = core.vault.keys(tx, account.shop).await?;
-        store::gateway::save_settings(tx, &keys, id, &settings).await?;
-    })?;
+    connect::set_gateway(core, account.shop, id, &settings).await?;
     let json = shown(core, &found(core, shop, id).await?).await?;
     Ok(Said::new("Saved; the next text goes out by it.", json))
 }

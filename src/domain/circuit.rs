@@ -1,5 +1,5 @@
 //! Circuit breaker: a gateway that does not answer, or that nobody reaches, is left alone for a while. One text tries it then; when
-//! that is answered, the others follow, slowly at first ([`super::pace::ramp`]). What a gateway refuses it has answered.
+//! that is answered, the others follow, slowly at first ([`super::pace::RAMP`]). What a gateway refuses it has answered.
 
 use std::time::Duration;
 

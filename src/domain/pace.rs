@@ -33,24 +33,35 @@ pub enum Turn {
 const BURST: Duration = Duration::from_secs(1);
 
 impl Lane {
-    /// Asks for a place for so many parts of `per_minute` (at least 1). `waited`: the text was told to come back and has its
-    /// place in the queue. Within any minute no more than `per_minute` parts, one second's worth and one text leave; a
-    /// thousand texts that wait come back one after the other, not all at once.
-    pub fn turn(self, now: Time, parts: u32, per_minute: u32, waited: bool) -> Turn {
-        let millis = u64::from(parts.max(1)).saturating_mul(60_000) / u64::from(per_minute.max(1));
-        let takes = Duration::from_millis(millis);
+    /// Asks for a place for so many parts. `booked`: the moment the text was told to come back at. Within any minute no more
+    /// than a minute's parts, one second's worth and one text leave; a thousand texts that wait come back one after the
+    /// other, not all at once. Who comes before its moment is told it again; who comes late lines up again unless there is
+    /// room.
+    pub fn turn(self, now: Time, parts: u32, pace: Pace, booked: Option<Time>) -> Turn {
+        if let Some(at) = booked.filter(|at| *at > now) {
+            return Turn::Wait(at, self);
+        }
         let from = self.next_at.map_or(now, |at| at.max(now));
         let free_at = if from.since(now) > BURST { from - BURST } else { now };
-        let queue = self.queue_at.filter(|at| *at > now && !waited);
-        if free_at == now && queue.is_none() {
-            return Turn::Go(Lane { next_at: Some(from + takes), ..self });
+        let queue = self.queue_at.filter(|at| *at > now);
+        if free_at == now && (booked.is_some() || queue.is_none()) {
+            return Turn::Go(Lane { next_at: Some(pace.after(from, parts)), ..self });
         }
-        if waited {
+        if booked.is_some_and(|at| now.since(at) <= BURST) {
             return Turn::Wait(free_at, self);
         }
-        let until = queue.map_or(free_at, |at| at.max(free_at) + takes);
+        let until = queue.map_or(free_at, |at| pace.after(at.max(free_at), parts));
         Turn::Wait(until, Lane { queue_at: Some(until), ..self })
     }
+}
+
+/// How fast a lane is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Pace {
+    /// Parts a minute, at least 1; `None` is as many as come.
+    pub per_minute: Option<u32>,
+    /// When it came back from its last outage.
+    pub back_at: Option<Time>,
 }
 
 /// After an outage, so long until the full pace is back.
@@ -58,11 +69,39 @@ pub const RAMP: Duration = MINUTE.saturating_mul(2);
 const RAMP_DOUBLES_EVERY: Duration = Duration::from_secs(15);
 const RAMP_FIRST_PER_MINUTE: u32 = 60;
 
-/// Parts a minute so long after an outage ended: one a second at first, twice as many every quarter of a minute. `None` once
-/// it is over.
-pub fn ramp(since: Duration) -> Option<u32> {
-    let doubled = u32::try_from(since.as_secs() / RAMP_DOUBLES_EVERY.as_secs()).unwrap_or(u32::MAX);
-    (since < RAMP).then(|| RAMP_FIRST_PER_MINUTE << doubled.min(8))
+impl Pace {
+    /// Whether anything has to line up at this moment.
+    pub fn is_bound(self, now: Time) -> bool {
+        self.at(now).0.is_some()
+    }
+
+    /// When so many parts more have left, from this moment on. A line of a thousand that begins right after an outage
+    /// follows the pace as it comes back, so that nobody keeps a place that was far off only at first.
+    pub fn after(self, from: Time, parts: u32) -> Time {
+        // In parts of a minute's 60,000 milliseconds.
+        let (mut at, mut work) = (from, u64::from(parts.max(1)) * 60_000);
+        loop {
+            let (Some(per_minute), until) = self.at(at) else { return at };
+            let takes = Duration::from_millis(work / u64::from(per_minute.max(1)));
+            match until {
+                Some(until) if at + takes > until => {
+                    let millis = u64::try_from(until.since(at).as_millis()).unwrap_or(u64::MAX);
+                    work = work.saturating_sub(millis.saturating_mul(u64::from(per_minute)));
+                    at = until;
+                }
+                _ => return at + takes,
+            }
+        }
+    }
+
+    /// Parts a minute at this moment, and until when that holds: after an outage one a second at first, twice as many every
+    /// quarter of a minute.
+    fn at(self, moment: Time) -> (Option<u32>, Option<Time>) {
+        let Some(back_at) = self.back_at.filter(|at| moment.since(*at) < RAMP) else { return (self.per_minute, None) };
+        let step = u32::try_from(moment.since(back_at).as_secs() / RAMP_DOUBLES_EVERY.as_secs()).unwrap_or(0).min(8);
+        let ramp = RAMP_FIRST_PER_MINUTE << step;
+        (Some(self.per_minute.map_or(ramp, |most| most.min(ramp))), Some(back_at + RAMP_DOUBLES_EVERY * (step + 1)))
+    }
 }
 
 /// Where carriers of the United States change days, for caps by the day (T-Mobile: midnight Pacific).
@@ -94,7 +133,7 @@ mod tests {
         let mut now = at(0);
         // 120 a minute are two a second.
         while left.len() < 8 {
-            match lane.turn(now, 1, 120, true) {
+            match lane.turn(now, 1, of(120), Some(now)) {
                 Turn::Go(next) => {
                     lane = next;
                     left.push(now.millis() - at(0).millis());
@@ -107,31 +146,46 @@ mod tests {
 
     #[test]
     fn a_long_text_takes_the_room_of_its_parts() {
-        let Turn::Go(lane) = Lane::default().turn(at(0), 4, 60, false) else { panic!("an idle lane is free") };
+        let Turn::Go(lane) = Lane::default().turn(at(0), 4, of(60), None) else { panic!("an idle lane is free") };
         assert_eq!(lane.next_at, Some(at(4_000)));
-        assert!(matches!(lane.turn(at(0), 1, 60, false), Turn::Wait(until, _) if until == at(3_000)));
-        assert!(matches!(lane.turn(at(3_000), 1, 60, true), Turn::Go(next) if next.next_at == Some(at(5_000))));
+        assert!(matches!(lane.turn(at(0), 1, of(60), None), Turn::Wait(until, _) if until == at(3_000)));
+        assert!(
+            matches!(lane.turn(at(3_000), 1, of(60), Some(at(3_000))), Turn::Go(next) if next.next_at == Some(at(5_000)))
+        );
     }
 
-    #[test]
-    fn a_thousand_texts_at_once_line_up() {
+    fn of(per_minute: u32) -> Pace {
+        Pace { per_minute: Some(per_minute), back_at: None }
+    }
+
+    /// When each of so many texts left, and how often they asked. They come at `from`; `asleep` until then nobody does
+    /// anything.
+    fn line_up(texts: u32, pace: Pace, asleep: Option<(Time, Time)>) -> (Vec<(Time, u32)>, u32) {
         let (mut lane, mut asked, mut left) = (Lane::default(), 0, Vec::new());
-        let mut waiting: std::collections::BTreeSet<(Time, u32, bool)> =
-            (0..1_000).map(|id| (at(0), id, false)).collect();
-        while let Some((now, id, waited)) = waiting.pop_first() {
+        let mut waiting: std::collections::BTreeSet<(Time, u32, Option<Time>)> =
+            (0..texts).map(|id| (at(0), id, None)).collect();
+        while let Some((due_at, id, booked)) = waiting.pop_first() {
             asked += 1;
-            match lane.turn(now, 1, 600, waited) {
+            let now = asleep.filter(|(from, to)| *from < due_at && due_at < *to).map_or(due_at, |(_, to)| to);
+            match lane.turn(now, 1, pace, booked) {
                 Turn::Go(next) => {
                     lane = next;
                     left.push((now, id));
                 }
                 Turn::Wait(until, next) => {
+                    assert!(until > now);
                     lane = next;
-                    waiting.insert((until, id, true));
+                    waiting.insert((until, id, Some(until)));
                 }
             }
         }
-        assert_eq!(left.len(), 1_000);
+        assert_eq!(left.len(), usize::try_from(texts).unwrap());
+        (left, asked)
+    }
+
+    #[test]
+    fn a_thousand_texts_at_once_line_up() {
+        let (left, asked) = line_up(1_000, of(600), None);
         assert!(asked <= 2_100, "asked {asked} times");
         // In the order they came, at ten a second.
         assert!(left.is_sorted_by_key(|(_, id)| *id));
@@ -140,9 +194,35 @@ mod tests {
     }
 
     #[test]
-    fn the_pace_comes_back_slowly_after_an_outage() {
-        let told: Vec<_> = [0, 14, 15, 30, 60, 119, 120].map(Duration::from_secs).map(ramp).to_vec();
-        assert_eq!(told, [Some(60), Some(60), Some(120), Some(240), Some(960), Some(7_680), None]);
+    fn a_line_nobody_looked_after_for_a_while_forms_again() {
+        let (left, asked) = line_up(1_000, of(600), Some((at(30_000), at(300_000))));
+        assert!(asked <= 3_000, "asked {asked} times");
+        let took = left[999].0.since(left[0].0);
+        assert!((366..=372).contains(&took.as_secs()), "{took:?}");
+    }
+
+    #[test]
+    fn who_is_called_too_early_keeps_its_place() {
+        let lane = Lane { next_at: Some(at(50_000)), queue_at: Some(at(90_000)) };
+        assert_eq!(lane.turn(at(0), 1, of(60), Some(at(70_000))), Turn::Wait(at(70_000), lane));
+    }
+
+    #[test]
+    fn a_line_follows_the_pace_as_it_comes_back() {
+        let back = Pace { per_minute: None, back_at: Some(at(0)) };
+        let (left, asked) = line_up(2_000, back, None);
+        assert!(left.is_sorted_by_key(|(_, id)| *id));
+        assert!(asked <= 4_200, "asked {asked} times");
+        let within = |seconds: i64| left.iter().filter(|(when, _)| *when < at(seconds * 1_000)).count();
+        // One a second for a quarter of a minute, then two, four and so on; a second's worth may be early.
+        for (seconds, most) in [(15, 15), (30, 45), (60, 225), (90, 945), (105, 1_905)] {
+            assert!((most - 1..=most + 66).contains(&within(seconds)), "{} within {seconds} s", within(seconds));
+        }
+        assert!(left[1_999].0 < at(120_000), "over with the ramp: {:?}", left[1_999]);
+        // Nobody lines up after it, unless the account is slow by itself.
+        assert!(back.is_bound(at(119_999)) && !back.is_bound(at(120_000)));
+        let slow = Pace { per_minute: Some(90), ..back };
+        assert_eq!(slow.after(at(0), 15 + 45), at(15_000 + 30_000));
     }
 
     #[test]
@@ -169,9 +249,9 @@ mod tests {
             let mut left: Vec<(Time, u32)> = Vec::new();
             for (parts, pause) in texts {
                 now = now + Duration::from_millis(pause.unsigned_abs());
-                let mut waited = false;
+                let mut booked = None;
                 loop {
-                    match lane.turn(now, parts, per_minute, waited) {
+                    match lane.turn(now, parts, of(per_minute), booked) {
                         Turn::Go(next) => {
                             lane = next;
                             left.push((now, parts));
@@ -179,7 +259,7 @@ mod tests {
                         }
                         Turn::Wait(until, next) => {
                             prop_assert!(until > now);
-                            (now, lane, waited) = (until, next, true);
+                            (now, lane, booked) = (until, next, Some(until));
                         }
                     }
                 }

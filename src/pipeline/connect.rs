@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{Core, ask, recredit};
+use super::{Core, ask, recredit, route};
 use crate::{
     clock,
     domain::{
@@ -307,7 +307,18 @@ pub async fn change_gateway(
             },
         }
     })?;
-    done.map_err(NotConnected::Wrong)
+    done.map_err(NotConnected::Wrong)?;
+    route::line_up_again(core, tenant, id).await?;
+    Ok(())
+}
+
+/// As [`change_gateway`], for settings that were judged already.
+pub async fn set_gateway(core: &Core, tenant: ShopId, id: GatewayId, settings: &Settings) -> Result<(), Error> {
+    transact!(core.db, |tx| {
+        let keys = core.vault.keys(tx, tenant).await?;
+        store::gateway::save_settings(tx, &keys, id, settings).await?;
+    })?;
+    route::line_up_again(core, tenant, id).await
 }
 
 fn resettled(account: &Gateway, typed: &BTreeMap<String, String>) -> Result<Settings, Vec<String>> {

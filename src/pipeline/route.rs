@@ -6,9 +6,9 @@ use super::Core;
 use crate::{
     domain::{
         circuit::{Circuit, Leave, PROBE_TAKES},
-        id::{MessageId, ShopId},
+        id::{GatewayId, MessageId, ShopId},
         message::{MessageState, Purpose, SendOutcome},
-        pace::{self, Turn},
+        pace::{self, Pace, Turn},
         time::Time,
     },
     gateway::{self, sending::Sending},
@@ -64,11 +64,19 @@ pub(crate) async fn has_another(core: &Core, read: &mut Read, shop: &Shop, messa
     Ok(first.is_some_and(|first| first.paused_at.is_none() && first.id != message.gateway))
 }
 
+/// Whose account, and which.
+type Account = (ShopId, GatewayId);
+
 /// What a queued text is told by the account it would go through.
+#[derive(Clone, Copy)]
 pub(crate) enum Told {
     Go,
+    /// Not before this moment, for this reason: the account does not answer, or wants a pause.
+    Away(Account, Time, &'static str),
     /// Not before this moment, for this reason.
     Wait(Time, &'static str),
+    /// It has a place in the line of its account, which is this moment.
+    LineUp(Time),
 }
 
 /// Takes the text's turn at its gateway, in a transaction of its own: accounts of the house are shared by every shop. A turn
@@ -94,43 +102,48 @@ pub(crate) async fn take_turn(core: &Core, job: &Job) -> Result<Told, Error> {
     drop(read);
     let now = core.now();
     let sending = Sending::of(&account.settings);
-    let ramp = circuit.closed_at.and_then(|closed_at| pace::ramp(now.since(closed_at)));
     let probes = match circuit.leave(now) {
-        Leave::Wait(until) => return Ok(Told::Wait(until, "its gateway does not answer or asked for a pause")),
+        Leave::Wait(until) => {
+            let why = "its gateway does not answer or asked for a pause";
+            return Ok(Told::Away((account.shop, account.id), until, why));
+        }
         Leave::Probe => true,
         Leave::Go => false,
     };
-    let lanes = lanes(&account, &sending, &message, ramp);
+    let lanes = lanes(&account, &sending, &message, circuit.closed_at, now);
     let cap = sending.us_per_day.filter(|_| message.country == "US");
     if !probes && lanes.is_empty() && cap.is_none() {
         return Ok(Told::Go);
     }
-    let waited = message.reason == ITS_TURN;
-    let wanted = Wanted { lanes, cap, probes, parts: message.segments.max(1), waited };
+    let wanted = Wanted { lanes, cap, probes, parts: message.segments.max(1), booked: job.booked_at };
     transact!(core.db, |tx| take(tx, &account, &wanted, now).await?)
 }
 
 /// The turns one text needs.
 struct Wanted {
-    /// Names, and the parts a minute each takes.
-    lanes: Vec<(String, u32)>,
+    /// Names, and how fast each is.
+    lanes: Vec<(String, Pace)>,
     /// Parts a day.
     cap: Option<u32>,
     probes: bool,
     parts: u32,
-    /// It was told to come back at its turn.
-    waited: bool,
+    /// Its place in the line, if it has one.
+    booked: Option<Time>,
 }
 
-/// The reason a text carries while it lines up.
-const ITS_TURN: &str = "it waits for its turn at the gateway";
-
-fn lanes(account: &Gateway, sending: &Sending, message: &Message, ramp: Option<u32>) -> Vec<(String, u32)> {
-    let slowest = [sending.account_per_minute, ramp].into_iter().flatten().min();
-    let whole = slowest.map(|per_minute| ("account".to_owned(), per_minute));
+/// The lanes that are not free for everybody.
+fn lanes(
+    account: &Gateway,
+    sending: &Sending,
+    message: &Message,
+    back_at: Option<Time>,
+    now: Time,
+) -> Vec<(String, Pace)> {
+    let whole = Pace { per_minute: sending.account_per_minute, back_at };
+    let whole = whole.is_bound(now).then(|| ("account".to_owned(), whole));
     let own = sending.sender_per_minute.map(|per_minute| {
         let sender = gateway::sender_of(&account.settings, &message.phone());
-        (format!("sender:{sender}"), per_minute)
+        (format!("sender:{sender}"), Pace { per_minute: Some(per_minute), back_at: None })
     });
     whole.into_iter().chain(own).collect()
 }
@@ -139,20 +152,21 @@ async fn take(tx: &mut Tx, account: &Gateway, wanted: &Wanted, now: Time) -> Res
     let (shop, id) = (account.shop, account.id);
     // No turn is taken before every lane is free.
     let mut taken = Vec::with_capacity(wanted.lanes.len());
-    for (name, per_minute) in &wanted.lanes {
+    for (name, pace) in &wanted.lanes {
         let before = store::circuit::lane(tx, shop, id, name).await?;
-        match before.turn(now, wanted.parts, *per_minute, wanted.waited) {
+        match before.turn(now, wanted.parts, *pace, wanted.booked) {
             Turn::Go(after) => taken.push((name, after)),
             Turn::Wait(until, after) => {
                 if after != before {
                     store::circuit::keep_lane(tx, shop, id, name, &after).await?;
                 }
-                return Ok(Told::Wait(until, ITS_TURN));
+                return Ok(Told::LineUp(until));
             }
         }
     }
     if wanted.probes && !store::circuit::take_probe(tx, shop, id, now, now + PROBE_TAKES).await? {
-        return Ok(Told::Wait(now + PROBE_TAKES, "another text tries whether its gateway answers again"));
+        let why = "another text tries whether its gateway answers again";
+        return Ok(Told::Away((shop, id), now + PROBE_TAKES, why));
     }
     if let Some(most) = wanted.cap {
         let (day, ends_at) = pace::cap_day(now);
@@ -164,6 +178,15 @@ async fn take(tx: &mut Tx, account: &Gateway, wanted: &Wanted, now: Time) -> Res
         store::circuit::keep_lane(tx, shop, id, name, &after).await?;
     }
     Ok(Told::Go)
+}
+
+/// Until when a text stays away from an account that told it to. The caller holds the turn of the text's shop: whoever calls
+/// up those that wait takes it too, so that none begins to wait for what is over.
+pub(crate) async fn still_away(read: &mut Read, (shop, id): Account, until: Time, now: Time) -> Result<Time, Error> {
+    match store::circuit::get(read, shop, id).await?.leave(now) {
+        Leave::Go => Ok(now),
+        Leave::Probe | Leave::Wait(_) => Ok(until),
+    }
 }
 
 /// Keeps what an outcome says of the gateway's health; of a healthy one nothing is written.
@@ -187,20 +210,27 @@ pub(crate) async fn heard(core: &Core, account: &Gateway, outcome: &SendOutcome)
         metrics::counter!("cartback_gateway_circuits_total", "state" => state).increment(1);
     }
     if was_open && !circuit.is_open() {
-        // What waited for the probe need not wait for its own time; the ramp lets it out slowly.
-        hurry(core, account).await?;
+        // What waited for the probe need not wait for its own time, and a line from before the outage is none any more; the
+        // ramp lets all of it out slowly.
+        line_up_again(core, account.shop, account.id).await?;
     }
     Ok(())
 }
 
-async fn hurry(core: &Core, account: &Gateway) -> Result<(), Error> {
+/// Whoever waits for this account is asked again, as if nobody had a place in its line yet: it came back, or its pace is
+/// another now.
+pub(crate) async fn line_up_again(core: &Core, tenant: ShopId, id: GatewayId) -> Result<(), Error> {
     let now = core.now();
-    let shops = match account.shop {
+    let shops = match tenant {
         ShopId::HOUSE => store::shop::ids(&mut core.db.read().await?).await?,
         own => vec![own],
     };
+    transact!(core.db, |tx| store::circuit::forget_line(tx, tenant, id).await?)?;
     for shop in shops {
-        transact!(core.db, |tx| job::hurry(tx, shop, job::Kind::Send, now).await?)?;
+        transact!(core.db, |tx| {
+            store::shop::take_turn(tx, shop).await?;
+            job::line_up_again(tx, shop, job::Kind::Send, now).await?
+        })?;
     }
     core.wake.notify_one();
     Ok(())

@@ -35,8 +35,9 @@ use crate::{
 
 /// Sends one queued message, as far as the gates and the gateway let it.
 pub async fn send(core: &Core, job: &Job) -> Result<(), Error> {
-    if let Told::Wait(until, why) = route::take_turn(core, job).await? {
-        return line_up(core, job, until, why).await;
+    match route::take_turn(core, job).await? {
+        Told::Go => {}
+        told => return wait_for(core, job, told).await,
     }
     let place = guard::take_place(core, job).await?;
     let prepared: Option<(Outgoing, Gateway)> = transact!(core.db, |tx| prepare(core, tx, job).await?)?;
@@ -55,9 +56,9 @@ pub async fn send(core: &Core, job: &Job) -> Result<(), Error> {
     }
 }
 
-/// Has a text wait for its turn at the gateway. One whose time is up meanwhile is expired here: the gates are not asked
-/// before it has its turn.
-async fn line_up(core: &Core, job: &Job, until: Time, why: &str) -> Result<(), Error> {
+/// Has a text wait for its gateway, at a place in the line if it has one. One whose time is up meanwhile is expired here:
+/// the gates are not asked before it has its turn.
+async fn wait_for(core: &Core, job: &Job, told: Told) -> Result<(), Error> {
     let now = core.now();
     transact!(core.db, |tx| {
         store::shop::take_turn(tx, job.shop).await?;
@@ -65,6 +66,12 @@ async fn line_up(core: &Core, job: &Job, until: Time, why: &str) -> Result<(), E
             && let Some((_, keys)) = core.shop(tx, job.shop).await?
             && let Some(mut message) = store::message::get(tx, &keys, MessageId::new(job.subject)).await?
         {
+            let (until, why, place) = match told {
+                Told::Go => (now, "", None),
+                Told::Away(account, until, why) => (route::still_away(tx, account, until, now).await?, why, None),
+                Told::Wait(until, why) => (until, why, None),
+                Told::LineUp(at) => (at, "it waits for its turn at the gateway", Some(at)),
+            };
             let is_waiting = message.moments.state() == MessageState::Queued;
             let is_over = is_waiting && message.expires_at <= now;
             if is_over {
@@ -77,7 +84,7 @@ async fn line_up(core: &Core, job: &Job, until: Time, why: &str) -> Result<(), E
             if is_over {
                 job::finish(tx, job).await?;
             } else {
-                job::put_back(tx, job, until.min(message.expires_at.max(now))).await?;
+                job::line_up(tx, job, until.min(message.expires_at.max(now)), place).await?;
             }
         }
     })
@@ -398,9 +405,11 @@ pub(crate) async fn cancel_if_waiting(
 /// Lets a paused gateway send again.
 pub async fn resume_gateway(core: &Core, shop: ShopId, id: GatewayId) -> Result<bool, Error> {
     let now = core.now();
-    transact!(core.db, |tx| {
+    let resumed = transact!(core.db, |tx| {
         let resumed = store::gateway::resume(tx, shop, id).await?;
         store::alarm::clear(tx, shop, "gateway_paused", &id.to_string(), now).await?;
         resumed
-    })
+    })?;
+    route::line_up_again(core, shop, id).await?;
+    Ok(resumed)
 }

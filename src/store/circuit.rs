@@ -124,6 +124,17 @@ pub async fn keep_lane(tx: &mut Tx, shop: ShopId, id: GatewayId, name: &str, lan
     Ok(())
 }
 
+/// Nobody waits in any of its lanes any more.
+pub async fn forget_line(tx: &mut Tx, shop: ShopId, id: GatewayId) -> Result<(), Error> {
+    run!(
+        tx,
+        "UPDATE gateway_pace SET queue_at = NULL WHERE shop_id = $1 AND gateway_id = $2 AND queue_at IS NOT NULL",
+        shop.get(),
+        id.get()
+    )?;
+    Ok(())
+}
+
 /// Takes places in a day of a cap; `false` when there are not enough left.
 pub async fn take_of_day(
     tx: &mut Tx,

@@ -6,7 +6,7 @@ use std::fmt;
 use super::{
     Error, Read, Tx,
     db::{all, first, run},
-    maybe, word,
+    maybe, millis, word,
 };
 use crate::domain::{id::ShopId, time::Time};
 
@@ -145,6 +145,8 @@ pub struct Job {
     pub attempt: u32,
     /// Proof of the claim: finishing or putting it back only works while it is still ours.
     pub claim: String,
+    /// Its place in the line of its gateway's account, if it was given one.
+    pub booked_at: Option<Time>,
 }
 
 /// Makes it due at this moment, whenever it was due before, and takes it from whoever has it.
@@ -153,7 +155,7 @@ pub async fn schedule(tx: &mut Tx, shop: ShopId, kind: Kind, subject: i64, due_a
         tx,
         "INSERT INTO job (shop_id, kind, subject_id, due_at) VALUES ($1, $2, $3, $4)
          ON CONFLICT (shop_id, kind, subject_id)
-         DO UPDATE SET due_at = excluded.due_at, attempt = 0, claimed_until = NULL, claimed_by = NULL",
+         DO UPDATE SET due_at = excluded.due_at, attempt = 0, claimed_until = NULL, claimed_by = NULL, booked_at = NULL",
         shop.get(),
         kind.name(),
         subject,
@@ -201,6 +203,19 @@ pub async fn hurry(tx: &mut Tx, shop: ShopId, kind: Kind, now: Time) -> Result<(
     run!(
         tx,
         "UPDATE job SET due_at = $3 WHERE shop_id = $1 AND kind = $2 AND claimed_by IS NULL AND due_at > $3",
+        shop.get(),
+        kind.name(),
+        now.millis()
+    )?;
+    Ok(())
+}
+
+/// As [`hurry`], for a line that is none any more: nobody has a place in it.
+pub async fn line_up_again(tx: &mut Tx, shop: ShopId, kind: Kind, now: Time) -> Result<(), Error> {
+    run!(
+        tx,
+        "UPDATE job SET due_at = $3, booked_at = NULL
+         WHERE shop_id = $1 AND kind = $2 AND claimed_by IS NULL AND (due_at > $3 OR booked_at IS NOT NULL)",
         shop.get(),
         kind.name(),
         now.millis()
@@ -288,7 +303,7 @@ macro_rules! claim_sql {
             $lock,
             ") UPDATE job SET due_at = $3, claimed_until = $3, claimed_by = $4, attempt = attempt + 1
                WHERE shop_id = $1 AND due_at <= $2 AND (kind, subject_id) IN (SELECT kind, subject_id FROM due)
-               RETURNING kind, subject_id, attempt"
+               RETURNING kind, subject_id, attempt, booked_at"
         )
     };
 }
@@ -303,17 +318,27 @@ pub async fn claim(
     most: u32,
 ) -> Result<Vec<Job>, Error> {
     let sql = tx.either(claim_sql!(""), claim_sql!(" FOR UPDATE SKIP LOCKED"));
-    let mut rows = all!(tx, (String, i64, i64), sql, shop.get(), now.millis(), until.millis(), claim, i64::from(most))?;
+    let mut rows = all!(
+        tx,
+        (String, i64, i64, Option<i64>),
+        sql,
+        shop.get(),
+        now.millis(),
+        until.millis(),
+        claim,
+        i64::from(most)
+    )?;
     // As they came to be: RETURNING has no order.
-    rows.sort_by_key(|&(_, subject, _)| subject);
+    rows.sort_by_key(|&(_, subject, ..)| subject);
     rows.into_iter()
-        .map(|(kind, subject, attempt)| {
+        .map(|(kind, subject, attempt, booked_at)| {
             Ok(Job {
                 shop,
                 kind: word("job kind", &Kind::ALL, Kind::name, &kind)?,
                 subject,
                 attempt: u32::try_from(attempt).unwrap_or(u32::MAX),
                 claim: claim.to_owned(),
+                booked_at: maybe(booked_at),
             })
         })
         .collect()
@@ -400,15 +425,21 @@ pub async fn acquit(tx: &mut Tx, job: &Job) -> Result<(), Error> {
 
 /// Not yet: due again later, with a clean slate. `false` when the claim was lost.
 pub async fn put_back(tx: &mut Tx, job: &Job, due_at: Time) -> Result<bool, Error> {
+    line_up(tx, job, due_at, None).await
+}
+
+/// As [`put_back`], with a place in a line: whatever hurries it meanwhile, it keeps that.
+pub async fn line_up(tx: &mut Tx, job: &Job, due_at: Time, booked_at: Option<Time>) -> Result<bool, Error> {
     let touched = run!(
         tx,
-        "UPDATE job SET due_at = $5, attempt = 0, claimed_until = NULL, claimed_by = NULL
+        "UPDATE job SET due_at = $5, booked_at = $6, attempt = 0, claimed_until = NULL, claimed_by = NULL
          WHERE shop_id = $1 AND kind = $2 AND subject_id = $3 AND claimed_by = $4",
         job.shop.get(),
         job.kind.name(),
         job.subject,
         job.claim.as_str(),
-        due_at.millis()
+        due_at.millis(),
+        millis(booked_at)
     )?;
     Ok(touched > 0)
 }

@@ -41,6 +41,7 @@ pub const ALL: &[(i64, &str, &str)] = &[
     (27, "reply part", include_str!("../../migrations/0027_reply_part.sql")),
     (28, "restored", include_str!("../../migrations/0028_restored.sql")),
     (29, "second proof", include_str!("../../migrations/0029_second_proof.sql")),
+    (30, "line", include_str!("../../migrations/0030_line.sql")),
 ];
 
 /// Applies what is missing. Refuses a database whose applied migrations are not the ones we know.

@@ -182,13 +182,7 @@ pub async fn change(call: &Call) -> Result<Answer, Problem> {
     let settings = gateway::sending::settings(kind, all).map_err(|problems| {
         Problem::Wrong(problems.into_iter().map(|problem| format!("settings.{problem}")).collect())
     })?;
-    let core = call.core();
-    let mut read = core.db.read().await?;
-    let keys = core.vault.keys(&mut read, found.shop).await?;
-    drop(read);
-    let saved: Result<(), store::Error> =
-        transact!(core.db, |tx| store::gateway::save_settings(tx, &keys, found.id, &settings).await?);
-    saved?;
+    connect::set_gateway(call.core(), found.shop, found.id, &settings).await?;
     get(call).await
 }
 

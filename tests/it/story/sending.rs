@@ -3,7 +3,13 @@
 
 use std::time::Duration;
 
-use cartback::{domain::id::ShopId, gateway, store, transact};
+use cartback::{
+    domain::id::ShopId,
+    gateway,
+    pipeline::connect,
+    store::{self, job},
+    transact,
+};
 use serde_json::json;
 
 use crate::{
@@ -22,7 +28,7 @@ async fn set(app: &App, tenant: ShopId, account: &Account, changes: &[(&str, &st
     let all = found.settings.pairs().chain(changes.iter().copied());
     let all = all.map(|(key, value)| (key.to_owned(), value.to_owned())).collect();
     let settings = gateway::sending::settings(kind, all).unwrap();
-    transact!(app.core.db, |tx| store::gateway::save_settings(tx, &keys, account.id, &settings).await?).unwrap();
+    connect::set_gateway(&app.core, tenant, account.id, &settings).await.unwrap();
 }
 
 async fn leave(app: &App, shop: &Shopkeeper, number: u32) {
@@ -141,7 +147,8 @@ async fn a_gateway_that_does_not_answer_is_left_alone_and_comes_back_slowly() {
         left.sort_unstable();
         let within = |span| left.iter().filter(|at| at.since(left[0]) < Duration::from_secs(span)).count();
         assert!(within(10) <= 14, "{} in ten seconds", within(10));
-        assert!(left[39].since(left[0]) < minutes(5), "{:?}", left[39].since(left[0]));
+        // Those behind the first follow the pace as it comes back: fifteen in a quarter of a minute, thirty in the next.
+        assert!(left[39].since(left[0]) < Duration::from_secs(45), "{:?}", left[39].since(left[0]));
     })
     .await;
 }
@@ -205,6 +212,33 @@ async fn texts_leave_at_the_pace_of_the_account() {
             .map(|from| left.iter().filter(|at| *at >= from && at.since(*from) < Duration::from_secs(30)).count());
         assert!(most.max().unwrap() <= 17, "{left:?}");
         assert!(left[19].since(left[0]) < minutes(1), "none waits longer than it has to");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_line_is_formed_anew_when_the_pace_is_another() {
+    on_both(async |app| {
+        let shop = open(app).await;
+        let kannel = app.with_gateway(&shop, "kannel").await;
+        set(app, shop.id, &kannel, &[("account_per_minute", "1")]).await;
+        for number in 0..40 {
+            leave(app, &shop, number).await;
+        }
+        app.pass(minutes(35)).await;
+        let slowly = app.texts(&shop).await.len();
+        assert!((2..=8).contains(&slowly), "{slowly}");
+        // Thirty and more have their places, one a minute. Whatever else hurries them, they keep those.
+        for shop in [shop.id, ShopId::HOUSE] {
+            let now = app.core.now();
+            transact!(app.core.db, |tx| job::hurry(tx, shop, job::Kind::Send, now).await?).unwrap();
+        }
+        app.pass(minutes(3)).await;
+        assert_eq!(app.texts(&shop).await.len(), slowly + 3);
+        // The account takes more now: nobody waits half an hour for a pace that is over, only for the last text's own minute.
+        set(app, shop.id, &kannel, &[("account_per_minute", "600")]).await;
+        app.pass(minutes(1) + Duration::from_secs(3)).await;
+        assert_eq!(app.texts(&shop).await.len(), 40);
     })
     .await;
 }
