@@ -18,7 +18,12 @@ use crate::{
     gateway,
     http::{Request, Response},
     shop,
-    store::{self, Error, connection::Connection, inbox::Arrival, job},
+    store::{
+        self, Error,
+        connection::Connection,
+        inbox::{Arrival, Sealed},
+        job,
+    },
     transact,
 };
 use sha2::{Digest, Sha256};
@@ -44,28 +49,22 @@ pub enum Side {
 }
 
 /// A delivery on its way to the disk.
-struct Entry {
-    keys: ShopKeys,
-    arrival: Arrival,
-}
-
-impl group::Entry for Entry {
+impl group::Entry for Sealed {
     /// Whether it is new.
     type Kept = bool;
 
     fn shop(&self) -> ShopId {
-        self.keys.shop()
+        self.shop
     }
 
-    async fn commit(core: &Core, batch: &[Entry]) -> Result<Vec<bool>, Error> {
-        let all: Vec<_> = batch.iter().map(|entry| (&entry.keys, &entry.arrival)).collect();
-        transact!(core.db, |tx| store::inbox::keep_all(tx, &all).await?)
+    async fn commit(core: &Core, batch: &[Sealed]) -> Result<Vec<bool>, Error> {
+        transact!(core.db, |tx| store::inbox::keep_all(tx, batch).await?)
     }
 }
 
 /// The group-commit writer of the inbox.
 #[derive(Clone)]
-pub struct Inbox(Group<Entry>);
+pub struct Inbox(Group<Sealed>);
 
 impl Inbox {
     /// Starts the writer; it ends when the last `Inbox` is dropped and its queue is written.
@@ -74,8 +73,8 @@ impl Inbox {
         (Inbox(group), writer)
     }
 
-    async fn keep(&self, keys: ShopKeys, arrival: Arrival) -> Result<bool, Error> {
-        self.0.write(Entry { keys, arrival }).await
+    async fn keep(&self, keys: &ShopKeys, arrival: &Arrival) -> Result<bool, Error> {
+        self.0.write(arrival.seal(keys)?).await
     }
 }
 
@@ -133,7 +132,7 @@ async fn try_receive(
         topic,
         delivery,
     };
-    inbox.keep(keys, arrival).await?;
+    inbox.keep(&keys, &arrival).await?;
     Ok(taken(body))
 }
 

@@ -1,18 +1,17 @@
 //! The inbox: every verified delivery as it came, sealed, until it is forgotten. Written before it is understood.
 
+mod keep;
 mod list;
 
+pub use keep::{Sealed, keep, keep_all};
 pub use list::{Narrow, counted, leaf, next, topics as topics_of};
 
-use std::collections::HashSet;
-
 use serde::{Deserialize, Serialize};
-use sqlx::PgConnection;
 
 use super::{
     Error, Read, Tx,
-    db::{Conn, all, first, run},
-    job, maybe, of, time,
+    db::{all, first, run},
+    maybe, of, time,
 };
 use crate::domain::{
     connector::Delivery,
@@ -65,95 +64,6 @@ type Head = (String, String, Vec<(String, String)>);
 
 fn head(delivery: &Delivery) -> Head {
     (delivery.method.clone(), delivery.url.clone(), delivery.headers.clone())
-}
-
-/// Keeps a delivery; `false` when the same one is there already.
-pub async fn keep(tx: &mut Tx, keys: &ShopKeys, arrival: &Arrival) -> Result<bool, Error> {
-    let delivery = &arrival.delivery;
-    let kept = run!(
-        tx,
-        "INSERT INTO inbox (shop_id, delivery_id, gateway_id, topic, dedup, received_at, head, body)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8) ON CONFLICT (shop_id, dedup) DO NOTHING",
-        of(keys),
-        arrival.id.get(),
-        arrival.gateway.map_or(0, GatewayId::get),
-        arrival.topic.as_str(),
-        arrival.dedup.to_vec(),
-        delivery.received_at.millis(),
-        keys.seal_json(place("head", arrival.id), &head(delivery))?,
-        keys.seal(place("body", arrival.id), &delivery.body)
-    )?;
-    Ok(kept > 0)
-}
-
-/// Keeps deliveries, and makes each that is new due to be read, in their order; answers for each whether it is new. One
-/// statement for all of them where statements are sent over a wire.
-pub async fn keep_all(tx: &mut Tx, arrivals: &[(&ShopKeys, &Arrival)]) -> Result<Vec<bool>, Error> {
-    if let Conn::Pg(conn) = tx.conn() {
-        return keep_all_at_once(conn, arrivals).await;
-    }
-    let mut kept = Vec::with_capacity(arrivals.len());
-    for (keys, arrival) in arrivals {
-        let new = keep(tx, keys, arrival).await?;
-        if new {
-            let (id, due) = (arrival.id.get(), arrival.delivery.received_at);
-            job::schedule(tx, keys.shop(), job::Kind::Ingest, id, due).await?;
-        }
-        kept.push(new);
-    }
-    Ok(kept)
-}
-
-#[derive(Default)]
-struct Columns {
-    shops: Vec<i64>,
-    ids: Vec<i64>,
-    gateways: Vec<i64>,
-    topics: Vec<String>,
-    dedups: Vec<Vec<u8>>,
-    times: Vec<i64>,
-    heads: Vec<Vec<u8>>,
-    bodies: Vec<Vec<u8>>,
-}
-
-async fn keep_all_at_once(conn: &mut PgConnection, arrivals: &[(&ShopKeys, &Arrival)]) -> Result<Vec<bool>, Error> {
-    let mut all = Columns::default();
-    for (keys, arrival) in arrivals {
-        let delivery = &arrival.delivery;
-        all.shops.push(of(keys));
-        all.ids.push(arrival.id.get());
-        all.gateways.push(arrival.gateway.map_or(0, GatewayId::get));
-        all.topics.push(arrival.topic.clone());
-        all.dedups.push(arrival.dedup.to_vec());
-        all.times.push(delivery.received_at.millis());
-        all.heads.push(keys.seal_json(place("head", arrival.id), &head(delivery))?);
-        all.bodies.push(keys.seal(place("body", arrival.id), &delivery.body));
-    }
-    let new: HashSet<i64> = sqlx::query_scalar(
-        "WITH kept AS (
-             INSERT INTO inbox (shop_id, delivery_id, gateway_id, topic, dedup, received_at, head, body)
-             SELECT * FROM UNNEST($1::BIGINT[], $2::BIGINT[], $3::BIGINT[], $4::TEXT[], $5::BYTEA[], $6::BIGINT[],
-                                  $7::BYTEA[], $8::BYTEA[])
-             ON CONFLICT (shop_id, dedup) DO NOTHING RETURNING shop_id, delivery_id, received_at)
-         INSERT INTO job (shop_id, kind, subject_id, due_at)
-         SELECT shop_id, 'ingest', delivery_id, received_at FROM kept
-         ON CONFLICT (shop_id, kind, subject_id)
-         DO UPDATE SET due_at = excluded.due_at, attempt = 0, claimed_until = NULL, claimed_by = NULL
-         RETURNING subject_id",
-    )
-    .bind(all.shops)
-    .bind(all.ids)
-    .bind(all.gateways)
-    .bind(all.topics)
-    .bind(all.dedups)
-    .bind(all.times)
-    .bind(all.heads)
-    .bind(all.bodies)
-    .fetch_all(conn)
-    .await?
-    .into_iter()
-    .collect();
-    Ok(arrivals.iter().map(|(_, arrival)| new.contains(&arrival.id.get())).collect())
 }
 
 #[derive(sqlx::FromRow)]

@@ -149,13 +149,21 @@ pub struct Job {
     pub booked_at: Option<Time>,
 }
 
+/// What becomes of a job that is there already and is to be done anew.
+macro_rules! anew {
+    () => {
+        "ON CONFLICT (shop_id, kind, subject_id)
+         DO UPDATE SET due_at = excluded.due_at, attempt = 0, claimed_until = NULL, claimed_by = NULL, booked_at = NULL"
+    };
+}
+
+pub(super) const ANEW: &str = anew!();
+
 /// Makes it due at this moment, whenever it was due before, and takes it from whoever has it.
 pub async fn schedule(tx: &mut Tx, shop: ShopId, kind: Kind, subject: i64, due_at: Time) -> Result<(), Error> {
     run!(
         tx,
-        "INSERT INTO job (shop_id, kind, subject_id, due_at) VALUES ($1, $2, $3, $4)
-         ON CONFLICT (shop_id, kind, subject_id)
-         DO UPDATE SET due_at = excluded.due_at, attempt = 0, claimed_until = NULL, claimed_by = NULL, booked_at = NULL",
+        concat!("INSERT INTO job (shop_id, kind, subject_id, due_at) VALUES ($1, $2, $3, $4) ", anew!()),
         shop.get(),
         kind.name(),
         subject,

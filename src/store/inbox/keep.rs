@@ -1,0 +1,195 @@
+//! Keeping deliveries: sealed before anybody waits for the writer, written many at once, each new one due to be read.
+
+use std::{
+    collections::HashSet,
+    sync::{Arc, LazyLock},
+};
+
+use sqlx::{AssertSqlSafe, PgConnection, SqliteConnection};
+
+use super::{Arrival, head, place};
+use crate::{
+    domain::{
+        id::{DeliveryId, GatewayId, ShopId},
+        seal::ShopKeys,
+        time::Time,
+    },
+    store::{
+        Error, Tx,
+        db::{Conn, run},
+        job, of,
+    },
+};
+
+/// A delivery as it will lie in the inbox.
+#[derive(Clone, Debug)]
+pub struct Sealed {
+    pub shop: ShopId,
+    id: DeliveryId,
+    gateway: i64,
+    topic: String,
+    dedup: [u8; 16],
+    received_at: Time,
+    head: Vec<u8>,
+    body: Vec<u8>,
+}
+
+impl Arrival {
+    pub fn seal(&self, keys: &ShopKeys) -> Result<Sealed, Error> {
+        Ok(Sealed {
+            shop: keys.shop(),
+            id: self.id,
+            gateway: self.gateway.map_or(0, GatewayId::get),
+            topic: self.topic.clone(),
+            dedup: self.dedup,
+            received_at: self.delivery.received_at,
+            head: keys.seal_json(place("head", self.id), &head(&self.delivery))?,
+            body: keys.seal(place("body", self.id), &self.delivery.body),
+        })
+    }
+}
+
+/// Keeps a delivery; `false` when the same one is there already.
+pub async fn keep(tx: &mut Tx, keys: &ShopKeys, arrival: &Arrival) -> Result<bool, Error> {
+    let sealed = arrival.seal(keys)?;
+    let kept = run!(
+        tx,
+        "INSERT INTO inbox (shop_id, delivery_id, gateway_id, topic, dedup, received_at, head, body)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8) ON CONFLICT (shop_id, dedup) DO NOTHING",
+        of(keys),
+        sealed.id.get(),
+        sealed.gateway,
+        sealed.topic,
+        sealed.dedup.to_vec(),
+        sealed.received_at.millis(),
+        sealed.head,
+        sealed.body
+    )?;
+    Ok(kept > 0)
+}
+
+/// Keeps deliveries, and makes each that is new due to be read, in their order; answers for each whether it is new. A few
+/// statements for all of them: what costs is handing a statement over, to a server or to SQLite's own thread.
+pub async fn keep_all(tx: &mut Tx, arrivals: &[Sealed]) -> Result<Vec<bool>, Error> {
+    let new = match tx.conn() {
+        Conn::Pg(conn) => keep_by_columns(conn, arrivals).await?,
+        Conn::Lite(conn) => keep_by_rows(conn, arrivals).await?,
+    };
+    Ok(arrivals.iter().map(|arrival| new.contains(&arrival.id.get())).collect())
+}
+
+/// Rows of one statement on SQLite, which knows no arrays: a few sizes, each prepared once.
+const SIZES: [usize; 4] = [64, 16, 4, 1];
+
+struct Rows {
+    inbox: Arc<str>,
+    job: Arc<str>,
+}
+
+static ROWS: LazyLock<[Rows; SIZES.len()]> = LazyLock::new(|| {
+    SIZES.map(|size| Rows {
+        inbox: format!(
+            "INSERT INTO inbox (shop_id, delivery_id, gateway_id, topic, dedup, received_at, head, body) VALUES {}
+             ON CONFLICT (shop_id, dedup) DO NOTHING RETURNING delivery_id",
+            vec!["(?, ?, ?, ?, ?, ?, ?, ?)"; size].join(", ")
+        )
+        .into(),
+        job: format!(
+            "INSERT INTO job (shop_id, kind, subject_id, due_at) VALUES {} {}",
+            vec!["(?, 'ingest', ?, ?)"; size].join(", "),
+            job::ANEW
+        )
+        .into(),
+    })
+});
+
+/// The largest statement that so many rows fill.
+fn rows_of(count: usize) -> (usize, &'static Rows) {
+    let fits = SIZES.iter().zip(ROWS.iter()).find(|(size, _)| **size <= count);
+    fits.map_or((1, &ROWS[SIZES.len() - 1]), |(size, rows)| (*size, rows))
+}
+
+async fn keep_by_rows(conn: &mut SqliteConnection, arrivals: &[Sealed]) -> Result<HashSet<i64>, Error> {
+    let mut new = HashSet::with_capacity(arrivals.len());
+    let mut left = arrivals;
+    while !left.is_empty() {
+        let (size, rows) = rows_of(left.len());
+        let (now, rest) = left.split_at(size);
+        let mut query = sqlx::query_scalar::<_, i64>(AssertSqlSafe(rows.inbox.clone()));
+        for each in now {
+            query = query
+                .bind(each.shop.get())
+                .bind(each.id.get())
+                .bind(each.gateway)
+                .bind(&each.topic)
+                .bind(&each.dedup[..])
+                .bind(each.received_at.millis())
+                .bind(&each.head)
+                .bind(&each.body);
+        }
+        new.extend(query.fetch_all(&mut *conn).await?);
+        left = rest;
+    }
+    let due: Vec<&Sealed> = arrivals.iter().filter(|arrival| new.contains(&arrival.id.get())).collect();
+    let mut left = &due[..];
+    while !left.is_empty() {
+        let (size, rows) = rows_of(left.len());
+        let (now, rest) = left.split_at(size);
+        let mut query = sqlx::query(AssertSqlSafe(rows.job.clone()));
+        for each in now {
+            query = query.bind(each.shop.get()).bind(each.id.get()).bind(each.received_at.millis());
+        }
+        query.execute(&mut *conn).await?;
+        left = rest;
+    }
+    Ok(new)
+}
+
+#[derive(Default)]
+struct Columns<'a> {
+    shops: Vec<i64>,
+    ids: Vec<i64>,
+    gateways: Vec<i64>,
+    topics: Vec<&'a str>,
+    dedups: Vec<&'a [u8]>,
+    times: Vec<i64>,
+    heads: Vec<&'a [u8]>,
+    bodies: Vec<&'a [u8]>,
+}
+
+async fn keep_by_columns(conn: &mut PgConnection, arrivals: &[Sealed]) -> Result<HashSet<i64>, Error> {
+    let mut all = Columns::default();
+    for each in arrivals {
+        all.shops.push(each.shop.get());
+        all.ids.push(each.id.get());
+        all.gateways.push(each.gateway);
+        all.topics.push(&each.topic);
+        all.dedups.push(&each.dedup);
+        all.times.push(each.received_at.millis());
+        all.heads.push(&each.head);
+        all.bodies.push(&each.body);
+    }
+    let new: Vec<i64> = sqlx::query_scalar(
+        "WITH kept AS (
+             INSERT INTO inbox (shop_id, delivery_id, gateway_id, topic, dedup, received_at, head, body)
+             SELECT * FROM UNNEST($1::BIGINT[], $2::BIGINT[], $3::BIGINT[], $4::TEXT[], $5::BYTEA[], $6::BIGINT[],
+                                  $7::BYTEA[], $8::BYTEA[])
+             ON CONFLICT (shop_id, dedup) DO NOTHING RETURNING shop_id, delivery_id, received_at)
+         INSERT INTO job (shop_id, kind, subject_id, due_at)
+         SELECT shop_id, 'ingest', delivery_id, received_at FROM kept
+         ON CONFLICT (shop_id, kind, subject_id)
+         DO UPDATE SET due_at = excluded.due_at, attempt = 0, claimed_until = NULL, claimed_by = NULL, booked_at = NULL
+         RETURNING subject_id",
+    )
+    .bind(all.shops)
+    .bind(all.ids)
+    .bind(all.gateways)
+    .bind(all.topics)
+    .bind(all.dedups)
+    .bind(all.times)
+    .bind(all.heads)
+    .bind(all.bodies)
+    .fetch_all(conn)
+    .await?;
+    Ok(new.into_iter().collect())
+}
