@@ -2,7 +2,8 @@
 //! lost, and nothing may be sent twice.
 //!
 //! On PostgreSQL several processes share the work, and some are stopped for longer than their claims last and go on then
-//! (F19). `CARTBACK_KILLS` and `CARTBACK_INSTANCES` set how many; a release is tried with 2,000 kills and four processes.
+//! (F19). `CARTBACK_KILLS` and `CARTBACK_INSTANCES` set how many, `CARTBACK_WEBHOOKS` how many webhooks are posted in a
+//! second; a release is tried with 2,000 kills, four processes and 200 webhooks.
 //!
 //! The process keeps real time, so carts arrive with their last activity half an hour ago and the shop's hours are wide
 //! open: what is due is due at once.
@@ -37,10 +38,10 @@ const INSTANCES: usize = 2;
 const PAUSE: Duration = Duration::from_secs(50);
 /// So many kills for one pause.
 const KILLS_PER_PAUSE: usize = 400;
-const SENDERS: usize = 3;
-/// Each sender's pause after a cart that was acknowledged: what arrives is to be in the middle of its way when the kill
-/// comes, not to fill the time after it.
-const BETWEEN_CARTS: Duration = Duration::from_millis(15);
+const SENDERS: usize = 8;
+/// Webhooks a second, while somebody listens: what arrives is to be in the middle of its way when the kill comes, not to
+/// fill the time after it.
+const WEBHOOKS: usize = 30;
 /// The service counts as stuck when for so long no cart at all comes to its end. A slow machine is not a stuck one.
 const STUCK: Duration = Duration::from_secs(60);
 
@@ -102,10 +103,30 @@ pub fn seconds_now() -> i64 {
 /// A number of its own for each cart, in a country where it is not about midnight (nothing is sent in a day's last ten
 /// minutes).
 pub fn number(n: usize) -> String {
-    let hour_utc = seconds_now() / 3600 % 24;
+    number_at(n, seconds_now())
+}
+
+pub fn number_at(n: usize, seconds: i64) -> String {
+    let hour_utc = seconds.div_euclid(3600).rem_euclid(24);
     // Spread, since neighbours are texted a thousand times an hour at most.
-    let own = 200_000 + n % 50 * 10_000 + n / 50;
-    if (20..23).contains(&hour_utc) { format!("+447400{own:06}") } else { format!("+38640{own:06}") }
+    let (block, own) = (n / 50 % 4, 200_000 + n % 50 * 10_000 + n / 200);
+    let british = (20..23).contains(&hour_utc);
+    let prefixes =
+        if british { ["447400", "447401", "447402", "447403"] } else { ["38640", "38641", "38631", "38651"] };
+    format!("+{}{own:06}", prefixes[block])
+}
+
+/// The webhook of a cart that was left at that moment, in RFC 3339.
+pub fn checkout(n: usize, phone: &str, at: &str) -> serde_json::Value {
+    serde_json::json!({
+        "type": "checkout.updated",
+        "timestamp": at,
+        "data": {
+            "token": format!("cart-{n}"), "phone": phone, "total": "42.00", "currency": "EUR",
+            "recovery_url": format!("https://shop.example/resume/{n}"), "started_at": at, "updated_at": at,
+            "consent": { "state": "granted", "source": "shop.example" },
+        },
+    })
 }
 
 pub struct Place {
@@ -161,26 +182,22 @@ pub struct Told {
 
 /// Posts carts until told to stop, whether or not anybody listens; remembers those that were acknowledged.
 pub fn shop(ports: Vec<u16>, path: String, secret: String, first: usize, stop: Arc<AtomicBool>) -> Told {
+    let between =
+        Duration::from_secs(SENDERS as u64) / u32::try_from(number_of("CARTBACK_WEBHOOKS", WEBHOOKS)).unwrap();
     let mut told = Told::default();
     let mut n = first;
+    let mut next = Instant::now();
     while !stop.load(Ordering::Relaxed) {
-        let at = seconds_now() - 31 * 60;
-        let body = serde_json::json!({
-            "type": "checkout.updated",
-            "timestamp": rfc3339(at),
-            "data": {
-                "token": format!("cart-{n}"), "phone": number(n), "total": "42.00", "currency": "EUR",
-                "recovery_url": format!("https://shop.example/resume/{n}"), "started_at": rfc3339(at - 60),
-                "updated_at": rfc3339(at), "consent": { "state": "granted", "source": "shop.example" },
-            },
-        });
+        // Whoever fell behind does not catch up by a burst.
+        next = (next + between).max(Instant::now() - between);
+        thread::sleep(next.saturating_duration_since(Instant::now()));
+        let body = checkout(n, &number(n), &rfc3339(seconds_now() - 31 * 60));
         let port = ports[n / SENDERS % ports.len()];
         let begun = Instant::now();
         match post(port, &path, &secret, n, body.to_string().as_bytes()) {
             Some(200) => {
                 told.took.push(begun.elapsed());
                 told.acknowledged.push(n);
-                thread::sleep(BETWEEN_CARTS);
             }
             Some(_) => {}
             None => thread::sleep(Duration::from_millis(20)),
@@ -420,7 +437,7 @@ fn nothing_acknowledged_is_lost_and_nothing_is_sent_twice_on_postgresql() {
 
 #[test]
 fn the_numbers_of_this_test_can_be_texted() {
-    for n in [0, 1, 777, 4_000] {
+    for n in [0, 1, 51, 101, 151, 777, 4_000, 999_999] {
         assert!(Phone::read(&number(n), &[]).is_ok(), "{}", number(n));
     }
 }

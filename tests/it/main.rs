@@ -23,6 +23,7 @@ mod race;
 mod real_gateway;
 mod server;
 mod sim;
+mod skew;
 mod sql;
 mod store;
 mod story;
