@@ -11,6 +11,8 @@
 //! Verification has two steps, because the shop's keys are loaded between them: `parse` believes nothing and says whose
 //! keys to load; only `Unverified::verify` yields a message.
 
+use std::ops::Range;
+
 use data_encoding::BASE64URL_NOPAD;
 use subtle::{Choice, ConstantTimeEq};
 use url::Url;
@@ -63,6 +65,28 @@ pub fn sign(keys: &ShopKeys, purpose: Purpose, message: MessageRef) -> String {
     let mac = keys.mac(purpose.key_name(), &token);
     token.extend(mac.iter().take(MAC_BYTES));
     BASE64URL_NOPAD.encode(&token)
+}
+
+/// A link in a text that was written earlier.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Standing {
+    /// From its `http` to its end.
+    pub place: Range<usize>,
+    pub token: String,
+}
+
+/// The link with this message's own token after this path (as in `/r/`), whatever address we had when it was written and
+/// whichever generation signed it.
+pub fn standing(text: &str, path: &str, keys: &ShopKeys, purpose: Purpose, message: MessageRef) -> Option<Standing> {
+    text.match_indices(path).find_map(|(at, _)| {
+        let after = at + path.len();
+        let rest = text.get(after..)?;
+        let token = rest.split(|c: char| !(c.is_ascii_alphanumeric() || c == '-' || c == '_')).next()?;
+        let start = text.get(..at)?.rfind("http")?;
+        let is_whole = !text.get(start..at)?.contains(char::is_whitespace);
+        let is_its_own = is_whole && parse(token)?.verify(keys, purpose) == Some(message);
+        is_its_own.then(|| Standing { place: start..after + token.len(), token: token.to_owned() })
+    })
 }
 
 /// A token that has the right form. Anybody can make one.
@@ -233,6 +257,26 @@ mod tests {
         check((1 << 14) - 1, 28);
         check((1 << 21) - 1, 30);
         check(i64::MAX, TOKEN_CHARS_MAX);
+    }
+
+    #[test]
+    fn a_link_is_found_in_a_text_of_earlier() {
+        let (then, now) = (keys(7, &[(1, 9)]), keys(7, &[(1, 9), (2, 8)]));
+        let token = sign(&then, Purpose::Restore, message(7, 1234));
+        let find = |text: &str| standing(text, "/r/", &now, Purpose::Restore, message(7, 1234));
+        for url in [format!("https://old.example/r/{token}"), format!("http://127.0.0.1:8080/r/{token}")] {
+            for text in [format!("Lumen: {url} Reply STOP"), url.clone(), format!("See (http) /r/x ({url}).")] {
+                let found = find(&text).unwrap_or_else(|| panic!("{text}"));
+                assert_eq!((&text[found.place], found.token), (url.as_str(), token.clone()));
+            }
+        }
+        // Neither another text's, nor another purpose's, nor none at all.
+        let other = sign(&then, Purpose::Restore, message(7, 1235));
+        let stop = sign(&then, Purpose::OptOut, message(7, 1234));
+        for link in [other, stop, token[..20].to_owned(), String::new()] {
+            assert_eq!(find(&format!("Lumen: https://old.example/r/{link}")), None, "{link}");
+        }
+        assert_eq!(find(&format!("Lumen: https://old.example /r/{token}")), None);
     }
 
     #[test]

@@ -255,7 +255,19 @@ fn written(
     let own_language = latest.language.as_deref().filter(|tag| this_step.is_some_and(|step| step.speaks(tag)));
     let language =
         own_language.unwrap_or_else(|| wording::choose(latest.language.as_deref(), country.as_deref(), &shop.country));
-    let opt_out_url = format!("{}/o/{}", core.public_url, link::sign(keys, Purpose::OptOut, reference));
+    // What waits to leave was written when we may have had another address, or the shop another key: its links are the same
+    // ones, at the address we have now.
+    let mut text = asking.sending.map(|message| message.words.text.clone());
+    let mut address = |purpose, path: &str| {
+        let standing = text.as_deref().and_then(|text| link::standing(text, path, keys, purpose, reference));
+        let token = standing.as_ref().map(|standing| standing.token.clone());
+        let now = format!("{}{path}{}", core.public_url, token.unwrap_or_else(|| link::sign(keys, purpose, reference)));
+        if let (Some(text), Some(standing)) = (&mut text, standing) {
+            text.replace_range(standing.place, &now);
+        }
+        now
+    };
+    let (restore_url, opt_out_url) = (address(Purpose::Restore, "/r/"), address(Purpose::OptOut, "/o/"));
     let form = OptOutForm {
         two_way: service.two_way,
         url: &opt_out_url,
@@ -270,7 +282,7 @@ fn written(
     let merge = Merge {
         first_name: latest.first_name.clone(),
         shop: shop.name.clone(),
-        link: format!("{}/r/{}", core.public_url, link::sign(keys, Purpose::Restore, reference)),
+        link: restore_url,
         opt_out,
         total: latest.total.map(|total: Money| total.to_string()),
         items: latest.items.first().map(|item| item.title.clone()),
@@ -284,8 +296,10 @@ fn written(
         Expected { shop: &shop.name, link: &merge.link, opt_out: &merge.opt_out, parts_most: shop.rules.parts_most };
     let told =
         |content: ContentFacts| ContentFacts { discount: code.is_some(), language: language.to_owned(), ..content };
-    if let Some(message) = asking.sending {
-        return (None, Some(told(ContentFacts::of(&message.words.text, expected))));
+    if let (Some(message), Some(text)) = (asking.sending, text) {
+        let content = told(ContentFacts::of(&text, expected));
+        let encoding = sms::segments(&text).encoding;
+        return (Some(Words { text, encoding, ..message.words.clone() }), Some(content));
     }
     let own = this_step.and_then(|step| step.text(Some(language)));
     if let (Some(_), Giving::Not(why)) = (own, giving) {

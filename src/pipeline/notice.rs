@@ -23,7 +23,7 @@ pub(crate) async fn ask(
 ) -> Result<Allowed, Error> {
     let now = core.now();
     let expires_at = message.expires_at;
-    let stop = |why: &str, late| Allowed { verdict: Verdict::Stop, why: why.to_owned(), late, expires_at };
+    let stop = |why: &str, late| Allowed { verdict: Verdict::Stop, why: why.to_owned(), late, expires_at, words: None };
     if now >= expires_at {
         return Ok(stop("its time ended before it could leave", true));
     }
@@ -33,7 +33,7 @@ pub(crate) async fn ask(
     }
     if sender.as_ref().is_none_or(|sender| sender.paused_at.is_some()) {
         let why = "no gateway can take it now".to_owned();
-        return Ok(Allowed { verdict: Verdict::Wait(now + ASK_AGAIN), why, late: false, expires_at });
+        return Ok(Allowed { verdict: Verdict::Wait(now + ASK_AGAIN), why, late: false, expires_at, words: None });
     }
     let index = store::consent::phone_index(keys, &message.phone());
     let (consents, outs) = store::consent::of_phone(tx, keys, &index).await?;
@@ -50,7 +50,7 @@ pub(crate) async fn ask(
         }
     }
     if let Some((verdict, why)) = guard::hold_notice(core, tx, shop, keys, message, sender).await? {
-        return Ok(Allowed { verdict, why, late: false, expires_at });
+        return Ok(Allowed { verdict, why, late: false, expires_at, words: None });
     }
-    Ok(Allowed { verdict: Verdict::Pass, why: String::new(), late: false, expires_at })
+    Ok(Allowed { verdict: Verdict::Pass, why: String::new(), late: false, expires_at, words: None })
 }

@@ -19,6 +19,7 @@ use crate::{
         id::{DecisionId, GatewayId, MessageId, ShopId},
         message::{MessageState, Outgoing, Purpose, RefusalClass, SendOutcome},
         seal::ShopKeys,
+        sms,
         time::Time,
     },
     gateway::{self, Dispatch},
@@ -27,7 +28,7 @@ use crate::{
         decision::Kept,
         gateway::Gateway,
         job::{self, Job},
-        message::Message,
+        message::{Message, Words},
         shop::Shop,
     },
     transact,
@@ -158,6 +159,10 @@ async fn prepare(core: &Core, tx: &mut Tx, job: &Job) -> Result<Option<(Outgoing
         job::put_back(tx, job, now + guard::NO_PLACE_WAIT).await?;
         return Ok(None);
     }
+    if let Some(words) = allowed.words {
+        message.segments = sms::segments(&words.text).count;
+        message.words = words;
+    }
     message.gateway_shop = account.shop;
     message.gateway = account.id;
     message.expires_at = allowed.expires_at;
@@ -179,6 +184,8 @@ pub(crate) struct Allowed {
     pub late: bool,
     /// Until when the gateway may try.
     pub expires_at: Time,
+    /// The words it leaves with, where they may be others than those it waited with.
+    pub words: Option<Words>,
 }
 
 /// When a text that still waits for its code is looked at again; it is sent at once when the code is there.
@@ -200,7 +207,8 @@ async fn reminder(
     sender: &Option<Gateway>,
 ) -> Result<Allowed, Error> {
     let now = core.now();
-    let gone = |why: &str| Allowed { verdict: Verdict::Stop, why: why.into(), late: false, expires_at: now };
+    let gone =
+        |why: &str| Allowed { verdict: Verdict::Stop, why: why.into(), late: false, expires_at: now, words: None };
     let Some(id) = message.cart() else { return Ok(gone("its cart is gone")) };
     let Some(cart) = store::cart::get(tx, keys, id).await? else { return Ok(gone("its cart is gone")) };
     let plan = Plan::of(tx, shop, keys, &cart).await?;
@@ -227,7 +235,7 @@ async fn reminder(
         let kept = Kept { cart: id, step: message.step, at: now, decision, made_of: asked.made_of };
         store::decision::record(tx, keys, DecisionId::new(core.fresh_id()), &kept).await?;
     }
-    Ok(Allowed { verdict, why, late, expires_at })
+    Ok(Allowed { verdict, why, late, expires_at, words: asked.words })
 }
 
 async fn finish<T>(tx: &mut Tx, job: &Job) -> Result<Option<T>, Error> {

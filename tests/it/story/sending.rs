@@ -1,10 +1,10 @@
 //! Sending well: which account takes a text, what happens when one does not answer or refuses us, at which pace texts
 //! leave, and what they cost where nobody tells.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use cartback::{
-    domain::id::ShopId,
+    domain::{id::ShopId, link},
     gateway,
     pipeline::connect,
     store::{self, job},
@@ -212,6 +212,44 @@ async fn texts_leave_at_the_pace_of_the_account() {
             .map(|from| left.iter().filter(|at| *at >= from && at.since(*from) < Duration::from_secs(30)).count());
         assert!(most.max().unwrap() <= 17, "{left:?}");
         assert!(left[19].since(left[0]) < minutes(1), "none waits longer than it has to");
+    })
+    .await;
+}
+
+/// The operator gave the service another address, and the shop has a newer key, while texts waited.
+#[tokio::test]
+async fn what_waits_leaves_with_its_links_at_the_address_we_have_now() {
+    on_both(async |app| {
+        let shop = open(app).await;
+        let kannel = app.with_gateway(&shop, "kannel").await;
+        set(app, shop.id, &kannel, &[("account_per_minute", "1")]).await;
+        for number in 0..4 {
+            leave(app, &shop, number).await;
+        }
+        app.pass(minutes(31)).await;
+        let before = app.texts(&shop).await;
+        assert_eq!(before.len(), 2);
+        let now = app.now();
+        transact!(app.core.db, |tx| app.core.vault.add_key(tx, shop.id, &[9; 32], now).await?).unwrap();
+        let mut moved = app.another_process(2);
+        Arc::get_mut(&mut moved).unwrap().public_url = "https://texts.lumen.example".into();
+        let mut worker = App::worker_with_recurring(&moved);
+        for _ in 0..4 {
+            app.sleep(minutes(1));
+            while worker.tick().await.unwrap() > 0 {}
+        }
+        let all = app.texts(&shop).await;
+        assert_eq!(all.len(), 4);
+        let (here, moved) =
+            all.iter().partition::<Vec<_>, _>(|text| before.iter().any(|then| then.words == text.words));
+        assert_eq!(moved.len(), 2);
+        assert!(here.iter().all(|text| text.words.contains("https://cb.example/r/")), "{here:?}");
+        for text in moved {
+            let link = text.words.split("https://texts.lumen.example/r/").nth(1).unwrap_or_else(|| panic!("{text:?}"));
+            let token = link.split_whitespace().next().unwrap();
+            let (_, keys) = app.shop(shop.id).await;
+            assert!(link::parse(token).unwrap().verify(&keys, link::Purpose::Restore).is_some());
+        }
     })
     .await;
 }
