@@ -383,7 +383,7 @@ impl Command {
     /// Does what a command that works on an open database is for.
     async fn answer(&self, core: &Core, config: &Config) -> anyhow::Result<(Said, Form)> {
         match self {
-            Command::Migrate(args) => Ok((migrate::run(config), args.form)),
+            Command::Migrate(args) => Ok((migrate::run(core, config, args).await?, args.form)),
             Command::Backup(args) => backup::run(config, args).await,
             Command::Restore(args) if args.in_place => Ok((restore::in_place(core, config, args).await?, args.form)),
             Command::Restore(args) => Ok((restore::run(config, args).await?, args.form)),

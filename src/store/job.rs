@@ -157,7 +157,7 @@ macro_rules! anew {
     };
 }
 
-pub(super) const ANEW: &str = anew!();
+pub(super) use anew;
 
 /// Makes it due at this moment, whenever it was due before, and takes it from whoever has it.
 pub async fn schedule(tx: &mut Tx, shop: ShopId, kind: Kind, subject: i64, due_at: Time) -> Result<(), Error> {

@@ -42,11 +42,13 @@ pub const ALL: &[(i64, &str, &str)] = &[
     (28, "restored", include_str!("../../migrations/0028_restored.sql")),
     (29, "second proof", include_str!("../../migrations/0029_second_proof.sql")),
     (30, "line", include_str!("../../migrations/0030_line.sql")),
+    (31, "identity", include_str!("../../migrations/0031_identity.sql")),
 ];
 
 /// Applies what is missing. Refuses a database whose applied migrations are not the ones we know.
 pub async fn run(db: &Db) -> Result<(), Error> {
-    db.migrate(&migrator()).await
+    db.migrate(&migrator()).await?;
+    super::spread::keep_up(db).await
 }
 
 /// Every version with the checksum of its text, as databases remember them.

@@ -16,6 +16,7 @@
 
 pub mod db;
 pub mod migration;
+pub mod spread;
 pub mod listing;
 
 pub mod shop;

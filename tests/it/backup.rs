@@ -417,7 +417,10 @@ async fn rewrite(file: &Path, manifest: &Manifest) {
 }
 
 /// Takes back what came after version 27, the last before restores were recorded.
-const NEWER: [&str; 7] = [
+const NEWER: [&str; 10] = [
+    "DROP INDEX identity_by_subject",
+    "CREATE INDEX identity_of ON identity (shop_id, subject, subject_id)",
+    "ALTER TABLE job DROP COLUMN booked_at",
     "ALTER TABLE person DROP COLUMN second_reset_at",
     "ALTER TABLE session DROP COLUMN proved_at",
     "DROP TABLE half_sign_in",

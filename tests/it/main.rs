@@ -26,6 +26,7 @@ mod sim;
 mod skew;
 mod sql;
 mod store;
+mod spread;
 mod story;
 mod tidy;
 mod twilio;

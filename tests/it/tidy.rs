@@ -11,8 +11,10 @@ use std::{
     collections::HashSet,
     fmt, fs,
     path::{Path, PathBuf},
+    sync::LazyLock,
 };
 
+use cartback::store::migration;
 use rust::{Kind, Source};
 
 /// A breach of one rule.
@@ -170,6 +172,18 @@ fn sql_asks_no_clock(path: &str, text: &str) -> Vec<Problem> {
     literals.flat_map(|token| sql::asks_the_clock(path, &token.text, token.line)).collect()
 }
 
+fn statements_name_one_shop(path: &str, text: &str) -> Vec<Problem> {
+    static OF_SHOPS: LazyLock<Vec<String>> = LazyLock::new(|| {
+        sql::tables_of_shops(&migration::ALL.iter().map(|(_, _, text)| *text).collect::<Vec<_>>().join("\n"))
+    });
+    let source = Source::read(path, text).without_tests();
+    if source.layer() != "store" {
+        return Vec::new();
+    }
+    let literals = source.tokens.iter().filter(|token| token.kind == Kind::Text);
+    literals.flat_map(|token| sql::names_one_shop(path, &token.text, token.line, &OF_SHOPS)).collect()
+}
+
 /// Pages that open a shop by themselves: the one that makes the `Visit`, and the gateways', some of which are the house's.
 const OPENERS: [&str; 2] = ["src/web/page/mod.rs", "src/web/page/gateways.rs"];
 
@@ -324,6 +338,11 @@ fn nothing_is_unsafe() {
 fn sql_is_told_the_time() {
     hold("src", ".rs", sql_asks_no_clock);
     hold("migrations", ".sql", sql_asks_no_clock);
+}
+
+#[test]
+fn every_statement_names_one_shop() {
+    hold("src", ".rs", statements_name_one_shop);
 }
 
 #[test]

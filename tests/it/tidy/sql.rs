@@ -1,29 +1,15 @@
 //! The rules for SQL text: words that mean the same on SQLite, PostgreSQL and Citus, and keys that begin with the shop,
 //! so that no row of one shop can collide with or point at another's.
 
+use cartback::store::spread;
+
 use super::Problem;
 
 /// Tables of the operator, not of a shop: the only ones whose keys may begin with something else.
-const OPERATOR_TABLES: &[&str] = &[
-    "shop",
-    "shop_key",
-    "node",
-    "connection",
-    "person",
-    "sign_in_link",
-    "session",
-    "recurring",
-    "turn",
-    "law_pack",
-    "api_token",
-    "halt",
-    "restored",
-    "mail_server",
-    "house_setting",
-    "second_proof",
-    "recovery_code",
-    "half_sign_in",
-];
+fn is_of_the_operator(table: &str) -> bool {
+    // `mail_server` is gone since.
+    spread::EVERYWHERE.iter().chain(&["turn", "mail_server"]).any(|name| table.eq_ignore_ascii_case(name))
+}
 
 /// Words no migration uses, each with what is used instead.
 const NOT_PORTABLE: &[(&str, &str)] = &[
@@ -74,7 +60,7 @@ pub fn keys_begin_with_the_shop(path: &str, text: &str) -> Vec<Problem> {
         let line = statement[0].line;
         let problem = |line, what| Problem::at(path, line, what);
         let Some((table, keys)) = keys(statement) else { continue };
-        if OPERATOR_TABLES.iter().any(|name| table.eq_ignore_ascii_case(name)) {
+        if is_of_the_operator(table) {
             continue;
         }
         let creates_table = !statement.iter().any(|word| word.is("INDEX"));
@@ -87,6 +73,68 @@ pub fn keys_begin_with_the_shop(path: &str, text: &str) -> Vec<Problem> {
         }
     }
     problems
+}
+
+/// Statements about many shops at once, each by how it begins, and why it may. On Citus they ask every worker.
+const OPERATOR_READS: &[(&str, &str, &str)] = &[
+    ("src/store/click.rs", "SELECT verdict,", "what the house's metrics count"),
+    (
+        "src/store/gateway.rs",
+        "SELECT DISTINCT shop_id FROM gateway",
+        "whose accounts are kept bound, whose balances are asked for",
+    ),
+    ("src/store/guard.rs", "SELECT kind, CAST(COUNT", "what the house's metrics count"),
+    ("src/store/job.rs", "SELECT shop_id, CAST(MIN(due_at)", "which shops have work: the worker's one question"),
+    ("src/store/job.rs", "SELECT MIN(due_at)", "when the next work falls due"),
+    ("src/store/job.rs", "SELECT CAST(COUNT(*) AS BIGINT) FROM job", "how much is overdue, for metrics and alarms"),
+    ("src/store/job.rs", "UPDATE job SET due_at = $1", "a process that knows it is alone frees every claim"),
+    (
+        "src/store/message.rs",
+        "SELECT shop_id FROM message WHERE gateway_shop = 0",
+        "whose text an account of the house tells of",
+    ),
+    ("src/store/restored.rs", "UPDATE digest", "a restored database comes to rest"),
+    ("src/store/restored.rs", "UPDATE message", "a restored database comes to rest"),
+    ("src/store/restored.rs", "DELETE FROM job", "a restored database comes to rest"),
+    ("src/store/restored.rs", "SELECT MAX(at)", "up to when a restored database knows"),
+    ("src/store/rollup.rs", "SELECT CAST(COALESCE(SUM(value)", "what the house's metrics count"),
+    ("src/store/silence.rs", "SELECT shop_id, gateway_id, open_at", "which gateways are away, for alarms"),
+    ("src/store/trail.rs", "SELECT", "the house's log of every change"),
+    ("src/store/trail.rs", "DELETE FROM trail WHERE at <", "the house's log of every change"),
+];
+
+/// The tables of shops, as the migrations make them.
+pub fn tables_of_shops(migrations: &str) -> Vec<String> {
+    let words = words(migrations, 1);
+    let made = words.windows(3).filter(|three| three[0].is("CREATE") && three[1].is("TABLE"));
+    made.map(|three| three[2].text.to_ascii_lowercase())
+        .filter(|table| !spread::EVERYWHERE.contains(&table.as_str()))
+        .collect()
+}
+
+/// A statement about tables of shops names one shop: by `shop_id = $…`, or in what it inserts.
+pub fn names_one_shop(path: &str, text: &str, line: usize, of_shops: &[String]) -> Vec<Problem> {
+    let words = words(text, line);
+    let Some(first) = words.first() else { return Vec::new() };
+    if !["SELECT", "INSERT", "UPDATE", "DELETE", "WITH"].iter().any(|verb| first.is(verb)) {
+        return Vec::new();
+    }
+    let touched = words.windows(2).find(|two| {
+        let named = ["FROM", "JOIN", "INTO", "UPDATE"].iter().any(|word| two[0].is(word));
+        named && of_shops.iter().any(|table| two[1].is(table))
+    });
+    let Some(touched) = touched else { return Vec::new() };
+    let named = words.windows(3).any(|three| three[0].is("shop_id") && three[1].is("=") && three[2].is("$"));
+    let inserted = first.is("INSERT") && words.iter().take_while(|word| !word.is(")")).any(|word| word.is("shop_id"));
+    let listed = OPERATOR_READS.iter().any(|(file, begins, _)| path == *file && text.trim_start().starts_with(begins));
+    if named || inserted || listed {
+        return Vec::new();
+    }
+    vec![Problem::at(
+        path,
+        line,
+        format!("names no shop, and touches `{}`: {}", touched[1].text, text.chars().take(60).collect::<String>()),
+    )]
 }
 
 struct Key {
@@ -207,6 +255,27 @@ fn the_portable_words_rule_can_fail() {
     let text =
         "-- a TRIGGER\nCREATE TABLE a (b BIGSERIAL,\n c boolean, d TEXT DEFAULT 'jsonb',\n \"timestamp\" BIGINT);";
     super::check(portable_words, "migrations/1.sql", text, &[2, 3, 4]);
+}
+
+#[test]
+fn the_rule_of_one_shop_can_fail() {
+    let made =
+        tables_of_shops("CREATE TABLE cart (shop_id BIGINT);\nCREATE TABLE shop (a BIGINT);\nCREATE INDEX x ON y (z);");
+    assert_eq!(made, ["cart"]);
+    let check = |text: &str, problems: usize| {
+        assert_eq!(names_one_shop("src/store/x.rs", text, 1, &made).len(), problems, "{text}");
+    };
+    check("SELECT a FROM cart WHERE shop_id = $1", 0);
+    check("SELECT a FROM cart JOIN b ON b.id = cart.id WHERE cart.shop_id = $2 AND c = $1", 0);
+    check("SELECT a FROM cart WHERE cart_id = $1", 1);
+    check("SELECT a FROM shop JOIN cart ON cart.shop_id = shop.shop_id", 1);
+    check("SELECT a FROM shop", 0);
+    check("UPDATE cart SET a = $1 WHERE cart_id = $2", 1);
+    check("DELETE FROM cart WHERE at < $1", 1);
+    check("INSERT INTO cart (shop_id, a) VALUES ($1, $2)", 0);
+    check("INSERT INTO cart (a) VALUES ($1)", 1);
+    check("WITH x AS (SELECT a FROM cart) SELECT a FROM x", 1);
+    check(" of the cart FROM cart", 0);
 }
 
 #[test]
