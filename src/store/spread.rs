@@ -43,16 +43,27 @@ pub struct Spread {
     pub known: usize,
 }
 
-/// Spreads what is not yet. Refused where there is no Citus. A table with rows in it is locked while they move: nothing
-/// should be running then.
-pub async fn spread(db: &Db) -> Result<Spread, Error> {
-    let Db::Pg(pool) = db else {
-        return Err(Error::Schema("SQLite is one file: only PostgreSQL with Citus can be spread".to_owned()));
-    };
+/// Why nothing was spread, or not everything.
+#[derive(Debug, thiserror::Error)]
+pub enum NotSpread {
+    #[error("an embedded database is one file; only PostgreSQL with Citus can be spread")]
+    OneFile,
+    #[error("this PostgreSQL has no Citus: install it on every machine, and run CREATE EXTENSION citus")]
+    NoCitus,
+    #[error(transparent)]
+    Store(#[from] Error),
+}
+
+/// Spreads what is not yet. A table with rows in it is locked while they move: nothing should be running then.
+pub async fn spread(db: &Db) -> Result<Spread, NotSpread> {
+    let Db::Pg(pool) = db else { return Err(NotSpread::OneFile) };
     if !has_citus(pool).await? {
-        let why = "this PostgreSQL has no Citus: install it on every machine, and run CREATE EXTENSION citus";
-        return Err(Error::Schema(why.to_owned()));
+        return Err(NotSpread::NoCitus);
     }
+    Ok(spread_over(pool).await?)
+}
+
+async fn spread_over(pool: &PgPool) -> Result<Spread, Error> {
     let known = placed(pool).await?;
     let tables: Vec<String> = sqlx::query_scalar(
         "SELECT CAST(tablename AS TEXT) FROM pg_tables
@@ -90,7 +101,7 @@ pub async fn spread(db: &Db) -> Result<Spread, Error> {
 pub(super) async fn keep_up(db: &Db) -> Result<(), Error> {
     let Db::Pg(pool) = db else { return Ok(()) };
     if has_citus(pool).await? && placed(pool).await?.iter().any(|table| table == ANCHOR) {
-        let done = spread(db).await?;
+        let done = spread_over(pool).await?;
         if done != (Spread { known: done.known, ..Spread::default() }) {
             tracing::info!(spread = ?done.spread, copied = ?done.copied, "new tables are spread over the workers");
         }

@@ -110,10 +110,12 @@ pub fn number(n: usize) -> String {
 }
 
 pub fn number_at(n: usize, seconds: i64) -> String {
-    let hour_utc = seconds.div_euclid(3600).rem_euclid(24);
+    // Britain's day ends an hour after Slovenia's, summer and winter.
+    let zone = jiff::tz::TimeZone::get("Europe/Ljubljana").unwrap();
+    let hour = jiff::Timestamp::from_second(seconds).unwrap().to_zoned(zone).hour();
     // Spread, since neighbours are texted a thousand times an hour at most.
     let (block, own) = (n / 50 % 4, 200_000 + n % 50 * 10_000 + n / 200);
-    let british = (20..23).contains(&hour_utc);
+    let british = hour >= 21;
     let prefixes =
         if british { ["447400", "447401", "447402", "447403"] } else { ["38640", "38641", "38631", "38651"] };
     format!("+{}{own:06}", prefixes[block])
