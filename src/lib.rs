@@ -89,6 +89,8 @@
 //!   waits for makes way for them between two of its transactions, and still gets a quarter of the time.
 //! - **Silence is looked for** ([`pipeline::watch`], on a thread of its own): what should have happened and did not says
 //!   nothing by itself. Its alarms are the house's, each told to owners once, and end by themselves.
+//! - **Every statement names one shop** ([`store::spread`]), but for a list of the operator's own: that is what lets the tables
+//!   be spread over several machines.
 //! - **What is set up step by step** ([`pipeline::connect`]) sends nothing before it goes live, and going live reaches no
 //!   cart from before it.
 //!

@@ -158,8 +158,8 @@ mod tests {
         Pace { per_minute: Some(per_minute), back_at: None }
     }
 
-    /// When each of so many texts left, and how often they asked. They come at `from`; `asleep` until then nobody does
-    /// anything.
+    /// When each of so many texts left that come at once, and how often they asked. Between the moments of `asleep` nobody
+    /// does anything.
     fn line_up(texts: u32, pace: Pace, asleep: Option<(Time, Time)>) -> (Vec<(Time, u32)>, u32) {
         let (mut lane, mut asked, mut left) = (Lane::default(), 0, Vec::new());
         let mut waiting: std::collections::BTreeSet<(Time, u32, Option<Time>)> =

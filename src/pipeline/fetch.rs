@@ -108,9 +108,5 @@ pub(crate) async fn keep(
         dedup: keys.index("delivery", &["pulled", by, topic, &hash].join("\0")),
         delivery: delivery(core, body),
     };
-    let new = store::inbox::keep(tx, keys, &arrival).await?;
-    if new {
-        job::schedule(tx, keys.shop(), job::Kind::Ingest, arrival.id.get(), arrival.delivery.received_at).await?;
-    }
-    Ok(new)
+    Ok(store::inbox::keep_all(tx, &[arrival.seal(keys)?]).await? == [true])
 }

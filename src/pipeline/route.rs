@@ -67,28 +67,27 @@ pub(crate) async fn has_another(core: &Core, read: &mut Read, shop: &Shop, messa
 /// Whose account, and which.
 type Account = (ShopId, GatewayId);
 
-/// What a queued text is told by the account it would go through.
+/// Until when a queued text waits for the account it would go through.
 #[derive(Clone, Copy)]
-pub(crate) enum Told {
-    Go,
-    /// Not before this moment, for this reason: the account does not answer, or wants a pause.
+pub(crate) enum Wait {
+    /// The account does not answer, or wants a pause: in these words.
     Away(Account, Time, &'static str),
-    /// Not before this moment, for this reason.
-    Wait(Time, &'static str),
     /// It has a place in the line of its account, which is this moment.
-    LineUp(Time),
+    Line(Time),
+    /// The day's cap is used up.
+    Day(Time),
 }
 
 /// Takes the text's turn at its gateway, in a transaction of its own: accounts of the house are shared by every shop. A turn
-/// that is taken and not used is lost, never used twice.
-pub(crate) async fn take_turn(core: &Core, job: &Job) -> Result<Told, Error> {
+/// that is taken and not used is lost, never used twice. `None`: it may leave.
+pub(crate) async fn take_turn(core: &Core, job: &Job) -> Result<Option<Wait>, Error> {
     let mut read = core.db.read().await?;
-    let Some((shop, keys)) = core.shop(&mut read, job.shop).await? else { return Ok(Told::Go) };
+    let Some((shop, keys)) = core.shop(&mut read, job.shop).await? else { return Ok(None) };
     let Some(message) = store::message::get(&mut read, &keys, MessageId::new(job.subject)).await? else {
-        return Ok(Told::Go);
+        return Ok(None);
     };
     if message.moments.state() != MessageState::Queued {
-        return Ok(Told::Go);
+        return Ok(None);
     }
     let account = match message.purpose {
         Purpose::Answer => {
@@ -97,7 +96,7 @@ pub(crate) async fn take_turn(core: &Core, job: &Job) -> Result<Told, Error> {
         }
         _ => sender(core, &mut read, &shop, Some(message.country.as_str())).await?,
     };
-    let Some(account) = account else { return Ok(Told::Go) };
+    let Some(account) = account else { return Ok(None) };
     let circuit = store::circuit::get(&mut read, account.shop, account.id).await?;
     drop(read);
     let now = core.now();
@@ -105,7 +104,7 @@ pub(crate) async fn take_turn(core: &Core, job: &Job) -> Result<Told, Error> {
     let probes = match circuit.leave(now) {
         Leave::Wait(until) => {
             let why = "its gateway does not answer or asked for a pause";
-            return Ok(Told::Away((account.shop, account.id), until, why));
+            return Ok(Some(Wait::Away((account.shop, account.id), until, why)));
         }
         Leave::Probe => true,
         Leave::Go => false,
@@ -113,7 +112,7 @@ pub(crate) async fn take_turn(core: &Core, job: &Job) -> Result<Told, Error> {
     let lanes = lanes(&account, &sending, &message, circuit.closed_at, now);
     let cap = sending.us_per_day.filter(|_| message.country == "US");
     if !probes && lanes.is_empty() && cap.is_none() {
-        return Ok(Told::Go);
+        return Ok(None);
     }
     let wanted = Wanted { lanes, cap, probes, parts: message.segments.max(1), booked: job.booked_at };
     transact!(core.db, |tx| take(tx, &account, &wanted, now).await?)
@@ -148,7 +147,7 @@ fn lanes(
     whole.into_iter().chain(own).collect()
 }
 
-async fn take(tx: &mut Tx, account: &Gateway, wanted: &Wanted, now: Time) -> Result<Told, Error> {
+async fn take(tx: &mut Tx, account: &Gateway, wanted: &Wanted, now: Time) -> Result<Option<Wait>, Error> {
     let (shop, id) = (account.shop, account.id);
     // No turn is taken before every lane is free.
     let mut taken = Vec::with_capacity(wanted.lanes.len());
@@ -160,24 +159,24 @@ async fn take(tx: &mut Tx, account: &Gateway, wanted: &Wanted, now: Time) -> Res
                 if after != before {
                     store::circuit::keep_lane(tx, shop, id, name, &after).await?;
                 }
-                return Ok(Told::LineUp(until));
+                return Ok(Some(Wait::Line(until)));
             }
         }
     }
     if wanted.probes && !store::circuit::take_probe(tx, shop, id, now, now + PROBE_TAKES).await? {
         let why = "another text tries whether its gateway answers again";
-        return Ok(Told::Away((shop, id), now + PROBE_TAKES, why));
+        return Ok(Some(Wait::Away((shop, id), now + PROBE_TAKES, why)));
     }
     if let Some(most) = wanted.cap {
         let (day, ends_at) = pace::cap_day(now);
         if !store::circuit::take_of_day(tx, shop, id, day, wanted.parts, most).await? {
-            return Ok(Told::Wait(ends_at, "the day's parts to US numbers are used up"));
+            return Ok(Some(Wait::Day(ends_at)));
         }
     }
     for (name, after) in taken {
         store::circuit::keep_lane(tx, shop, id, name, &after).await?;
     }
-    Ok(Told::Go)
+    Ok(None)
 }
 
 /// Until when a text stays away from an account that told it to. The caller holds the turn of the text's shop: whoever calls
@@ -222,7 +221,7 @@ pub(crate) async fn heard(core: &Core, account: &Gateway, outcome: &SendOutcome)
 pub(crate) async fn line_up_again(core: &Core, tenant: ShopId, id: GatewayId) -> Result<(), Error> {
     let now = core.now();
     let shops = match tenant {
-        ShopId::HOUSE => store::shop::ids(&mut core.db.read().await?).await?,
+        ShopId::HOUSE => job::shops_with(&mut core.db.read().await?, job::Kind::Send).await?,
         own => vec![own],
     };
     transact!(core.db, |tx| store::circuit::forget_line(tx, tenant, id).await?)?;

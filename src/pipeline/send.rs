@@ -8,7 +8,7 @@ use super::{
     Core, audit, dirty, dirty_cart, discount,
     facts::{Asking, ask},
     forward, guard, notice,
-    route::{self, Told},
+    route::{self, Wait},
     sequence::Plan,
     settle,
 };
@@ -36,9 +36,8 @@ use crate::{
 
 /// Sends one queued message, as far as the gates and the gateway let it.
 pub async fn send(core: &Core, job: &Job) -> Result<(), Error> {
-    match route::take_turn(core, job).await? {
-        Told::Go => {}
-        told => return wait_for(core, job, told).await,
+    if let Some(wait) = route::take_turn(core, job).await? {
+        return wait_for(core, job, wait).await;
     }
     let place = guard::take_place(core, job).await?;
     let prepared: Option<(Outgoing, Gateway)> = transact!(core.db, |tx| prepare(core, tx, job).await?)?;
@@ -59,7 +58,7 @@ pub async fn send(core: &Core, job: &Job) -> Result<(), Error> {
 
 /// Has a text wait for its gateway, at a place in the line if it has one. One whose time is up meanwhile is expired here:
 /// the gates are not asked before it has its turn.
-async fn wait_for(core: &Core, job: &Job, told: Told) -> Result<(), Error> {
+async fn wait_for(core: &Core, job: &Job, wait: Wait) -> Result<(), Error> {
     let now = core.now();
     transact!(core.db, |tx| {
         store::shop::take_turn(tx, job.shop).await?;
@@ -67,11 +66,10 @@ async fn wait_for(core: &Core, job: &Job, told: Told) -> Result<(), Error> {
             && let Some((_, keys)) = core.shop(tx, job.shop).await?
             && let Some(mut message) = store::message::get(tx, &keys, MessageId::new(job.subject)).await?
         {
-            let (until, why, place) = match told {
-                Told::Go => (now, "", None),
-                Told::Away(account, until, why) => (route::still_away(tx, account, until, now).await?, why, None),
-                Told::Wait(until, why) => (until, why, None),
-                Told::LineUp(at) => (at, "it waits for its turn at the gateway", Some(at)),
+            let (until, why, place) = match wait {
+                Wait::Away(account, until, why) => (route::still_away(tx, account, until, now).await?, why, None),
+                Wait::Line(at) => (at, "it waits for its turn at the gateway", Some(at)),
+                Wait::Day(until) => (until, "the day's parts to US numbers are used up", None),
             };
             let is_waiting = message.moments.state() == MessageState::Queued;
             let is_over = is_waiting && message.expires_at <= now;

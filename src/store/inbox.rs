@@ -3,7 +3,7 @@
 mod keep;
 mod list;
 
-pub use keep::{Sealed, keep, keep_all};
+pub use keep::{Sealed, keep_all};
 pub use list::{Narrow, counted, leaf, next, topics as topics_of};
 
 use serde::{Deserialize, Serialize};

@@ -231,6 +231,18 @@ pub async fn line_up_again(tx: &mut Tx, shop: ShopId, kind: Kind, now: Time) -> 
     Ok(())
 }
 
+/// The shops that have a job of this kind, due or not. An operator read; its cost is one look for each shop.
+pub async fn shops_with(read: &mut Read, kind: Kind) -> Result<Vec<ShopId>, Error> {
+    let rows = all!(
+        read,
+        (i64,),
+        "SELECT shop_id FROM shop
+         WHERE EXISTS (SELECT 1 FROM job WHERE job.shop_id = shop.shop_id AND kind = $1) ORDER BY shop_id",
+        kind.name()
+    )?;
+    Ok(rows.into_iter().map(|(id,)| ShopId::new(id)).collect())
+}
+
 /// Makes this job due now, if it waits; one that does not exist stays so.
 pub async fn hurry_one(tx: &mut Tx, shop: ShopId, kind: Kind, subject: i64, now: Time) -> Result<(), Error> {
     run!(

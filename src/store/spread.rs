@@ -9,7 +9,7 @@ use sqlx::PgPool;
 
 use super::{Db, Error};
 
-/// Tables of the operator: small, seldom written, and read beside every shop's own.
+/// Tables of the operator: small, and read beside every shop's own.
 pub const EVERYWHERE: [&str; 17] = [
     "shop",
     "shop_key",

@@ -3,19 +3,13 @@
 //!
 //! The program's own clock is set by libfaketime, from Debian; its monotonic clock goes on, as a machine's does.
 
-use std::{
-    fs,
-    path::PathBuf,
-    process::Child,
-    sync::Arc,
-    time::{Duration, Instant},
-};
+use std::{fs, path::PathBuf, process::Child, sync::Arc, time::Duration};
 
 use cartback::shop::standard_webhooks;
 
 use crate::{
     crash::{self, Outbox, Place},
-    server::{self, eventually, say},
+    server::{self, eventually, eventually_within, say},
 };
 
 fn library() -> Option<PathBuf> {
@@ -98,11 +92,7 @@ impl Skewed {
 
     /// The program has its own pace, and other tests run beside it.
     fn until_texted(&self, phone: &str, what: &str) {
-        let until = Instant::now() + Duration::from_secs(60);
-        while self.texts(phone) == 0 {
-            assert!(Instant::now() < until, "still waiting: {what}");
-            std::thread::sleep(Duration::from_millis(20));
-        }
+        eventually_within(Duration::from_secs(60), what, || (self.texts(phone) > 0).then_some(()));
     }
 
     fn texts(&self, phone: &str) -> usize {

@@ -1,6 +1,13 @@
 //! Statements of the tests' own: to damage what the store would never damage, and to read what it has no question for.
 
-use cartback::store::Db;
+use cartback::{
+    domain::seal::ShopKeys,
+    store::{
+        Db, Error, Tx,
+        inbox::{self, Arrival},
+        job,
+    },
+};
 use sqlx::{AssertSqlSafe, Row};
 
 use crate::app::App;
@@ -15,6 +22,13 @@ pub async fn change(db: &Db, sql: &str) -> Result<(), sqlx::Error> {
         Db::Lite { writer, .. } => sqlx::query(sql).execute(writer).await.map(drop),
         Db::Pg(pool) => sqlx::query(sql).execute(pool).await.map(drop),
     }
+}
+
+/// Keeps a delivery and does not make it due.
+pub async fn keep_aside(tx: &mut Tx, keys: &ShopKeys, arrival: &Arrival) -> Result<bool, Error> {
+    let kept = inbox::keep_all(tx, &[arrival.seal(keys)?]).await?;
+    job::cancel(tx, keys.shop(), job::Kind::Ingest, arrival.id.get()).await?;
+    Ok(kept == [true])
 }
 
 /// Every row of a query whose columns are all text.

@@ -343,7 +343,10 @@ async fn who_only_stood_still_blames_nothing() {
 async fn deliveries_that_arrive_together() {
     on_both(async |stage| {
         let shop = stage.shop();
-        assert!(transact!(stage.db, |tx| inbox::keep(tx, &stage.keys, &arrival(1, 1, b"", None)).await?).unwrap());
+        assert!(
+            transact!(stage.db, |tx| crate::sql::keep_aside(tx, &stage.keys, &arrival(1, 1, b"", None)).await?)
+                .unwrap()
+        );
         let group = [
             arrival(2, 1, b"", None),
             arrival(3, 3, &[0, 255, 0], Some(7)),
@@ -371,7 +374,7 @@ async fn deliveries_that_arrive_together() {
 async fn the_inbox() {
     on_both(async |stage| {
         let keep = async |arrival: inbox::Arrival| {
-            transact!(stage.db, |tx| inbox::keep(tx, &stage.keys, &arrival).await?).unwrap()
+            transact!(stage.db, |tx| crate::sql::keep_aside(tx, &stage.keys, &arrival).await?).unwrap()
         };
         assert!(keep(arrival(1, 1, b"", None)).await);
         assert!(!keep(arrival(2, 1, b"", None)).await);
@@ -1234,8 +1237,12 @@ async fn alarms_recurring_work_and_sweeps() {
 
         let id = |minute: i64| at(minute).millis() << 21;
         tx!(stage, |tx| {
-            inbox::keep(tx, &stage.keys, &inbox::Arrival { id: DeliveryId::new(id(5)), ..arrival(5, 5, b"", None) })
-                .await?;
+            crate::sql::keep_aside(
+                tx,
+                &stage.keys,
+                &inbox::Arrival { id: DeliveryId::new(id(5)), ..arrival(5, 5, b"", None) },
+            )
+            .await?;
             cart::put(tx, &stage.keys, &Cart { id: CartId::new(id(6)), ..cart_of(6, "lost", None) }, None).await?;
             for (minute, cart) in [(7, 1), (8, 2)] {
                 let text = message::Message { id: MessageId::new(id(minute)), ..text_of(stage, minute, cart, 1) };

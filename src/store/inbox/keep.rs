@@ -14,11 +14,7 @@ use crate::{
         seal::ShopKeys,
         time::Time,
     },
-    store::{
-        Error, Tx,
-        db::{Conn, run},
-        job, of,
-    },
+    store::{Error, Tx, db::Conn, job},
 };
 
 /// A delivery as it will lie in the inbox.
@@ -47,25 +43,6 @@ impl Arrival {
             body: keys.seal(place("body", self.id), &self.delivery.body),
         })
     }
-}
-
-/// Keeps a delivery; `false` when the same one is there already.
-pub async fn keep(tx: &mut Tx, keys: &ShopKeys, arrival: &Arrival) -> Result<bool, Error> {
-    let sealed = arrival.seal(keys)?;
-    let kept = run!(
-        tx,
-        "INSERT INTO inbox (shop_id, delivery_id, gateway_id, topic, dedup, received_at, head, body)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8) ON CONFLICT (shop_id, dedup) DO NOTHING",
-        of(keys),
-        sealed.id.get(),
-        sealed.gateway,
-        sealed.topic,
-        sealed.dedup.to_vec(),
-        sealed.received_at.millis(),
-        sealed.head,
-        sealed.body
-    )?;
-    Ok(kept > 0)
 }
 
 /// Keeps deliveries, and makes each that is new due to be read, in their order; answers for each whether it is new. A few
@@ -103,10 +80,10 @@ static ROWS: LazyLock<[Rows; SIZES.len()]> = LazyLock::new(|| {
     })
 });
 
-/// The largest statement that so many rows fill.
+/// The largest statement that so many rows (at least 1) fill.
 fn rows_of(count: usize) -> (usize, &'static Rows) {
-    let fits = SIZES.iter().zip(ROWS.iter()).find(|(size, _)| **size <= count);
-    fits.map_or((1, &ROWS[SIZES.len() - 1]), |(size, rows)| (*size, rows))
+    let at = SIZES.iter().position(|size| *size <= count).unwrap_or(SIZES.len() - 1);
+    (SIZES[at], &ROWS[at])
 }
 
 async fn keep_by_rows(conn: &mut SqliteConnection, arrivals: &[Sealed]) -> Result<HashSet<i64>, Error> {

@@ -51,7 +51,7 @@ async fn mend(app: &App, shop: &Shopkeeper, id: DeliveryId) {
     let arrival = inbox::Arrival { id, gateway: None, topic: kept.topic, dedup: [9; 16], delivery: kept.delivery };
     transact!(app.core.db, |tx| {
         inbox::forget(tx, shop.id, id).await?;
-        inbox::keep(tx, &keys, &arrival).await?;
+        crate::sql::keep_aside(tx, &keys, &arrival).await?;
     })
     .unwrap();
 }
@@ -216,7 +216,7 @@ async fn damage(app: &App, shop: &Shopkeeper, id: DeliveryId, sealed_as: Deliver
     };
     transact!(app.core.db, |tx| {
         inbox::forget(tx, shop.id, id).await?;
-        inbox::keep(tx, &keys, &arrival).await?;
+        crate::sql::keep_aside(tx, &keys, &arrival).await?;
     })
     .unwrap();
     crate::sql::run(

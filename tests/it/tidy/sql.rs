@@ -85,6 +85,7 @@ const OPERATOR_READS: &[(&str, &str, &str)] = &[
     ),
     ("src/store/guard.rs", "SELECT kind, CAST(COUNT", "what the house's metrics count"),
     ("src/store/job.rs", "SELECT shop_id, CAST(MIN(due_at)", "which shops have work: the worker's one question"),
+    ("src/store/job.rs", "SELECT shop_id FROM shop", "whose texts wait for an account of the house"),
     ("src/store/job.rs", "SELECT MIN(due_at)", "when the next work falls due"),
     ("src/store/job.rs", "SELECT CAST(COUNT(*) AS BIGINT) FROM job", "how much is overdue, for metrics and alarms"),
     ("src/store/job.rs", "UPDATE job SET due_at = $1", "a process that knows it is alone frees every claim"),
