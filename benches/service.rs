@@ -3,8 +3,8 @@
 //! minutes; the median of all rounds is told, with the lowest and the highest.
 //!
 //! `cargo bench --bench service`, or with what is to be measured: `… -- ingest redirect`. `ROUNDS` (5) and `SECONDS` (3)
-//! set how often and how long; `TMPDIR` says on which disk. PostgreSQL is measured where `BENCH_DATABASE_URL` names an empty
-//! database. A small part of the machine goes to the senders, on both sides of each ratio.
+//! set how often and how long, `DUE` (2,000) how many texts; `TMPDIR` says on which disk. PostgreSQL is measured where
+//! `BENCH_DATABASE_URL` names a server that lets us make databases. A small part of the machine goes to the senders, on both sides of each ratio.
 
 use std::{
     collections::BTreeMap,
@@ -12,7 +12,10 @@ use std::{
     net::TcpStream,
     path::Path,
     process::{Child, Command, Stdio},
-    sync::atomic::{AtomicBool, AtomicU64, Ordering},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, AtomicU64, Ordering},
+    },
     thread,
     time::{Duration, Instant},
 };
@@ -41,7 +44,7 @@ fn main() {
     let wanted = |name: &str| typed.is_empty() || typed.iter().any(|word| word == name);
     for engine in ["sqlite", "postgresql"] {
         let Some(house) = House::open(engine) else {
-            println!("{engine}: BENCH_DATABASE_URL names no database");
+            println!("{engine}: BENCH_DATABASE_URL names no server");
             continue;
         };
         if wanted("ingest") {
@@ -49,6 +52,9 @@ fn main() {
         }
         if wanted("redirect") {
             house.redirect();
+        }
+        if wanted("send") {
+            send(engine);
         }
         if wanted("memory") {
             println!(
@@ -75,15 +81,41 @@ impl Drop for House {
     fn drop(&mut self) {
         let _ = self.child.kill();
         let _ = self.child.wait();
+        if let (Ok(server), Some((_, name))) = (std::env::var("BENCH_DATABASE_URL"), self.database_url.rsplit_once('/'))
+        {
+            command_database(&server, &format!("DROP DATABASE {name} WITH (FORCE)"));
+        }
     }
 }
 
+/// A database of its own for one house; its address.
+fn make_database(server: &str) -> String {
+    static MADE: AtomicU64 = AtomicU64::new(0);
+    let name = format!("cartback_bench_{}_{}", std::process::id(), MADE.fetch_add(1, Ordering::Relaxed));
+    command_database(server, &format!("CREATE DATABASE {name}"));
+    let (address, _) = server.rsplit_once('/').unwrap_or_else(|| panic!("BENCH_DATABASE_URL: no database in it"));
+    format!("{address}/{name}")
+}
+
+fn command_database(server: &str, sql: &str) {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    runtime.block_on(async {
+        let pool = sqlx::PgPool::connect(server).await.unwrap();
+        sqlx::query(sqlx::AssertSqlSafe(sql)).execute(&pool).await.unwrap();
+    });
+}
+
 impl House {
-    /// `None` where PostgreSQL is wanted and `BENCH_DATABASE_URL` names no empty database of one.
+    /// `None` where PostgreSQL is wanted and `BENCH_DATABASE_URL` names none.
     fn open(engine: &'static str) -> Option<House> {
+        House::filled(engine, &[&["bench", "fill", "--carts", "2000", "--messages", "2000"]])
+    }
+
+    /// As `open`, after these commands.
+    fn filled(engine: &'static str, commands: &[&[&str]]) -> Option<House> {
         let database_url = match engine {
             "sqlite" => String::new(),
-            _ => std::env::var("BENCH_DATABASE_URL").ok()?,
+            _ => make_database(&std::env::var("BENCH_DATABASE_URL").ok()?),
         };
         // Where `TMPDIR` lies on a real disk every commit waits for it, as it does in use.
         let folder = tempfile::tempdir().unwrap();
@@ -96,7 +128,9 @@ impl House {
             assert!(output.status.success(), "{words:?}: {}", String::from_utf8_lossy(&output.stderr));
             output.stdout
         };
-        told(&["bench", "fill", "--carts", "2000", "--messages", "2000"]);
+        for words in commands {
+            told(words);
+        }
         told(&["shop", "set", "1", &format!("secret={secret}")]);
         let said: serde_json::Value =
             serde_json::from_slice(&told(&["shop", "show", "1", "--public-url", &public, "--json"])).unwrap();
@@ -107,6 +141,30 @@ impl House {
             thread::sleep(Duration::from_millis(5));
         }
         Some(house)
+    }
+
+    /// Carts that are due, and a gateway of the shop's own: so many a second are texted, from the program's first text to
+    /// its last.
+    fn leave(engine: &'static str, due: u64, url: &str, gateway: &Gateway) -> Option<f64> {
+        let due_words = due.to_string();
+        let fill = ["bench", "fill", "--carts", "2000", "--messages", "2000", "--due", &due_words];
+        let url = format!("url={url}");
+        let add = ["gateway", "add", "kannel", "--shop", "1", "--set", &url, "--set", "username=u"];
+        let add = [&add[..], &["--set", "password=p", "--set", "from=12125550100"]].concat();
+        let before = gateway.taken.load(Ordering::Relaxed);
+        let house = House::filled(engine, &[&fill, &add])?;
+        let taken = || gateway.taken.load(Ordering::Relaxed) - before;
+        while taken() == 0 {
+            thread::sleep(Duration::from_millis(1));
+        }
+        let (begun, first) = (Instant::now(), taken());
+        while taken() < due {
+            assert!(begun.elapsed() < Duration::from_secs(600), "{} of {due} texts left", taken());
+            thread::sleep(Duration::from_millis(1));
+        }
+        let span = begun.elapsed().as_secs_f64();
+        drop(house);
+        Some((due - first) as f64 / span)
     }
 
     /// A line of /proc/…/status, in MiB.
@@ -219,6 +277,88 @@ fn body(n: u64) -> String {
     data["started_at"] = json!(at);
     data["updated_at"] = json!(at);
     json!({ "type": "checkout.updated", "timestamp": at, "data": data }).to_string()
+}
+
+/// Carts that are due at once, decided, written to and handed to a gateway on this machine, beside a bare client that only
+/// hands over as many. Each round is a house of its own: what was sent is not due again.
+fn send(engine: &'static str) {
+    let (rounds, due) = (number("ROUNDS", 5), number("DUE", 2_000));
+    let (mut ours, mut ratios) = (Vec::new(), Vec::new());
+    let mut bare = Vec::new();
+    for _ in 0..rounds {
+        let gateway = Gateway::start();
+        let url = format!("http://127.0.0.1:{}/cgi-bin/sendsms", gateway.port);
+        let plain = gateway.bare(due);
+        let Some(sent) = House::leave(engine, due, &url, &gateway) else { return };
+        ours.push(sent);
+        bare.push(plain);
+        ratios.push(sent / plain);
+    }
+    println!("{engine} send, {rounds} rounds of {due} carts that are due");
+    for (what, mut figures) in [("per second", ours), ("of a bare client", ratios), ("bare client per second", bare)] {
+        figures.sort_by(f64::total_cmp);
+        let (low, high) = (figures[0], figures[figures.len() - 1]);
+        println!("  {what:22} {:12.3}  ({low:.3} to {high:.3})", figures[figures.len() / 2]);
+    }
+}
+
+/// A gateway in Kannel's words that accepts whatever it is given, at once.
+struct Gateway {
+    port: u16,
+    taken: Arc<AtomicU64>,
+}
+
+impl Gateway {
+    fn start() -> Gateway {
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let (port, taken) = (listener.local_addr().unwrap().port(), Arc::new(AtomicU64::new(0)));
+        let counter = taken.clone();
+        thread::spawn(move || {
+            for stream in listener.incoming().flatten() {
+                let taken = counter.clone();
+                thread::spawn(move || accept(stream, &taken));
+            }
+        });
+        Gateway { port, taken }
+    }
+
+    /// So many requests a second does a client make that does nothing else, sixteen at once.
+    fn bare(&self, count: u64) -> f64 {
+        let url = format!("http://127.0.0.1:{}/cgi-bin/sendsms?to=%2B38640200000&text=bare", self.port);
+        let runtime = tokio::runtime::Runtime::new().unwrap();
+        let begun = Instant::now();
+        runtime.block_on(async {
+            let client = reqwest::Client::new();
+            let calls = (0..count).map(|_| async { client.get(&url).send().await.unwrap().bytes().await.unwrap() });
+            futures_util::StreamExt::collect::<Vec<_>>(futures_util::StreamExt::buffer_unordered(
+                futures_util::stream::iter(calls),
+                16,
+            ))
+            .await;
+        });
+        count as f64 / begun.elapsed().as_secs_f64()
+    }
+}
+
+fn accept(mut stream: TcpStream, taken: &AtomicU64) {
+    let mut buffer = vec![0; 16 * 1024];
+    let mut filled = 0;
+    let body = "0: Accepted for delivery";
+    let answer = format!("HTTP/1.1 202 Accepted\r\ncontent-length: {}\r\n\r\n{body}", body.len());
+    loop {
+        match stream.read(&mut buffer[filled..]) {
+            Ok(read) if read > 0 => filled += read,
+            _ => return,
+        }
+        while let Some(end) = buffer[..filled].windows(4).position(|window| window == b"\r\n\r\n") {
+            buffer.copy_within(end + 4..filled, 0);
+            filled -= end + 4;
+            taken.fetch_add(1, Ordering::Relaxed);
+            if stream.write_all(answer.as_bytes()).is_err() {
+                return;
+            }
+        }
+    }
 }
 
 /// What one round saw.

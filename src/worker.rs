@@ -1,13 +1,18 @@
-//! The worker: the only loop, the only back-off. It finds the shops with due work, claims a handful of jobs of each, and
-//! gives them to the pipeline. A shop with much to do takes its turn like one with little.
+//! The worker: the only loop, the only back-off. It finds the shops with due work, and several of them at once are worked for:
+//! a handful of jobs is claimed of each and given to the pipeline. A shop with much to do takes its turn like one with
+//! little.
 
 mod self_test;
 
-use std::{future::Future, panic::AssertUnwindSafe, sync::Arc, time::Duration};
+use std::{
+    collections::{BTreeMap, VecDeque},
+    sync::Arc,
+    time::Duration,
+};
 
-use futures_util::{FutureExt, StreamExt, stream};
+use futures_util::{StreamExt, stream};
 use tokio::{sync::Semaphore, task::JoinSet, time::Instant};
-use tokio_util::sync::CancellationToken;
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use crate::{
     clock,
@@ -16,8 +21,9 @@ use crate::{
         time::Time,
     },
     pipeline::{
-        Core, after, approve, attribute, audit, decide, detect, digest, discount, experiment, fetch, forward, holdout,
-        ingest, judge, offline, people, recredit,
+        Core, after, approve, attribute, audit, decide, detect, digest, discount, experiment, fetch, forward,
+        handful::{self, Failed, Piece, TOGETHER, caught},
+        holdout, ingest, judge, offline, people, recredit,
         recurring::{Recurring, Timetable},
         reread, rollup, send,
         settle::{self, Settled},
@@ -32,23 +38,32 @@ use crate::{
 
 /// Jobs claimed of one shop at a time.
 const CLAIM_MOST: u32 = 100;
-/// Jobs that share a transaction. More would save little and keep the shop's other writers waiting: who takes in a webhook
-/// waits for this one.
-const TOGETHER: usize = 16;
 /// A claim lasts this long: three times the longest HTTP call. What outlives it finds its claim gone and leaves it be.
 const LEASE: Duration = Duration::from_secs(45);
-/// Texts on their way at once, per shop.
-const SENDS_AT_ONCE: usize = 16;
+/// Shops worked for at once. Most of the time they wait for their gateways: how many of them are in the database at once is
+/// bounded by itself.
+const SHOPS_AT_ONCE: usize = 32;
+/// A shop that has more to do lets the next one have its place after this long.
+const SLICE: Duration = Duration::from_millis(300);
+/// Texts that are on their way together, and how many such handfuls a shop has at once: one is prepared while the other waits
+/// for its gateway. A gateway that falls silent has taken all of them, and what it has taken is never sent again.
+const TEXTS_TOGETHER: usize = 8;
+const HANDFULS_AT_ONCE: usize = 2;
 /// Endpoints and mail servers spoken to at once, over all shops: whoever answers slowly keeps nobody's texts waiting.
 const ERRANDS_AT_ONCE: usize = 64;
 /// Failures after which a job is given up and a person told.
 const TRIES_MAX: u32 = 5;
+/// A job that was claimed more often than this and is still there shares no transaction: it may be what fails them.
+const SHARES_UNTIL: u32 = 2;
 /// Endings of the process in the middle of one and the same job after which the job is taken for their cause. That it was
 /// claimed by processes that ended says nothing: a hundred others were too.
 const ENDINGS_MAX: u32 = 3;
 const RETRY_FIRST: Duration = Duration::from_secs(5);
 /// The loop looks at least this often, should a bell have been missed.
 const IDLE_MOST: Duration = Duration::from_millis(500);
+/// While shops are worked for, the loop looks this often at most for others: a look costs as much as is due.
+const LOOK_LEAST: Duration = Duration::from_millis(20);
+const LOOK_MOST: Duration = Duration::from_millis(100);
 /// How often what a restored database keeps to itself is looked at again.
 const AT_REST_AGAIN: Duration = Duration::from_secs(60);
 /// Waits after the database failed, growing.
@@ -56,107 +71,180 @@ const AWAY_FIRST: Duration = Duration::from_millis(250);
 const AWAY_MOST: Duration = Duration::from_secs(5);
 
 pub struct Worker {
-    core: Arc<Core>,
+    hands: Arc<Hands>,
     timetable: Timetable,
-    /// What is told to other systems at this moment, apart from everything else: a foreign server may take its time.
-    errands: JoinSet<()>,
-    places: Arc<Semaphore>,
-    sends_at_once: usize,
-    /// Whether work that only writes waits for whoever wants to be answered.
-    makes_way: bool,
+    /// The shops that are worked for at this moment.
+    shops: JoinSet<(ShopId, Result<(), Error>)>,
+    /// Until when a shop is left alone: one that is worked for as long as that lasts, one that is stuck for a while.
+    left_alone: BTreeMap<ShopId, Option<Instant>>,
 }
 
 impl Worker {
     pub fn new(core: Arc<Core>, recurring: Vec<Recurring>) -> Worker {
-        let places = Arc::new(Semaphore::new(ERRANDS_AT_ONCE));
-        let timetable = Timetable::new(recurring);
-        Worker { core, timetable, errands: JoinSet::new(), places, sends_at_once: SENDS_AT_ONCE, makes_way: true }
+        let hands = Hands {
+            core,
+            errands: TaskTracker::new(),
+            places: Arc::new(Semaphore::new(ERRANDS_AT_ONCE)),
+            sends_at_once: TEXTS_TOGETHER,
+            handfuls_at_once: HANDFULS_AT_ONCE,
+            makes_way: true,
+        };
+        Worker::with(hands, Timetable::new(recurring))
+    }
+
+    fn with(hands: Hands, timetable: Timetable) -> Worker {
+        Worker { hands: Arc::new(hands), timetable, shops: JoinSet::new(), left_alone: BTreeMap::new() }
     }
 
     /// Sends one text after the other, and waits for nobody: for a simulation, which decides itself what happens beside what.
     #[must_use]
     pub fn one_by_one(self) -> Worker {
-        Worker { sends_at_once: 1, makes_way: false, ..self }
+        let Hands { core, errands, places, .. } = &*self.hands;
+        let (core, errands, places) = (core.clone(), errands.clone(), places.clone());
+        let hands = Hands { core, errands, places, sends_at_once: 1, handfuls_at_once: 1, makes_way: false };
+        Worker::with(hands, self.timetable)
     }
 
     /// Works until told to stop; what it has claimed by then is finished first.
     pub async fn run(mut self, stop: CancellationToken) {
         let mut away = AWAY_FIRST;
         while !stop.is_cancelled() {
-            let pause = match self.begin().await {
-                Ok(0) => {
-                    away = AWAY_FIRST;
-                    self.until_next().await
-                }
-                Ok(_) => {
-                    away = AWAY_FIRST;
-                    continue;
-                }
+            match self.round(&stop).await {
+                Ok(()) => away = AWAY_FIRST,
                 Err(error) => {
                     tracing::error!(%error, "the worker waits for the database");
                     away = (away * 2).min(AWAY_MOST);
-                    away
+                    let _ = stop.run_until_cancelled(tokio::time::sleep(away)).await;
                 }
-            };
-            tokio::select! {
-                () = stop.cancelled() => {}
-                () = self.core.wake.notified() => {}
-                () = tokio::time::sleep(pause) => {}
             }
         }
-        self.end_errands().await;
+        while self.shops.join_next().await.is_some() {}
+        self.hands.end_errands().await;
+    }
+
+    /// Begins with every shop that has due work by now and is not worked for, as places become free, and waits until it is
+    /// worth looking again.
+    async fn round(&mut self, stop: &CancellationToken) -> Result<(), Error> {
+        let core = self.hands.core.clone();
+        self.timetable.run(&core).await?;
+        let mut waiting = VecDeque::from(job::shops_due(&mut core.db.read().await?, core.now()).await?);
+        let looked = Instant::now();
+        self.left_alone.retain(|_, until| until.is_none_or(|until| until > looked));
+        waiting.retain(|shop| !self.left_alone.contains_key(shop));
+        while let Some(shop) = waiting.pop_front() {
+            if self.shops.len() >= SHOPS_AT_ONCE {
+                self.one_ends().await?;
+            }
+            if stop.is_cancelled() {
+                return Ok(());
+            }
+            self.left_alone.insert(shop, None);
+            let (hands, stop) = (self.hands.clone(), stop.clone());
+            self.shops.spawn(async move { (shop, caught(hands.work_for(shop, &stop)).await) });
+        }
+        let pause = match self.shops.is_empty() {
+            true => self.until_next().await,
+            false => LOOK_MOST,
+        };
+        tokio::select! {
+            () = stop.cancelled() => {}
+            () = core.wake.notified() => {}
+            () = tokio::time::sleep(pause) => {}
+            ended = self.one_ends(), if !self.shops.is_empty() => ended?,
+        }
+        if !self.shops.is_empty() {
+            let _ = stop.run_until_cancelled(tokio::time::sleep_until(looked + LOOK_LEAST)).await;
+        }
+        Ok(())
+    }
+
+    /// Waits until one of the shops has had its turn.
+    async fn one_ends(&mut self) -> Result<(), Error> {
+        let Some(Ok((shop, outcome))) = self.shops.join_next().await else { return Ok(()) };
+        self.left_alone.remove(&shop);
+        match outcome {
+            Ok(()) => Ok(()),
+            Err(error) if error.is_outage() => Err(error),
+            // What only this shop has (a row of a newer version, a damaged one) must not hold up the others.
+            Err(error) => {
+                tracing::error!(%shop, %error, "this shop's work is stuck");
+                self.left_alone.insert(shop, Some(Instant::now() + RETRY_FIRST));
+                Ok(())
+            }
+        }
     }
 
     async fn until_next(&self) -> Duration {
-        let next = match self.core.db.read().await {
+        let core = &self.hands.core;
+        let next = match core.db.read().await {
             Ok(mut read) => job::next_due(&mut read).await.ok().flatten(),
             Err(_) => None,
         };
-        let wait = next.map_or(IDLE_MOST, |due| self.core.clock.wall(due.since(self.core.now())));
+        let wait = next.map_or(IDLE_MOST, |due| core.clock.wall(due.since(core.now())));
         wait.clamp(Duration::from_millis(5), IDLE_MOST)
     }
 
-    /// Does what is due now to its end; answers how many jobs that were. Jobs that fall due by it are left for the next
-    /// tick.
+    /// Does what is due now to its end, one shop after the other; answers how many jobs that were. Jobs that fall due by it
+    /// are left for the next tick.
     pub async fn tick(&mut self) -> Result<usize, Error> {
-        let done = self.begin().await;
-        self.end_errands().await;
+        let done = self.tick_all().await;
+        self.hands.end_errands().await;
         done
     }
 
-    async fn end_errands(&mut self) {
-        while self.errands.join_next().await.is_some() {}
-    }
-
-    /// As `tick`, but what is told to other systems goes on by itself.
-    async fn begin(&mut self) -> Result<usize, Error> {
-        while self.errands.try_join_next().is_some() {}
-        let mut done = self.timetable.run(&self.core).await?;
-        let now = self.core.now();
-        let mut read = self.core.db.read().await?;
-        let shops = job::shops_due(&mut read, now).await?;
-        let at_rest = !shops.is_empty() && store::restored::is_waiting(&mut read).await?;
-        drop(read);
+    async fn tick_all(&mut self) -> Result<usize, Error> {
+        let core = self.hands.core.clone();
+        let mut done = self.timetable.run(&core).await?;
+        let now = core.now();
+        let shops = job::shops_due(&mut core.db.read().await?, now).await?;
         for shop in shops {
-            match self.tick_shop(shop, now, at_rest).await {
+            match self.hands.tick_shop(shop, now).await {
                 Ok(count) => done += count,
                 Err(error) if error.is_outage() => return Err(error),
-                // What only this shop has (a row of a newer version, a damaged one) must not hold up the others.
                 Err(error) => tracing::error!(%shop, %error, "this shop's work is stuck"),
             }
         }
         Ok(done)
     }
+}
 
-    /// `at_rest`: the database was restored, and nobody has said yet that anything may leave it.
-    async fn tick_shop(&mut self, shop: ShopId, now: Time, at_rest: bool) -> Result<usize, Error> {
+/// What does the work, for every shop.
+struct Hands {
+    core: Arc<Core>,
+    /// What is told to other systems at this moment, apart from everything else: a foreign server may take its time.
+    errands: TaskTracker,
+    places: Arc<Semaphore>,
+    /// Texts of a handful on their way at once.
+    sends_at_once: usize,
+    handfuls_at_once: usize,
+    /// Whether work that only writes waits for whoever wants to be answered.
+    makes_way: bool,
+}
+
+impl Hands {
+    async fn end_errands(&self) {
+        self.errands.close();
+        self.errands.wait().await;
+        self.errands.reopen();
+    }
+
+    /// Works for one shop until nothing of it is due, or its time is up.
+    async fn work_for(&self, shop: ShopId, stop: &CancellationToken) -> Result<(), Error> {
+        let begun = Instant::now();
+        while self.tick_shop(shop, self.core.now()).await? > 0 && begun.elapsed() < SLICE && !stop.is_cancelled() {}
+        Ok(())
+    }
+
+    async fn tick_shop(&self, shop: ShopId, now: Time) -> Result<usize, Error> {
+        let core = &self.core;
+        // The database was restored, and nobody has said yet that anything may leave it.
+        let at_rest = store::restored::is_waiting(&mut core.db.read().await?).await?;
         let claim = data_encoding::BASE64URL_NOPAD.encode(&clock::random::<12>());
-        let core = self.core.clone();
         let jobs = transact!(core.db, |tx| job::claim(tx, shop, now, now + LEASE, &claim, CLAIM_MOST).await?)?;
         let count = jobs.len();
         let (kept, jobs): (Vec<Job>, Vec<Job>) =
             jobs.into_iter().partition(|job| at_rest && leaves_the_house(job.kind));
-        let outcome = match put_off(&core, &kept).await {
+        let outcome = match put_off(core, &kept).await {
             Ok(()) => self.do_all(jobs).await,
             failed => failed,
         };
@@ -171,7 +259,7 @@ impl Worker {
         outcome.map(|()| count)
     }
 
-    async fn do_all(&mut self, jobs: Vec<Job>) -> Result<(), Error> {
+    async fn do_all(&self, jobs: Vec<Job>) -> Result<(), Error> {
         let (errands, jobs): (Vec<Job>, Vec<Job>) = jobs.into_iter().partition(|job| is_errand(job.kind));
         for job in errands {
             self.errands.spawn(errand(self.core.clone(), self.places.clone(), job));
@@ -179,26 +267,51 @@ impl Worker {
         let core = &self.core;
         let (deliveries, jobs): (Vec<Job>, Vec<Job>) = jobs.into_iter().partition(|job| job.kind == Kind::Ingest);
         self.take_in(deliveries).await?;
-        let (sends, jobs): (Vec<Job>, Vec<Job>) =
+        let (calls, jobs): (Vec<Job>, Vec<Job>) =
             jobs.into_iter().partition(|job| matches!(job.kind, Kind::Send | Kind::LookUp | Kind::Discount));
         let (written, jobs): (Vec<Job>, Vec<Job>) = jobs.into_iter().partition(|job| only_writes(job.kind));
-        self.write_all(&written).await?;
+        self.write_all(written).await?;
         for job in &jobs {
             perform(core, job).await?;
         }
         // Of jobs begun at once nobody could tell which one ended the process: those that may have are begun alone, and last.
-        let (suspects, sends): (Vec<Job>, Vec<Job>) = sends.into_iter().partition(|job| job.attempt > TRIES_MAX);
-        let failures: Vec<Error> = stream::iter(sends)
+        let (suspects, calls): (Vec<Job>, Vec<Job>) = calls.into_iter().partition(|job| job.attempt > TRIES_MAX);
+        let (sends, calls): (Vec<Job>, Vec<Job>) =
+            calls.into_iter().partition(|job| job.kind == Kind::Send && job.attempt <= SHARES_UNTIL);
+        // Whatever has begun comes to its end, should the database go away beside it.
+        let called: Vec<Result<(), Error>> = stream::iter(calls)
             .map(|job| async move { perform(core, &job).await })
             .buffer_unordered(self.sends_at_once)
-            .filter_map(|outcome| async { outcome.err() })
             .collect()
             .await;
-        failures.into_iter().next().map_or(Ok(()), Err)?;
+        let handfuls = handfuls(sends, TEXTS_TOGETHER);
+        let sent: Vec<Result<(), Error>> =
+            stream::iter(handfuls).map(|jobs| self.send(jobs)).buffer_unordered(self.handfuls_at_once).collect().await;
+        called.into_iter().chain(sent).collect::<Result<(), Error>>()?;
         for job in &suspects {
             perform(core, job).await?;
         }
         Ok(())
+    }
+
+    async fn send(&self, jobs: Vec<Job>) -> Result<(), Error> {
+        let core = &self.core;
+        match caught(send::send(core, jobs.clone(), self.sends_at_once)).await {
+            Ok(failed) => {
+                for Failed { job, why } in failed {
+                    fail(core, &job, why).await?;
+                }
+                Ok(())
+            }
+            Err(error) if error.is_outage() => Err(error),
+            // Somewhere between the transactions, by whichever of them.
+            Err(_) => {
+                for job in &jobs {
+                    perform(core, job).await?;
+                }
+                Ok(())
+            }
+        }
     }
 
     /// Deliveries of the shop itself are only written; a gateway's callbacks ask it back first.
@@ -211,7 +324,7 @@ impl Worker {
                 if callback { callbacks.push(job) } else { own.push(job) }
             }
         }
-        self.write_all(&own).await?;
+        self.write_all(own).await?;
         for job in &callbacks {
             perform(&self.core, job).await?;
         }
@@ -219,15 +332,41 @@ impl Worker {
     }
 
     /// Handfuls of jobs that only write. Between two of them whoever waits for an answer goes first.
-    async fn write_all(&self, jobs: &[Job]) -> Result<(), Error> {
-        for jobs in jobs.chunks(TOGETHER) {
+    async fn write_all(&self, jobs: Vec<Job>) -> Result<(), Error> {
+        let core = &self.core;
+        let (jobs, alone): (Vec<Job>, Vec<Job>) = jobs.into_iter().partition(|job| job.attempt <= SHARES_UNTIL);
+        for jobs in handfuls(jobs, TOGETHER) {
             let begun = Instant::now();
-            together(&self.core, jobs).await?;
+            for Failed { job, why } in handful::write_all(core, jobs.into_iter().map(Written).collect()).await?.failed {
+                fail(core, &job, why).await?;
+            }
             if self.makes_way {
-                self.core.crowd.make_way(begun.elapsed()).await;
+                core.crowd.make_way(begun.elapsed()).await;
             }
         }
+        for job in &alone {
+            perform(core, job).await?;
+        }
         Ok(())
+    }
+}
+
+fn handfuls(jobs: Vec<Job>, most: usize) -> Vec<Vec<Job>> {
+    jobs.chunks(most).map(<[Job]>::to_vec).collect()
+}
+
+/// A job that is nothing but a transaction.
+struct Written(Job);
+
+impl Piece for Written {
+    type Done = ();
+
+    fn job(&self) -> &Job {
+        &self.0
+    }
+
+    async fn write(&self, core: &Core, tx: &mut Tx) -> Result<(), Error> {
+        write(core, tx, &self.0).await
     }
 }
 
@@ -257,28 +396,6 @@ async fn errand(core: Arc<Core>, places: Arc<Semaphore>, job: Job) {
     }
 }
 
-/// Jobs of one shop that only write share a transaction, and so one wait for the disk; should it fail, each gets its own,
-/// so that one bad row holds no other back.
-async fn together(core: &Arc<Core>, jobs: &[Job]) -> Result<(), Error> {
-    if jobs.len() > 1 && jobs.iter().all(|job| job.attempt == 1) {
-        let all: Result<Result<(), Error>, Panicked> = caught(async {
-            transact!(core.db, |tx| {
-                for job in jobs {
-                    write(core, tx, job).await?;
-                }
-            })
-        })
-        .await;
-        if matches!(all, Ok(Ok(()))) {
-            return Ok(());
-        }
-    }
-    for job in jobs {
-        perform(core, job).await?;
-    }
-    Ok(())
-}
-
 /// Does one job. A failure of the job is dealt with here; an error means that the database itself is away.
 async fn perform(core: &Arc<Core>, job: &Job) -> Result<(), Error> {
     if job.attempt > TRIES_MAX {
@@ -292,12 +409,16 @@ async fn perform(core: &Arc<Core>, job: &Job) -> Result<(), Error> {
         // It is here to say so: it has ended nothing.
         transact!(core.db, |tx| job::acquit(tx, job).await?)?;
     }
-    let why = match outcome {
-        Ok(Ok(())) => return Ok(()),
-        Ok(Err(error)) if error.is_outage() => return Err(error),
-        Ok(Err(error)) => error.to_string(),
-        Err(Panicked) => "a defect of ours; see the log".to_owned(),
-    };
+    match outcome {
+        Ok(()) => Ok(()),
+        Err(error) if error.is_outage() => Err(error),
+        Err(why) => fail(core, job, why).await,
+    }
+}
+
+/// Tries a job again later that could not be done, or gives it up.
+async fn fail(core: &Core, job: &Job, why: Error) -> Result<(), Error> {
+    let why = why.to_string();
     tracing::error!(kind = %job.kind, shop = %job.shop, subject = job.subject, attempt = job.attempt, why, "a job failed");
     if job.attempt >= TRIES_MAX {
         return give_up(core, job, &why).await;
@@ -309,7 +430,10 @@ async fn perform(core: &Arc<Core>, job: &Job) -> Result<(), Error> {
 async fn attempt(core: &Arc<Core>, job: &Job) -> Result<(), Error> {
     match job.kind {
         Kind::Ingest => take_in_one(core, job).await,
-        Kind::Send => send::send(core, job).await,
+        Kind::Send => match send::send(core, vec![job.clone()], 1).await?.pop() {
+            Some(Failed { why, .. }) => Err(why),
+            None => Ok(()),
+        },
         Kind::LookUp => settle::look_up(core, job).await,
         Kind::Discount => discount::discount(core, job).await,
         Kind::Scrub => people::scrub(core, job).await,
@@ -362,7 +486,7 @@ fn only_writes(kind: Kind) -> bool {
 }
 
 /// What a job does within a transaction, its own or one shared with others.
-async fn write(core: &Arc<Core>, tx: &mut Tx, job: &Job) -> Result<(), Error> {
+async fn write(core: &Core, tx: &mut Tx, job: &Job) -> Result<(), Error> {
     match job.kind {
         Kind::Ingest => {
             ingest::ingest(core, tx, job.shop, DeliveryId::new(job.subject)).await?;
@@ -395,6 +519,7 @@ async fn write(core: &Arc<Core>, tx: &mut Tx, job: &Job) -> Result<(), Error> {
         | Kind::Balance => Err(Error::Sql(format!("{} has transactions of its own", job.kind))),
     }
 }
+
 async fn take_in_one(core: &Arc<Core>, job: &Job) -> Result<(), Error> {
     let id = DeliveryId::new(job.subject);
     let mut read = core.db.read().await?;
@@ -410,7 +535,7 @@ async fn take_in_one(core: &Arc<Core>, job: &Job) -> Result<(), Error> {
 }
 
 /// What cannot be done is put aside where a person sees it; its neighbours go on.
-async fn give_up(core: &Arc<Core>, job: &Job, why: &str) -> Result<(), Error> {
+async fn give_up(core: &Core, job: &Job, why: &str) -> Result<(), Error> {
     let now = core.now();
     let problem = format!("given up after {TRIES_MAX} tries: {why}");
     transact!(core.db, |tx| {
@@ -422,11 +547,4 @@ async fn give_up(core: &Arc<Core>, job: &Job, why: &str) -> Result<(), Error> {
         }
         job::finish(tx, job).await.map(|_| ())?;
     })
-}
-
-struct Panicked;
-
-/// A panic is a failure of one job, not of the process.
-async fn caught<T>(work: impl Future<Output = T>) -> Result<T, Panicked> {
-    AssertUnwindSafe(work).catch_unwind().await.map_err(|_| Panicked)
 }

@@ -14,12 +14,15 @@ use crate::{
         cart::{Cart, Revision},
         click::{Method, Opened},
         consent::OptOut,
-        event::{CartUpdate, Channel, Identity, Item, OrderUpdate, TypedPhone},
+        event::{
+            CartUpdate, Channel, ConsentGiven, ConsentProof, ConsentState, Identity, Item, OrderUpdate, TypedPhone,
+        },
         id::{CartId, ClickId, GatewayId, MessageId, OrderId, ShopId},
         message::{Cost, Moments, Purpose},
         money::{Currency, Money},
         order::Order,
         phone::Phone,
+        risk::limits::FOR_TRIALS,
         seal::ShopKeys,
         sms::Encoding,
         time::{DAY, MINUTE, Time},
@@ -50,6 +53,9 @@ pub enum Command {
         /// Shops they are spread over
         #[arg(long, default_value_t = 1)]
         shops: u64,
+        /// Further carts, over all shops, that are abandoned just now and may be texted at once
+        #[arg(long, default_value_t = 0)]
+        due: u64,
         #[command(flatten)]
         form: Form,
     },
@@ -75,7 +81,7 @@ const PLACES: &[(&str, &str, &str)] = &[
 const RARE_EVERY: u64 = 5_000;
 
 pub async fn run(core: &Core, command: &Command) -> anyhow::Result<(Said, Form)> {
-    let Command::Fill { carts, messages, shops, form } = command;
+    let Command::Fill { carts, messages, shops, due, form } = command;
     if *shops == 0 || *carts < *shops || *messages > carts.saturating_mul(3) {
         bail!(Wrong("--shops: at least one, with a cart each and at most three texts for a cart".to_owned()));
     }
@@ -88,11 +94,14 @@ pub async fn run(core: &Core, command: &Command) -> anyhow::Result<(Said, Form)>
         let share = |of: u64| of / shops + u64::from(number < of % shops);
         let shop = open(core, number).await?;
         fill(core, shop, share(*carts), share(*messages), number).await?;
+        leave(core, shop, share(*due)).await?;
     }
     core.db.wait_for_disk(true).await?;
-    let words =
-        format!("{carts} carts and {messages} texts in {shops} shops. Its figures are added up by: cartback serve");
-    Ok((Said::new(words, json!({ "carts": carts, "messages": messages, "shops": shops })), *form))
+    let words = format!(
+        "{carts} carts, {messages} texts and {due} carts that are due, in {shops} shops. Its figures are added up by: \
+         cartback serve"
+    );
+    Ok((Said::new(words, json!({ "carts": carts, "messages": messages, "shops": shops, "due": due })), *form))
 }
 
 async fn open(core: &Core, number: u64) -> anyhow::Result<ShopId> {
@@ -104,7 +113,12 @@ async fn open(core: &Core, number: u64) -> anyhow::Result<ShopId> {
         currency: "EUR".into(),
         zone: "Europe/Ljubljana".into(),
         settings: [("secret", secret.as_str()), ("site", "shop.example")].map(|(k, v)| (k.into(), v.into())).into(),
-        rules: BTreeMap::new(),
+        // Nothing that is due is held back by the hour, or for being so much at once.
+        rules: [("hours", "mon-sun 00:00-24:00"), ("countries", "SI,GB")]
+            .into_iter()
+            .chain(FOR_TRIALS)
+            .map(|(k, v)| (k.into(), v.into()))
+            .collect(),
     };
     Ok(connect::add_shop(core, &typed).await?.shop)
 }
@@ -150,6 +164,27 @@ async fn fill(core: &Core, id: ShopId, carts: u64, messages: u64, seed: u64) -> 
             job::ensure(tx, id, job::Kind::Rollup, day, now).await?;
         }
     })?;
+    Ok(())
+}
+
+/// Carts that were left half an hour ago, by shoppers who agreed to be texted: whoever works next finds all of them due.
+async fn leave(core: &Core, id: ShopId, carts: u64) -> anyhow::Result<()> {
+    let (shop, keys) = {
+        let mut read = core.db.read().await?;
+        core.shop(&mut read, id).await?.ok_or_else(|| super::no_shop(id))?
+    };
+    let left_at = core.now() - MINUTE * 40;
+    let mut written = 0;
+    while written < carts {
+        let to = (written + BATCH).min(carts);
+        transact!(core.db, |tx| {
+            for number in written..to {
+                let at = left_at + Duration::from_millis(number / 10);
+                Visit { core, shop: &shop, keys: &keys, gateway: GatewayId::new(0), number, at }.leave(tx).await?;
+            }
+        })?;
+        written = to;
+    }
     Ok(())
 }
 
@@ -200,6 +235,25 @@ impl Visit<'_> {
             self.order(tx, &cart, value, newest).await?;
         }
         Ok(texts)
+    }
+
+    /// A cart that is due.
+    async fn leave(&self, tx: &mut Tx) -> Result<(), Error> {
+        let Visit { core, keys, at, number, .. } = *self;
+        let phone = phone_in_daylight(number, core.now());
+        let country = phone.country().unwrap_or_default();
+        let value = Money::new(4_200, self.shop.currency);
+        let id = CartId::new(core.ids.next(at));
+        let mut update = self.update(&(country.as_str(), "", "en"), Some(phone.clone()), value);
+        update.token = format!("due-{number}");
+        update.consent =
+            Some(ConsentGiven { phone: None, state: ConsentState::Granted, proof: ConsentProof::default() });
+        let digest = keys.index("bench", &update.token);
+        let cart = Cart::new(id, update, Revision { at, digest });
+        store::cart::put(tx, keys, &cart, Some(&phone)).await?;
+        let name = (Kind::Phone, identity::value(keys, Kind::Phone, phone.e164()));
+        identity::add(tx, keys, Subject::Cart(id), &[name]).await?;
+        job::schedule(tx, keys.shop(), job::Kind::Detect, id.get(), at + MINUTE * 30).await
     }
 
     fn update(&self, place: &(&str, &str, &str), phone: Option<Phone>, value: Money) -> CartUpdate {
@@ -348,3 +402,16 @@ impl Visit<'_> {
         store::credit::replace(tx, keys, id, value.currency, &verdict).await
     }
 }
+
+/// A number of its own for each cart, where it is not about midnight, when nothing is sent: Slovenia's, or for a few hours
+/// Britain's. Neighbours are few in it, as among shoppers.
+fn phone_in_daylight(number: u64, now: Time) -> Phone {
+    let late = now.seconds().rem_euclid(24 * 3_600) >= 20 * 3_600;
+    let prefixes = if late { PREFIXES_GB } else { PREFIXES_SI };
+    let block = number / 50;
+    let prefix = prefixes.get((block % 4) as usize).unwrap_or(&"+38640");
+    Phone::restored(format!("{prefix}{:06}", 200_000 + number % 50 * 10_000 + block / 4 % 10_000))
+}
+
+const PREFIXES_SI: &[&str; 4] = &["+38640", "+38641", "+38631", "+38651"];
+const PREFIXES_GB: &[&str; 4] = &["+447400", "+447401", "+447402", "+447403"];

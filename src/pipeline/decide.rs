@@ -84,7 +84,8 @@ pub async fn decide(core: &Core, tx: &mut Tx, job: &Job) -> Result<(), Error> {
                 let sequence = plan.sequence.id.as_str();
                 let planned =
                     Planned { id: fresh, cart: &cart, sequence, step, phone, sender, decision: &decision, words };
-                queue(core, tx, &shop, &keys, planned, &asked.giving).await?;
+                // It keeps the place of its decision: were it due as of now, it would leave after everything overdue is decided.
+                queue(core, tx, &shop, &keys, planned, &asked.giving, job.fell_due_at.min(now)).await?;
             }
             next(tx, job, &plan, abandoned_at, step, now).await
         }
@@ -163,6 +164,7 @@ async fn queue(
     keys: &ShopKeys,
     planned: Planned<'_>,
     giving: &Giving,
+    due_at: Time,
 ) -> Result<(), Error> {
     let now = core.now();
     let message = Message {
@@ -195,5 +197,5 @@ async fn queue(
         Giving::Not(why) => discount::cannot(tx, shop, why, now).await?,
         Giving::Fixed(_) | Giving::Nothing => {}
     }
-    job::schedule(tx, shop.id, job::Kind::Send, planned.id.get(), now).await
+    job::schedule(tx, shop.id, job::Kind::Send, planned.id.get(), due_at).await
 }

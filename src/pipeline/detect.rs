@@ -66,7 +66,7 @@ pub async fn detect(core: &Core, tx: &mut Tx, job: &Job) -> Result<(), Error> {
     }
     forward::abandoned(core, tx, &shop, &cart, at).await?;
     dirty(tx, &shop, at, now).await?;
-    job::schedule(tx, job.shop, job::Kind::Decide, id.get(), now).await?;
+    job::schedule(tx, job.shop, job::Kind::Decide, id.get(), job.fell_due_at.min(now)).await?;
     done(tx, job).await
 }
 

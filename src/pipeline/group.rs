@@ -11,7 +11,7 @@ use std::{
 };
 
 use tokio::{
-    sync::{mpsc, oneshot},
+    sync::{Semaphore, SemaphorePermit, mpsc, oneshot},
     time::Instant,
 };
 
@@ -102,9 +102,21 @@ async fn commit<E: Entry>(core: &Core, batch: Vec<Waiting<E>>) {
     }
 }
 
-/// Whoever waits for the disk to be answered.
-#[derive(Clone, Default)]
-pub struct Crowd(Arc<AtomicUsize>);
+/// Handfuls of background work in the database at once: whoever wants to be answered queues behind these at most.
+const DESKS: usize = 4;
+
+/// Whoever waits for the disk to be answered, and the desks for work that nobody waits for.
+#[derive(Clone)]
+pub struct Crowd {
+    waiting: Arc<AtomicUsize>,
+    desks: Arc<Semaphore>,
+}
+
+impl Default for Crowd {
+    fn default() -> Crowd {
+        Crowd { waiting: Arc::default(), desks: Arc::new(Semaphore::new(DESKS)) }
+    }
+}
 
 struct Waits(Arc<AtomicUsize>);
 
@@ -120,12 +132,17 @@ const LOOK_AGAIN: Duration = Duration::from_millis(1);
 
 impl Crowd {
     fn wait(&self) -> Waits {
-        self.0.fetch_add(1, Ordering::Relaxed);
-        Waits(self.0.clone())
+        self.waiting.fetch_add(1, Ordering::Relaxed);
+        Waits(self.waiting.clone())
     }
 
     fn is_there(&self) -> bool {
-        self.0.load(Ordering::Relaxed) > 0
+        self.waiting.load(Ordering::Relaxed) > 0
+    }
+
+    /// A desk for one handful; `None` only when the process is about to end.
+    pub(crate) async fn desk(&self) -> Option<SemaphorePermit<'_>> {
+        self.desks.acquire().await.ok()
     }
 
     /// For work that nobody waits for: pauses for as long as somebody waits, but no longer than three times what the work

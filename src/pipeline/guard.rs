@@ -13,8 +13,8 @@ use crate::{
         cart::Cart,
         decide::Verdict,
         hours,
-        id::{MessageId, ShopId},
-        message::{MessageRef, MessageState, Purpose},
+        id::ShopId,
+        message::{MessageRef, Purpose},
         phone::Phone,
         risk::{self, Act, CartTraits, RiskFacts, Suspect, cart_oddities, ip_key, prefix_key},
         seal::ShopKeys,
@@ -24,7 +24,7 @@ use crate::{
         self, Error, Read, Tx,
         gateway::Gateway,
         guard::{Buckets, Names, Paused, Spans},
-        job::{self, Job},
+        job,
         message::Message,
         shop::Shop,
     },
@@ -379,29 +379,34 @@ pub(crate) struct Place {
     phone: [u8; 16],
     lane: Lane,
     text: MessageRef,
+    /// Texts one phone may have in a day.
+    most: u32,
 }
 
-/// Takes a place on the phone of a queued text, among those every shop shares. `None` when the text needs none. Whether it
-/// got one is asked again in the shop's transaction (`has_place`).
-pub(crate) async fn take_place(core: &Core, job: &Job) -> Result<Option<Place>, Error> {
-    let now = core.now();
-    let mut read = core.db.read().await?;
-    let Some((shop, keys)) = core.shop(&mut read, job.shop).await? else { return Ok(None) };
-    let Some(message) = store::message::get(&mut read, &keys, MessageId::new(job.subject)).await? else {
-        return Ok(None);
-    };
-    let Some(lane) = Lane::of(message.purpose) else { return Ok(None) };
-    if message.moments.state() != MessageState::Queued {
-        return Ok(None);
+impl Place {
+    /// The phone, under the house's key.
+    pub(crate) fn phone(&self) -> [u8; 16] {
+        self.phone
     }
-    let house = core.vault.keys(&mut read, ShopId::HOUSE).await?;
-    drop(read);
-    let place = Place { phone: house.index("phone", message.phone().e164()), lane, text: message.reference() };
-    let most = shop.rules.limits.per_phone_day;
-    transact!(core.db, |tx| {
-        store::phone_use::reserve(tx, &place.phone, lane.name(), place.text, most, (now - DAY, now)).await?
-    })?;
-    Ok(Some(place))
+}
+
+/// The place a queued text needs on its phone, among those every shop shares, if it needs one.
+pub(crate) async fn place_for(
+    core: &Core,
+    read: &mut Read,
+    shop: &Shop,
+    message: &Message,
+) -> Result<Option<Place>, Error> {
+    let Some(lane) = Lane::of(message.purpose) else { return Ok(None) };
+    let house = core.vault.keys(read, ShopId::HOUSE).await?;
+    let phone = house.index("phone", message.phone().e164());
+    Ok(Some(Place { phone, lane, text: message.reference(), most: shop.rules.limits.per_phone_day }))
+}
+
+/// Takes the place, if there is one left. Whether it got one is asked again in the shop's transaction (`has_place`).
+pub(crate) async fn take_place(tx: &mut Tx, place: &Place, now: Time) -> Result<(), Error> {
+    let Place { phone, lane, text, most } = place;
+    store::phone_use::reserve(tx, phone, lane.name(), *text, *most, (now - DAY, now)).await.map(|_| ())
 }
 
 /// Whether the text has its place, or needs none.

@@ -6,19 +6,13 @@ use super::Core;
 use crate::{
     domain::{
         circuit::{Circuit, Leave, PROBE_TAKES},
-        id::{GatewayId, MessageId, ShopId},
-        message::{MessageState, Purpose, SendOutcome},
+        id::{GatewayId, ShopId},
+        message::{Purpose, SendOutcome},
         pace::{self, Pace, Turn},
         time::Time,
     },
     gateway::{self, sending::Sending},
-    store::{
-        self, Error, Read, Tx,
-        gateway::Gateway,
-        job::{self, Job},
-        message::Message,
-        shop::Shop,
-    },
+    store::{self, Error, Read, Tx, gateway::Gateway, job, message::Message, shop::Shop},
     transact,
 };
 
@@ -78,48 +72,54 @@ pub(crate) enum Wait {
     Day(Time),
 }
 
-/// Takes the text's turn at its gateway, in a transaction of its own: accounts of the house are shared by every shop. A turn
-/// that is taken and not used is lost, never used twice. `None`: it may leave.
-pub(crate) async fn take_turn(core: &Core, job: &Job) -> Result<Option<Wait>, Error> {
-    let mut read = core.db.read().await?;
-    let Some((shop, keys)) = core.shop(&mut read, job.shop).await? else { return Ok(None) };
-    let Some(message) = store::message::get(&mut read, &keys, MessageId::new(job.subject)).await? else {
-        return Ok(None);
-    };
-    if message.moments.state() != MessageState::Queued {
-        return Ok(None);
-    }
+/// What stands between a queued text and its gateway.
+pub(crate) enum Way {
+    /// Nothing.
+    Free,
+    Wait(Wait),
+    /// Turns it has to take first.
+    Turns(Turns),
+}
+
+/// What a queued text needs before it asks for leave to go; `booked`: its place in the line, if it has one.
+pub(crate) async fn way(
+    core: &Core,
+    read: &mut Read,
+    shop: &Shop,
+    message: &Message,
+    booked: Option<Time>,
+) -> Result<Way, Error> {
     let account = match message.purpose {
         Purpose::Answer => {
-            let keys = core.vault.keys(&mut read, message.gateway_shop).await?;
-            store::gateway::get(&mut read, &keys, message.gateway).await?
+            let keys = core.vault.keys(read, message.gateway_shop).await?;
+            store::gateway::get(read, &keys, message.gateway).await?
         }
-        _ => sender(core, &mut read, &shop, Some(message.country.as_str())).await?,
+        _ => sender(core, read, shop, Some(message.country.as_str())).await?,
     };
-    let Some(account) = account else { return Ok(None) };
-    let circuit = store::circuit::get(&mut read, account.shop, account.id).await?;
-    drop(read);
+    let Some(account) = account else { return Ok(Way::Free) };
+    let circuit = store::circuit::get(read, account.shop, account.id).await?;
     let now = core.now();
     let sending = Sending::of(&account.settings);
     let probes = match circuit.leave(now) {
         Leave::Wait(until) => {
             let why = "its gateway does not answer or asked for a pause";
-            return Ok(Some(Wait::Away((account.shop, account.id), until, why)));
+            return Ok(Way::Wait(Wait::Away((account.shop, account.id), until, why)));
         }
         Leave::Probe => true,
         Leave::Go => false,
     };
-    let lanes = lanes(&account, &sending, &message, circuit.closed_at, now);
+    let lanes = lanes(&account, &sending, message, circuit.closed_at, now);
     let cap = sending.us_per_day.filter(|_| message.country == "US");
     if !probes && lanes.is_empty() && cap.is_none() {
-        return Ok(None);
+        return Ok(Way::Free);
     }
-    let wanted = Wanted { lanes, cap, probes, parts: message.segments.max(1), booked: job.booked_at };
-    transact!(core.db, |tx| take(tx, &account, &wanted, now).await?)
+    let account = (account.shop, account.id);
+    Ok(Way::Turns(Turns { account, lanes, cap, probes, parts: message.segments.max(1), booked }))
 }
 
 /// The turns one text needs.
-struct Wanted {
+pub(crate) struct Turns {
+    account: Account,
     /// Names, and how fast each is.
     lanes: Vec<(String, Pace)>,
     /// Parts a day.
@@ -128,6 +128,12 @@ struct Wanted {
     parts: u32,
     /// Its place in the line, if it has one.
     booked: Option<Time>,
+}
+
+impl Turns {
+    pub(crate) fn is_of_house(&self) -> bool {
+        self.account.0 == ShopId::HOUSE
+    }
 }
 
 /// The lanes that are not free for everybody.
@@ -147,8 +153,10 @@ fn lanes(
     whole.into_iter().chain(own).collect()
 }
 
-async fn take(tx: &mut Tx, account: &Gateway, wanted: &Wanted, now: Time) -> Result<Option<Wait>, Error> {
-    let (shop, id) = (account.shop, account.id);
+/// Takes them, before the shop's transaction and in one of the account's tenant: accounts of the house are shared by every
+/// shop. A turn that is taken and not used is lost, never used twice. `None`: the text may leave.
+pub(crate) async fn take(tx: &mut Tx, wanted: &Turns, now: Time) -> Result<Option<Wait>, Error> {
+    let (shop, id) = wanted.account;
     // No turn is taken before every lane is free.
     let mut taken = Vec::with_capacity(wanted.lanes.len());
     for (name, pace) in &wanted.lanes {
@@ -188,18 +196,17 @@ pub(crate) async fn still_away(read: &mut Read, (shop, id): Account, until: Time
     }
 }
 
-/// Keeps what an outcome says of the gateway's health; of a healthy one nothing is written.
-pub(crate) async fn heard(core: &Core, account: &Gateway, outcome: &SendOutcome) -> Result<(), Error> {
+/// Keeps what outcomes, in their order, say of a gateway's health; of a healthy one nothing is written.
+pub(crate) async fn heard(core: &Core, account: &Gateway, outcomes: &[SendOutcome]) -> Result<(), Error> {
     let now = core.now();
-    let mut read = core.db.read().await?;
-    let before = store::circuit::get(&mut read, account.shop, account.id).await?;
-    drop(read);
-    if before.after(outcome, now) == before {
+    let after = |before: &Circuit| outcomes.iter().fold(*before, |circuit, outcome| circuit.after(outcome, now));
+    let before = store::circuit::get(&mut core.db.read().await?, account.shop, account.id).await?;
+    if after(&before) == before {
         return Ok(());
     }
     let (was_open, circuit): (bool, Circuit) = transact!(core.db, |tx| {
         let before = store::circuit::get(tx, account.shop, account.id).await?;
-        let circuit = before.after(outcome, now);
+        let circuit = after(&before);
         store::circuit::put(tx, account.shop, account.id, &circuit).await?;
         (before.is_open(), circuit)
     })?;

@@ -6,7 +6,7 @@ use std::fmt;
 use super::{
     Error, Read, Tx,
     db::{all, first, run},
-    maybe, millis, word,
+    maybe, millis, time, word,
 };
 use crate::domain::{id::ShopId, time::Time};
 
@@ -145,6 +145,8 @@ pub struct Job {
     pub attempt: u32,
     /// Proof of the claim: finishing or putting it back only works while it is still ours.
     pub claim: String,
+    /// When it fell due: what it leaves to do at once takes the same place among all that is due.
+    pub fell_due_at: Time,
     /// Its place in the line of its gateway's account, if it was given one.
     pub booked_at: Option<Time>,
 }
@@ -317,18 +319,40 @@ macro_rules! claim_sql {
     ($lock:literal) => {
         concat!(
             // Found first, then changed: as a plain sub-query PostgreSQL may run the search again for every row, past
-            // its LIMIT, and one worker would claim everything there is.
-            "WITH due AS MATERIALIZED (
+            // its LIMIT, and one worker would claim everything there is. Facts lie in the order of the primary key.
+            "WITH told AS MATERIALIZED (
+                 SELECT kind, subject_id FROM job WHERE shop_id = $1 AND kind = 'ingest' AND due_at <= $2
+                 ORDER BY subject_id LIMIT $5",
+            $lock,
+            "), asked AS MATERIALIZED (
+                 SELECT kind, subject_id FROM job WHERE shop_id = $1 AND kind = 'fetch' AND due_at <= $2
+                 ORDER BY subject_id LIMIT $5",
+            $lock,
+            "), due AS MATERIALIZED (
                  SELECT kind, subject_id FROM job WHERE shop_id = $1 AND due_at <= $2 ORDER BY due_at LIMIT $5",
             $lock,
-            ") UPDATE job SET due_at = $3, claimed_until = $3, claimed_by = $4, attempt = attempt + 1
-               WHERE shop_id = $1 AND due_at <= $2 AND (kind, subject_id) IN (SELECT kind, subject_id FROM due)
-               RETURNING kind, subject_id, attempt, booked_at"
+            ") UPDATE job SET fell_due_at = due_at, due_at = $3, claimed_until = $3, claimed_by = $4, attempt = attempt + 1
+               WHERE shop_id = $1 AND due_at <= $2 AND (kind, subject_id) IN
+                   (SELECT kind, subject_id FROM told
+                    UNION SELECT kind, subject_id FROM asked
+                    UNION SELECT kind, subject_id FROM due)
+               RETURNING kind, subject_id, attempt, fell_due_at, booked_at"
         )
     };
 }
 
-/// Claims up to `most` due jobs of one shop until `until`, for whoever holds `claim` (a fresh name each time).
+#[derive(sqlx::FromRow)]
+struct Claimed {
+    kind: String,
+    subject_id: i64,
+    attempt: i64,
+    fell_due_at: i64,
+    booked_at: Option<i64>,
+}
+
+/// Claims due jobs of one shop until `until`, for whoever holds `claim` (a fresh name each time): up to `most` of those that
+/// waited longest, and besides as many that take in what shops and gateways told. An order or an opt-out does not wait behind
+/// the texts it forbids, however many are overdue.
 pub async fn claim(
     tx: &mut Tx,
     shop: ShopId,
@@ -338,27 +362,19 @@ pub async fn claim(
     most: u32,
 ) -> Result<Vec<Job>, Error> {
     let sql = tx.either(claim_sql!(""), claim_sql!(" FOR UPDATE SKIP LOCKED"));
-    let mut rows = all!(
-        tx,
-        (String, i64, i64, Option<i64>),
-        sql,
-        shop.get(),
-        now.millis(),
-        until.millis(),
-        claim,
-        i64::from(most)
-    )?;
+    let mut rows = all!(tx, Claimed, sql, shop.get(), now.millis(), until.millis(), claim, i64::from(most))?;
     // As they came to be: RETURNING has no order.
-    rows.sort_by_key(|&(_, subject, ..)| subject);
+    rows.sort_by_key(|row| row.subject_id);
     rows.into_iter()
-        .map(|(kind, subject, attempt, booked_at)| {
+        .map(|row| {
             Ok(Job {
                 shop,
-                kind: word("job kind", &Kind::ALL, Kind::name, &kind)?,
-                subject,
-                attempt: u32::try_from(attempt).unwrap_or(u32::MAX),
+                kind: word("job kind", &Kind::ALL, Kind::name, &row.kind)?,
+                subject: row.subject_id,
+                attempt: u32::try_from(row.attempt).unwrap_or(u32::MAX),
                 claim: claim.to_owned(),
-                booked_at: maybe(booked_at),
+                fell_due_at: time(row.fell_due_at),
+                booked_at: maybe(row.booked_at),
             })
         })
         .collect()

@@ -43,6 +43,7 @@ pub const ALL: &[(i64, &str, &str)] = &[
     (29, "second proof", include_str!("../../migrations/0029_second_proof.sql")),
     (30, "line", include_str!("../../migrations/0030_line.sql")),
     (31, "identity", include_str!("../../migrations/0031_identity.sql")),
+    (32, "first come", include_str!("../../migrations/0032_first_come.sql")),
 ];
 
 /// Applies what is missing. Refuses a database whose applied migrations are not the ones we know.

@@ -116,6 +116,9 @@ pub enum Error {
     /// A mistake in our SQL or our use of it.
     #[error("database error: {0}")]
     Sql(String),
+    /// A panic while it was done: what it said is in the log.
+    #[error("a defect of ours; see the log")]
+    Defect,
 }
 
 impl Error {

@@ -417,7 +417,10 @@ async fn rewrite(file: &Path, manifest: &Manifest) {
 }
 
 /// Takes back what came after version 27, the last before restores were recorded.
-const NEWER: [&str; 10] = [
+const NEWER: [&str; 13] = [
+    "DROP INDEX job_of_shop",
+    "CREATE INDEX job_due_of_shop ON job (shop_id, kind, due_at)",
+    "ALTER TABLE job DROP COLUMN fell_due_at",
     "DROP INDEX identity_by_subject",
     "CREATE INDEX identity_of ON identity (shop_id, subject, subject_id)",
     "ALTER TABLE job DROP COLUMN booked_at",

@@ -23,7 +23,10 @@ use cartback::{
     },
     http::{Exchange, Http, HttpError, Request, Response},
     pipeline::send,
-    store::{self, job},
+    store::{
+        self,
+        job::{self, Job},
+    },
     transact,
 };
 use futures_util::{StreamExt, stream};
@@ -43,6 +46,8 @@ const TOGETHER: u32 = 64;
 const AT_ONCE: usize = 16;
 /// After so many turns a text is called off; the schedule is over.
 const TURNS: usize = 30;
+/// Texts at most that share their transactions.
+const HANDFUL: usize = 5;
 
 fn schedules() -> u64 {
     std::env::var("CARTBACK_SCHEDULES").ok().and_then(|count| count.parse().ok()).unwrap_or(SCHEDULES)
@@ -283,16 +288,24 @@ impl Stage<'_> {
         };
         let sends: Vec<_> = jobs.into_iter().filter(|job| job.kind == job::Kind::Send).collect();
         let crashes = AtomicU64::new(0);
-        // Half of them live to the end.
-        let lives: Vec<u32> = sends
-            .iter()
-            .map(|_| if chance.random_range(0..2u32) == 0 { u32::MAX } else { chance.random_range(1..40) })
-            .collect();
-        stream::iter(sends.iter().zip(lives))
-            .for_each_concurrent(AT_ONCE, async |(job, steps)| {
-                let work = pin!(send::send(&app.core, job));
+        let mut handfuls: Vec<(Vec<Job>, u32)> = Vec::new();
+        let mut rest = &sends[..];
+        while !rest.is_empty() {
+            let (handful, others) = rest.split_at(chance.random_range(1..=rest.len().min(HANDFUL)));
+            rest = others;
+            // Half of them live to the end.
+            let longest = 40 + 20 * handful.len() as u32;
+            let lives = if chance.random_range(0..2u32) == 0 { u32::MAX } else { chance.random_range(1..longest) };
+            handfuls.push((handful.to_vec(), lives));
+        }
+        stream::iter(handfuls)
+            .for_each_concurrent(AT_ONCE, async |(jobs, steps)| {
+                let work = pin!(send::send(&app.core, jobs, AT_ONCE));
                 match (Mortal { work, steps }).await {
-                    Some(Ok(())) => {}
+                    Some(Ok(failed)) => {
+                        let failed: Vec<_> = failed.into_iter().map(|failed| (failed.job, failed.why)).collect();
+                        assert!(failed.is_empty(), "{failed:?}");
+                    }
                     // Away for a moment is as good as a crash.
                     Some(Err(error)) if !error.is_outage() => panic!("{error}"),
                     Some(Err(_)) | None => drop(crashes.fetch_add(1, Ordering::Relaxed)),

@@ -312,6 +312,32 @@ fn arrival(id: i64, dedup: u8, body: &[u8], gateway: Option<i64>) -> inbox::Arri
     }
 }
 
+/// What shops and gateways told is claimed with what waited longest, however much is overdue; and a claim says since when a
+/// job was due.
+#[tokio::test]
+async fn facts_do_not_queue_behind_what_is_overdue() {
+    on_both(async |stage| {
+        let shop = stage.shop();
+        tx!(stage, |tx| {
+            for subject in 0..50 {
+                job::schedule(tx, shop, job::Kind::Decide, subject, at(100 + subject)).await?;
+            }
+            for (kind, subject) in [(job::Kind::Ingest, 900), (job::Kind::Fetch, 901), (job::Kind::Send, 902)] {
+                job::schedule(tx, shop, kind, subject, at(500)).await?;
+            }
+            job::schedule(tx, shop, job::Kind::Ingest, 903, at(501)).await?;
+        });
+        let claimed = tx!(stage, |tx| job::claim(tx, shop, at(500), at(600), "a", 10).await?);
+        let seen: Vec<_> = claimed.iter().map(|job| (job.kind, job.subject, job.fell_due_at)).collect();
+        let overdue = (0..10).map(|subject| (job::Kind::Decide, subject, at(100 + subject)));
+        let told = [(job::Kind::Ingest, 900, at(500)), (job::Kind::Fetch, 901, at(500))];
+        assert_eq!(seen, overdue.chain(told).collect::<Vec<_>>());
+        let rest = tx!(stage, |tx| job::claim(tx, shop, at(501), at(600), "b", 100).await?);
+        assert_eq!(rest.len(), 42);
+    })
+    .await;
+}
+
 /// A process that stood still for longer than its claim lasts has not ended: it takes the suspicion back, whoever has the
 /// job by now; one that ended takes nothing back.
 #[tokio::test]
