@@ -27,7 +27,7 @@ use tokio_util::sync::{CancellationToken, DropGuard};
 use self::lines::Lines;
 use crate::{
     clock::{self, Clock, Ids, NODES, SystemClock},
-    config::{Config, Database, key},
+    config::{Config, Database, Role, key},
     domain::{id::ShopId, law, time::MINUTE},
     http::Http,
     pipeline::{Core, digest::Post, receive::Inbox, recurring::Recurring, team},
@@ -181,6 +181,7 @@ impl App {
         let mut state = web::State::new(self.core.clone(), self.inbox.clone());
         (state.open_door, state.metrics, state.bar) = (serve.open_door, figures.clone(), bar);
         state.proxies = serve.trusted_proxies;
+        state.only_health = serve.role == Role::Worker;
         if let Some(requests) = serve.api_requests {
             state.pace = web::api::Pace::of(requests);
         }
@@ -195,6 +196,7 @@ impl App {
             .run();
         let handle = server.handle();
         let server = tokio::spawn(server);
+        let (works, idle) = (serve.role != Role::Web, stop.clone());
         let worker = work(self.core.clone(), self.recurring.clone(), stop.clone());
         let (damaged, told) = (CancellationToken::new(), serve.check);
         let worker = tokio::spawn({
@@ -206,14 +208,18 @@ impl App {
                     tracing::error!("{why:#}");
                     return damaged.cancel();
                 }
-                worker.await;
+                match works {
+                    true => worker.await,
+                    false => idle.cancelled().await,
+                }
             }
         });
         // By a clock that runs faster, the demo's, everything would seem late.
         if self.core.clock.wall(MINUTE) == MINUTE {
             watch::start(self.core.clone(), self.recurring.clone(), serve.folder, stop.clone());
         }
-        if let Some(lines) = &self.lines {
+        // Only who sends keeps lines to gateways.
+        if let Some(lines) = self.lines.as_ref().filter(|_| works) {
             tokio::spawn(lines.clone().keep(self.core.clone(), self.inbox.clone(), stop.clone()));
         }
         if let Some(figures) = figures {
@@ -234,6 +240,7 @@ pub struct Serve {
     pub listener: TcpListener,
     /// Threads that answer requests.
     pub workers: usize,
+    pub role: Role,
     /// Requests of one API token in one minute; `None`: the usual.
     pub api_requests: Option<u32>,
     /// The place of a database file that is looked through before anything is worked on or sent; webhooks are taken in and
@@ -252,6 +259,7 @@ impl Serve {
         Serve {
             listener,
             workers: config.workers,
+            role: config.role,
             api_requests: config.api_requests,
             check: None,
             folder: config.data.clone(),

@@ -58,6 +58,10 @@ pub struct Flags {
     /// Threads that answer requests, 1 to 64 [variable: CARTBACK_WORKERS] [default: one per core, at most 4]
     #[arg(long, global = true, value_name = "COUNT")]
     pub workers: Option<String>,
+    /// What this process does, of several on one PostgreSQL: all, web (answers, and works on nothing) or worker (works, and
+    /// answers only for its own health) [variable: CARTBACK_ROLE] [default: all]
+    #[arg(long, global = true, value_name = "ROLE")]
+    pub role: Option<String>,
     /// Requests of one API token in one minute, 1 to 1000000 [variable: CARTBACK_API_REQUESTS] [default: 600]
     #[arg(long, global = true, value_name = "COUNT")]
     pub api_requests: Option<String>,
@@ -95,6 +99,7 @@ pub struct Config {
     pub recurring: BTreeMap<String, String>,
     /// Threads that answer requests: 1 to 64.
     pub workers: usize,
+    pub role: Role,
     /// Requests of one API token in one minute; `None`: as many as the API itself allows.
     pub api_requests: Option<u32>,
     /// Whose word on where a request came from is taken.
@@ -113,6 +118,17 @@ pub enum Database {
     /// `cartback.sqlite` in the data folder.
     Lite,
     Postgres(SecretString),
+}
+
+/// What a process does.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Role {
+    #[default]
+    All,
+    /// Takes webhooks in, follows links and shows pages; others do the work.
+    Web,
+    /// Does the work; answers only for its own health.
+    Worker,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -138,7 +154,7 @@ const API_REQUESTS_MAX: u32 = 1_000_000;
 const DEFAULT_WORKERS_MAX: usize = 4;
 
 /// Settings that are one value each, as the TOML file names them; the variable is `CARTBACK_` and the same in capitals.
-const NAMES: [&str; 12] = [
+const NAMES: [&str; 13] = [
     "listen",
     "data",
     "database_url",
@@ -147,6 +163,7 @@ const NAMES: [&str; 12] = [
     "log",
     "log_format",
     "workers",
+    "role",
     "api_requests",
     "trusted_proxies",
     "smtp_url",
@@ -190,6 +207,7 @@ impl Config {
             log_format: LogFormat::Text,
             recurring: BTreeMap::new(),
             workers: default_workers(),
+            role: Role::All,
             api_requests: None,
             trusted_proxies: proxies::on_this_machine(),
             smtp: None,
@@ -368,6 +386,7 @@ impl Found {
             ("log", &flags.log),
             ("log_format", &flags.log_format),
             ("workers", &flags.workers),
+            ("role", &flags.role),
             ("api_requests", &flags.api_requests),
             ("trusted_proxies", &flags.trusted_proxies),
             ("smtp_url", &flags.smtp_url),
@@ -442,6 +461,10 @@ impl Found {
         }
         if let Some(workers) = self.read("workers", read_workers) {
             config.workers = workers;
+        }
+        let shared = matches!(config.database, Database::Postgres(_));
+        if let Some(role) = self.read("role", |value| read_role(value, shared)) {
+            config.role = role;
         }
         config.api_requests = self.read("api_requests", read_api_requests);
         if let Some(proxies) = self.read("trusted_proxies", proxies::read) {
@@ -523,6 +546,18 @@ fn read_workers(value: &str) -> Result<usize, String> {
     match value.parse() {
         Ok(workers @ 1..=WORKERS_MAX) => Ok(workers),
         _ => Err(format!("be 1 to {WORKERS_MAX}")),
+    }
+}
+
+fn read_role(value: &str, shared: bool) -> Result<Role, String> {
+    match (value, shared) {
+        ("all", _) => Ok(Role::All),
+        ("web", true) => Ok(Role::Web),
+        ("worker", true) => Ok(Role::Worker),
+        ("web" | "worker", false) => {
+            Err("be all: an SQLite file has one process; with database_url there may be more".into())
+        }
+        _ => Err("be all, web or worker".into()),
     }
 }
 

@@ -61,6 +61,8 @@ pub struct State {
     pub taps: Taps,
     /// Nobody needs to sign in: the demo, on loopback only. `shield` then answers only to names of this machine.
     pub open_door: bool,
+    /// Nothing is answered but how this process is: its role is to work.
+    pub only_health: bool,
     /// The counters of this process; `metric::install` makes it.
     pub metrics: Option<PrometheusHandle>,
     pub limits: Limits,
@@ -102,6 +104,7 @@ impl State {
             core,
             inbox,
             open_door: false,
+            only_health: false,
             metrics: None,
             limits: Limits::default(),
             bar: None,
@@ -126,6 +129,7 @@ pub fn configure_with(
     state: State,
     more: impl Fn(&mut ServiceConfig) + Clone + 'static,
 ) -> impl Fn(&mut ServiceConfig) + Clone {
+    let ours = if state.only_health { health_routes } else { routes };
     let state = Data::new(state);
     move |config| {
         config.app_data(state.clone()).service(
@@ -135,7 +139,7 @@ pub fn configure_with(
                 .wrap(from_fn(shield::shield))
                 .wrap(Compress::default())
                 .configure(more.clone())
-                .configure(routes)
+                .configure(ours)
                 .default_service(web::to(async || Problem::NotFound)),
         );
     }
@@ -179,13 +183,18 @@ fn routes(config: &mut ServiceConfig) {
         )
         .service(web::resource("/p/{connection}.js").route(get().to(event::pixel)).default_service(only("GET, HEAD")))
         .service(web::resource("/e/{connection}").route(web::post().to(event::take)).default_service(only("POST")))
+        .service(web::resource("/assets/{path:.*}").route(get().to(asset::show)).default_service(only("GET, HEAD")));
+    health_routes(config);
+    api::routes(config);
+    page::routes(config);
+}
+
+fn health_routes(config: &mut ServiceConfig) {
+    config
         .service(web::resource("/healthz").route(get().to(health::alive)).default_service(only("GET, HEAD")))
         .service(web::resource("/readyz").route(get().to(health::ready)).default_service(only("GET, HEAD")))
         .service(web::resource("/watchz").route(get().to(health::watch)).default_service(only("GET, HEAD")))
-        .service(web::resource("/metrics").route(get().to(metric::show)).default_service(only("GET, HEAD")))
-        .service(web::resource("/assets/{path:.*}").route(get().to(asset::show)).default_service(only("GET, HEAD")));
-    api::routes(config);
-    page::routes(config);
+        .service(web::resource("/metrics").route(get().to(metric::show)).default_service(only("GET, HEAD")));
 }
 
 /// GET, and HEAD, which is a GET without its body.

@@ -134,6 +134,15 @@ pub fn checkout(n: usize, phone: &str, at: &str) -> serde_json::Value {
     })
 }
 
+/// Posts it as the shop would at that moment, in seconds; the status of the answer.
+pub fn tell(url: &str, secret: &str, told_at: i64, n: usize, body: &serde_json::Value) -> u16 {
+    let (id, body) = (format!("evt_{n}"), body.to_string());
+    let signature = standard_webhooks::sign(secret, &id, told_at, body.as_bytes());
+    let told_at = told_at.to_string();
+    let headers = [("webhook-id", id.as_str()), ("webhook-timestamp", &told_at), ("webhook-signature", &signature)];
+    server::call("POST", url, &headers, body.as_bytes()).unwrap().status
+}
+
 pub struct Place {
     pub folder: tempfile::TempDir,
     pub database_url: String,
@@ -165,9 +174,14 @@ impl Place {
     }
 
     pub fn serve(&self, port: u16) -> Child {
+        self.serve_as("all", port)
+    }
+
+    pub fn serve_as(&self, role: &str, port: u16) -> Child {
         let mut command = self.command(&["serve", "--listen", &format!("127.0.0.1:{port}")]);
         // All of them are behind one address, as in front of a shop.
-        let child = command.env("CARTBACK_PUBLIC_URL", "https://cb.example").spawn().unwrap();
+        command.env("CARTBACK_PUBLIC_URL", "https://cb.example").env("CARTBACK_ROLE", role);
+        let child = command.spawn().unwrap();
         server::eventually("the service is ready", || {
             server::get(&format!("http://127.0.0.1:{port}/readyz")).ok().filter(|(status, _)| *status == 200)
         });

@@ -21,6 +21,7 @@ mod oracle;
 mod outside;
 mod race;
 mod real_gateway;
+mod role;
 mod server;
 mod sim;
 mod skew;

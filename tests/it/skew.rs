@@ -5,8 +5,6 @@
 
 use std::{fs, path::PathBuf, process::Child, sync::Arc, time::Duration};
 
-use cartback::shop::standard_webhooks;
-
 use crate::{
     crash::{self, Outbox, Place},
     server::{self, eventually, eventually_within, say},
@@ -83,11 +81,7 @@ impl Skewed {
     fn leave(&self, n: usize, phone: &str, ago: i64, shop_ahead: i64) -> u16 {
         let told_at = crash::seconds_now() + shop_ahead;
         let at = crash::rfc3339(told_at - ago);
-        let body = crash::checkout(n, phone, &at).to_string();
-        let signature = standard_webhooks::sign(&self.secret, &format!("evt_{n}"), told_at, body.as_bytes());
-        let (id, told_at) = (format!("evt_{n}"), told_at.to_string());
-        let headers = [("webhook-id", id.as_str()), ("webhook-timestamp", &told_at), ("webhook-signature", &signature)];
-        server::call("POST", &self.url, &headers, body.as_bytes()).unwrap().status
+        crash::tell(&self.url, &self.secret, told_at, n, &crash::checkout(n, phone, &at))
     }
 
     /// The program has its own pace, and other tests run beside it.
