@@ -4,6 +4,7 @@
 
 pub mod key;
 pub mod proxies;
+mod role;
 
 use std::{
     collections::BTreeMap,
@@ -12,6 +13,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
+pub use self::role::Role;
 use ipnet::IpNet;
 use secrecy::{ExposeSecret, SecretString};
 use tracing_subscriber::EnvFilter;
@@ -118,17 +120,6 @@ pub enum Database {
     /// `cartback.sqlite` in the data folder.
     Lite,
     Postgres(SecretString),
-}
-
-/// What a process does.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Role {
-    #[default]
-    All,
-    /// Takes webhooks in, follows links and shows pages; others do the work.
-    Web,
-    /// Does the work; answers only for its own health.
-    Worker,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -463,7 +454,7 @@ impl Found {
             config.workers = workers;
         }
         let shared = matches!(config.database, Database::Postgres(_));
-        if let Some(role) = self.read("role", |value| read_role(value, shared)) {
+        if let Some(role) = self.read("role", |value| role::read(value, shared)) {
             config.role = role;
         }
         config.api_requests = self.read("api_requests", read_api_requests);
@@ -546,18 +537,6 @@ fn read_workers(value: &str) -> Result<usize, String> {
     match value.parse() {
         Ok(workers @ 1..=WORKERS_MAX) => Ok(workers),
         _ => Err(format!("be 1 to {WORKERS_MAX}")),
-    }
-}
-
-fn read_role(value: &str, shared: bool) -> Result<Role, String> {
-    match (value, shared) {
-        ("all", _) => Ok(Role::All),
-        ("web", true) => Ok(Role::Web),
-        ("worker", true) => Ok(Role::Worker),
-        ("web" | "worker", false) => {
-            Err("be all: an SQLite file has one process; with database_url there may be more".into())
-        }
-        _ => Err("be all, web or worker".into()),
     }
 }
 

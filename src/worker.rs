@@ -5,7 +5,7 @@
 mod self_test;
 
 use std::{
-    collections::{BTreeMap, VecDeque},
+    collections::{BTreeMap, BTreeSet, VecDeque},
     sync::Arc,
     time::Duration,
 };
@@ -77,6 +77,10 @@ pub struct Worker {
     shops: JoinSet<(ShopId, Result<(), Error>)>,
     /// Until when a shop is left alone: one that is worked for as long as that lasts, one that is stuck for a while.
     left_alone: BTreeMap<ShopId, Option<Instant>>,
+    /// The shops there are, for when nobody can tell which of them have work.
+    known: BTreeSet<ShopId>,
+    /// A part of a distributed database is away.
+    in_parts: bool,
 }
 
 impl Worker {
@@ -93,7 +97,14 @@ impl Worker {
     }
 
     fn with(hands: Hands, timetable: Timetable) -> Worker {
-        Worker { hands: Arc::new(hands), timetable, shops: JoinSet::new(), left_alone: BTreeMap::new() }
+        Worker {
+            hands: Arc::new(hands),
+            timetable,
+            shops: JoinSet::new(),
+            left_alone: BTreeMap::new(),
+            known: BTreeSet::new(),
+            in_parts: false,
+        }
     }
 
     /// Sends one text after the other, and waits for nobody: for a simulation, which decides itself what happens beside what.
@@ -126,14 +137,17 @@ impl Worker {
     /// worth looking again.
     async fn round(&mut self, stop: &CancellationToken) -> Result<(), Error> {
         let core = self.hands.core.clone();
-        self.timetable.run(&core).await?;
-        let mut waiting = VecDeque::from(job::shops_due(&mut core.db.read().await?, core.now()).await?);
+        if let Err(error) = self.timetable.run(&core).await {
+            let error = self.of_a_part(error).await?;
+            tracing::debug!(%error, "recurring work waits for a part of the database");
+        }
+        let mut waiting = VecDeque::from(self.due().await?);
         let looked = Instant::now();
         self.left_alone.retain(|_, until| until.is_none_or(|until| until > looked));
         waiting.retain(|shop| !self.left_alone.contains_key(shop));
         while let Some(shop) = waiting.pop_front() {
             if self.shops.len() >= SHOPS_AT_ONCE {
-                self.one_ends().await?;
+                self.one_ends().await;
             }
             if stop.is_cancelled() {
                 return Ok(());
@@ -150,27 +164,63 @@ impl Worker {
             () = stop.cancelled() => {}
             () = core.wake.notified() => {}
             () = tokio::time::sleep(pause) => {}
-            ended = self.one_ends(), if !self.shops.is_empty() => ended?,
+            () = self.one_ends(), if !self.shops.is_empty() => {}
         }
-        if !self.shops.is_empty() {
-            let _ = stop.run_until_cancelled(tokio::time::sleep_until(looked + LOOK_LEAST)).await;
+        let least = if self.in_parts { IDLE_MOST } else { LOOK_LEAST };
+        if self.in_parts || !self.shops.is_empty() {
+            let _ = stop.run_until_cancelled(tokio::time::sleep_until(looked + least)).await;
         }
         Ok(())
     }
 
-    /// Waits until one of the shops has had its turn.
-    async fn one_ends(&mut self) -> Result<(), Error> {
-        let Some(Ok((shop, outcome))) = self.shops.join_next().await else { return Ok(()) };
-        self.left_alone.remove(&shop);
-        match outcome {
-            Ok(()) => Ok(()),
-            Err(error) if error.is_outage() => Err(error),
-            // What only this shop has (a row of a newer version, a damaged one) must not hold up the others.
-            Err(error) => {
-                tracing::error!(%shop, %error, "this shop's work is stuck");
-                self.left_alone.insert(shop, Some(Instant::now() + RETRY_FIRST));
-                Ok(())
+    /// The shops with due work. While a part of a distributed database is away nobody can tell which those are: then every
+    /// shop is looked at by itself, and those that lie on other parts go on.
+    async fn due(&mut self) -> Result<Vec<ShopId>, Error> {
+        let core = self.hands.core.clone();
+        let mut read = core.db.read().await?;
+        let due = job::shops_due(&mut read, core.now()).await;
+        if let Ok(due) = &due {
+            if self.known.is_empty() {
+                self.known.extend(store::shop::ids(&mut read).await?);
             }
+            self.known.extend(due);
+        }
+        drop(read);
+        match due {
+            Ok(due) => {
+                self.in_parts = false;
+                Ok(due)
+            }
+            Err(error) => {
+                let error = self.of_a_part(error).await?;
+                if !std::mem::replace(&mut self.in_parts, true) {
+                    tracing::warn!(%error, "a part of the database is away");
+                }
+                Ok(self.known.iter().copied().collect())
+            }
+        }
+    }
+
+    /// An outage of a part: the database answers all the same. Anything else is an error here, too.
+    async fn of_a_part(&self, error: Error) -> Result<Error, Error> {
+        if !error.is_outage() || self.known.is_empty() {
+            return Err(error);
+        }
+        store::health::answers(&mut self.hands.core.db.read().await?).await.map(|()| error)
+    }
+
+    /// Waits until one of the shops has had its turn.
+    async fn one_ends(&mut self) {
+        let Some(Ok((shop, outcome))) = self.shops.join_next().await else { return };
+        self.left_alone.remove(&shop);
+        // What only this shop has (its part of the database is away, a row of a newer version, a damaged one) must not hold
+        // up the others.
+        if let Err(error) = outcome {
+            match error.is_outage() {
+                true => tracing::warn!(%shop, %error, "this shop waits for the database"),
+                false => tracing::error!(%shop, %error, "this shop's work is stuck"),
+            }
+            self.left_alone.insert(shop, Some(Instant::now() + RETRY_FIRST));
         }
     }
 

@@ -104,9 +104,10 @@ pub const DATABASE_AWAY: Duration = MINUTE.saturating_mul(2);
 /// A gateway that is only slow, or restarted, is back sooner.
 pub const GATEWAY_AWAY: Duration = MINUTE.saturating_mul(30);
 
-/// Since when work waits too long, given when the most overdue of it fell due.
-pub fn work(oldest_due: Option<Time>, now: Time) -> Option<Time> {
-    oldest_due.filter(|due| now.since(*due) > WORK_WAITS)
+/// Since when work waits too long, given when the most overdue of it fell due, and since when that is the most overdue: after
+/// our own downtime all of it is old, and as long as it moves on somebody does it.
+pub fn work(oldest_due: Option<Time>, unmoved_since: Time, now: Time) -> Option<Time> {
+    oldest_due.filter(|due| now.since(unmoved_since.max(*due)) > WORK_WAITS)
 }
 
 /// Since when nobody sweeps: `last` is the newest round taken, rounds lie `gap` apart, and somebody has been looking since
@@ -154,10 +155,12 @@ mod tests {
 
     #[test]
     fn work_waits_ten_minutes_before_anybody_is_told() {
-        assert_eq!(work(None, now()), None);
-        assert_eq!(work(Some(now() - WORK_WAITS), now()), None);
-        assert_eq!(work(Some(now() - WORK_WAITS - MINUTE), now()), Some(now() - WORK_WAITS - MINUTE));
-        assert_eq!(work(Some(now() + HOUR), now()), None, "what is not due yet waits by itself");
+        let long = now() - HOUR;
+        assert_eq!(work(None, long, now()), None);
+        assert_eq!(work(Some(now() - WORK_WAITS), long, now()), None);
+        assert_eq!(work(Some(now() - WORK_WAITS - MINUTE), long, now()), Some(now() - WORK_WAITS - MINUTE));
+        assert_eq!(work(Some(now() + HOUR), long, now()), None, "what is not due yet waits by itself");
+        assert_eq!(work(Some(long), now() - MINUTE, now()), None, "somebody did what was older a minute ago");
     }
 
     #[test]

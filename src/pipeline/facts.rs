@@ -87,9 +87,10 @@ pub(crate) async fn ask(read: &mut Read, core: &Core, asking: &Asking<'_>) -> Re
         zones = zone::candidates(phone, country, latest.region.as_deref(), latest.zone.as_deref());
         to_phone = store::message::to_phone(read, keys, &index, now - super::ledger::REQUESTS_LOOK_BACK).await?;
         to_phone.retain(|message| asking.sending.is_none_or(|this| this.id != message.id));
-        let (consents, outs) = store::consent::of_phone(read, keys, &index).await?;
+        let (mut consents, outs) = store::consent::of_phone(read, keys, &index).await?;
         carried = carried_consent(shop, cart, phone, &consents, &outs);
-        ledger = super::ledger::of_phone(read, keys, &index, &to_phone, carried.as_ref()).await?;
+        consents.extend(carried.clone());
+        ledger = super::ledger::of_phone(read, keys, &index, &to_phone, (consents, outs)).await?;
     }
     let terms = shop.rules.terms(&binding);
     let consent = ConsentFacts::of(&ledger, &terms, deadline, now);

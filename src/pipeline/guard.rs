@@ -302,9 +302,7 @@ pub(crate) async fn count(
 ) -> Result<(), Error> {
     let now = core.now();
     let (names, buckets) = (names_of(tx, keys, message).await?, buckets(shop, now));
-    let spans = Spans { hour_from: now, usual_from: now, usual_to: now, tappable_to: Time::FIRST, day: buckets.day };
-    let price = store::guard::sums(tx, keys, &names, &spans).await?.price;
-    let known = (price.rows > 0).then_some(price.micros);
+    let known = store::guard::price(tx, keys, &names.price).await?;
     let micros = risk::estimate(message.segments, known, &shop.rules.limits);
     store::guard::spend(tx, keys, message.id, buckets.day, micros).await?;
     if Lane::of(message.purpose).is_some() {

@@ -45,6 +45,7 @@ pub async fn write_all<P: Piece>(core: &Core, pieces: Vec<P>) -> Result<Written<
     if pieces.len() > 1 {
         let all = caught(async {
             transact!(core.db, |tx| {
+                tx.of_many();
                 let mut done = Vec::with_capacity(pieces.len());
                 for piece in &pieces {
                     done.push(piece.write(core, tx).await?);

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use crate::{
     domain::{
-        consent::{Consent, ConsentFacts, Ledger},
+        consent::{Consent, ConsentFacts, Ledger, OptOut},
         law::{self, Whereabouts},
         message::{MessageState, Purpose},
         phone::Phone,
@@ -19,16 +19,15 @@ use crate::{
 /// How far back requests to confirm matter.
 pub(crate) const REQUESTS_LOOK_BACK: Duration = Duration::from_secs(60 * 24 * 60 * 60);
 
-/// `to_phone` are the texts to this phone since `REQUESTS_LOOK_BACK`; `carried` is what a cart itself says of consent.
+/// `to_phone` are the texts to this phone since `REQUESTS_LOOK_BACK`; `said` is what was said of consent, what a cart itself
+/// says included.
 pub(crate) async fn of_phone(
     read: &mut Read,
     keys: &ShopKeys,
     phone: &[u8; 16],
     to_phone: &[Message],
-    carried: Option<&Consent>,
+    (consents, opt_outs): (Vec<Consent>, Vec<OptOut>),
 ) -> Result<Ledger, Error> {
-    let (mut consents, opt_outs) = store::consent::of_phone(read, keys, phone).await?;
-    consents.extend(carried.cloned());
     let ordered_at = newest_order(read, keys, phone).await?;
     let tapped_at = store::click::newest_human(read, keys, phone).await?;
     let replied_at = store::reply::newest_at(read, keys, phone).await?;
@@ -74,7 +73,8 @@ pub(crate) async fn facts(
     now: Time,
 ) -> Result<ConsentFacts, Error> {
     let texts = store::message::to_phone(read, keys, phone, now - REQUESTS_LOOK_BACK).await?;
-    let ledger = of_phone(read, keys, phone, &texts, None).await?;
+    let said = store::consent::of_phone(read, keys, phone).await?;
+    let ledger = of_phone(read, keys, phone, &texts, said).await?;
     let whereabouts = Whereabouts {
         phone_country: number.and_then(Phone::country).unwrap_or_else(|| shop.country.clone()),
         address_country: None,

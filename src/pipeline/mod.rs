@@ -137,5 +137,5 @@ pub(crate) async fn dirty_cart(
 /// Marks the day of this moment for recomputing.
 pub(crate) async fn dirty(tx: &mut Tx, shop: &Shop, at: Time, now: Time) -> Result<(), Error> {
     let day = rollup::day_number(&zone_of(shop), at);
-    job::ensure(tx, shop.id, job::Kind::Rollup, day, now).await
+    job::ensure_once(tx, shop.id, job::Kind::Rollup, day, now).await
 }

@@ -127,7 +127,8 @@ async fn on_record(read: &mut Read, keys: &ShopKeys, phone: &Phone, at: Time) ->
     texts.sort_by_key(|text| text.id);
     let since = at - ledger::REQUESTS_LOOK_BACK;
     let recent: Vec<Message> = texts.iter().filter(|text| text.created_at >= since).cloned().collect();
-    let ledger = ledger::of_phone(read, keys, &index, &recent, None).await?;
+    let said = store::consent::of_phone(read, keys, &index).await?;
+    let ledger = ledger::of_phone(read, keys, &index, &recent, said).await?;
     texts.retain(|text| text.moments.may_have_left());
     Ok((ledger, texts))
 }

@@ -97,6 +97,9 @@ pub struct Watch {
     /// Between two rounds of the sweeper; `None` where its schedule never comes.
     sweep_gap: Option<Duration>,
     since: Time,
+    /// When the most overdue work fell due, and since when it is that.
+    oldest_due: Option<Time>,
+    unmoved_since: Time,
     away_since: Option<Time>,
     told_of_away: bool,
     looked_closely_at: Option<Time>,
@@ -110,6 +113,8 @@ impl Watch {
         Watch {
             sweep_gap: recurring.iter().find(|each| each.kind == Kind::Sweep).and_then(|sweep| gap(sweep, now)),
             since: now,
+            oldest_due: None,
+            unmoved_since: now,
             away_since: None,
             told_of_away: false,
             looked_closely_at: None,
@@ -154,8 +159,7 @@ impl Watch {
         let now = core.now();
         let mut read = core.db.read().await?;
         let mut silent = Vec::new();
-        let work = silence::work(store::job::next_due(&mut read).await?, now);
-        silent.extend(work.map(|since| Silent::of_house(Silence::Work, since)));
+        silent.extend(self.work(core, &mut read, now).await?);
         silent.extend(self.sweep(&mut read, now).await?);
         silent.extend(full(disk, now));
         let away = store::silence::gateways_away(&mut read).await?;
@@ -175,6 +179,22 @@ impl Watch {
         }
         silent.extend(self.close.iter().cloned());
         Ok(silent)
+    }
+
+    async fn work(&mut self, core: &Core, read: &mut Read, now: Time) -> Result<Option<Silent>, Error> {
+        let oldest = store::job::next_due(read).await?;
+        // Only when the oldest is gone somebody did it; one that is older still shows nothing done.
+        if oldest.is_none() || self.oldest_due.is_some_and(|before| oldest > Some(before)) {
+            self.unmoved_since = now;
+        }
+        self.oldest_due = oldest;
+        let house = core.vault.keys(read, ShopId::HOUSE).await?;
+        let subject = Silent::of_house(Silence::Work, now).subject();
+        let standing = store::alarm::standing(read, &house).await?;
+        let stands = standing.iter().any(|alarm| alarm.kind == ALARM && alarm.subject == subject);
+        // Whoever has just begun to look knows no better than who raised it.
+        let unmoved_since = if stands { Time::FIRST } else { self.unmoved_since };
+        Ok(silence::work(oldest, unmoved_since, now).map(|since| Silent::of_house(Silence::Work, since)))
     }
 
     async fn sweep(&self, read: &mut Read, now: Time) -> Result<Option<Silent>, Error> {

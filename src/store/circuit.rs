@@ -36,16 +36,26 @@ impl Row {
 
 /// The circuits of a tenant's gateways; a healthy one has none.
 pub async fn of_tenant(read: &mut Read, shop: ShopId) -> Result<Vec<(GatewayId, Circuit)>, Error> {
+    let question = ("gateway_circuit", shop.get(), 0);
+    if let Some(circuits) = read.recall(question) {
+        return Ok(circuits);
+    }
     let rows = all!(
         read,
         Row,
         "SELECT gateway_id, failures, open_at, probe_at, closed_at, hold_until FROM gateway_circuit WHERE shop_id = $1",
         shop.get()
     )?;
-    Ok(rows.into_iter().map(|row| (GatewayId::new(row.gateway_id), row.into_circuit())).collect())
+    let circuits: Vec<_> = rows.into_iter().map(|row| (GatewayId::new(row.gateway_id), row.into_circuit())).collect();
+    read.keep(question, &circuits);
+    Ok(circuits)
 }
 
 pub async fn get(read: &mut Read, shop: ShopId, id: GatewayId) -> Result<Circuit, Error> {
+    let question = ("gateway_circuit", shop.get(), id.get());
+    if let Some(circuit) = read.recall(question) {
+        return Ok(circuit);
+    }
     let row = first!(
         read,
         Row,
@@ -54,7 +64,9 @@ pub async fn get(read: &mut Read, shop: ShopId, id: GatewayId) -> Result<Circuit
         shop.get(),
         id.get()
     )?;
-    Ok(row.map_or(Circuit::default(), Row::into_circuit))
+    let circuit = row.map_or(Circuit::default(), Row::into_circuit);
+    read.keep(question, &circuit);
+    Ok(circuit)
 }
 
 pub async fn put(tx: &mut Tx, shop: ShopId, id: GatewayId, circuit: &Circuit) -> Result<(), Error> {

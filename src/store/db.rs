@@ -5,6 +5,7 @@
 
 pub mod beside;
 pub mod fate;
+mod memo;
 mod plan;
 
 use std::{
@@ -23,7 +24,10 @@ use sqlx::{
 };
 use tokio::sync::Notify;
 
-use self::fate::{Fate, Step};
+use self::{
+    fate::{Fate, Step},
+    memo::{Memo, Question},
+};
 use super::Error;
 
 /// A database: embedded SQLite (one writer connection, some readers) or PostgreSQL.
@@ -119,8 +123,8 @@ impl Db {
     pub async fn read(&self) -> Result<Read, Error> {
         self.meet(Step::Read).await;
         Ok(match self {
-            Db::Lite { readers, .. } => Read(Inner::Lite(readers.acquire().await?)),
-            Db::Pg(pool) => Read(Inner::Pg(pool.acquire().await?)),
+            Db::Lite { readers, .. } => Read::of(Inner::Lite(readers.acquire().await?)),
+            Db::Pg(pool) => Read::of(Inner::Pg(pool.acquire().await?)),
         })
     }
 
@@ -139,7 +143,7 @@ impl Db {
                 (None, None, Inner::PgTx(begun.map_err(|_| Error::Busy)??))
             }
         };
-        Ok(Tx { read: Read(inner), fate, doubt })
+        Ok(Tx { read: Read::of(inner), fate, doubt })
     }
 
     /// Waits until the disk fails to confirm a commit: Linux may then have thrown away what it could not write and say
@@ -196,7 +200,11 @@ enum Inner {
 }
 
 /// A connection to read with.
-pub struct Read(Inner);
+pub struct Read {
+    inner: Inner,
+    /// Where it is about many pieces.
+    memo: Option<Memo>,
+}
 
 /// A write transaction; dropped without `commit`, it never happened.
 pub struct Tx {
@@ -211,8 +219,35 @@ pub(super) enum Conn<'c> {
 }
 
 impl Read {
+    fn of(inner: Inner) -> Read {
+        Read { inner, memo: None }
+    }
+
+    /// From now on it is about many pieces: what all of them ask is read once.
+    pub fn of_many(&mut self) {
+        self.memo = Some(Memo::default());
+    }
+
+    /// The answer to a question that was asked before here, if this is about many pieces.
+    pub(super) fn recall<T: Clone + 'static>(&self, question: Question) -> Option<T> {
+        self.memo.as_ref()?.recall(question)
+    }
+
+    pub(super) fn keep<T: Clone + Send + Sync + 'static>(&mut self, question: Question, answer: &T) {
+        if let Some(memo) = &mut self.memo {
+            memo.keep(question, answer);
+        }
+    }
+
+    /// Told by `run!` of every statement that writes.
+    pub(super) fn wrote(&mut self, sql: &str) {
+        if let Some(memo) = &mut self.memo {
+            memo.wrote(sql);
+        }
+    }
+
     pub(super) fn conn(&mut self) -> Conn<'_> {
-        match &mut self.0 {
+        match &mut self.inner {
             Inner::Lite(conn) => Conn::Lite(conn),
             Inner::Pg(conn) => Conn::Pg(conn),
             Inner::LiteTx(conn) => Conn::Lite(conn),
@@ -224,14 +259,14 @@ impl Read {
 impl Tx {
     /// Whether no other write transaction runs meanwhile, whatever it is about.
     pub(super) fn is_alone(&self) -> bool {
-        matches!(self.read.0, Inner::LiteTx(_))
+        matches!(self.read.inner, Inner::LiteTx(_))
     }
 }
 
 impl Read {
     /// The one place a statement may have two texts: a claim's row-lock clause.
     pub(super) fn either(&self, lite: &'static str, pg: &'static str) -> &'static str {
-        match self.0 {
+        match self.inner {
             Inner::Lite(_) | Inner::LiteTx(_) => lite,
             Inner::Pg(_) | Inner::PgTx(_) => pg,
         }
@@ -243,7 +278,7 @@ impl Tx {
         if let Some(fate) = &self.fate {
             fate.at(Step::Commit).await;
         }
-        match self.read.0 {
+        match self.read.inner {
             Inner::LiteTx(tx) => tx.commit().await.map_err(|error| {
                 let error = Error::from(error);
                 if let (Error::Unsure(_), Some(doubt)) = (&error, &self.doubt) {
@@ -312,12 +347,13 @@ macro_rules! first {
 
 /// `run!(tx, "UPDATE …", bind, …)`: how many rows it touched.
 macro_rules! run {
-    ($tx:expr, $sql:expr $(, $bind:expr)* $(,)?) => {
+    ($tx:expr, $sql:expr $(, $bind:expr)* $(,)?) => {{
+        $tx.wrote($sql);
         $crate::store::db::on_either!($tx, |conn: Engine| {
             sqlx::query::<Engine>($sql)$(.bind($bind))*.execute(conn).await.map(|done| done.rows_affected())
         })
         .map_err($crate::store::Error::from)
-    };
+    }};
 }
 
 pub(crate) use {all, first, on_either, run};

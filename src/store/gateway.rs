@@ -100,6 +100,10 @@ pub async fn get(read: &mut Read, keys: &ShopKeys, id: GatewayId) -> Result<Opti
 
 /// The gateways of one shop (or of the house), newest first: the newest is the one that sends.
 pub async fn list(read: &mut Read, keys: &ShopKeys) -> Result<Vec<Gateway>, Error> {
+    let question = ("gateway", of(keys), 0);
+    if let Some(list) = read.recall(question) {
+        return Ok(list);
+    }
     let rows = all!(
         read,
         Row,
@@ -108,7 +112,9 @@ pub async fn list(read: &mut Read, keys: &ShopKeys) -> Result<Vec<Gateway>, Erro
          WHERE shop_id = $1 AND removed_at IS NULL ORDER BY gateway_id DESC",
         of(keys)
     )?;
-    rows.into_iter().map(|row| row.into_gateway(keys)).collect()
+    let list = rows.into_iter().map(|row| row.into_gateway(keys)).collect::<Result<Vec<_>, _>>()?;
+    read.keep(question, &list);
+    Ok(list)
 }
 
 /// The shops that have a gateway of their own. An operator read.

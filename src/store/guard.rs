@@ -141,6 +141,19 @@ pub async fn sums(read: &mut Read, keys: &ShopKeys, names: &Names, spans: &Spans
     Ok(sums)
 }
 
+/// What a part is taken to cost by this name, in millionths, where a gateway has told it.
+pub async fn price(read: &mut Read, keys: &ShopKeys, name: &[u8; 16]) -> Result<Option<i64>, Error> {
+    let row = first!(
+        read,
+        (Option<i64>, i64),
+        "SELECT CAST(SUM(micros) AS BIGINT), CAST(COUNT(*) AS BIGINT) FROM guard
+         WHERE shop_id = $1 AND kind = 'price' AND key = $2",
+        of(keys),
+        name.to_vec()
+    )?;
+    Ok(row.filter(|(_, rows)| *rows > 0).map(|(micros, _)| micros.unwrap_or(0)))
+}
+
 /// Counts `by` texts (1, or -1 to take one back) under all their names. `tappable` says whether they carry a link.
 pub async fn count(
     tx: &mut Tx,

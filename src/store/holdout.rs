@@ -35,13 +35,18 @@ impl RunRow {
 
 /// Every run of a shop, newest first.
 pub async fn runs(read: &mut Read, shop: ShopId) -> Result<Vec<Run>, Error> {
+    if let Some(runs) = read.recall(("holdout_run", shop.get(), 0)) {
+        return Ok(runs);
+    }
     let rows = all!(
         read,
         RunRow,
         "SELECT run_id, percent, started_at, ended_at FROM holdout_run WHERE shop_id = $1 ORDER BY run_id DESC",
         shop.get()
     )?;
-    Ok(rows.into_iter().map(RunRow::into_run).collect())
+    let runs: Vec<Run> = rows.into_iter().map(RunRow::into_run).collect();
+    read.keep(("holdout_run", shop.get(), 0), &runs);
+    Ok(runs)
 }
 
 /// The run that is on, if any.

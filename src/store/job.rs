@@ -192,6 +192,17 @@ pub async fn ensure(tx: &mut Tx, shop: ShopId, kind: Kind, subject: i64, due_at:
     Ok(())
 }
 
+/// As [`ensure`], for what many pieces of one transaction make due: the first of them does it.
+pub async fn ensure_once(tx: &mut Tx, shop: ShopId, kind: Kind, subject: i64, due_at: Time) -> Result<(), Error> {
+    // Whoever does it meanwhile has lost its claim by the first, and leaves it be.
+    let question = (kind.name(), shop.get(), subject);
+    if tx.recall::<()>(question).is_none() {
+        ensure(tx, shop, kind, subject, due_at).await?;
+        tx.keep(question, &());
+    }
+    Ok(())
+}
+
 /// Makes sure it is due by this moment, unless it is being done: whoever does it looks, in the shop's turn, for what came
 /// meanwhile before it ends. The caller holds that turn.
 pub async fn nudge(tx: &mut Tx, shop: ShopId, kind: Kind, subject: i64, due_at: Time) -> Result<(), Error> {
@@ -265,15 +276,51 @@ pub async fn cancel(tx: &mut Tx, shop: ShopId, kind: Kind, subject: i64) -> Resu
     Ok(())
 }
 
-/// The shops with anything due, most overdue first. An operator read; its cost is what is due.
+/// Jobs that one look at all shops reads at most.
+const LOOK_MOST: i64 = 500;
+
+/// The shops with anything due, most overdue first. An operator read; its cost is what is due, or under a backlog the number
+/// of shops: this is asked many times a second.
 pub async fn shops_due(read: &mut Read, now: Time) -> Result<Vec<ShopId>, Error> {
     let rows = all!(
         read,
-        (i64, i64),
-        "SELECT shop_id, CAST(MIN(due_at) AS BIGINT) FROM job WHERE due_at <= $1 GROUP BY shop_id ORDER BY 2",
-        now.millis()
+        (i64,),
+        "SELECT shop_id FROM job WHERE due_at <= $1 ORDER BY due_at LIMIT $2",
+        now.millis(),
+        LOOK_MOST
     )?;
-    Ok(rows.into_iter().map(|(shop, _)| ShopId::new(shop)).collect())
+    let all_seen = rows.len() < usize::try_from(LOOK_MOST).unwrap_or(usize::MAX);
+    let mut shops: Vec<ShopId> = Vec::new();
+    for (shop,) in rows {
+        let shop = ShopId::new(shop);
+        if !shops.contains(&shop) {
+            shops.push(shop);
+        }
+    }
+    if !all_seen {
+        let others = all!(
+            read,
+            (i64, i64),
+            "SELECT shop_id, due_at FROM (
+                 SELECT shop_id, (SELECT MIN(due_at) FROM job WHERE job.shop_id = shop.shop_id) AS due_at FROM shop
+             ) AS each_shop WHERE due_at <= $1 ORDER BY due_at",
+            now.millis()
+        )?;
+        let others: Vec<ShopId> = others.into_iter().map(|(shop, _)| ShopId::new(shop)).collect();
+        shops.extend(others.into_iter().filter(|shop| !shops.contains(shop)).collect::<Vec<_>>());
+        // The house is no shop.
+        let house = first!(
+            read,
+            (i64,),
+            "SELECT due_at FROM job WHERE shop_id = $1 AND due_at <= $2 ORDER BY due_at LIMIT 1",
+            ShopId::HOUSE.get(),
+            now.millis()
+        )?;
+        if house.is_some() && !shops.contains(&ShopId::HOUSE) {
+            shops.push(ShopId::HOUSE);
+        }
+    }
+    Ok(shops)
 }
 
 /// When the next job of any shop falls due. An operator read.
@@ -332,7 +379,7 @@ macro_rules! claim_sql {
                  SELECT kind, subject_id FROM job WHERE shop_id = $1 AND due_at <= $2 ORDER BY due_at LIMIT $5",
             $lock,
             ") UPDATE job SET fell_due_at = due_at, due_at = $3, claimed_until = $3, claimed_by = $4, attempt = attempt + 1
-               WHERE shop_id = $1 AND due_at <= $2 AND (kind, subject_id) IN
+               WHERE shop_id = $1 AND (kind, subject_id) IN
                    (SELECT kind, subject_id FROM told
                     UNION SELECT kind, subject_id FROM asked
                     UNION SELECT kind, subject_id FROM due)

@@ -130,13 +130,14 @@ pub async fn placed_at(read: &mut Read, keys: &ShopKeys, id: OrderId) -> Result<
 
 /// Whether an order known by this name was placed at this moment or before, and not taken back.
 pub async fn bought_before(read: &mut Read, keys: &ShopKeys, name: &[u8; 16], at: Time) -> Result<bool, Error> {
+    // By the name and the order's own key, never by the time: see `cart::begun_after`.
     let row = first!(
         read,
         (i64,),
         "SELECT shop_order.order_id FROM identity JOIN shop_order
            ON shop_order.shop_id = $1 AND shop_order.order_id = identity.subject_id
          WHERE identity.shop_id = $1 AND identity.value = $2 AND identity.subject = 'order'
-           AND shop_order.placed_at <= $3 AND shop_order.cancelled_at IS NULL
+           AND (shop_order.placed_at <= $3 AND shop_order.cancelled_at IS NULL) IS TRUE
          LIMIT 1",
         of(keys),
         name.to_vec(),

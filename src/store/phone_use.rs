@@ -1,6 +1,8 @@
 //! Which phones were texted of late by any shop of this house: rows of the house, named by the house's key, so that a cap
 //! over all shops needs no look into another shop's facts. A place is taken before a text's intent is noted and given back
 //! when the text does not go.
+//!
+//! A phone has a handful of rows: they are found by the phone, never by the time (`at + 0`).
 
 use super::{
     Error, Read, Tx,
@@ -41,7 +43,7 @@ pub async fn reserve(
     let taken = all!(
         tx,
         (i64,),
-        "SELECT slot FROM phone_use WHERE shop_id = $1 AND phone = $2 AND lane = $3 AND slot > 0 AND at > $4",
+        "SELECT slot FROM phone_use WHERE shop_id = $1 AND phone = $2 AND lane = $3 AND slot > 0 AND at + 0 > $4",
         HOUSE.get(),
         phone.to_vec(),
         lane,
@@ -78,7 +80,7 @@ pub async fn holds(
     let row = first!(
         read,
         (i64,),
-        "SELECT slot FROM phone_use WHERE shop_id = $1 AND phone = $2 AND lane = $3 AND slot > 0 AND at > $4
+        "SELECT slot FROM phone_use WHERE shop_id = $1 AND phone = $2 AND lane = $3 AND slot > 0 AND at + 0 > $4
            AND by_shop = $5 AND by_message = $6",
         HOUSE.get(),
         phone.to_vec(),
@@ -104,7 +106,7 @@ pub async fn by_others(
         read,
         (i64, Option<i64>),
         "SELECT CAST(COUNT(*) AS BIGINT), CAST(MIN(at) AS BIGINT) FROM phone_use
-         WHERE shop_id = $1 AND phone = $2 AND lane = $3 AND slot > 0 AND at > $4
+         WHERE shop_id = $1 AND phone = $2 AND lane = $3 AND slot > 0 AND at + 0 > $4
            AND NOT (by_shop = $5 AND by_message = $6)",
         HOUSE.get(),
         phone.to_vec(),

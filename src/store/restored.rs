@@ -86,12 +86,17 @@ async fn doubt_texts(tx: &mut Tx, restored: &Restored) -> Result<u64, Error> {
 
 /// The last restore after which something may have been sent that is not known here. An operator read.
 pub async fn last(read: &mut Read) -> Result<Option<Restored>, Error> {
+    if let Some(last) = read.recall(("restored", 0, 0)) {
+        return Ok(last);
+    }
     let row = first!(
         read,
         (i64, i64, i64),
         "SELECT restore_id, at, backup_at FROM restored WHERE silent_at IS NULL ORDER BY at DESC LIMIT 1"
     )?;
-    Ok(row.map(|(id, at, backup_at)| Restored { id, backup_at: time(backup_at), at: time(at), silent: false }))
+    let last = row.map(|(id, at, backup_at)| Restored { id, backup_at: time(backup_at), at: time(at), silent: false });
+    read.keep(("restored", 0, 0), &last);
+    Ok(last)
 }
 
 /// Whether the halt of a restore stands: then nothing at all leaves, mail and news to other systems included. An operator

@@ -99,9 +99,14 @@ impl Vault {
     /// What is remembered is compared with the database each time, by one look at an index: another process may have
     /// given the shop its next key, and what that key sealed must be readable here at once.
     pub async fn keys(&self, read: &mut Read, shop: ShopId) -> Result<ShopKeys, Error> {
+        if let Some(keys) = read.recall(("shop_key", shop.get(), 0)) {
+            return Ok(keys);
+        }
         let newest =
             first!(read, (Option<i64>,), "SELECT MAX(generation) FROM shop_key WHERE shop_id = $1", shop.get())?;
-        self.keys_up_to(read, shop, newest.and_then(|(newest,)| newest)).await
+        let keys = self.keys_up_to(read, shop, newest.and_then(|(newest,)| newest)).await?;
+        read.keep(("shop_key", shop.get(), 0), &keys);
+        Ok(keys)
     }
 
     /// As `keys`, where the newest generation was read already.
@@ -222,8 +227,9 @@ pub async fn open_house(tx: &mut Tx, vault: &Vault, key: &[u8; 32], now: Time) -
 /// Waits for the shop's turn and holds it until the transaction ends.
 pub async fn take_turn(tx: &mut Tx, shop: ShopId) -> Result<(), Error> {
     // On SQLite the write transaction itself is everybody's turn.
-    if !tx.is_alone() {
+    if !tx.is_alone() && tx.recall::<()>(("turn", shop.get(), 0)).is_none() {
         first!(tx, (i64,), "SELECT shop_id FROM turn WHERE shop_id = $1 FOR UPDATE", shop.get())?;
+        tx.keep(("turn", shop.get(), 0), &());
     }
     Ok(())
 }
@@ -321,6 +327,10 @@ pub async fn get(read: &mut Read, vault: &Vault, id: ShopId) -> Result<Option<Sh
 
 /// A shop with its keys.
 pub async fn open(read: &mut Read, vault: &Vault, id: ShopId) -> Result<Option<(Shop, ShopKeys)>, Error> {
+    let question = ("shop", id.get(), 0);
+    if let Some(opened) = read.recall::<(Shop, ShopKeys)>(question) {
+        return Ok(Some(opened));
+    }
     let row = first!(
         read,
         Row,
@@ -333,7 +343,9 @@ pub async fn open(read: &mut Read, vault: &Vault, id: ShopId) -> Result<Option<(
     match row {
         Some(row) => {
             let keys = vault.keys_up_to(read, id, row.key_generation).await?;
-            Ok(Some((vault.shop(row, &keys)?, keys)))
+            let opened = (vault.shop(row, &keys)?, keys);
+            read.keep(question, &opened);
+            Ok(Some(opened))
         }
         None => Ok(None),
     }

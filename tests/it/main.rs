@@ -21,6 +21,7 @@ mod oracle;
 mod outside;
 mod race;
 mod real_gateway;
+mod reads;
 mod role;
 mod server;
 mod sim;

@@ -1,13 +1,21 @@
 //! Spread over several machines. Citus itself is not here: what it refuses and asks for stands in a few functions, so that
 //! the order, the doing-it-again and the keys of every table are tried on the real catalogue of PostgreSQL.
 
-use cartback::store::{
-    Db, migration,
-    spread::{self, EVERYWHERE, NotSpread},
+use std::time::Duration;
+
+use cartback::{
+    domain::id::ShopId,
+    store::{
+        Db, job, migration,
+        spread::{self, EVERYWHERE, NotSpread},
+    },
+    worker::Worker,
 };
+use serde_json::json;
+use tokio_util::sync::CancellationToken;
 
 use crate::{
-    app::{Engine, database},
+    app::{App, Engine, Shopkeeper, database, minutes},
     sql,
 };
 
@@ -86,4 +94,81 @@ async fn cut_off_in_the_middle_it_goes_on_and_a_newer_table_follows_by_itself() 
 async fn a_file_cannot_be_spread() {
     let Some((db, _home)): Option<(Db, _)> = database(Engine::Lite).await else { return };
     assert!(matches!(spread::spread(&db).await, Err(NotSpread::OneFile)));
+}
+
+/// What a cluster says of rows that lie on a machine that is away: whoever touches one of them gets an error, whoever does
+/// not is not bothered. Shop 2 lies there.
+const AWAY: [&str; 3] = [
+    "CREATE FUNCTION reached(shop BIGINT) RETURNS BOOLEAN LANGUAGE plpgsql AS $$
+     BEGIN
+         IF shop = 2 THEN RAISE EXCEPTION 'connection to the remote node failed' USING ERRCODE = '08006'; END IF;
+         RETURN TRUE;
+     END $$",
+    "ALTER TABLE job RENAME TO job_there",
+    "CREATE VIEW job AS SELECT * FROM job_there WHERE reached(shop_id)",
+];
+
+/// A machine of the cluster is away: only the shops that lie on it wait, and they go on when it is back.
+#[tokio::test]
+async fn a_machine_that_is_away_stops_its_own_shops() {
+    let Some(app) = App::start(Engine::Pg).await else { return };
+    let (first, second, third) = (open(&app).await, open(&app).await, open(&app).await);
+    assert_eq!(second.id, ShopId::new(2));
+    for shop in [&first, &second, &third] {
+        app.with_gateway(shop, "kannel").await;
+        leave(&app, shop, 1).await;
+    }
+    let stop = CancellationToken::new();
+    let worker = tokio::spawn(Worker::new(app.core.clone(), Vec::new()).run(stop.clone()));
+    let texts = async |shop: &Shopkeeper| app.texts(shop).await.len();
+    until("their carts were read", async || waiting(&app).await == [1, 1, 1]).await;
+    // A worker that never saw the whole database knows of no shop.
+    tokio::time::sleep(Duration::from_millis(700)).await;
+    for part in AWAY {
+        sql::change(&app.core.db, part).await.unwrap();
+    }
+    app.sleep(minutes(31));
+    until("the others go on", async || texts(&first).await + texts(&third).await == 2).await;
+    assert_eq!(texts(&second).await, 0);
+    sql::change(
+        &app.core.db,
+        "CREATE OR REPLACE FUNCTION reached(shop BIGINT) RETURNS BOOLEAN LANGUAGE sql AS 'SELECT TRUE'",
+    )
+    .await
+    .unwrap();
+    until("it goes on when it is back", async || texts(&second).await == 1).await;
+    stop.cancel();
+    worker.await.unwrap();
+    app.settle().await;
+    app.end().await;
+}
+
+async fn open(app: &App) -> Shopkeeper {
+    app.with_shop_like("generic", &[("steps_after_minutes", "0")]).await
+}
+
+async fn leave(app: &App, shop: &Shopkeeper, number: u32) {
+    let change = json!({
+        "phone": format!("+386405550{number:02}"), "email": null, "customer_id": null, "cart_token": null,
+    });
+    app.generic(shop, "checkout.updated", app.checkout(&format!("c{number}"), change)).await;
+}
+
+/// How many jobs each of three shops has, as long as all of them can be asked.
+async fn waiting(app: &App) -> Vec<u64> {
+    let mut counts = Vec::new();
+    for shop in 1..=3 {
+        let jobs = job::waiting(&mut app.read().await, ShopId::new(shop)).await.unwrap();
+        counts.push(jobs.iter().filter(|(kind, _)| *kind == job::Kind::Detect).map(|(_, count)| count).sum());
+    }
+    counts
+}
+
+/// A worker that runs by itself has its own pace.
+async fn until(what: &str, mut done: impl AsyncFnMut() -> bool) {
+    let begun = std::time::Instant::now();
+    while !done().await {
+        assert!(begun.elapsed() < Duration::from_secs(60), "{what}: it never comes");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
 }

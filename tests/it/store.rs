@@ -338,6 +338,25 @@ async fn facts_do_not_queue_behind_what_is_overdue() {
     .await;
 }
 
+/// Under a backlog the shops with work are still found, most overdue first, whichever shop the first of it is of.
+#[tokio::test]
+async fn one_shops_backlog_hides_no_other_shop() {
+    on_both(async |stage| {
+        let shop = stage.shop();
+        tx!(stage, |tx| {
+            for subject in 0..600 {
+                job::schedule(tx, shop, job::Kind::Decide, subject, at(100)).await?;
+            }
+            job::schedule(tx, ShopId::HOUSE, job::Kind::Rollup, 1, at(300)).await?;
+        });
+        let due = async |now: i64| job::shops_due(read!(stage), at(now)).await.unwrap();
+        assert_eq!(due(99).await, []);
+        assert_eq!(due(200).await, [shop]);
+        assert_eq!(due(300).await, [shop, ShopId::HOUSE]);
+    })
+    .await;
+}
+
 /// A process that stood still for longer than its claim lasts has not ended: it takes the suspicion back, whoever has the
 /// job by now; one that ended takes nothing back.
 #[tokio::test]

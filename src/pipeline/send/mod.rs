@@ -85,6 +85,7 @@ async fn take_turns(
     let (mut ready, mut turns, mut waits) = (Vec::new(), Vec::new(), Vec::new());
     let mut places = BTreeMap::new();
     let mut read = core.db.read().await?;
+    read.of_many();
     for job in jobs {
         match standing(core, &mut read, &job).await {
             Ok((way, place)) => {

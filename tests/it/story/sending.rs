@@ -334,3 +334,33 @@ async fn a_price_list_counts_where_the_gateway_tells_none() {
     })
     .await;
 }
+
+/// A shop with a thousand carts due takes its turn like one with a single cart, and what it has waiting is not in between.
+#[tokio::test]
+async fn a_shop_with_much_to_do_holds_up_no_other() {
+    on_both(async |app| {
+        let (big, small) = (open(app).await, open(app).await);
+        for shop in [&big, &small] {
+            app.with_gateway(shop, "kannel").await;
+        }
+        let due = app.now();
+        transact!(app.core.db, |tx| {
+            // Of carts that are gone: whose turn it is does not depend on what is decided.
+            for subject in 0..1_000 {
+                job::schedule(tx, big.id, job::Kind::Decide, subject, due).await?;
+            }
+        })
+        .unwrap();
+        app.sleep(minutes(1));
+        let now = app.now();
+        transact!(app.core.db, |tx| job::schedule(tx, small.id, job::Kind::Decide, 7, now).await?).unwrap();
+        app.tick_another().await;
+        let mut read = app.read().await;
+        assert_eq!(job::waiting(&mut read, small.id).await.unwrap(), []);
+        let left: u64 = job::waiting(&mut read, big.id).await.unwrap().iter().map(|(_, count)| count).sum();
+        assert!((900..1_000).contains(&left), "{left} of the busy shop's jobs are left");
+        drop(read);
+        app.settle().await;
+    })
+    .await;
+}

@@ -79,10 +79,33 @@ async fn work_that_nobody_does_is_told_once_and_ends_by_itself() {
         let mut other = Watch::new(&app.another_process(2), &[]);
         assert_eq!(look(app, &mut watch).await, [Silence::Work]);
         other.look(&app.core, None).await;
-        assert_eq!(letters(server), []);
+        assert_eq!((letters(server), standing(app).await), (vec![], vec!["work ".to_owned()]));
         app.settle().await;
         assert_eq!(look(app, &mut watch).await, []);
         assert_eq!((standing(app).await.len(), letters(server).len()), (0, 0));
+    })
+    .await;
+}
+
+/// After our own downtime all that is due is old: whoever does it is not silent, however long it takes.
+#[tokio::test]
+async fn old_work_that_is_being_done_is_no_silence() {
+    on_both(async |app, _, _| {
+        let shop = open(app).await;
+        for number in 0..3 {
+            leave(app, &shop, number).await;
+            app.sleep(minutes(1));
+        }
+        app.sleep(hours(8));
+        let mut watch = Watch::new(&app.core, &[]);
+        assert_eq!(look(app, &mut watch).await, [], "it has only begun to look");
+        for _ in 0..9 {
+            app.sleep(minutes(1));
+            assert_eq!(look(app, &mut watch).await, []);
+        }
+        app.sleep(minutes(2));
+        assert_eq!(look(app, &mut watch).await, [Silence::Work], "nothing of it was done");
+        app.settle().await;
     })
     .await;
 }

@@ -1,0 +1,137 @@
+//! How many rows a statement reads. PostgreSQL without statistics (a new database, or one that grew since they were made) takes
+//! the index that has most of a statement's columns; one that goes by the wrong one reads the whole shop for every cart:
+//! nothing is wrong, and in the busiest hour everything stands still. So the plan of every statement that the way of a cart
+//! runs is looked at, on tables with rows in them and without statistics.
+
+use std::collections::BTreeSet;
+
+use cartback::store::Db;
+use serde_json::{Value, json};
+use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection, Row};
+
+use crate::{
+    app::{App, Engine, PHONE_AGENT, minutes},
+    crash::Place,
+    server::{postgres, say},
+};
+
+/// Tables with more rows than this in the filled database are looked at.
+const ROWS: i64 = 500;
+
+/// Statements that are about a span of a shop's days, or of all shops, by their nature, told by how they begin.
+const SPANS: [&str; 9] = [
+    // A day's figures.
+    "INSERT INTO rollup ",
+    "INSERT INTO ledger_day ",
+    "SELECT CAST(message.purpose AS TEXT) AS mark",
+    "SELECT CAST(CASE WHEN EXISTS (SELECT 1 FROM message JOIN credit",
+    // By an index of those that are not filed yet, which are few.
+    "SELECT CAST(1 AS BIGINT) WHERE EXISTS (SELECT 1 FROM shop_order WHERE shop_id = $1 AND payment IS NULL)",
+    // What is due, and a list's page: each with its LIMIT.
+    "SELECT MIN(due_at) FROM job",
+    "SELECT shop_id FROM job WHERE due_at <= $1 ORDER BY due_at LIMIT",
+    "WITH told AS MATERIALIZED",
+    "SELECT message_id, message_id FROM message WHERE shop_id = $1 AND message_id <= $2",
+];
+
+/// The statements that a cart's way runs on PostgreSQL, from its webhook to the credit of its order.
+async fn statements() -> Option<BTreeSet<String>> {
+    let app = App::start(Engine::Pg).await?;
+    let shop = app.with_shop_like("generic", &[("steps_after_minutes", "0")]).await;
+    app.with_gateway(&shop, "kannel").await;
+    for number in 0..3 {
+        let change = json!({ "phone": format!("+386405550{number:02}"), "cart_token": null });
+        app.generic(&shop, "checkout.updated", app.checkout(&format!("c{number}"), change)).await;
+    }
+    app.pass(minutes(40)).await;
+    let text = app.texts(&shop).await.remove(0);
+    app.open(&text.token('r'), PHONE_AGENT).await;
+    app.pass(minutes(5)).await;
+    app.generic(&shop, "order.upserted", app.order("1001", "c0", json!({}))).await;
+    app.pass(minutes(5)).await;
+    let Db::Pg(pool) = &app.core.db else { unreachable!() };
+    let mut connections = Vec::new();
+    for _ in 0..pool.size() {
+        connections.push(pool.acquire().await.unwrap());
+    }
+    let mut all = BTreeSet::new();
+    for connection in &mut connections {
+        let rows = connection.fetch_all("SELECT statement FROM pg_prepared_statements").await.unwrap();
+        all.extend(rows.iter().map(|row| row.get::<String, _>(0)));
+    }
+    drop(connections);
+    app.end().await;
+    Some(all)
+}
+
+/// The scans of a plan: table, index ("" for none), and how many columns of it are known.
+fn scans(plan: &Value, found: &mut Vec<(String, String, usize)>) {
+    let word = |plan: &Value, name: &str| plan[name].as_str().unwrap_or("").to_owned();
+    let inner = plan["Plans"].as_array().map_or(&[][..], Vec::as_slice);
+    let node = word(plan, "Node Type");
+    // A bitmap's index stands below its table.
+    let by = if node == "Bitmap Heap Scan" { inner.first().unwrap_or(plan) } else { plan };
+    let table = word(plan, "Relation Name");
+    if node.ends_with("Scan") && !table.is_empty() {
+        found.push((table, word(by, "Index Name"), word(by, "Index Cond").matches(" = ").count()));
+    }
+    for plan in inner {
+        scans(plan, found);
+    }
+}
+
+#[tokio::test]
+async fn a_cart_is_looked_up_never_searched_for() {
+    let Some(statements) = statements().await else { return };
+    let Some(cluster) = postgres::cluster() else { return };
+    let database = cluster.database();
+    let place = Place { folder: tempfile::tempdir().unwrap(), database_url: database.url() };
+    place.told(&["bench", "fill", "--carts", "2500", "--messages", "2500", "--due", "600", "--json"]);
+    let mut connection = PgConnection::connect(&database.url()).await.unwrap();
+    connection.execute("SET plan_cache_mode = force_generic_plan").await.unwrap();
+    let names = connection.fetch_all("SELECT relname FROM pg_stat_user_tables").await.unwrap();
+    let mut large = BTreeSet::new();
+    for row in names {
+        let name: String = row.get(0);
+        let count = AssertSqlSafe(format!("SELECT COUNT(*) FROM {name}"));
+        if connection.fetch_one(sqlx::query(count)).await.unwrap().get::<i64, _>(0) > ROWS {
+            large.insert(name);
+        }
+    }
+    assert!(large.contains("cart") && large.contains("message") && large.contains("identity"), "{large:?}");
+    let (mut looked_at, mut problems) = (0, Vec::new());
+    for (number, statement) in statements.iter().enumerate() {
+        let words = statement.trim_start();
+        let begins = |word: &&str| words.starts_with(*word);
+        if !["SELECT", "INSERT", "UPDATE", "DELETE", "WITH"].iter().any(|word| begins(&word)) || words.contains("pg_") {
+            continue;
+        }
+        let numbers = words.split('$').skip(1).filter_map(|rest| {
+            let digits: String = rest.chars().take_while(char::is_ascii_digit).collect();
+            digits.parse::<usize>().ok()
+        });
+        let binds = numbers.max().unwrap_or(0);
+        let nulls = vec!["NULL"; binds].join(", ");
+        let values = if binds == 0 { String::new() } else { format!("({nulls})") };
+        connection.execute(AssertSqlSafe(format!("PREPARE q{number} AS {statement}"))).await.unwrap();
+        let explain = AssertSqlSafe(format!("EXPLAIN (FORMAT JSON) EXECUTE q{number}{values}"));
+        let told = connection.fetch_one(sqlx::raw_sql(explain)).await.unwrap();
+        let plan: Value = serde_json::from_str(told.try_get_raw(0).unwrap().as_str().unwrap()).unwrap();
+        let mut found = Vec::new();
+        scans(&plan[0]["Plan"], &mut found);
+        looked_at += 1;
+        let plain = words.split_whitespace().collect::<Vec<_>>().join(" ");
+        // A page of a list looks for a hundred at once.
+        if SPANS.iter().any(|span| plain.starts_with(span)) || plain.contains("_id IN ($") {
+            continue;
+        }
+        for (table, index, known) in found {
+            if large.contains(&table) && known < 2 {
+                problems.push(format!("{table} by {index:?}: {}", plain.chars().take(900).collect::<String>()));
+            }
+        }
+    }
+    say(&format!("{looked_at} statements, tables with rows: {large:?}"));
+    assert!(looked_at > 80, "{looked_at}");
+    assert!(problems.is_empty(), "{} statements read a whole shop:\n{}", problems.len(), problems.join("\n"));
+}
