@@ -102,8 +102,8 @@ async fn a_cart_is_looked_up_never_searched_for() {
     let (mut looked_at, mut problems) = (0, Vec::new());
     for (number, statement) in statements.iter().enumerate() {
         let words = statement.trim_start();
-        let begins = |word: &&str| words.starts_with(*word);
-        if !["SELECT", "INSERT", "UPDATE", "DELETE", "WITH"].iter().any(|word| begins(&word)) || words.contains("pg_") {
+        let verbs = ["SELECT", "INSERT", "UPDATE", "DELETE", "WITH"];
+        if !verbs.iter().any(|verb| words.starts_with(verb)) || words.contains("pg_") {
             continue;
         }
         let numbers = words.split('$').skip(1).filter_map(|rest| {
