@@ -61,9 +61,9 @@ pub struct Flags {
     #[arg(long, global = true, value_name = "COUNT")]
     pub workers: Option<String>,
     /// What this process does, of several on one PostgreSQL: all, web (answers, and works on nothing) or worker (works, and
-    /// answers only for its own health) [variable: CARTBACK_ROLE] [default: all]
+    /// answers only for its own health) [variable: CARTBACK_PROCESS_ROLE] [default: all]
     #[arg(long, global = true, value_name = "ROLE")]
-    pub role: Option<String>,
+    pub process_role: Option<String>,
     /// Requests of one API token in one minute, 1 to 1000000 [variable: CARTBACK_API_REQUESTS] [default: 600]
     #[arg(long, global = true, value_name = "COUNT")]
     pub api_requests: Option<String>,
@@ -154,7 +154,7 @@ const NAMES: [&str; 13] = [
     "log",
     "log_format",
     "workers",
-    "role",
+    "process_role",
     "api_requests",
     "trusted_proxies",
     "smtp_url",
@@ -377,7 +377,7 @@ impl Found {
             ("log", &flags.log),
             ("log_format", &flags.log_format),
             ("workers", &flags.workers),
-            ("role", &flags.role),
+            ("process_role", &flags.process_role),
             ("api_requests", &flags.api_requests),
             ("trusted_proxies", &flags.trusted_proxies),
             ("smtp_url", &flags.smtp_url),
@@ -454,7 +454,7 @@ impl Found {
             config.workers = workers;
         }
         let shared = matches!(config.database, Database::Postgres(_));
-        if let Some(role) = self.read("role", |value| role::read(value, shared)) {
+        if let Some(role) = self.read("process_role", |value| role::read(value, shared)) {
             config.role = role;
         }
         config.api_requests = self.read("api_requests", read_api_requests);

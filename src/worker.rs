@@ -2,6 +2,7 @@
 //! a handful of jobs is claimed of each and given to the pipeline. A shop with much to do takes its turn like one with
 //! little.
 
+mod errand;
 mod self_test;
 
 use std::{
@@ -11,9 +12,10 @@ use std::{
 };
 
 use futures_util::{StreamExt, stream};
-use tokio::{sync::Semaphore, task::JoinSet, time::Instant};
-use tokio_util::{sync::CancellationToken, task::TaskTracker};
+use tokio::{task::JoinSet, time::Instant};
+use tokio_util::sync::CancellationToken;
 
+use self::errand::Errands;
 use crate::{
     clock,
     domain::{
@@ -49,8 +51,6 @@ const SLICE: Duration = Duration::from_millis(300);
 /// for its gateway. A gateway that falls silent has taken all of them, and what it has taken is never sent again.
 const TEXTS_TOGETHER: usize = 8;
 const HANDFULS_AT_ONCE: usize = 2;
-/// Endpoints and mail servers spoken to at once, over all shops: whoever answers slowly keeps nobody's texts waiting.
-const ERRANDS_AT_ONCE: usize = 64;
 /// Failures after which a job is given up and a person told.
 const TRIES_MAX: u32 = 5;
 /// A job that was claimed more often than this and is still there shares no transaction: it may be what fails them.
@@ -87,8 +87,7 @@ impl Worker {
     pub fn new(core: Arc<Core>, recurring: Vec<Recurring>) -> Worker {
         let hands = Hands {
             core,
-            errands: TaskTracker::new(),
-            places: Arc::new(Semaphore::new(ERRANDS_AT_ONCE)),
+            errands: Errands::default(),
             sends_at_once: TEXTS_TOGETHER,
             handfuls_at_once: HANDFULS_AT_ONCE,
             makes_way: true,
@@ -110,9 +109,8 @@ impl Worker {
     /// Sends one text after the other, and waits for nobody: for a simulation, which decides itself what happens beside what.
     #[must_use]
     pub fn one_by_one(self) -> Worker {
-        let Hands { core, errands, places, .. } = &*self.hands;
-        let (core, errands, places) = (core.clone(), errands.clone(), places.clone());
-        let hands = Hands { core, errands, places, sends_at_once: 1, handfuls_at_once: 1, makes_way: false };
+        let (core, errands) = (self.hands.core.clone(), Errands::default());
+        let hands = Hands { core, errands, sends_at_once: 1, handfuls_at_once: 1, makes_way: false };
         Worker::with(hands, self.timetable)
     }
 
@@ -130,7 +128,7 @@ impl Worker {
             }
         }
         while self.shops.join_next().await.is_some() {}
-        self.hands.end_errands().await;
+        self.hands.errands.end().await;
     }
 
     /// Begins with every shop that has due work by now and is not worked for, as places become free, and waits until it is
@@ -142,7 +140,7 @@ impl Worker {
             tracing::debug!(%error, "recurring work waits for a part of the database");
         }
         let mut waiting = VecDeque::from(self.due().await?);
-        let looked = Instant::now();
+        let (looked, idle) = (Instant::now(), waiting.is_empty());
         self.left_alone.retain(|_, until| until.is_none_or(|until| until > looked));
         waiting.retain(|shop| !self.left_alone.contains_key(shop));
         while let Some(shop) = waiting.pop_front() {
@@ -156,10 +154,8 @@ impl Worker {
             let (hands, stop) = (self.hands.clone(), stop.clone());
             self.shops.spawn(async move { (shop, caught(hands.work_for(shop, &stop)).await) });
         }
-        let pause = match self.shops.is_empty() {
-            true => self.until_next().await,
-            false => LOOK_MOST,
-        };
+        // Whatever is due and not begun with is left alone for a while.
+        let pause = if idle && self.shops.is_empty() { self.until_next().await } else { LOOK_MOST };
         tokio::select! {
             () = stop.cancelled() => {}
             () = core.wake.notified() => {}
@@ -238,7 +234,7 @@ impl Worker {
     /// are left for the next tick.
     pub async fn tick(&mut self) -> Result<usize, Error> {
         let done = self.tick_all().await;
-        self.hands.end_errands().await;
+        self.hands.errands.end().await;
         done
     }
 
@@ -261,9 +257,7 @@ impl Worker {
 /// What does the work, for every shop.
 struct Hands {
     core: Arc<Core>,
-    /// What is told to other systems at this moment, apart from everything else: a foreign server may take its time.
-    errands: TaskTracker,
-    places: Arc<Semaphore>,
+    errands: Errands,
     /// Texts of a handful on their way at once.
     sends_at_once: usize,
     handfuls_at_once: usize,
@@ -272,12 +266,6 @@ struct Hands {
 }
 
 impl Hands {
-    async fn end_errands(&self) {
-        self.errands.close();
-        self.errands.wait().await;
-        self.errands.reopen();
-    }
-
     /// Works for one shop until nothing of it is due, or its time is up.
     async fn work_for(&self, shop: ShopId, stop: &CancellationToken) -> Result<(), Error> {
         let begun = Instant::now();
@@ -310,9 +298,9 @@ impl Hands {
     }
 
     async fn do_all(&self, jobs: Vec<Job>) -> Result<(), Error> {
-        let (errands, jobs): (Vec<Job>, Vec<Job>) = jobs.into_iter().partition(|job| is_errand(job.kind));
+        let (errands, jobs): (Vec<Job>, Vec<Job>) = jobs.into_iter().partition(|job| errand::is_one(job.kind));
         for job in errands {
-            self.errands.spawn(errand(self.core.clone(), self.places.clone(), job));
+            self.errands.begin(self.core.clone(), job);
         }
         let core = &self.core;
         let (deliveries, jobs): (Vec<Job>, Vec<Job>) = jobs.into_iter().partition(|job| job.kind == Kind::Ingest);
@@ -438,14 +426,6 @@ async fn put_off(core: &Core, jobs: &[Job]) -> Result<(), Error> {
     })
 }
 
-/// A job that calls a stranger's server. Should the database be away meanwhile, its claim runs out and it is done again.
-async fn errand(core: Arc<Core>, places: Arc<Semaphore>, job: Job) {
-    let Ok(_place) = places.acquire().await else { return };
-    if let Err(error) = perform(&core, &job).await {
-        tracing::warn!(shop = %job.shop, %error, "an errand waits for the database");
-    }
-}
-
 /// Does one job. A failure of the job is dealt with here; an error means that the database itself is away.
 async fn perform(core: &Arc<Core>, job: &Job) -> Result<(), Error> {
     if job.attempt > TRIES_MAX {
@@ -509,22 +489,6 @@ async fn attempt(core: &Arc<Core>, job: &Job) -> Result<(), Error> {
         | Kind::Recredit
         | Kind::Tally => transact!(core.db, |tx| write(core, tx, job).await?),
     }
-}
-
-/// Calls of strangers' servers, which nothing here waits for.
-fn is_errand(kind: Kind) -> bool {
-    matches!(
-        kind,
-        Kind::Forward
-            | Kind::Digest
-            | Kind::Audit
-            | Kind::Subscribe
-            | Kind::Offline
-            | Kind::Fetch
-            | Kind::Price
-            | Kind::Redact
-            | Kind::Balance
-    )
 }
 
 /// Small jobs that ask nobody outside: they may share a transaction.

@@ -47,9 +47,9 @@ fn a_variable_may_name_the_file() {
 fn processes_that_share_a_database_share_the_roles() {
     let shared = ("CARTBACK_DATABASE_URL", "postgres://db/cartback");
     for (word, role) in [("all", Role::All), ("web", Role::Web), ("worker", Role::Worker)] {
-        assert_eq!(load(&Flags::default(), &[shared, ("CARTBACK_ROLE", word)]).unwrap().role, role);
+        assert_eq!(load(&Flags::default(), &[shared, ("CARTBACK_PROCESS_ROLE", word)]).unwrap().role, role);
     }
-    assert_eq!(load(&Flags::default(), &[("CARTBACK_ROLE", "all")]).unwrap().role, Role::All);
+    assert_eq!(load(&Flags::default(), &[("CARTBACK_PROCESS_ROLE", "all")]).unwrap().role, Role::All);
 }
 
 #[test]
@@ -70,8 +70,8 @@ fn a_wrong_value_is_refused_with_its_source() {
     check("CARTBACK_LOG", "cartback=loud", "log filter");
     check("CARTBACK_LOG_FORMAT", "xml", "text or json");
     check("CARTBACK_WORKERS", "0", "1 to 64");
-    check("CARTBACK_ROLE", "cook", "all, web or worker");
-    check("CARTBACK_ROLE", "worker", "an SQLite file has one process");
+    check("CARTBACK_PROCESS_ROLE", "cook", "all, web or worker");
+    check("CARTBACK_PROCESS_ROLE", "worker", "an SQLite file has one process");
     check("CARTBACK_RECURRING_ROLUP", "0 0 3 * * *", "no such work");
     check("CARTBACK_LISTE", "127.0.0.1:1", "did you mean CARTBACK_LISTEN");
 }

@@ -180,7 +180,7 @@ impl Place {
     pub fn serve_as(&self, role: &str, port: u16) -> Child {
         let mut command = self.command(&["serve", "--listen", &format!("127.0.0.1:{port}")]);
         // All of them are behind one address, as in front of a shop.
-        command.env("CARTBACK_PUBLIC_URL", "https://cb.example").env("CARTBACK_ROLE", role);
+        command.env("CARTBACK_PUBLIC_URL", "https://cb.example").env("CARTBACK_PROCESS_ROLE", role);
         let child = command.spawn().unwrap();
         server::eventually("the service is ready", || {
             server::get(&format!("http://127.0.0.1:{port}/readyz")).ok().filter(|(status, _)| *status == 200)

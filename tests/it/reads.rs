@@ -37,31 +37,37 @@ const SPANS: [&str; 9] = [
 /// The statements that a cart's way runs on PostgreSQL, from its webhook to the credit of its order.
 async fn statements() -> Option<BTreeSet<String>> {
     let app = App::start(Engine::Pg).await?;
+    let mut all = BTreeSet::new();
     let shop = app.with_shop_like("generic", &[("steps_after_minutes", "0")]).await;
     app.with_gateway(&shop, "kannel").await;
     for number in 0..3 {
         let change = json!({ "phone": format!("+386405550{number:02}"), "cart_token": null });
         app.generic(&shop, "checkout.updated", app.checkout(&format!("c{number}"), change)).await;
     }
+    prepared(&app, &mut all).await;
     app.pass(minutes(40)).await;
+    prepared(&app, &mut all).await;
     let text = app.texts(&shop).await.remove(0);
     app.open(&text.token('r'), PHONE_AGENT).await;
     app.pass(minutes(5)).await;
     app.generic(&shop, "order.upserted", app.order("1001", "c0", json!({}))).await;
     app.pass(minutes(5)).await;
+    prepared(&app, &mut all).await;
+    app.end().await;
+    Some(all)
+}
+
+/// What every connection has prepared so far: one that was closed meanwhile has taken its own with it.
+async fn prepared(app: &App, all: &mut BTreeSet<String>) {
     let Db::Pg(pool) = &app.core.db else { unreachable!() };
     let mut connections = Vec::new();
     for _ in 0..pool.size() {
         connections.push(pool.acquire().await.unwrap());
     }
-    let mut all = BTreeSet::new();
     for connection in &mut connections {
         let rows = connection.fetch_all("SELECT statement FROM pg_prepared_statements").await.unwrap();
         all.extend(rows.iter().map(|row| row.get::<String, _>(0)));
     }
-    drop(connections);
-    app.end().await;
-    Some(all)
 }
 
 /// The scans of a plan: table, index ("" for none), and how many columns of it are known.
@@ -132,6 +138,10 @@ async fn a_cart_is_looked_up_never_searched_for() {
         }
     }
     say(&format!("{looked_at} statements, tables with rows: {large:?}"));
-    assert!(looked_at > 80, "{looked_at}");
+    // Were these not among them, the way would have been another.
+    for known in ["UPDATE cart SET reachable_at", "SELECT cart.cart_id FROM identity JOIN cart"] {
+        assert!(statements.iter().any(|statement| statement.trim_start().starts_with(known)), "{known}");
+    }
+    assert!(looked_at > 60, "{looked_at}");
     assert!(problems.is_empty(), "{} statements read a whole shop:\n{}", problems.len(), problems.join("\n"));
 }
