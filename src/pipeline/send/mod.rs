@@ -14,7 +14,7 @@ use self::{prepare::Prepare, record::Record};
 use super::{
     Core,
     guard::{self, Place},
-    handful::{self, Failed, Piece, TOGETHER},
+    handful::{self, Failed, Piece},
     route::{self, Turns, Wait, Way},
 };
 use crate::{
@@ -57,7 +57,8 @@ pub async fn send(core: &Core, jobs: Vec<Job>, at_once: usize) -> Result<Vec<Fai
             Record { job, account, outcome }
         })
         .buffer_unordered(at_once)
-        .ready_chunks(TOGETHER);
+        // One after the other means that none is begun before the one before it is recorded.
+        .ready_chunks(at_once);
     let mut ended = Ok(());
     while let Some(answered) = exchanges.next().await {
         // Should the database be away, the others on their way are heard all the same.
