@@ -12,7 +12,7 @@ use std::{
 };
 
 use futures_util::{StreamExt, stream};
-use tokio::{task::JoinSet, time::Instant};
+use tokio::{sync::Semaphore, task::JoinSet, time::Instant};
 use tokio_util::sync::CancellationToken;
 
 use self::errand::Errands;
@@ -51,6 +51,8 @@ const SLICE: Duration = Duration::from_millis(300);
 /// for its gateway. A gateway that falls silent has taken all of them, and what it has taken is never sent again.
 const TEXTS_TOGETHER: usize = 8;
 const HANDFULS_AT_ONCE: usize = 2;
+/// Other calls and handfuls of texts begun at once, per shop.
+const CALLS_AT_ONCE: usize = 16;
 /// Failures after which a job is given up and a person told.
 const TRIES_MAX: u32 = 5;
 /// A job that was claimed more often than this and is still there shares no transaction: it may be what fails them.
@@ -61,7 +63,7 @@ const ENDINGS_MAX: u32 = 3;
 const RETRY_FIRST: Duration = Duration::from_secs(5);
 /// The loop looks at least this often, should a bell have been missed.
 const IDLE_MOST: Duration = Duration::from_millis(500);
-/// While shops are worked for, the loop looks this often at most for others: a look costs as much as is due.
+/// While shops are worked for, the loop looks for others this often: each look asks about all of them.
 const LOOK_LEAST: Duration = Duration::from_millis(20);
 const LOOK_MOST: Duration = Duration::from_millis(100);
 /// How often what a restored database keeps to itself is looked at again.
@@ -88,8 +90,8 @@ impl Worker {
         let hands = Hands {
             core,
             errands: Errands::default(),
-            sends_at_once: TEXTS_TOGETHER,
-            handfuls_at_once: HANDFULS_AT_ONCE,
+            texts_at_once: TEXTS_TOGETHER,
+            calls_at_once: CALLS_AT_ONCE,
             makes_way: true,
         };
         Worker::with(hands, Timetable::new(recurring))
@@ -110,7 +112,7 @@ impl Worker {
     #[must_use]
     pub fn one_by_one(self) -> Worker {
         let (core, errands) = (self.hands.core.clone(), Errands::default());
-        let hands = Hands { core, errands, sends_at_once: 1, handfuls_at_once: 1, makes_way: false };
+        let hands = Hands { core, errands, texts_at_once: 1, calls_at_once: 1, makes_way: false };
         Worker::with(hands, self.timetable)
     }
 
@@ -259,8 +261,8 @@ struct Hands {
     core: Arc<Core>,
     errands: Errands,
     /// Texts of a handful on their way at once.
-    sends_at_once: usize,
-    handfuls_at_once: usize,
+    texts_at_once: usize,
+    calls_at_once: usize,
     /// Whether work that only writes waits for whoever wants to be answered.
     makes_way: bool,
 }
@@ -316,25 +318,34 @@ impl Hands {
         let (suspects, calls): (Vec<Job>, Vec<Job>) = calls.into_iter().partition(|job| job.attempt > TRIES_MAX);
         let (sends, calls): (Vec<Job>, Vec<Job>) =
             calls.into_iter().partition(|job| job.kind == Kind::Send && job.attempt <= SHARES_UNTIL);
+        let (handfuls, places) = (handfuls(sends, TEXTS_TOGETHER), Semaphore::new(HANDFULS_AT_ONCE));
+        let calls = calls.into_iter().map(Call::Other).chain(handfuls.into_iter().map(Call::Texts));
         // Whatever has begun comes to its end, should the database go away beside it.
-        let called: Vec<Result<(), Error>> = stream::iter(calls)
-            .map(|job| async move { perform(core, &job).await })
-            .buffer_unordered(self.sends_at_once)
+        let ends: Vec<Result<(), Error>> = stream::iter(calls)
+            .map(|call| self.call(call, &places))
+            .buffer_unordered(self.calls_at_once)
             .collect()
             .await;
-        let handfuls = handfuls(sends, TEXTS_TOGETHER);
-        let sent: Vec<Result<(), Error>> =
-            stream::iter(handfuls).map(|jobs| self.send(jobs)).buffer_unordered(self.handfuls_at_once).collect().await;
-        called.into_iter().chain(sent).collect::<Result<(), Error>>()?;
+        ends.into_iter().collect::<Result<(), Error>>()?;
         for job in &suspects {
             perform(core, job).await?;
         }
         Ok(())
     }
 
+    async fn call(&self, call: Call, places: &Semaphore) -> Result<(), Error> {
+        match call {
+            Call::Other(job) => perform(&self.core, &job).await,
+            Call::Texts(jobs) => {
+                let _place = places.acquire().await;
+                self.send(jobs).await
+            }
+        }
+    }
+
     async fn send(&self, jobs: Vec<Job>) -> Result<(), Error> {
         let core = &self.core;
-        match caught(send::send(core, jobs.clone(), self.sends_at_once)).await {
+        match caught(send::send(core, jobs.clone(), self.texts_at_once)).await {
             Ok(failed) => {
                 for Failed { job, why } in failed {
                     fail(core, &job, why).await?;
@@ -375,7 +386,7 @@ impl Hands {
         let (jobs, alone): (Vec<Job>, Vec<Job>) = jobs.into_iter().partition(|job| job.attempt <= SHARES_UNTIL);
         for jobs in handfuls(jobs, TOGETHER) {
             let begun = Instant::now();
-            for Failed { job, why } in handful::write_all(core, jobs.into_iter().map(Written).collect()).await?.failed {
+            for Failed { job, why } in handful::write_all(core, jobs.into_iter().map(Writing).collect()).await?.failed {
                 fail(core, &job, why).await?;
             }
             if self.makes_way {
@@ -393,10 +404,16 @@ fn handfuls(jobs: Vec<Job>, most: usize) -> Vec<Vec<Job>> {
     jobs.chunks(most).map(<[Job]>::to_vec).collect()
 }
 
-/// A job that is nothing but a transaction.
-struct Written(Job);
+/// What is done beside others, because it waits for somebody outside.
+enum Call {
+    Texts(Vec<Job>),
+    Other(Job),
+}
 
-impl Piece for Written {
+/// A job that is nothing but a transaction.
+struct Writing(Job);
+
+impl Piece for Writing {
     type Done = ();
 
     fn job(&self) -> &Job {

@@ -38,8 +38,7 @@ pub struct Written<P: Piece> {
     pub failed: Vec<Failed>,
 }
 
-/// Writes all pieces in one transaction, or else each in its own. An error means that the database is away, or that a panic
-/// of ours met every try.
+/// Writes all pieces in one transaction, or else each in its own. An error means that the database is away.
 pub async fn write_all<P: Piece>(core: &Core, pieces: Vec<P>) -> Result<Written<P>, Error> {
     let _desk = core.crowd.desk().await;
     if pieces.len() > 1 {

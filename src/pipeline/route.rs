@@ -72,23 +72,22 @@ pub(crate) enum Wait {
     Day(Time),
 }
 
-/// What stands between a queued text and its gateway.
-pub(crate) enum Way {
-    /// Nothing.
-    Free,
+/// What a queued text needs before it may ask for leave to go.
+pub(crate) enum Needs {
+    Nothing,
     Wait(Wait),
-    /// Turns it has to take first.
+    /// It has to take turns first.
     Turns(Turns),
 }
 
-/// What a queued text needs before it asks for leave to go; `booked`: its place in the line, if it has one.
-pub(crate) async fn way(
+/// What this text needs at its gateway; `booked`: its place in the line, if it has one.
+pub(crate) async fn needs(
     core: &Core,
     read: &mut Read,
     shop: &Shop,
     message: &Message,
     booked: Option<Time>,
-) -> Result<Way, Error> {
+) -> Result<Needs, Error> {
     let account = match message.purpose {
         Purpose::Answer => {
             let keys = core.vault.keys(read, message.gateway_shop).await?;
@@ -96,14 +95,14 @@ pub(crate) async fn way(
         }
         _ => sender(core, read, shop, Some(message.country.as_str())).await?,
     };
-    let Some(account) = account else { return Ok(Way::Free) };
+    let Some(account) = account else { return Ok(Needs::Nothing) };
     let circuit = store::circuit::get(read, account.shop, account.id).await?;
     let now = core.now();
     let sending = Sending::of(&account.settings);
     let probes = match circuit.leave(now) {
         Leave::Wait(until) => {
             let why = "its gateway does not answer or asked for a pause";
-            return Ok(Way::Wait(Wait::Away((account.shop, account.id), until, why)));
+            return Ok(Needs::Wait(Wait::Away((account.shop, account.id), until, why)));
         }
         Leave::Probe => true,
         Leave::Go => false,
@@ -111,10 +110,10 @@ pub(crate) async fn way(
     let lanes = lanes(&account, &sending, message, circuit.closed_at, now);
     let cap = sending.us_per_day.filter(|_| message.country == "US");
     if !probes && lanes.is_empty() && cap.is_none() {
-        return Ok(Way::Free);
+        return Ok(Needs::Nothing);
     }
     let account = (account.shop, account.id);
-    Ok(Way::Turns(Turns { account, lanes, cap, probes, parts: message.segments.max(1), booked }))
+    Ok(Needs::Turns(Turns { account, lanes, cap, probes, parts: message.segments.max(1), booked }))
 }
 
 /// The turns one text needs.

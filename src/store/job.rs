@@ -1,7 +1,7 @@
 //! Jobs: an index of what is due, nothing more. A job carries the id of the fact it is about; scheduling it again moves it.
 //! A claim moves it too, to the end of its lease, so that "due" is always one comparison on one index.
 
-use std::fmt;
+use std::{collections::BTreeSet, fmt};
 
 use super::{
     Error, Read, Tx,
@@ -289,38 +289,28 @@ pub async fn shops_due(read: &mut Read, now: Time) -> Result<Vec<ShopId>, Error>
         now.millis(),
         LOOK_MOST
     )?;
-    let all_seen = rows.len() < usize::try_from(LOOK_MOST).unwrap_or(usize::MAX);
-    let mut shops: Vec<ShopId> = Vec::new();
-    for (shop,) in rows {
-        let shop = ShopId::new(shop);
-        if !shops.contains(&shop) {
-            shops.push(shop);
-        }
+    if rows.len() < usize::try_from(LOOK_MOST).unwrap_or(usize::MAX) {
+        let mut seen = BTreeSet::new();
+        return Ok(rows.into_iter().filter(|(shop,)| seen.insert(*shop)).map(|(shop,)| ShopId::new(shop)).collect());
     }
-    if !all_seen {
-        let others = all!(
-            read,
-            (i64, i64),
-            "SELECT shop_id, due_at FROM (
-                 SELECT shop_id, (SELECT MIN(due_at) FROM job WHERE job.shop_id = shop.shop_id) AS due_at FROM shop
-             ) AS each_shop WHERE due_at <= $1 ORDER BY due_at",
-            now.millis()
-        )?;
-        let others: Vec<ShopId> = others.into_iter().map(|(shop, _)| ShopId::new(shop)).collect();
-        shops.extend(others.into_iter().filter(|shop| !shops.contains(shop)).collect::<Vec<_>>());
-        // The house is no shop.
-        let house = first!(
-            read,
-            (i64,),
-            "SELECT due_at FROM job WHERE shop_id = $1 AND due_at <= $2 ORDER BY due_at LIMIT 1",
-            ShopId::HOUSE.get(),
-            now.millis()
-        )?;
-        if house.is_some() && !shops.contains(&ShopId::HOUSE) {
-            shops.push(ShopId::HOUSE);
-        }
-    }
-    Ok(shops)
+    let shops = all!(
+        read,
+        (i64, i64),
+        "SELECT shop_id, due_at FROM (
+             SELECT shop_id, (SELECT MIN(due_at) FROM job WHERE job.shop_id = shop.shop_id) AS due_at FROM shop
+         ) AS each_shop WHERE due_at <= $1 ORDER BY due_at",
+        now.millis()
+    )?;
+    // The house is no shop.
+    let house = first!(
+        read,
+        (i64,),
+        "SELECT shop_id FROM job WHERE shop_id = $1 AND due_at <= $2 LIMIT 1",
+        ShopId::HOUSE.get(),
+        now.millis()
+    )?;
+    let shops = shops.into_iter().map(|(shop, _)| shop).chain(house.map(|(house,)| house));
+    Ok(shops.map(ShopId::new).collect())
 }
 
 /// When the next job of any shop falls due. An operator read.

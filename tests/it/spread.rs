@@ -9,6 +9,7 @@ use cartback::{
         Db, job, migration,
         spread::{self, EVERYWHERE, NotSpread},
     },
+    transact,
     worker::Worker,
 };
 use serde_json::json;
@@ -122,8 +123,14 @@ async fn a_machine_that_is_away_stops_its_own_shops() {
     let worker = tokio::spawn(Worker::new(app.core.clone(), Vec::new()).run(stop.clone()));
     let texts = async |shop: &Shopkeeper| app.texts(shop).await.len();
     until("their carts were read", async || waiting(&app).await == [1, 1, 1]).await;
-    // A worker that never saw the whole database knows of no shop.
-    tokio::time::sleep(Duration::from_millis(700)).await;
+    // A worker that never saw the whole database knows of no shop: this one has.
+    let now = app.now();
+    transact!(app.core.db, |tx| job::schedule(tx, first.id, job::Kind::Decide, 7, now).await?).unwrap();
+    until("it has looked at all of them", async || {
+        let waiting = job::waiting(&mut app.read().await, first.id).await.unwrap();
+        waiting.iter().all(|(kind, _)| *kind != job::Kind::Decide)
+    })
+    .await;
     for part in AWAY {
         sql::change(&app.core.db, part).await.unwrap();
     }

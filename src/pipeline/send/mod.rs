@@ -15,7 +15,7 @@ use super::{
     Core,
     guard::{self, Place},
     handful::{self, Failed, Piece},
-    route::{self, Turns, Wait, Way},
+    route::{self, Needs, Turns, Wait},
 };
 use crate::{
     domain::{
@@ -83,18 +83,18 @@ async fn take_turns(
     jobs: Vec<Job>,
     failed: &mut Vec<Failed>,
 ) -> Result<(Vec<Job>, BTreeMap<i64, Place>), Error> {
-    let (mut ready, mut turns, mut waits) = (Vec::new(), Vec::new(), Vec::new());
+    let (mut ready, mut turning, mut waits) = (Vec::new(), Vec::new(), Vec::new());
     let mut places = BTreeMap::new();
     let mut read = core.db.read().await?;
     read.of_many();
     for job in jobs {
         match standing(core, &mut read, &job).await {
-            Ok((way, place)) => {
+            Ok((needs, place)) => {
                 places.extend(place.map(|place| (job.subject, place)));
-                match way {
-                    Way::Free => ready.push(job),
-                    Way::Wait(wait) => waits.push(Waiting { job, wait }),
-                    Way::Turns(needed) => turns.push(Turning { job, needed }),
+                match needs {
+                    Needs::Nothing => ready.push(job),
+                    Needs::Wait(wait) => waits.push(Waiting { job, wait }),
+                    Needs::Turns(turns) => turning.push(Turning { job, turns }),
                 }
             }
             Err(error) if error.is_outage() => return Err(error),
@@ -103,9 +103,9 @@ async fn take_turns(
     }
     drop(read);
     // Accounts of the house lie with the house: a transaction stays with one tenant.
-    let (house, own): (Vec<_>, Vec<_>) = turns.into_iter().partition(|turning| turning.needed.is_of_house());
-    for turns in [house, own] {
-        let mut turned = handful::write_all(core, turns).await?;
+    let (house, own): (Vec<_>, Vec<_>) = turning.into_iter().partition(|turning| turning.turns.is_of_house());
+    for turning in [house, own] {
+        let mut turned = handful::write_all(core, turning).await?;
         failed.append(&mut turned.failed);
         for (Turning { job, .. }, wait) in turned.done {
             match wait {
@@ -120,20 +120,20 @@ async fn take_turns(
 }
 
 /// What a text needs before it asks for leave to go. Whatever is no queued message any more needs nothing.
-async fn standing(core: &Core, read: &mut store::Read, job: &Job) -> Result<(Way, Option<Place>), Error> {
-    let Some((shop, keys)) = core.shop(read, job.shop).await? else { return Ok((Way::Free, None)) };
+async fn standing(core: &Core, read: &mut store::Read, job: &Job) -> Result<(Needs, Option<Place>), Error> {
+    let Some((shop, keys)) = core.shop(read, job.shop).await? else { return Ok((Needs::Nothing, None)) };
     let message = store::message::get(read, &keys, MessageId::new(job.subject)).await?;
     let Some(message) = message.filter(|message| message.moments.state() == MessageState::Queued) else {
-        return Ok((Way::Free, None));
+        return Ok((Needs::Nothing, None));
     };
-    let way = route::way(core, read, &shop, &message, job.booked_at).await?;
-    Ok((way, guard::place_for(core, read, &shop, &message).await?))
+    let needs = route::needs(core, read, &shop, &message, job.booked_at).await?;
+    Ok((needs, guard::place_for(core, read, &shop, &message).await?))
 }
 
 /// The turns of one text.
 struct Turning {
     job: Job,
-    needed: Turns,
+    turns: Turns,
 }
 
 impl Piece for Turning {
@@ -144,7 +144,7 @@ impl Piece for Turning {
     }
 
     async fn write(&self, core: &Core, tx: &mut Tx) -> Result<Option<Wait>, Error> {
-        route::take(tx, &self.needed, core.now()).await
+        route::take(tx, &self.turns, core.now()).await
     }
 }
 

@@ -15,6 +15,7 @@ use serde_json::json;
 use crate::{
     app::{Account, App, Shopkeeper, hours, minutes, on_both},
     outside::Ends,
+    sql,
 };
 
 async fn open(app: &App) -> Shopkeeper {
@@ -360,6 +361,33 @@ async fn a_shop_with_much_to_do_holds_up_no_other() {
         let left: u64 = job::waiting(&mut read, big.id).await.unwrap().iter().map(|(_, count)| count).sum();
         assert!((900..1_000).contains(&left), "{left} of the busy shop's jobs are left");
         drop(read);
+        app.settle().await;
+    })
+    .await;
+}
+
+/// What comes of a cart keeps its place among all that is due: a text leaves before the next cart is looked at, not after all.
+#[tokio::test]
+async fn a_text_has_the_place_of_its_cart() {
+    on_both(async |app| {
+        let shop = open(app).await;
+        app.with_gateway(&shop, "kannel").await;
+        leave(app, &shop, 1).await;
+        app.settle().await;
+        let due = async |kind: &str| {
+            let found = sql::rows(
+                &app.core.db,
+                &format!("SELECT CAST(due_at AS TEXT) FROM job WHERE kind = '{kind}' ORDER BY due_at"),
+            )
+            .await;
+            found.concat()
+        };
+        let abandoned = due("detect").await;
+        app.sleep(minutes(50));
+        app.tick_another().await;
+        assert_eq!((due("decide").await, abandoned.len()), (abandoned.clone(), 1));
+        app.tick_another().await;
+        assert_eq!(due("send").await, abandoned);
         app.settle().await;
     })
     .await;
