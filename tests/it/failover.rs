@@ -9,7 +9,7 @@ use std::{
     pin::{Pin, pin},
     sync::{
         Arc, Mutex,
-        atomic::{AtomicU64, Ordering},
+        atomic::{AtomicU32, AtomicU64, Ordering},
     },
     task::Poll,
     time::Duration,
@@ -128,19 +128,22 @@ impl Http for Providers {
 /// A process that ends after so many steps of its work.
 struct Mortal<F> {
     work: F,
-    steps: u32,
+    /// It takes no more than these.
+    lives: u32,
+    taken: u32,
 }
 
 impl<F: Future + Unpin> Future for Mortal<F> {
-    /// `None`: it ended before its work did.
-    type Output = Option<F::Output>;
+    /// What came of its work and the steps it took; `None` when it ended before its work did.
+    type Output = Option<(F::Output, u32)>;
 
     fn poll(mut self: Pin<&mut Self>, context: &mut std::task::Context<'_>) -> Poll<Self::Output> {
-        if self.steps == 0 {
+        if self.taken == self.lives {
             return Poll::Ready(None);
         }
-        self.steps -= 1;
-        Pin::new(&mut self.work).poll(context).map(Some)
+        self.taken += 1;
+        let taken = self.taken;
+        Pin::new(&mut self.work).poll(context).map(|done| Some((done, taken)))
     }
 }
 
@@ -174,8 +177,15 @@ async fn run(engine: Engine) {
     }
     // Until every cart has its text, however the first try ends.
     app.pass(minutes(31)).await;
-    let mut stage =
-        Stage { app: &app, shop: &shop, providers: &providers, accounts, claims: 0, tally: Tally::default() };
+    let mut stage = Stage {
+        app: &app,
+        shop: &shop,
+        providers: &providers,
+        accounts,
+        claims: 0,
+        usual: Default::default(),
+        tally: Tally::default(),
+    };
     let mut done = 0;
     while done < schedules() {
         stage.generation(done).await;
@@ -204,6 +214,9 @@ struct Stage<'s> {
     providers: &'s Providers,
     accounts: [GatewayId; 2],
     claims: u64,
+    /// The steps that the last handful of each size took that lived to its end. A machine that is busy takes fewer: what is
+    /// waited for is there already.
+    usual: [AtomicU32; HANDFUL],
     tally: Tally,
 }
 
@@ -293,22 +306,26 @@ impl Stage<'_> {
         while !rest.is_empty() {
             let (handful, others) = rest.split_at(chance.random_range(1..=rest.len().min(HANDFUL)));
             rest = others;
-            // Half of them live to the end.
-            let longest = 40 + 20 * handful.len() as u32;
-            let lives = if chance.random_range(0..2u32) == 0 { u32::MAX } else { chance.random_range(1..longest) };
+            // Half of them live to the end; the others end anywhere before.
+            let usual = self.usual[handful.len() - 1].load(Ordering::Relaxed).max(2);
+            let lives = if chance.random_range(0..2u32) == 0 { u32::MAX } else { chance.random_range(1..usual) };
             handfuls.push((handful.to_vec(), lives));
         }
         stream::iter(handfuls)
-            .for_each_concurrent(AT_ONCE, async |(jobs, steps)| {
+            .for_each_concurrent(AT_ONCE, async |(jobs, lives)| {
+                let usual = &self.usual[jobs.len() - 1];
                 let work = pin!(send::send(&app.core, jobs, AT_ONCE));
-                match (Mortal { work, steps }).await {
-                    Some(Ok(failed)) => {
+                match (Mortal { work, lives, taken: 0 }).await {
+                    Some((Ok(failed), taken)) => {
+                        if lives == u32::MAX {
+                            usual.store(taken, Ordering::Relaxed);
+                        }
                         let failed: Vec<_> = failed.into_iter().map(|failed| (failed.job, failed.why)).collect();
                         assert!(failed.is_empty(), "{failed:?}");
                     }
                     // Away for a moment is as good as a crash.
-                    Some(Err(error)) if !error.is_outage() => panic!("{error}"),
-                    Some(Err(_)) | None => drop(crashes.fetch_add(1, Ordering::Relaxed)),
+                    Some((Err(error), _)) if !error.is_outage() => panic!("{error}"),
+                    Some((Err(_), _)) | None => drop(crashes.fetch_add(1, Ordering::Relaxed)),
                 }
             })
             .await;
