@@ -6,7 +6,12 @@ use jiff::{ToSpan, civil::Date, tz::TimeZone};
 
 use super::{Core, ingest::textable, zone_of};
 use crate::{
-    domain::{breakdown::Detail, hours, seal::ShopKeys, time::Time},
+    domain::{
+        breakdown::{Detail, Fact},
+        hours,
+        seal::ShopKeys,
+        time::Time,
+    },
     store::{
         self, Error, Read, Tx,
         job::{self, Job},
@@ -40,29 +45,51 @@ pub async fn rollup(core: &Core, tx: &mut Tx, job: &Job) -> Result<(), Error> {
             // More of it waits: first all of it is filed, then days are added up.
             return job::put_back(tx, job, core.now()).await.map(|_| ());
         }
-        recompute(tx, &shop, job.subject).await?;
+        if let Some(again_at) = store::breakdown::made(tx, shop.id, job.subject).await?.and_then(again_at)
+            && again_at > core.now()
+        {
+            return job::put_back(tx, job, again_at).await.map(|_| ());
+        }
+        let facts = recompute(tx, &shop, job.subject).await?;
+        store::breakdown::note_made(tx, shop.id, job.subject, (core.now(), facts)).await?;
     }
     job::finish(tx, job).await.map(|_| ())
 }
 
-/// Recomputes one day of a shop, whole and broken down.
-pub async fn recompute(tx: &mut Tx, shop: &Shop, day: i64) -> Result<(), Error> {
+/// From when on a day's figures may be made again that were made at a moment from so many facts. Making them costs a few
+/// microseconds a fact; a shop that sends all the time would do little else. `None`: at once.
+fn again_at((made_at, facts): (Time, u64)) -> Option<Time> {
+    let rest = REST_PER_FACT.saturating_mul(u32::try_from(facts).unwrap_or(u32::MAX)).min(REST_MOST);
+    (rest >= REST_LEAST).then(|| made_at + rest)
+}
+
+const REST_PER_FACT: Duration = Duration::from_micros(100);
+const REST_LEAST: Duration = Duration::from_secs(1);
+/// No figure is older than this.
+const REST_MOST: Duration = Duration::from_secs(60);
+
+/// Recomputes one day of a shop, whole and broken down; answers from how many facts.
+pub async fn recompute(tx: &mut Tx, shop: &Shop, day: i64) -> Result<u64, Error> {
     let (from, to) = bounds(shop, day);
     store::rollup::recompute(tx, shop.id, day, from, to).await?;
     store::net_ledger::recompute(tx, shop.id, day, from, to).await?;
-    let detail = detail(tx, shop, day).await?;
-    store::breakdown::put(tx, shop.id, day, &detail).await
+    let facts = store::breakdown::facts(tx, shop.id, from, to).await?;
+    store::breakdown::put(tx, shop.id, day, &broken_down(shop, from, &facts)).await?;
+    Ok(facts.iter().map(|fact| fact.count.unsigned_abs()).sum())
 }
 
 /// A day broken down, from its facts.
 pub async fn detail(read: &mut Read, shop: &Shop, day: i64) -> Result<Detail, Error> {
     let (from, to) = bounds(shop, day);
-    let facts = store::breakdown::facts(read, shop.id, from, to).await?;
+    Ok(broken_down(shop, from, &store::breakdown::facts(read, shop.id, from, to).await?))
+}
+
+fn broken_down(shop: &Shop, from: Time, facts: &[Fact]) -> Detail {
     let zone = zone_of(shop);
-    Ok(Detail::of(&facts, |quarter| {
+    Detail::of(facts, |quarter| {
         let shown = (from + QUARTER * u32::try_from(quarter).unwrap_or(0)).to_timestamp().to_zoned(zone.clone());
         (shown.weekday().to_monday_one_offset(), shown.hour())
-    }))
+    })
 }
 
 const QUARTER: Duration = Duration::from_secs(15 * 60);

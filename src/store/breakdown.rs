@@ -3,8 +3,8 @@
 
 use super::{
     Error, Read, Tx,
-    db::{all, run},
-    from_json, json,
+    db::{all, first, run},
+    from_json, json, time,
 };
 use crate::domain::{
     breakdown::{Detail, Fact, Reached, What},
@@ -257,6 +257,31 @@ pub async fn put(tx: &mut Tx, shop: ShopId, day: i64, detail: &Detail) -> Result
         shop.get(),
         day,
         json(detail)?
+    )?;
+    Ok(())
+}
+
+/// When a day was kept last, and from how many facts; `None` for one that an older version kept.
+pub async fn made(read: &mut Read, shop: ShopId, day: i64) -> Result<Option<(Time, u64)>, Error> {
+    let row = first!(
+        read,
+        (Option<i64>, Option<i64>),
+        "SELECT made_at, facts FROM rollup_detail WHERE shop_id = $1 AND day = $2",
+        shop.get(),
+        day
+    )?;
+    Ok(row.and_then(|(at, facts)| Some((time(at?), facts?.unsigned_abs()))))
+}
+
+/// Notes when a kept day was made, and from how many facts.
+pub async fn note_made(tx: &mut Tx, shop: ShopId, day: i64, (at, facts): (Time, u64)) -> Result<(), Error> {
+    run!(
+        tx,
+        "UPDATE rollup_detail SET made_at = $3, facts = $4 WHERE shop_id = $1 AND day = $2",
+        shop.get(),
+        day,
+        at.millis(),
+        i64::try_from(facts).unwrap_or(i64::MAX)
     )?;
     Ok(())
 }

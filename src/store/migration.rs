@@ -44,6 +44,7 @@ pub const ALL: &[(i64, &str, &str)] = &[
     (30, "line", include_str!("../../migrations/0030_line.sql")),
     (31, "identity", include_str!("../../migrations/0031_identity.sql")),
     (32, "first come", include_str!("../../migrations/0032_first_come.sql")),
+    (33, "paced figures", include_str!("../../migrations/0033_paced_figures.sql")),
 ];
 
 /// Applies what is missing. Refuses a database whose applied migrations are not the ones we know.

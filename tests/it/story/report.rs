@@ -1,5 +1,7 @@
 //! Stories on reports: roll-ups say what the facts say, in whatever order those came, and a refund moves exactly its day.
 
+use std::time::Duration;
+
 use cartback::{
     domain::breakdown::{Dimension, OTHER},
     domain::report::Report,
@@ -181,6 +183,38 @@ async fn rows_of_before_are_filed_and_their_days_computed_again() {
         let after = app.report(&shop).await;
         assert_eq!(before.parts, after.parts);
         assert!(!after.parts.by(Dimension::Product).iter().any(|line| line.value == OTHER));
+    })
+    .await;
+}
+
+/// A day on which much happened is not added up again for every text; what happened last is told all the same.
+#[tokio::test]
+async fn the_figures_of_a_full_day_rest_between_two_rounds() {
+    on_both(async |app| {
+        let shop = app.with_shop_like("generic", &[("steps_after_minutes", "0")]).await;
+        app.with_gateway(&shop, "log").await;
+        three_carts(app, &shop).await;
+        let text = app.texts(&shop).await.into_iter().find(|text| text.to == MOBILE).unwrap();
+        app.pass(minutes(20)).await;
+        app.tap(&text).await;
+        app.pass(minutes(7)).await;
+        app.settle().await;
+        let recovered = async |app: &App| app.report(&shop).await.total.counts.recovered_orders;
+        assert_eq!(recovered(app).await, 0);
+        // As if just made, from 200,000 facts: twenty seconds.
+        let full = format!("UPDATE rollup_detail SET facts = 200000, made_at = {}", app.now().millis());
+        crate::sql::change(&app.core.db, &full).await.unwrap();
+        app.generic(&shop, "order.upserted", app.order("1093", "won", json!({}))).await;
+        app.pass(Duration::from_secs(1)).await;
+        assert_eq!(recovered(app).await, 0, "added up again at once");
+        app.pass(Duration::from_secs(20)).await;
+        assert_eq!(recovered(app).await, 1);
+        // From the few facts there are, they are made at once.
+        let refund = json!({ "refunds": [{ "id": "r1", "amount": "20.00", "at": app.iso() }] });
+        app.generic(&shop, "order.upserted", app.order("1093", "won", refund)).await;
+        app.settle().await;
+        let report = app.report(&shop).await;
+        assert_eq!(report.total.money[&"EUR".parse().unwrap()].refunded_minor, 2_000);
     })
     .await;
 }
