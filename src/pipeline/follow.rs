@@ -10,6 +10,7 @@ use super::{
     Core,
     group::{self, Group},
     judge::JUDGE_AFTER,
+    look::Looks,
     settle,
 };
 use crate::{
@@ -17,7 +18,7 @@ use crate::{
         click::Opened,
         consent::{OptOut, OutProof},
         id::{ClickId, ShopId},
-        link::{self, Purpose},
+        link::{self, Purpose, Unverified},
         message::MessageRef,
         seal::ShopKeys,
         time::{DAY, Time},
@@ -53,22 +54,32 @@ pub async fn follow(core: &Core, token: &str, opened: Opened) -> Result<Way, Err
 pub struct Taps {
     core: Arc<Core>,
     group: Arc<OnceLock<Group<Tap>>>,
+    shops: Looks<ShopId, Option<Arc<(Shop, ShopKeys)>>>,
 }
 
 impl Taps {
     pub fn new(core: Arc<Core>) -> Taps {
-        Taps { core, group: Arc::default() }
+        Taps { core, group: Arc::default(), shops: Looks::default() }
     }
 
     /// As `follow`; openings that arrive together share a commit.
     pub async fn follow(&self, token: &str, opened: Opened) -> Result<Way, Error> {
         let core = &self.core;
-        let Some((shop, keys, message)) = find(core, token, Purpose::Restore).await? else { return Ok(Way::Nowhere) };
+        let Some(unverified) = parsed(token) else { return Ok(Way::Nowhere) };
+        let look = async || {
+            let mut read = core.db.read().await?;
+            Ok(core.shop(&mut read, unverified.shop()).await?.map(Arc::new))
+        };
+        let Some(known) = self.shops.ask(unverified.shop(), look).await? else { return Ok(Way::Nowhere) };
+        let (shop, keys) = &*known;
+        let Some(named) = unverified.verify(keys, Purpose::Restore) else { return Ok(Way::Nowhere) };
+        let message = store::message::get(&mut core.db.read().await?, keys, named.message).await?;
+        let Some(message) = message else { return Ok(Way::Nowhere) };
         let tap = Tap { click: click(core, &message, opened), shop: shop.id, keys: keys.clone() };
         let group = self.group.get_or_init(|| Group::start(core.clone()).0);
         // Where it leads is read while it is written: a shopper waits for the longer of the two.
         let kept = tokio::time::timeout(KEEP_WITHIN, group.write(tap));
-        let (kept, way) = tokio::join!(kept, way(core, &shop, &keys, &message, token, core.now()));
+        let (kept, way) = tokio::join!(kept, way(core, shop, keys, &message, token, core.now()));
         counted(kept.unwrap_or(Err(Error::Busy)));
         way
     }
@@ -181,17 +192,17 @@ fn host_of(url: &str) -> Option<String> {
 
 /// The message a token names, when it is ours and for this purpose.
 async fn find(core: &Core, token: &str, purpose: Purpose) -> Result<Option<(Shop, ShopKeys, Message)>, Error> {
-    let Some(unverified) = link::parse(token) else { return Ok(None) };
+    let Some(unverified) = parsed(token) else { return Ok(None) };
     let mut read = core.db.read().await?;
-    let Some((shop, keys)) = known_shop(core, &mut read, unverified.shop()).await? else { return Ok(None) };
+    let Some((shop, keys)) = core.shop(&mut read, unverified.shop()).await? else { return Ok(None) };
     let Some(MessageRef { message, .. }) = unverified.verify(&keys, purpose) else { return Ok(None) };
     let message = store::message::get(&mut read, &keys, message).await?;
     Ok(message.map(|message| (shop, keys, message)))
 }
 
 /// A token may name any number: only those of shops are looked up.
-async fn known_shop(core: &Core, read: &mut store::Read, id: ShopId) -> Result<Option<(Shop, ShopKeys)>, Error> {
-    if id.get() <= 0 { Ok(None) } else { core.shop(read, id).await }
+fn parsed(token: &str) -> Option<Unverified> {
+    link::parse(token).filter(|link| link.shop().get() > 0)
 }
 
 /// The shop an opt-out link is about, for its page. `None` when it is not a link of ours.

@@ -2,6 +2,7 @@
 //! ever open across a call to the outside.
 
 pub mod group;
+mod look;
 pub mod handful;
 pub mod receive;
 pub mod ingest;

@@ -8,6 +8,7 @@ use super::{
     Core, ask,
     connect::{self, NotConnected},
     group::{self, Group},
+    look::Looks,
 };
 use crate::{
     domain::{
@@ -42,7 +43,7 @@ pub enum Answer {
 }
 
 /// Which kind of connection a path is for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Side {
     Shop,
     Gateway,
@@ -62,19 +63,25 @@ impl group::Entry for Sealed {
     }
 }
 
-/// The group-commit writer of the inbox.
+/// The group-commit writer of the inbox, and the looks at who may write to it.
 #[derive(Clone)]
-pub struct Inbox(Group<Sealed>);
+pub struct Inbox {
+    group: Group<Sealed>,
+    doors: Looks<(Side, String), Arc<Found>>,
+}
+
+/// What stands behind a connection's public id, if anything does.
+type Found = Option<(Connection, ShopKeys, Door)>;
 
 impl Inbox {
     /// Starts the writer; it ends when the last `Inbox` is dropped and its queue is written.
     pub fn start(core: Arc<Core>) -> (Inbox, tokio::task::JoinHandle<()>) {
         let (group, writer) = Group::start(core);
-        (Inbox(group), writer)
+        (Inbox { group, doors: Looks::default() }, writer)
     }
 
     async fn keep(&self, keys: &ShopKeys, arrival: &Arrival) -> Result<bool, Error> {
-        self.0.write(arrival.seal(keys)?).await
+        self.group.write(arrival.seal(keys)?).await
     }
 }
 
@@ -108,31 +115,32 @@ async fn try_receive(
     side: Side,
     delivery: Delivery,
 ) -> Result<Answer, Error> {
-    let mut read = core.db.read().await?;
-    let Some((connection, keys, door)) = Door::find(core, &mut read, public_id, side).await? else {
-        return Ok(Answer::UnknownConnection);
+    let look = async || {
+        let mut read = core.db.read().await?;
+        Ok(Arc::new(Door::find(core, &mut read, public_id, side).await?))
     };
-    drop(read);
-    let Some(verdict) = verify(core, &door, &delivery).await else { return Ok(Answer::ComeBack) };
+    let found = inbox.doors.ask((side, public_id.to_owned()), look).await?;
+    let Some((connection, keys, door)) = &*found else { return Ok(Answer::UnknownConnection) };
+    let Some(verdict) = verify(core, door, &delivery).await else { return Ok(Answer::ComeBack) };
     let (content_type, body) = door.answer();
     let taken = |body: &'static str| Answer::Taken { content_type, body: body.into() };
     let (topic, key) = match verdict {
         Ok(Accepted::Keep { topic, key }) => (topic, key),
         Ok(Accepted::Ping) => return Ok(taken(body)),
-        Ok(Accepted::Greeting(greeting)) => return greet(core, &connection, *greeting).await,
+        Ok(Accepted::Greeting(greeting)) => return greet(core, connection, *greeting).await,
         Err(refusal) => {
-            note_refused(core, &connection, &refusal).await;
+            note_refused(core, connection, &refusal).await;
             return Ok(Answer::Refused(refusal));
         }
     };
     let arrival = Arrival {
         id: DeliveryId::new(core.fresh_id()),
         gateway: connection.gateway,
-        dedup: dedup(&keys, &connection, &topic, &key, &delivery),
+        dedup: dedup(keys, connection, &topic, &key, &delivery),
         topic,
         delivery,
     };
-    inbox.keep(&keys, &arrival).await?;
+    inbox.keep(keys, &arrival).await?;
     Ok(taken(body))
 }
 
@@ -144,12 +152,7 @@ enum Door {
 
 impl Door {
     /// `None` where no such connection is.
-    async fn find(
-        core: &Core,
-        read: &mut store::Read,
-        public_id: &str,
-        side: Side,
-    ) -> Result<Option<(Connection, ShopKeys, Door)>, Error> {
+    async fn find(core: &Core, read: &mut store::Read, public_id: &str, side: Side) -> Result<Found, Error> {
         if side == Side::Shop {
             let found = store::shop::behind(read, &core.vault, public_id).await?;
             return Ok(found.and_then(|(connection, shop, keys)| {
