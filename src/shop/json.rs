@@ -5,9 +5,13 @@
 //! wrong form is never an error here: what a shop's connector cannot do without, it asks for and names itself. No
 //! sentence made here contains a value of the body.
 
-use std::{borrow::Cow, collections::HashSet};
+use std::{borrow::Cow, collections::HashSet, fmt};
 
-use serde_json::Value;
+use serde::{
+    Deserializer as _,
+    de::{IgnoredAny, MapAccess, Visitor},
+};
+use serde_json::{Map, Value};
 
 use crate::domain::{
     connector::{Delivery, Unreadable},
@@ -29,7 +33,7 @@ static NULL: Value = Value::Null;
 
 /// The body as a JSON object. A byte order mark is tolerated; depth is bounded at 128 by the parser.
 pub fn object(delivery: &Delivery) -> Result<Value, Unreadable> {
-    let bytes = delivery.body.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&delivery.body);
+    let bytes = without_mark(&delivery.body);
     if bytes.iter().all(u8::is_ascii_whitespace) {
         return Err(Unreadable::new("the body is empty"));
     }
@@ -40,6 +44,40 @@ pub fn object(delivery: &Delivery) -> Result<Value, Unreadable> {
         Unreadable(format!("the body is not JSON: it breaks off or goes wrong at line {line}, column {column}"))
     })?;
     if value.is_object() { Ok(value) } else { Err(Unreadable::new("the body is JSON, but not an object")) }
+}
+
+fn without_mark(body: &[u8]) -> &[u8] {
+    body.strip_prefix(b"\xef\xbb\xbf").unwrap_or(body)
+}
+
+/// The body with nothing in it but these entries, for whoever has to answer before there is time to read it: what is passed
+/// over costs a fraction. `null` where it is no object.
+pub fn only(delivery: &Delivery, keys: &[&str]) -> Value {
+    struct Only<'k>(&'k [&'k str]);
+
+    impl<'de> Visitor<'de> for Only<'_> {
+        type Value = Map<String, Value>;
+
+        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str("an object")
+        }
+
+        fn visit_map<A: MapAccess<'de>>(self, mut entries: A) -> Result<Self::Value, A::Error> {
+            let mut kept = Map::new();
+            while let Some(key) = entries.next_key::<Cow<'_, str>>()? {
+                if self.0.contains(&&*key) {
+                    kept.insert(key.into_owned(), entries.next_value()?);
+                } else {
+                    entries.next_value::<IgnoredAny>()?;
+                }
+            }
+            Ok(kept)
+        }
+    }
+
+    let mut reader = serde_json::Deserializer::from_slice(without_mark(&delivery.body));
+    let kept = reader.deserialize_map(Only(keys)).and_then(|kept| reader.end().map(|()| kept));
+    kept.map_or(Value::Null, Value::Object)
 }
 
 /// What stands at this path, `null` when nothing does.
@@ -315,9 +353,33 @@ mod tests {
         assert_eq!(query_values("/cart", "cartback"), Vec::<String>::new());
     }
 
+    #[test]
+    fn entries_alone_are_those_of_the_whole() {
+        for body in [
+            r#"{"type":"a","data":{"type":"b","deep":[{"type":["c"]}]},"id":7,"ty\u0070e":"last"}"#,
+            "\u{feff} {\"id\": null, \"other\": \"\\u00e9\"} ",
+            r#"{"data":{"event":"x"},"type":{"a":1}}"#,
+            "{}",
+            "[]",
+            "7",
+            "",
+            r#"{"type":"a"} {"type":"b"}"#,
+            r#"{"type":"a","cut":"#,
+        ] {
+            let delivery = delivery(body.as_bytes());
+            let (whole, alone) = (object(&delivery).unwrap_or_default(), only(&delivery, &["type", "id"]));
+            assert_eq!(whole.is_object(), alone.is_object(), "{body}");
+            for key in ["type", "id"] {
+                assert_eq!(at(&alone, key), at(&whole, key), "{body}");
+            }
+            assert_eq!(at(&alone, "data"), &Value::Null);
+        }
+    }
+
     proptest! {
         #[test]
         fn no_body_panics(body in proptest::collection::vec(any::<u8>(), 0..200), path in "[a-c.]{0,8}") {
+            let _ = only(&delivery(&body), &["a", "b"]);
             if let Ok(value) = object(&delivery(&body)) {
                 let _ = (text(&value, &path), id(&value, &path), quantity(&value, &path), flag(&value, &path));
             }

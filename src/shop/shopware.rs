@@ -170,13 +170,13 @@ impl Shop for Shopware {
         match Sender::of(delivery) {
             Sender::Plugin => {
                 let key = standard_webhooks::verify(settings.list("plugin_secret"), delivery)?;
-                let body = json::object(delivery).unwrap_or_default();
+                let body = json::only(delivery, &["type"]);
                 let topic = json::whole(&body, "type", TOPIC_CHARS_MAX).unwrap_or_else(|| "unreadable".into());
                 Ok(Accepted::Keep { topic, key })
             }
             Sender::Shop => {
                 signature::verify(settings, delivery)?;
-                let body = json::object(delivery).unwrap_or_default();
+                let body = json::only(delivery, &["data", "source"]);
                 let word = |path| json::whole(&body, path, TOPIC_CHARS_MAX);
                 Ok(Accepted::Keep {
                     topic: word("data.event").unwrap_or_else(|| "unreadable".into()),
