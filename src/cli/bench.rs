@@ -1,7 +1,7 @@
 //! `cartback bench fill`: a database as it is after eighteen busy months, to measure on. Rows are written straight through
 //! the store, sealed and indexed as the service writes them; nothing is sent, and nobody in them exists.
 
-use std::{collections::BTreeMap, time::Duration};
+use std::{collections::BTreeMap, ops::Range, time::Duration};
 
 use anyhow::bail;
 use serde_json::json;
@@ -90,11 +90,13 @@ pub async fn run(core: &Core, command: &Command) -> anyhow::Result<(Said, Form)>
     }
     connect::add_gateway(core, ShopId::HOUSE, "log", "Bench", BTreeMap::new(), false).await?;
     core.db.wait_for_disk(false).await?;
+    let mut left = 0;
     for number in 0..*shops {
         let share = |of: u64| of / shops + u64::from(number < of % shops);
         let shop = open(core, number).await?;
         fill(core, shop, share(*carts), share(*messages), number).await?;
-        leave(core, shop, share(*due)).await?;
+        leave(core, shop, left..left + share(*due)).await?;
+        left += share(*due);
     }
     core.db.wait_for_disk(true).await?;
     let words = format!(
@@ -167,19 +169,20 @@ async fn fill(core: &Core, id: ShopId, carts: u64, messages: u64, seed: u64) -> 
     Ok(())
 }
 
-/// Carts that were left half an hour ago, by shoppers who agreed to be texted: whoever works next finds all of them due.
-async fn leave(core: &Core, id: ShopId, carts: u64) -> anyhow::Result<()> {
+/// Carts that were left half an hour ago, by shoppers who agreed to be texted: whoever works next finds all of them due. Their
+/// numbers are of the whole house: one phone is not texted by every shop.
+async fn leave(core: &Core, id: ShopId, carts: Range<u64>) -> anyhow::Result<()> {
     let (shop, keys) = {
         let mut read = core.db.read().await?;
         core.shop(&mut read, id).await?.ok_or_else(|| super::no_shop(id))?
     };
     let left_at = core.now() - MINUTE * 40;
-    let mut written = 0;
-    while written < carts {
-        let to = (written + BATCH).min(carts);
+    let mut written = carts.start;
+    while written < carts.end {
+        let to = (written + BATCH).min(carts.end);
         transact!(core.db, |tx| {
             for number in written..to {
-                let at = left_at + Duration::from_millis(number / 10);
+                let at = left_at + Duration::from_millis((number - carts.start) / 10);
                 Visit { core, shop: &shop, keys: &keys, gateway: GatewayId::new(0), number, at }.leave(tx).await?;
             }
         })?;
@@ -354,7 +357,7 @@ impl Visit<'_> {
             let click =
                 Click { id: ClickId::new(core.ids.next(self.at)), message: id, at: at + MINUTE * 5, opened, verdict };
             store::click::record(tx, keys, &click).await?;
-            store::click::judge(tx, keys, click.id, store::click::HUMAN).await?;
+            store::click::judge(tx, keys, click.message, &[(click.id, store::click::HUMAN)]).await?;
         }
         Ok((id, tapped))
     }

@@ -24,6 +24,9 @@ pub async fn judge(core: &Core, tx: &mut Tx, job: &Job) -> Result<(), Error> {
     store::shop::take_turn(tx, job.shop).await?;
     if let Some((shop, keys)) = core.shop(tx, job.shop).await?
         && let Some(click) = store::click::get(tx, &keys, ClickId::new(job.subject)).await?
+        // Who has a verdict got it from a look at all that were there, and whoever came since looks at all again: however
+        // often a link is opened within a moment, it is looked at once.
+        && click.verdict.is_empty()
         && let Some(message) = store::message::get(tx, &keys, click.message).await?
     {
         if !judge_all(core, tx, &shop, &keys, &message).await?.taps.is_empty() {
@@ -51,12 +54,11 @@ pub(crate) async fn judge_all(
     let now = core.now();
     let clicks = store::click::of_message(tx, keys, message.id).await?;
     let mut judged = Judged::default();
-    let mut changed = false;
+    let mut changed = Vec::new();
     for click in &clicks {
         let word = word(click, &clicks, message.moments.accepted_at.or(message.moments.sending_at));
         if word != click.verdict {
-            store::click::judge(tx, keys, click.id, word).await?;
-            changed = true;
+            changed.push((click.id, word));
             if word == HUMAN {
                 forward::clicked(core, tx, shop, click, message).await?;
             }
@@ -67,7 +69,8 @@ pub(crate) async fn judge_all(
             judged.bots += 1;
         }
     }
-    if changed {
+    if !changed.is_empty() {
+        store::click::judge(tx, keys, message.id, &changed).await?;
         // Which tap is the first may have changed with it, and that one counts on a day of its own.
         for click in &clicks {
             dirty(tx, shop, click.at, now).await?;

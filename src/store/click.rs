@@ -1,5 +1,7 @@
 //! Clicks: every opening of a recovery link, raw, and the verdict on whether a person did it.
 
+use std::collections::BTreeMap;
+
 use super::{
     Error, Read, Tx,
     db::{all, first, run},
@@ -47,18 +49,46 @@ pub async fn record(tx: &mut Tx, keys: &ShopKeys, click: &Click) -> Result<(), E
     Ok(())
 }
 
-pub async fn judge(tx: &mut Tx, keys: &ShopKeys, id: ClickId, verdict: &str) -> Result<(), Error> {
-    run!(tx, "UPDATE click SET verdict = $3 WHERE shop_id = $1 AND click_id = $2", of(keys), id.get(), verdict)?;
-    let Some(click) = get(tx, keys, id).await? else { return Ok(()) };
+/// Gives openings of a message their verdicts: statements for them together, for a program may open a link a thousand times.
+pub async fn judge(
+    tx: &mut Tx,
+    keys: &ShopKeys,
+    message: MessageId,
+    verdicts: &[(ClickId, &str)],
+) -> Result<(), Error> {
+    let mut by_verdict: BTreeMap<&str, Vec<i64>> = BTreeMap::new();
+    for (id, verdict) in verdicts {
+        by_verdict.entry(verdict).or_default().push(id.get());
+    }
+    for (verdict, ids) in by_verdict {
+        for some in ids.chunks(8) {
+            // The last one stands in for those there are not.
+            let id = |at: usize| some.get(at).or(some.last()).copied();
+            run!(
+                tx,
+                "UPDATE click SET verdict = $2 WHERE shop_id = $1 AND click_id IN ($3, $4, $5, $6, $7, $8, $9, $10)",
+                of(keys),
+                verdict,
+                id(0),
+                id(1),
+                id(2),
+                id(3),
+                id(4),
+                id(5),
+                id(6),
+                id(7)
+            )?;
+        }
+    }
     run!(
         tx,
         "UPDATE message SET tapped_at = (SELECT MIN(click.at) FROM click WHERE click.shop_id = $1
                                            AND click.message_id = $2 AND click.verdict = 'human')
          WHERE shop_id = $1 AND message_id = $2",
         of(keys),
-        click.message.get()
+        message.get()
     )?;
-    super::message::restage_cart_of(tx, of(keys), click.message.get()).await
+    super::message::restage_cart_of(tx, of(keys), message.get()).await
 }
 
 /// Every opening of the links of these texts, oldest first.

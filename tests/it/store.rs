@@ -1053,6 +1053,28 @@ async fn waiting_jobs_are_hurried() {
     .await;
 }
 
+/// More than fit into one statement, and each its own verdict.
+#[tokio::test]
+async fn many_openings_are_judged_together() {
+    on_both(async |stage| {
+        let verdicts: Vec<_> =
+            (1..22).map(|id| (ClickId::new(id), if id % 3 == 0 { "scanner" } else { clicks::HUMAN })).collect();
+        for (id, _) in &verdicts {
+            let opened = Opened { method: click::Method::Get, agent: None, prefetch: false, at: at(id.get()) };
+            let (message, at) = (MessageId::new(1), at(id.get()));
+            let click = clicks::Click { id: *id, message, at, opened, verdict: String::new() };
+            tx!(stage, |tx| clicks::record(tx, &stage.keys, &click).await?);
+        }
+        tx!(stage, |tx| clicks::judge(tx, &stage.keys, MessageId::new(1), &verdicts[..20]).await?);
+        let all = clicks::of_message(read!(stage), &stage.keys, MessageId::new(1)).await.unwrap();
+        for ((id, verdict), click) in verdicts.iter().zip(&all) {
+            let expected = if id.get() < 21 { *verdict } else { "" };
+            assert_eq!((click.id, click.verdict.as_str()), (*id, expected));
+        }
+    })
+    .await;
+}
+
 #[tokio::test]
 async fn opened_links() {
     on_both(async |stage| {
@@ -1072,7 +1094,8 @@ async fn opened_links() {
             };
             tx!(stage, |tx| clicks::record(tx, &stage.keys, &click).await?);
         }
-        tx!(stage, |tx| clicks::judge(tx, &stage.keys, ClickId::new(2), clicks::HUMAN).await?);
+        let human = [(ClickId::new(2), clicks::HUMAN)];
+        tx!(stage, |tx| clicks::judge(tx, &stage.keys, MessageId::new(1), &human).await?);
         let all = clicks::of_message(read!(stage), &stage.keys, MessageId::new(1)).await.unwrap();
         assert_eq!(
             all.iter().map(|click| (click.id.get(), click.is_human())).collect::<Vec<_>>(),
