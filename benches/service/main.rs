@@ -2,20 +2,24 @@
 //! machine, real files. Every figure is a ratio of two things measured in turns in one run, for machines differ and so do
 //! minutes; the median of all rounds is told, with the lowest and the highest.
 //!
-//! `cargo bench --bench service`, or with what is to be measured: `… -- ingest redirect`. `ROUNDS` (5) and `SECONDS` (3)
-//! set how often and how long, `DUE` (2,000) how many texts; `TMPDIR` says on which disk. PostgreSQL is measured where
-//! `BENCH_DATABASE_URL` names a server that lets us make databases. A small part of the machine goes to the senders, on both sides of each ratio.
+//! `cargo bench --bench service`, or with what is to be measured: `… -- ingest redirect hour memory send scale pages`.
+//! `ROUNDS` (5) and `SECONDS` (3) set how often and how long, `DUE` (2,000) how many texts, `CARTS` (100,000) how large a
+//! database pages are read from; `TMPDIR` says on which disk. PostgreSQL is measured where `BENCH_DATABASE_URL` names a
+//! server that lets us make databases. A small part of the machine goes to the senders, on both sides of each ratio.
+
+mod hour;
+mod load;
+mod pages;
+mod scale;
+mod send;
 
 use std::{
-    collections::BTreeMap,
-    io::{Read, Write},
+    fs,
+    io::Write,
     net::TcpStream,
     path::Path,
     process::{Child, Command, Stdio},
-    sync::{
-        Arc,
-        atomic::{AtomicBool, AtomicU64, Ordering},
-    },
+    sync::atomic::{AtomicU64, Ordering},
     thread,
     time::{Duration, Instant},
 };
@@ -25,6 +29,8 @@ use cartback::{
     shop::standard_webhooks,
 };
 use serde_json::json;
+
+use self::load::answered;
 
 const KEY: &str = "q83vEjRWeJCrze8BI0VniavN7xI0VniQq83v6hWqLzA=";
 const CONNECTIONS: usize = 64;
@@ -53,15 +59,25 @@ fn main() {
         if wanted("redirect") {
             house.redirect();
         }
-        if wanted("send") {
-            send(engine);
-        }
         if wanted("memory") {
             println!(
                 "{engine} memory: {} MiB resident now, {} MiB at most",
                 house.memory("VmRSS:"),
                 house.memory("VmHWM:")
             );
+        }
+        drop(house);
+        if wanted("hour") {
+            hour::hour(engine);
+        }
+        if wanted("send") {
+            send::send(engine);
+        }
+        if wanted("scale") {
+            scale::scale(engine);
+        }
+        if wanted("pages") {
+            pages::pages(engine);
         }
     }
 }
@@ -75,12 +91,16 @@ struct House {
     hook: String,
     secret: String,
     child: Child,
+    /// Further processes on the same database.
+    hands: Vec<Child>,
 }
 
 impl Drop for House {
     fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
+        for child in self.hands.iter_mut().chain([&mut self.child]) {
+            let _ = child.kill();
+            let _ = child.wait();
+        }
         if let (Ok(server), Some((_, name))) = (std::env::var("BENCH_DATABASE_URL"), self.database_url.rsplit_once('/'))
         {
             command_database(&server, &format!("DROP DATABASE {name} WITH (FORCE)"));
@@ -95,6 +115,38 @@ fn make_database(server: &str) -> String {
     command_database(server, &format!("CREATE DATABASE {name}"));
     let (address, _) = server.rsplit_once('/').unwrap_or_else(|| panic!("BENCH_DATABASE_URL: no database in it"));
     format!("{address}/{name}")
+}
+
+fn ask_database(server: &str, sql: &str) -> i64 {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    runtime.block_on(async {
+        let pool = sqlx::PgPool::connect(server).await.unwrap();
+        sqlx::query_scalar(sqlx::AssertSqlSafe(sql)).fetch_one(&pool).await.unwrap()
+    })
+}
+
+/// Seconds of CPU, of the program and of its database.
+struct Cpu {
+    program: f64,
+    database: f64,
+}
+
+impl Cpu {
+    fn since(&self, before: &Cpu) -> f64 {
+        self.program - before.program + self.database - before.database
+    }
+}
+
+/// User and system time of a process, in the hundredths Linux tells them in.
+fn seconds_of(process: u32) -> f64 {
+    let line = fs::read_to_string(format!("/proc/{process}/stat")).unwrap_or_default();
+    let (_, rest) = line.rsplit_once(')').unwrap_or_default();
+    let times = rest.split_whitespace().skip(11).take(2);
+    times.filter_map(|time| time.parse::<f64>().ok()).sum::<f64>() / 100.0
+}
+
+fn is_postgres(process: u32) -> bool {
+    fs::read_to_string(format!("/proc/{process}/comm")).is_ok_and(|name| name.trim() == "postgres")
 }
 
 fn command_database(server: &str, sql: &str) {
@@ -136,35 +188,71 @@ impl House {
             serde_json::from_slice(&told(&["shop", "show", "1", "--public-url", &public, "--json"])).unwrap();
         let hook = said["webhook_url"].as_str().unwrap().strip_prefix(&public).unwrap().to_owned();
         let child = command(&["serve", "--listen", &format!("127.0.0.1:{port}")]).spawn().unwrap();
-        let house = House { engine, folder, database_url, port, hook, secret, child };
+        let house = House { engine, folder, database_url, port, hook, secret, child, hands: Vec::new() };
         while TcpStream::connect(("127.0.0.1", port)).is_err() {
             thread::sleep(Duration::from_millis(5));
         }
         Some(house)
     }
 
-    /// Carts that are due, and a gateway of the shop's own: so many a second are texted, from the program's first text to
-    /// its last.
-    fn leave(engine: &'static str, due: u64, url: &str, gateway: &Gateway) -> Option<f64> {
-        let due_words = due.to_string();
-        let fill = ["bench", "fill", "--carts", "2000", "--messages", "2000", "--due", &due_words];
-        let url = format!("url={url}");
-        let add = ["gateway", "add", "kannel", "--shop", "1", "--set", &url, "--set", "username=u"];
-        let add = [&add[..], &["--set", "password=p", "--set", "from=12125550100"]].concat();
-        let before = gateway.taken.load(Ordering::Relaxed);
-        let house = House::filled(engine, &[&fill, &add])?;
-        let taken = || gateway.taken.load(Ordering::Relaxed) - before;
-        while taken() == 0 {
-            thread::sleep(Duration::from_millis(1));
+    /// One more process on the same database, that only works.
+    fn hire(&mut self) {
+        let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+        let mut command = program(self.folder.path(), &self.database_url, &["serve"]);
+        command.args(["--listen", &format!("127.0.0.1:{port}")]).env("CARTBACK_PROCESS_ROLE", "worker");
+        self.hands.push(command.spawn().unwrap());
+    }
+
+    /// Seconds of CPU so far: of the program, and of every PostgreSQL on this machine where there is one behind it.
+    fn cpu(&self) -> Cpu {
+        let mut cpu = Cpu { program: seconds_of(self.child.id()), database: 0.0 };
+        if self.engine == "postgresql" {
+            let processes = fs::read_dir("/proc").unwrap().flatten();
+            let ids = processes.filter_map(|entry| entry.file_name().to_str()?.parse().ok());
+            cpu.database = ids.filter(|id| is_postgres(*id)).map(seconds_of).sum();
         }
-        let (begun, first) = (Instant::now(), taken());
-        while taken() < due {
-            assert!(begun.elapsed() < Duration::from_secs(600), "{} of {due} texts left", taken());
-            thread::sleep(Duration::from_millis(1));
+        cpu
+    }
+
+    /// Bytes on the disk.
+    fn disk(&self) -> f64 {
+        if self.engine == "postgresql" {
+            let (server, name) = self.database_url.rsplit_once('/').unwrap();
+            return ask_database(&format!("{server}/postgres"), &format!("SELECT pg_database_size('{name}')")) as f64;
         }
-        let span = begun.elapsed().as_secs_f64();
-        drop(house);
-        Some((due - first) as f64 / span)
+        let files = fs::read_dir(self.folder.path()).unwrap().flatten();
+        files.filter_map(|file| file.metadata().ok()).map(|file| file.len() as f64).sum()
+    }
+
+    /// Pieces of work that are due and not done.
+    fn due(&self) -> i64 {
+        const COUNT: &str = "SELECT COUNT(*) FROM job WHERE due_at <= ";
+        let sql = format!("{COUNT}{}", SystemClock.now().millis());
+        if self.engine == "postgresql" {
+            return ask_database(&self.database_url, &sql);
+        }
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        runtime.block_on(async {
+            let file = self.folder.path().join("cartback.sqlite");
+            let pool = sqlx::SqlitePool::connect(file.to_str().unwrap()).await.unwrap();
+            sqlx::query_scalar(sqlx::AssertSqlSafe(sql)).fetch_one(&pool).await.unwrap()
+        })
+    }
+
+    /// Makes the signed request of the cart with this number.
+    fn webhooks(&self) -> impl Fn(u64) -> String + Send + Sync + use<> {
+        let seed = SystemClock.now().seconds();
+        let (hook, secret, sent) = (self.hook.clone(), self.secret.clone(), AtomicU64::new(0));
+        move |cart| {
+            let n = sent.fetch_add(1, Ordering::Relaxed);
+            let (id, at, body) = (format!("evt_{seed}_{n}"), SystemClock.now().seconds(), body(cart));
+            let signature = standard_webhooks::sign(&secret, &id, at, body.as_bytes());
+            format!(
+                "POST {hook} HTTP/1.1\r\nhost: 127.0.0.1\r\ncontent-type: application/json\r\nwebhook-id: {id}\r\n\
+                 webhook-timestamp: {at}\r\nwebhook-signature: {signature}\r\ncontent-length: {}\r\n\r\n{body}",
+                body.len()
+            )
+        }
     }
 
     /// A line of /proc/…/status, in MiB.
@@ -176,21 +264,20 @@ impl House {
 
     /// Webhooks verified, kept and answered, beside the plainest answer the server has.
     fn ingest(&self) {
-        let seed = SystemClock.now().seconds();
-        let (hook, secret, sent) = (self.hook.clone(), self.secret.clone(), AtomicU64::new(0));
-        let request = move || {
-            let n = sent.fetch_add(1, Ordering::Relaxed);
-            let (id, at, body) = (format!("evt_{seed}_{n}"), SystemClock.now().seconds(), body(n));
-            let signature = standard_webhooks::sign(&secret, &id, at, body.as_bytes());
-            format!(
-                "POST {hook} HTTP/1.1\r\nhost: 127.0.0.1\r\ncontent-type: application/json\r\nwebhook-id: {id}\r\n\
-                 webhook-timestamp: {at}\r\nwebhook-signature: {signature}\r\ncontent-length: {}\r\n\r\n{body}",
-                body.len()
-            )
-        };
+        let (webhook, sent) = (self.webhooks(), AtomicU64::new(0));
+        let request = move || webhook(sent.fetch_add(1, Ordering::Relaxed));
         self.in_turns("ingest", 200, &request, "alive", &|| {
             "GET /healthz HTTP/1.1\r\nhost: 127.0.0.1\r\n\r\n".to_owned()
         });
+        let (waiting, begun) = (self.due() as f64, Instant::now());
+        while self.due() > 0 {
+            assert!(begun.elapsed() < Duration::from_secs(600), "{} pieces of work wait", self.due());
+            thread::sleep(Duration::from_millis(100));
+        }
+        println!(
+            "  read afterwards          {:12.1} a second, {waiting} of them",
+            waiting / begun.elapsed().as_secs_f64()
+        );
     }
 
     /// Recovery links opened by a phone, beside the plainest answer the server has.
@@ -277,190 +364,4 @@ fn body(n: u64) -> String {
     data["started_at"] = json!(at);
     data["updated_at"] = json!(at);
     json!({ "type": "checkout.updated", "timestamp": at, "data": data }).to_string()
-}
-
-/// Carts that are due at once, decided, written to and handed to a gateway on this machine, beside a bare client that only
-/// hands over as many. Each round is a house of its own: what was sent is not due again.
-fn send(engine: &'static str) {
-    let (rounds, due) = (number("ROUNDS", 5), number("DUE", 2_000));
-    let (mut ours, mut ratios) = (Vec::new(), Vec::new());
-    let mut bare = Vec::new();
-    for _ in 0..rounds {
-        let gateway = Gateway::start();
-        let url = format!("http://127.0.0.1:{}/cgi-bin/sendsms", gateway.port);
-        let plain = gateway.bare(due);
-        let Some(sent) = House::leave(engine, due, &url, &gateway) else { return };
-        ours.push(sent);
-        bare.push(plain);
-        ratios.push(sent / plain);
-    }
-    println!("{engine} send, {rounds} rounds of {due} carts that are due");
-    for (what, mut figures) in [("per second", ours), ("of a bare client", ratios), ("bare client per second", bare)] {
-        figures.sort_by(f64::total_cmp);
-        let (low, high) = (figures[0], figures[figures.len() - 1]);
-        println!("  {what:22} {:12.3}  ({low:.3} to {high:.3})", figures[figures.len() / 2]);
-    }
-}
-
-/// A gateway in Kannel's words that accepts whatever it is given, at once.
-struct Gateway {
-    port: u16,
-    taken: Arc<AtomicU64>,
-}
-
-impl Gateway {
-    fn start() -> Gateway {
-        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-        let (port, taken) = (listener.local_addr().unwrap().port(), Arc::new(AtomicU64::new(0)));
-        let counter = taken.clone();
-        thread::spawn(move || {
-            for stream in listener.incoming().flatten() {
-                let taken = counter.clone();
-                thread::spawn(move || accept(stream, &taken));
-            }
-        });
-        Gateway { port, taken }
-    }
-
-    /// So many requests a second does a client make that does nothing else, sixteen at once.
-    #[expect(clippy::disallowed_methods, reason = "the service's own client is what it is compared with")]
-    fn bare(&self, count: u64) -> f64 {
-        let url = format!("http://127.0.0.1:{}/cgi-bin/sendsms?to=%2B38640200000&text=bare", self.port);
-        cartback::app::install_tls();
-        let runtime = tokio::runtime::Runtime::new().unwrap();
-        let begun = Instant::now();
-        runtime.block_on(async {
-            let client = reqwest::Client::new();
-            let calls = (0..count).map(|_| async { client.get(&url).send().await.unwrap().bytes().await.unwrap() });
-            futures_util::StreamExt::collect::<Vec<_>>(futures_util::StreamExt::buffer_unordered(
-                futures_util::stream::iter(calls),
-                16,
-            ))
-            .await;
-        });
-        count as f64 / begun.elapsed().as_secs_f64()
-    }
-}
-
-fn accept(mut stream: TcpStream, taken: &AtomicU64) {
-    let mut buffer = vec![0; 16 * 1024];
-    let mut filled = 0;
-    let body = "0: Accepted for delivery";
-    let answer = format!("HTTP/1.1 202 Accepted\r\ncontent-length: {}\r\n\r\n{body}", body.len());
-    loop {
-        match stream.read(&mut buffer[filled..]) {
-            Ok(read) if read > 0 => filled += read,
-            _ => return,
-        }
-        while let Some(end) = buffer[..filled].windows(4).position(|window| window == b"\r\n\r\n") {
-            buffer.copy_within(end + 4..filled, 0);
-            filled -= end + 4;
-            taken.fetch_add(1, Ordering::Relaxed);
-            if stream.write_all(answer.as_bytes()).is_err() {
-                return;
-            }
-        }
-    }
-}
-
-/// What one round saw.
-struct Round {
-    per_second: f64,
-    /// Milliseconds of the slowest hundredth.
-    p99: f64,
-    bad: u64,
-}
-
-impl House {
-    /// Two kinds of request in turns; tells both and the ratio of the first to the second.
-    fn in_turns(
-        &self,
-        name: &str,
-        good: u16,
-        request: &(dyn Fn() -> String + Sync),
-        other: &str,
-        plain: &(dyn Fn() -> String + Sync),
-    ) {
-        let (rounds, seconds) = (number("ROUNDS", 5), number("SECONDS", 3));
-        let mut seen: BTreeMap<&str, Vec<f64>> = BTreeMap::new();
-        let mut bad = 0;
-        for _ in 0..rounds {
-            let ours = load(self.port, good, request, Duration::from_secs(seconds));
-            let reference = load(self.port, 200, plain, Duration::from_secs(seconds));
-            bad += ours.bad + reference.bad;
-            for (what, figure) in [
-                ("per second", ours.per_second),
-                ("p99 ms", ours.p99),
-                ("of the reference", ours.per_second / reference.per_second),
-                ("reference per second", reference.per_second),
-            ] {
-                seen.entry(what).or_default().push(figure);
-            }
-        }
-        println!(
-            "{} {name} (reference: {other}), {rounds} rounds of {seconds} s, {CONNECTIONS} connections, {bad} failed",
-            self.engine
-        );
-        for (what, mut figures) in seen {
-            figures.sort_by(f64::total_cmp);
-            let (low, high) = (figures[0], figures[figures.len() - 1]);
-            println!("  {what:22} {:12.3}  ({low:.3} to {high:.3})", figures[figures.len() / 2]);
-        }
-    }
-}
-
-/// Keeps every connection busy with one request after the other.
-fn load(port: u16, good: u16, request: &(dyn Fn() -> String + Sync), span: Duration) -> Round {
-    let (stop, bad) = (AtomicBool::new(false), AtomicU64::new(0));
-    let begun = Instant::now();
-    let mut took: Vec<Duration> = thread::scope(|scope| {
-        let senders: Vec<_> = (0..CONNECTIONS)
-            .map(|_| {
-                scope.spawn(|| {
-                    let mut stream = TcpStream::connect(("127.0.0.1", port)).unwrap();
-                    stream.set_nodelay(true).unwrap();
-                    let (mut took, mut buffer) = (Vec::new(), vec![0; 16 * 1024]);
-                    while !stop.load(Ordering::Relaxed) {
-                        let text = request();
-                        let sent = Instant::now();
-                        stream.write_all(text.as_bytes()).unwrap();
-                        match answered(&mut stream, &mut buffer) {
-                            Some(status) if status == good => took.push(sent.elapsed()),
-                            _ => {
-                                bad.fetch_add(1, Ordering::Relaxed);
-                                stream = TcpStream::connect(("127.0.0.1", port)).unwrap();
-                            }
-                        }
-                    }
-                    took
-                })
-            })
-            .collect();
-        thread::sleep(span);
-        stop.store(true, Ordering::Relaxed);
-        senders.into_iter().flat_map(|sender| sender.join().unwrap()).collect()
-    });
-    let elapsed = begun.elapsed().as_secs_f64();
-    took.sort();
-    let p99 = took.get(took.len() * 99 / 100).map_or(0.0, |took| took.as_secs_f64() * 1e3);
-    Round { per_second: took.len() as f64 / elapsed, p99, bad: bad.into_inner() }
-}
-
-/// Reads one answer to its end; its status.
-fn answered(stream: &mut TcpStream, buffer: &mut [u8]) -> Option<u16> {
-    let mut filled = 0;
-    loop {
-        let read = stream.read(&mut buffer[filled..]).ok().filter(|read| *read > 0)?;
-        filled += read;
-        let text = &buffer[..filled];
-        let Some(end) = text.windows(4).position(|window| window == b"\r\n\r\n") else { continue };
-        let head = std::str::from_utf8(&text[..end]).ok()?;
-        let length = head.lines().find_map(|line| {
-            let (name, value) = line.split_once(':')?;
-            name.eq_ignore_ascii_case("content-length").then(|| value.trim().parse::<usize>().ok())?
-        });
-        if filled >= end + 4 + length.unwrap_or(0) {
-            return head.split(' ').nth(1)?.parse().ok();
-        }
-    }
 }

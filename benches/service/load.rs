@@ -1,0 +1,160 @@
+//! Load: keeps connections busy, or asks at a given rate, and tells what it saw.
+
+use std::{
+    collections::BTreeMap,
+    io::{Read, Write},
+    net::TcpStream,
+    sync::atomic::{AtomicBool, AtomicU64, Ordering},
+    thread,
+    time::{Duration, Instant},
+};
+
+use super::{CONNECTIONS, House, number};
+
+/// What one round saw.
+struct Round {
+    per_second: f64,
+    /// Milliseconds of the slowest hundredth.
+    p99: f64,
+    bad: u64,
+}
+
+impl House {
+    /// Two kinds of request in turns; tells both and the ratio of the first to the second.
+    pub fn in_turns(
+        &self,
+        name: &str,
+        good: u16,
+        request: &(dyn Fn() -> String + Sync),
+        other: &str,
+        plain: &(dyn Fn() -> String + Sync),
+    ) {
+        let (rounds, seconds) = (number("ROUNDS", 5), number("SECONDS", 3));
+        let mut seen: BTreeMap<&str, Vec<f64>> = BTreeMap::new();
+        let mut bad = 0;
+        for _ in 0..rounds {
+            let ours = load(self.port, good, request, Duration::from_secs(seconds));
+            let reference = load(self.port, 200, plain, Duration::from_secs(seconds));
+            bad += ours.bad + reference.bad;
+            for (what, figure) in [
+                ("per second", ours.per_second),
+                ("p99 ms", ours.p99),
+                ("of the reference", ours.per_second / reference.per_second),
+                ("reference per second", reference.per_second),
+            ] {
+                seen.entry(what).or_default().push(figure);
+            }
+        }
+        println!(
+            "{} {name} (reference: {other}), {rounds} rounds of {seconds} s, {CONNECTIONS} connections, {bad} failed",
+            self.engine
+        );
+        for (what, figures) in seen {
+            tell(what, figures);
+        }
+    }
+}
+
+/// Keeps every connection busy with one request after the other.
+fn load(port: u16, good: u16, request: &(dyn Fn() -> String + Sync), span: Duration) -> Round {
+    let (stop, bad) = (AtomicBool::new(false), AtomicU64::new(0));
+    let begun = Instant::now();
+    let mut took: Vec<Duration> = thread::scope(|scope| {
+        let senders: Vec<_> = (0..CONNECTIONS)
+            .map(|_| {
+                scope.spawn(|| {
+                    let mut stream = TcpStream::connect(("127.0.0.1", port)).unwrap();
+                    stream.set_nodelay(true).unwrap();
+                    let (mut took, mut buffer) = (Vec::new(), vec![0; 16 * 1024]);
+                    while !stop.load(Ordering::Relaxed) {
+                        let text = request();
+                        let sent = Instant::now();
+                        stream.write_all(text.as_bytes()).unwrap();
+                        match answered(&mut stream, &mut buffer) {
+                            Some(status) if status == good => took.push(sent.elapsed()),
+                            _ => {
+                                bad.fetch_add(1, Ordering::Relaxed);
+                                stream = TcpStream::connect(("127.0.0.1", port)).unwrap();
+                            }
+                        }
+                    }
+                    took
+                })
+            })
+            .collect();
+        thread::sleep(span);
+        stop.store(true, Ordering::Relaxed);
+        senders.into_iter().flat_map(|sender| sender.join().unwrap()).collect()
+    });
+    let elapsed = begun.elapsed().as_secs_f64();
+    took.sort();
+    let p99 = took.get(took.len() * 99 / 100).map_or(0.0, |took| took.as_secs_f64() * 1e3);
+    Round { per_second: took.len() as f64 / elapsed, p99, bad: bad.into_inner() }
+}
+
+/// Reads one answer to its end; its status.
+pub fn answered(stream: &mut TcpStream, buffer: &mut [u8]) -> Option<u16> {
+    let mut filled = 0;
+    loop {
+        let read = stream.read(&mut buffer[filled..]).ok().filter(|read| *read > 0)?;
+        filled += read;
+        let text = &buffer[..filled];
+        let Some(end) = text.windows(4).position(|window| window == b"\r\n\r\n") else { continue };
+        let head = std::str::from_utf8(&text[..end]).ok()?;
+        let length = head.lines().find_map(|line| {
+            let (name, value) = line.split_once(':')?;
+            name.eq_ignore_ascii_case("content-length").then(|| value.trim().parse::<usize>().ok())?
+        });
+        if filled >= end + 4 + length.unwrap_or(0) {
+            return head.split(' ').nth(1)?.parse().ok();
+        }
+    }
+}
+
+/// The median of all rounds, the lowest and the highest.
+pub fn tell(what: &str, mut figures: Vec<f64>) {
+    figures.sort_by(f64::total_cmp);
+    let (low, high) = (figures[0], figures[figures.len() - 1]);
+    println!("  {what:24} {:12.3}  ({low:.3} to {high:.3})", figures[figures.len() / 2]);
+}
+
+/// What share of these took no longer.
+pub fn percentile(took: &mut [Duration], hundredths: usize) -> f64 {
+    took.sort();
+    took.get((took.len() * hundredths / 100).min(took.len().saturating_sub(1)))
+        .map_or(0.0, |took| took.as_secs_f64() * 1e3)
+}
+
+/// Asks so often a second, whether the last answer came or not: how long each took from the moment it was due, and how many
+/// were not answered well.
+pub fn paced(port: u16, rate: f64, span: Duration, request: &(dyn Fn() -> String + Sync)) -> (Vec<Duration>, u64) {
+    let (next, bad, begun) = (AtomicU64::new(0), AtomicU64::new(0), Instant::now());
+    let took = thread::scope(|scope| {
+        let senders: Vec<_> = (0..CONNECTIONS)
+            .map(|_| {
+                scope.spawn(|| {
+                    let mut stream = TcpStream::connect(("127.0.0.1", port)).unwrap();
+                    stream.set_nodelay(true).unwrap();
+                    let (mut took, mut buffer) = (Vec::new(), vec![0; 16 * 1024]);
+                    loop {
+                        let due = begun + Duration::from_secs_f64(next.fetch_add(1, Ordering::Relaxed) as f64 / rate);
+                        if due > begun + span {
+                            return took;
+                        }
+                        let text = request();
+                        thread::sleep(due.saturating_duration_since(Instant::now()));
+                        stream.write_all(text.as_bytes()).unwrap();
+                        if answered(&mut stream, &mut buffer) == Some(200) {
+                            took.push(due.elapsed());
+                        } else {
+                            bad.fetch_add(1, Ordering::Relaxed);
+                            stream = TcpStream::connect(("127.0.0.1", port)).unwrap();
+                        }
+                    }
+                })
+            })
+            .collect();
+        senders.into_iter().flat_map(|sender| sender.join().unwrap()).collect()
+    });
+    (took, bad.into_inner())
+}

@@ -1,0 +1,149 @@
+//! Send: carts that are due at once, and a gateway on this machine that takes whatever it is given.
+
+use std::{
+    collections::HashSet,
+    hash::{DefaultHasher, Hash, Hasher},
+    io::{Read, Write},
+    net::TcpStream,
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicU64, Ordering},
+    },
+    thread,
+    time::{Duration, Instant},
+};
+
+use super::{House, load::tell, number};
+
+impl House {
+    /// Carts that are due, and a gateway of the shop's own: so many a second are texted, from the program's first text to
+    /// its last.
+    fn leave(engine: &'static str, due: u64, gateway: &Gateway) -> Option<Left> {
+        let due_words = due.to_string();
+        let fill = ["bench", "fill", "--carts", "2000", "--messages", "2000", "--due", &due_words];
+        let url = format!("url={}", gateway.url());
+        let add = ["gateway", "add", "kannel", "--shop", "1", "--set", &url, "--set", "username=u"];
+        let add = [&add[..], &["--set", "password=p", "--set", "from=12125550100"]].concat();
+        let house = House::filled(engine, &[&fill, &add])?;
+        let taken = || gateway.taken.load(Ordering::Relaxed);
+        while taken() == 0 {
+            thread::sleep(Duration::from_millis(1));
+        }
+        let (begun, first, before) = (Instant::now(), taken(), house.cpu());
+        while taken() < due {
+            assert!(begun.elapsed() < Duration::from_secs(600), "{} of {due} texts left", taken());
+            thread::sleep(Duration::from_millis(1));
+        }
+        let span = begun.elapsed().as_secs_f64();
+        let texts = (due - first) as f64;
+        Some(Left { per_second: texts / span, cpu_ms: house.cpu().since(&before) * 1e3 / texts })
+    }
+}
+
+/// Carts that are due at once, decided, written to and handed to a gateway on this machine, beside a bare client that only
+/// hands over as many. Each round is a house of its own: what was sent is not due again.
+pub fn send(engine: &'static str) {
+    let (rounds, due) = (number("ROUNDS", 5), number("DUE", 2_000));
+    let (mut ours, mut ratios, mut plains, mut cpu) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+    for _ in 0..rounds {
+        let plain = Gateway::start(Duration::ZERO).bare(due);
+        let Some(left) = House::leave(engine, due, &Gateway::start(Duration::ZERO)) else { return };
+        ours.push(left.per_second);
+        ratios.push(left.per_second / plain);
+        plains.push(plain);
+        cpu.push(left.cpu_ms);
+    }
+    println!("{engine} send, {rounds} rounds of {due} carts that are due");
+    tell("per second", ours);
+    tell("of a bare client", ratios);
+    tell("bare client per second", plains);
+    tell("CPU ms a text", cpu);
+}
+
+struct Left {
+    per_second: f64,
+    /// Of the program and the database.
+    cpu_ms: f64,
+}
+
+/// A gateway in Kannel's words that accepts whatever it is given, at once.
+pub struct Gateway {
+    port: u16,
+    taken: Arc<AtomicU64>,
+    /// Every different request.
+    seen: Arc<Mutex<HashSet<u64>>>,
+}
+
+impl Gateway {
+    /// Answers each request after this long.
+    pub fn start(delay: Duration) -> Gateway {
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let port = listener.local_addr().unwrap().port();
+        let (taken, seen) = (Arc::new(AtomicU64::new(0)), Arc::<Mutex<HashSet<u64>>>::default());
+        let gateway = Gateway { port, taken: taken.clone(), seen: seen.clone() };
+        thread::spawn(move || {
+            for stream in listener.incoming().flatten() {
+                let (taken, seen) = (taken.clone(), seen.clone());
+                thread::spawn(move || accept(stream, delay, &taken, &seen));
+            }
+        });
+        gateway
+    }
+
+    pub fn url(&self) -> String {
+        format!("http://127.0.0.1:{}/cgi-bin/sendsms", self.port)
+    }
+
+    pub fn taken(&self) -> u64 {
+        self.taken.load(Ordering::Relaxed)
+    }
+
+    /// Requests that came more than once.
+    pub fn twice(&self) -> u64 {
+        self.taken() - self.seen.lock().unwrap().len() as u64
+    }
+
+    /// So many requests a second does a client make that does nothing else, sixteen at once.
+    #[expect(clippy::disallowed_methods, reason = "the service's own client is what it is compared with")]
+    fn bare(&self, count: u64) -> f64 {
+        let url = format!("{}?to=%2B38640200000&text=bare", self.url());
+        cartback::app::install_tls();
+        let runtime = tokio::runtime::Runtime::new().unwrap();
+        let begun = Instant::now();
+        runtime.block_on(async {
+            let client = reqwest::Client::new();
+            let calls = (0..count).map(|_| async { client.get(&url).send().await.unwrap().bytes().await.unwrap() });
+            futures_util::StreamExt::collect::<Vec<_>>(futures_util::StreamExt::buffer_unordered(
+                futures_util::stream::iter(calls),
+                16,
+            ))
+            .await;
+        });
+        count as f64 / begun.elapsed().as_secs_f64()
+    }
+}
+
+fn accept(mut stream: TcpStream, delay: Duration, taken: &AtomicU64, seen: &Mutex<HashSet<u64>>) {
+    let mut buffer = vec![0; 16 * 1024];
+    let mut filled = 0;
+    let body = "0: Accepted for delivery";
+    let answer = format!("HTTP/1.1 202 Accepted\r\ncontent-length: {}\r\n\r\n{body}", body.len());
+    loop {
+        match stream.read(&mut buffer[filled..]) {
+            Ok(read) if read > 0 => filled += read,
+            _ => return,
+        }
+        while let Some(end) = buffer[..filled].windows(4).position(|window| window == b"\r\n\r\n") {
+            let mut hasher = DefaultHasher::new();
+            buffer[..end].hash(&mut hasher);
+            buffer.copy_within(end + 4..filled, 0);
+            filled -= end + 4;
+            seen.lock().unwrap().insert(hasher.finish());
+            taken.fetch_add(1, Ordering::Relaxed);
+            thread::sleep(delay);
+            if stream.write_all(answer.as_bytes()).is_err() {
+                return;
+            }
+        }
+    }
+}
