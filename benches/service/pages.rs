@@ -82,7 +82,8 @@ impl House {
         let link = said.split_whitespace().find(|word| word.starts_with("http")).unwrap_or_else(|| panic!("{said}"));
         let (_, path) = link.split_once("//").and_then(|(_, rest)| rest.split_once('/')).unwrap();
         let mut stream = TcpStream::connect(("127.0.0.1", self.port)).unwrap();
-        write!(stream, "GET /{path} HTTP/1.1\r\nhost: 127.0.0.1\r\n\r\n").unwrap();
+        let ours = "host: 127.0.0.1\r\nsec-fetch-site: same-origin\r\ncontent-length: 0";
+        write!(stream, "POST /{path} HTTP/1.1\r\n{ours}\r\n\r\n").unwrap();
         let mut buffer = vec![0; 64 * 1024];
         let read = std::io::Read::read(&mut stream, &mut buffer).unwrap();
         let answer = String::from_utf8_lossy(&buffer[..read]).into_owned();

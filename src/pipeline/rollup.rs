@@ -51,7 +51,10 @@ pub async fn rollup(core: &Core, tx: &mut Tx, job: &Job) -> Result<(), Error> {
             return job::put_back(tx, job, again_at).await.map(|_| ());
         }
         let facts = recompute(tx, &shop, job.subject).await?;
-        store::breakdown::note_made(tx, shop.id, job.subject, (core.now(), facts)).await?;
+        let made = (core.now(), facts);
+        if again_at(made).is_some() {
+            store::breakdown::note_made(tx, shop.id, job.subject, made).await?;
+        }
     }
     job::finish(tx, job).await.map(|_| ())
 }

@@ -261,7 +261,7 @@ pub async fn put(tx: &mut Tx, shop: ShopId, day: i64, detail: &Detail) -> Result
     Ok(())
 }
 
-/// When a day was kept last, and from how many facts; `None` for one that an older version kept.
+/// When a day was kept last, and from how many facts, where that was noted.
 pub async fn made(read: &mut Read, shop: ShopId, day: i64) -> Result<Option<(Time, u64)>, Error> {
     let row = first!(
         read,
