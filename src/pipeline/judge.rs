@@ -24,9 +24,6 @@ pub async fn judge(core: &Core, tx: &mut Tx, job: &Job) -> Result<(), Error> {
     store::shop::take_turn(tx, job.shop).await?;
     if let Some((shop, keys)) = core.shop(tx, job.shop).await?
         && let Some(click) = store::click::get(tx, &keys, ClickId::new(job.subject)).await?
-        // Who has a verdict got it from a look at all that were there, and whoever came since looks at all again: however
-        // often a link is opened within a moment, it is looked at once.
-        && click.verdict.is_empty()
         && let Some(message) = store::message::get(tx, &keys, click.message).await?
     {
         if !judge_all(core, tx, &shop, &keys, &message).await?.taps.is_empty() {
