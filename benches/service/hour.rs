@@ -2,7 +2,6 @@
 
 use std::{
     sync::atomic::{AtomicU64, Ordering},
-    thread,
     time::{Duration, Instant},
 };
 
@@ -19,9 +18,7 @@ const WEBHOOKS_A_CART: u64 = 2;
 /// read into carts, and what a cart costs.
 pub fn hour(engine: &'static str) {
     let Some(house) = House::open(engine) else { return };
-    while house.due() > 0 {
-        thread::sleep(Duration::from_millis(50));
-    }
+    house.rest(Duration::from_secs(600));
     let (seconds, carts) = (number("HOUR_SECONDS", 60), number("CARTS_AN_HOUR", 1_000_000));
     let rate = (carts * WEBHOOKS_A_CART) as f64 / 3600.0;
     let sent = AtomicU64::new(0);
@@ -31,10 +28,7 @@ pub fn hour(engine: &'static str) {
     let begun = Instant::now();
     let (mut took, bad) = paced(house.port, rate, Duration::from_secs(seconds), &request);
     let answered_for = begun.elapsed().as_secs_f64();
-    while house.due() > 0 {
-        assert!(begun.elapsed() < Duration::from_secs(seconds * 10), "{} pieces of work wait", house.due());
-        thread::sleep(Duration::from_millis(50));
-    }
+    house.rest(Duration::from_secs(seconds * 10));
     let read_for = begun.elapsed().as_secs_f64();
     let count = took.len() as f64;
     let carts = count / WEBHOOKS_A_CART as f64;

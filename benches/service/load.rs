@@ -4,7 +4,7 @@ use std::{
     collections::BTreeMap,
     io::{Read, Write},
     net::TcpStream,
-    sync::atomic::{AtomicBool, AtomicU64, Ordering},
+    sync::atomic::{AtomicU64, Ordering},
     thread,
     time::{Duration, Instant},
 };
@@ -55,41 +55,61 @@ impl House {
     }
 }
 
+/// A connection that asks one thing after the other.
+struct Line {
+    port: u16,
+    stream: TcpStream,
+    buffer: Vec<u8>,
+}
+
+impl Line {
+    fn open(port: u16) -> Line {
+        Line { port, stream: connect(port), buffer: vec![0; 16 * 1024] }
+    }
+
+    /// Whether it was answered well; after an answer that was not, the connection is another.
+    fn asks(&mut self, text: &str, good: u16) -> bool {
+        self.stream.write_all(text.as_bytes()).unwrap();
+        let is_good = answered(&mut self.stream, &mut self.buffer) == Some(good);
+        if !is_good {
+            self.stream = connect(self.port);
+        }
+        is_good
+    }
+}
+
+fn connect(port: u16) -> TcpStream {
+    let stream = TcpStream::connect(("127.0.0.1", port)).unwrap();
+    stream.set_nodelay(true).unwrap();
+    stream
+}
+
+/// On every connection at once: what each measured, together.
+fn on_all(port: u16, sender: &(dyn Fn(Line) -> Vec<Duration> + Sync)) -> Vec<Duration> {
+    thread::scope(|scope| {
+        let senders: Vec<_> = (0..CONNECTIONS).map(|_| scope.spawn(|| sender(Line::open(port)))).collect();
+        senders.into_iter().flat_map(|sender| sender.join().unwrap()).collect()
+    })
+}
+
 /// Keeps every connection busy with one request after the other.
 fn load(port: u16, good: u16, request: &(dyn Fn() -> String + Sync), span: Duration) -> Round {
-    let (stop, bad) = (AtomicBool::new(false), AtomicU64::new(0));
-    let begun = Instant::now();
-    let mut took: Vec<Duration> = thread::scope(|scope| {
-        let senders: Vec<_> = (0..CONNECTIONS)
-            .map(|_| {
-                scope.spawn(|| {
-                    let mut stream = TcpStream::connect(("127.0.0.1", port)).unwrap();
-                    stream.set_nodelay(true).unwrap();
-                    let (mut took, mut buffer) = (Vec::new(), vec![0; 16 * 1024]);
-                    while !stop.load(Ordering::Relaxed) {
-                        let text = request();
-                        let sent = Instant::now();
-                        stream.write_all(text.as_bytes()).unwrap();
-                        match answered(&mut stream, &mut buffer) {
-                            Some(status) if status == good => took.push(sent.elapsed()),
-                            _ => {
-                                bad.fetch_add(1, Ordering::Relaxed);
-                                stream = TcpStream::connect(("127.0.0.1", port)).unwrap();
-                            }
-                        }
-                    }
-                    took
-                })
-            })
-            .collect();
-        thread::sleep(span);
-        stop.store(true, Ordering::Relaxed);
-        senders.into_iter().flat_map(|sender| sender.join().unwrap()).collect()
+    let (bad, begun) = (AtomicU64::new(0), Instant::now());
+    let mut took = on_all(port, &|mut line| {
+        let mut took = Vec::new();
+        while begun.elapsed() < span {
+            let text = request();
+            let sent = Instant::now();
+            if line.asks(&text, good) {
+                took.push(sent.elapsed());
+            } else {
+                bad.fetch_add(1, Ordering::Relaxed);
+            }
+        }
+        took
     });
-    let elapsed = begun.elapsed().as_secs_f64();
-    took.sort();
-    let p99 = took.get(took.len() * 99 / 100).map_or(0.0, |took| took.as_secs_f64() * 1e3);
-    Round { per_second: took.len() as f64 / elapsed, p99, bad: bad.into_inner() }
+    let per_second = took.len() as f64 / begun.elapsed().as_secs_f64();
+    Round { per_second, p99: percentile(&mut took, 99), bad: bad.into_inner() }
 }
 
 /// Reads one answer to its end; its status.
@@ -118,7 +138,7 @@ pub fn tell(what: &str, mut figures: Vec<f64>) {
     println!("  {what:24} {:12.3}  ({low:.3} to {high:.3})", figures[figures.len() / 2]);
 }
 
-/// What share of these took no longer.
+/// Milliseconds within which so many of a hundred were answered.
 pub fn percentile(took: &mut [Duration], hundredths: usize) -> f64 {
     took.sort();
     took.get((took.len() * hundredths / 100).min(took.len().saturating_sub(1)))
@@ -129,32 +149,21 @@ pub fn percentile(took: &mut [Duration], hundredths: usize) -> f64 {
 /// were not answered well.
 pub fn paced(port: u16, rate: f64, span: Duration, request: &(dyn Fn() -> String + Sync)) -> (Vec<Duration>, u64) {
     let (next, bad, begun) = (AtomicU64::new(0), AtomicU64::new(0), Instant::now());
-    let took = thread::scope(|scope| {
-        let senders: Vec<_> = (0..CONNECTIONS)
-            .map(|_| {
-                scope.spawn(|| {
-                    let mut stream = TcpStream::connect(("127.0.0.1", port)).unwrap();
-                    stream.set_nodelay(true).unwrap();
-                    let (mut took, mut buffer) = (Vec::new(), vec![0; 16 * 1024]);
-                    loop {
-                        let due = begun + Duration::from_secs_f64(next.fetch_add(1, Ordering::Relaxed) as f64 / rate);
-                        if due > begun + span {
-                            return took;
-                        }
-                        let text = request();
-                        thread::sleep(due.saturating_duration_since(Instant::now()));
-                        stream.write_all(text.as_bytes()).unwrap();
-                        if answered(&mut stream, &mut buffer) == Some(200) {
-                            took.push(due.elapsed());
-                        } else {
-                            bad.fetch_add(1, Ordering::Relaxed);
-                            stream = TcpStream::connect(("127.0.0.1", port)).unwrap();
-                        }
-                    }
-                })
-            })
-            .collect();
-        senders.into_iter().flat_map(|sender| sender.join().unwrap()).collect()
+    let took = on_all(port, &|mut line| {
+        let mut took = Vec::new();
+        loop {
+            let due = begun + Duration::from_secs_f64(next.fetch_add(1, Ordering::Relaxed) as f64 / rate);
+            if due > begun + span {
+                return took;
+            }
+            let text = request();
+            thread::sleep(due.saturating_duration_since(Instant::now()));
+            if line.asks(&text, 200) {
+                took.push(due.elapsed());
+            } else {
+                bad.fetch_add(1, Ordering::Relaxed);
+            }
+        }
     });
     (took, bad.into_inner())
 }

@@ -239,6 +239,15 @@ impl House {
         })
     }
 
+    /// Waits until nothing is due. Seldom asked: a count of what is due is work too.
+    fn rest(&self, most: Duration) {
+        let begun = Instant::now();
+        while self.due() > 0 {
+            assert!(begun.elapsed() < most, "{} pieces of work wait", self.due());
+            thread::sleep(Duration::from_millis(500));
+        }
+    }
+
     /// Makes the signed request of the cart with this number.
     fn webhooks(&self) -> impl Fn(u64) -> String + Send + Sync + use<> {
         let seed = SystemClock.now().seconds();
@@ -270,10 +279,7 @@ impl House {
             "GET /healthz HTTP/1.1\r\nhost: 127.0.0.1\r\n\r\n".to_owned()
         });
         let (waiting, begun) = (self.due() as f64, Instant::now());
-        while self.due() > 0 {
-            assert!(begun.elapsed() < Duration::from_secs(600), "{} pieces of work wait", self.due());
-            thread::sleep(Duration::from_millis(100));
-        }
+        self.rest(Duration::from_secs(600));
         println!(
             "  read afterwards          {:12.1} a second, {waiting} of them",
             waiting / begun.elapsed().as_secs_f64()

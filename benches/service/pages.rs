@@ -23,9 +23,7 @@ pub fn pages(engine: &'static str) {
         return;
     };
     // Its figures are added up first.
-    while house.due() > 0 {
-        thread::sleep(Duration::from_millis(100));
-    }
+    house.rest(Duration::from_secs(3600));
     let cookie = house.sign_in();
     println!("{engine} pages with {carts} carts and texts, {TIMES} times each, one after the other");
     let mut buffer = vec![0; 4 * 1024 * 1024];

@@ -1,10 +1,7 @@
 //! Scale: one, two and four processes on one PostgreSQL share the texts of twenty shops. On one machine they share its cores
 //! too: a gateway that takes its time shows what they do beside each other.
 
-use std::{
-    thread,
-    time::{Duration, Instant},
-};
+use std::time::{Duration, Instant};
 
 use super::{House, load::tell, number, send::Gateway};
 
@@ -47,13 +44,8 @@ fn share(engine: &'static str, processes: usize, due: u64, gateway: &Gateway) ->
     for _ in 1..processes {
         house.hire();
     }
-    while gateway.taken() == 0 {
-        thread::sleep(Duration::from_millis(1));
-    }
+    gateway.until(1);
     let (begun, first) = (Instant::now(), gateway.taken());
-    while gateway.taken() < due {
-        assert!(begun.elapsed() < Duration::from_secs(600), "{} of {due} texts left", gateway.taken());
-        thread::sleep(Duration::from_millis(1));
-    }
+    gateway.until(due);
     Some((due - first) as f64 / begun.elapsed().as_secs_f64())
 }

@@ -25,18 +25,12 @@ impl House {
         let add = ["gateway", "add", "kannel", "--shop", "1", "--set", &url, "--set", "username=u"];
         let add = [&add[..], &["--set", "password=p", "--set", "from=12125550100"]].concat();
         let house = House::filled(engine, &[&fill, &add])?;
-        let taken = || gateway.taken.load(Ordering::Relaxed);
-        while taken() == 0 {
-            thread::sleep(Duration::from_millis(1));
-        }
-        let (begun, first, before) = (Instant::now(), taken(), house.cpu());
-        while taken() < due {
-            assert!(begun.elapsed() < Duration::from_secs(600), "{} of {due} texts left", taken());
-            thread::sleep(Duration::from_millis(1));
-        }
-        let span = begun.elapsed().as_secs_f64();
+        gateway.until(1);
+        let (begun, first, before) = (Instant::now(), gateway.taken(), house.cpu());
+        gateway.until(due);
         let texts = (due - first) as f64;
-        Some(Left { per_second: texts / span, cpu_ms: house.cpu().since(&before) * 1e3 / texts })
+        let cpu_ms = house.cpu().since(&before) * 1e3 / texts;
+        Some(Left { per_second: texts / begun.elapsed().as_secs_f64(), cpu_ms })
     }
 }
 
@@ -96,6 +90,15 @@ impl Gateway {
 
     pub fn taken(&self) -> u64 {
         self.taken.load(Ordering::Relaxed)
+    }
+
+    /// Waits until so many were taken.
+    pub fn until(&self, count: u64) {
+        let begun = Instant::now();
+        while self.taken() < count {
+            assert!(begun.elapsed() < Duration::from_secs(600), "{} of {count} texts left", self.taken());
+            thread::sleep(Duration::from_millis(1));
+        }
     }
 
     /// Requests that came more than once.

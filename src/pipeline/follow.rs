@@ -72,8 +72,7 @@ impl Taps {
         };
         let Some(known) = self.shops.ask(unverified.shop(), look).await? else { return Ok(Way::Nowhere) };
         let (shop, keys) = &*known;
-        let Some(named) = unverified.verify(keys, Purpose::Restore) else { return Ok(Way::Nowhere) };
-        let message = store::message::get(&mut core.db.read().await?, keys, named.message).await?;
+        let message = named(&mut core.db.read().await?, keys, &unverified, Purpose::Restore).await?;
         let Some(message) = message else { return Ok(Way::Nowhere) };
         let tap = Tap { click: click(core, &message, opened), shop: shop.id, keys: keys.clone() };
         let group = self.group.get_or_init(|| Group::start(core.clone()).0);
@@ -195,9 +194,20 @@ async fn find(core: &Core, token: &str, purpose: Purpose) -> Result<Option<(Shop
     let Some(unverified) = parsed(token) else { return Ok(None) };
     let mut read = core.db.read().await?;
     let Some((shop, keys)) = core.shop(&mut read, unverified.shop()).await? else { return Ok(None) };
-    let Some(MessageRef { message, .. }) = unverified.verify(&keys, purpose) else { return Ok(None) };
-    let message = store::message::get(&mut read, &keys, message).await?;
+    let message = named(&mut read, &keys, &unverified, purpose).await?;
     Ok(message.map(|message| (shop, keys, message)))
+}
+
+async fn named(
+    read: &mut store::Read,
+    keys: &ShopKeys,
+    unverified: &Unverified,
+    purpose: Purpose,
+) -> Result<Option<Message>, Error> {
+    match unverified.verify(keys, purpose) {
+        Some(MessageRef { message, .. }) => store::message::get(read, keys, message).await,
+        None => Ok(None),
+    }
 }
 
 /// A token may name any number: only those of shops are looked up.

@@ -66,16 +66,22 @@ async fn three_carts(app: &mut App, shop: &Shopkeeper) {
     app.pass(minutes(31)).await;
 }
 
+/// The three, and the first shopper has come back by the link.
+async fn three_carts_and_a_tap(app: &mut App) -> Shopkeeper {
+    let shop = app.with_shop_like("generic", &[("steps_after_minutes", "0")]).await;
+    app.with_gateway(&shop, "log").await;
+    three_carts(app, &shop).await;
+    let text = app.texts(&shop).await.into_iter().find(|text| text.to == MOBILE).unwrap();
+    app.pass(minutes(20)).await;
+    app.tap(&text).await;
+    app.pass(minutes(7)).await;
+    shop
+}
+
 #[tokio::test]
 async fn a_report_breaks_the_whole_down() {
     on_both(async |app| {
-        let shop = app.with_shop_like("generic", &[("steps_after_minutes", "0")]).await;
-        app.with_gateway(&shop, "log").await;
-        three_carts(app, &shop).await;
-        let text = app.texts(&shop).await.into_iter().find(|text| text.to == MOBILE).unwrap();
-        app.pass(minutes(20)).await;
-        app.tap(&text).await;
-        app.pass(minutes(7)).await;
+        let shop = three_carts_and_a_tap(app).await;
         app.generic(&shop, "order.upserted", app.order("1093", "won", json!({ "payment_method": "Card" }))).await;
         holds(app, &shop).await;
         let report = app.report(&shop).await;
@@ -109,13 +115,7 @@ async fn a_report_breaks_the_whole_down() {
 #[tokio::test]
 async fn a_refund_moves_exactly_its_day() {
     on_both(async |app| {
-        let shop = app.with_shop_like("generic", &[("steps_after_minutes", "0")]).await;
-        app.with_gateway(&shop, "log").await;
-        three_carts(app, &shop).await;
-        let text = app.texts(&shop).await.into_iter().find(|text| text.to == MOBILE).unwrap();
-        app.pass(minutes(20)).await;
-        app.tap(&text).await;
-        app.pass(minutes(7)).await;
+        let shop = three_carts_and_a_tap(app).await;
         app.generic(&shop, "order.upserted", app.order("1093", "won", json!({}))).await;
         app.settle().await;
         let before = app.report(&shop).await;
@@ -155,13 +155,7 @@ async fn a_refund_moves_exactly_its_day() {
 #[tokio::test]
 async fn rows_of_before_are_filed_and_their_days_computed_again() {
     on_both(async |app| {
-        let shop = app.with_shop_like("generic", &[("steps_after_minutes", "0")]).await;
-        app.with_gateway(&shop, "log").await;
-        three_carts(app, &shop).await;
-        let text = app.texts(&shop).await.into_iter().find(|text| text.to == MOBILE).unwrap();
-        app.pass(minutes(20)).await;
-        app.tap(&text).await;
-        app.pass(minutes(7)).await;
+        let shop = three_carts_and_a_tap(app).await;
         app.generic(&shop, "order.upserted", app.order("1093", "won", json!({ "payment_method": "Card" }))).await;
         app.settle().await;
         let before = app.report(&shop).await;
@@ -191,13 +185,7 @@ async fn rows_of_before_are_filed_and_their_days_computed_again() {
 #[tokio::test]
 async fn the_figures_of_a_full_day_rest_between_two_rounds() {
     on_both(async |app| {
-        let shop = app.with_shop_like("generic", &[("steps_after_minutes", "0")]).await;
-        app.with_gateway(&shop, "log").await;
-        three_carts(app, &shop).await;
-        let text = app.texts(&shop).await.into_iter().find(|text| text.to == MOBILE).unwrap();
-        app.pass(minutes(20)).await;
-        app.tap(&text).await;
-        app.pass(minutes(7)).await;
+        let shop = three_carts_and_a_tap(app).await;
         app.settle().await;
         let recovered = async |app: &App| app.report(&shop).await.total.counts.recovered_orders;
         assert_eq!(recovered(app).await, 0);

@@ -23,6 +23,7 @@ use super::bodies::with;
 use crate::{
     app::{App, Shopkeeper, hours, minutes, on_both},
     outside::Ends,
+    sql,
 };
 
 /// A shop as it is on its first day, with a gateway that takes what it gets.
@@ -425,6 +426,29 @@ async fn one_tap_forgives_the_silence_before_it() {
         leave(app, &shop, 1, |n| cart(app, 200 + n, &apart(200 + n), json!({}))).await;
         assert_eq!(left(app, &shop).await.len(), 39);
         assert_eq!(pauses(app, &shop).await, []);
+    })
+    .await;
+}
+
+/// The order may have looked at the tap before its own moment came: what follows from a tap follows all the same.
+#[tokio::test]
+async fn a_tap_that_an_order_looked_at_first_forgives_too() {
+    on_both(async |app| {
+        let shop = open(app, &[]).await;
+        leave(app, &shop, 1, |n| cart(app, n, &apart(n), json!({}))).await;
+        app.pass(minutes(5)).await;
+        let silent = async |app: &App| {
+            const COUNT: &str = "SELECT CAST(COUNT(*) AS TEXT) FROM guard WHERE kind LIKE 'quiet_%'";
+            sql::rows(&app.core.db, COUNT).await.concat()
+        };
+        assert_eq!(silent(app).await, ["2"], "the block and the country");
+        app.tap_now(&app.last_text(&shop).await).await;
+        app.generic(&shop, "order.upserted", app.order("1", "c0", json!({}))).await;
+        app.settle().await;
+        let judged = sql::rows(&app.core.db, "SELECT verdict FROM click").await.concat();
+        assert_eq!((judged, silent(app).await), (vec!["human".to_owned()], vec!["2".to_owned()]));
+        app.pass(Duration::from_secs(3)).await;
+        assert_eq!(silent(app).await, ["0"]);
     })
     .await;
 }
