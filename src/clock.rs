@@ -129,6 +129,11 @@ impl Ids {
         Ids { node: node.rem_euclid(NODES), last: Mutex::new(0) }
     }
 
+    /// Whose numbers these are.
+    pub fn node(&self) -> i64 {
+        self.node
+    }
+
     /// The next number; larger than every one before it from this node.
     pub fn next(&self, now: Time) -> i64 {
         let mut last = self.last.lock().unwrap_or_else(|broken| broken.into_inner());

@@ -4,10 +4,15 @@
 
 mod errand;
 mod self_test;
+mod share;
+mod writing;
 
 use std::{
     collections::{BTreeMap, BTreeSet, VecDeque},
-    sync::Arc,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
     time::Duration,
 };
 
@@ -15,7 +20,11 @@ use futures_util::{StreamExt, stream};
 use tokio::{sync::Semaphore, task::JoinSet, time::Instant};
 use tokio_util::sync::CancellationToken;
 
-use self::errand::Errands;
+use self::{
+    errand::Errands,
+    share::Share,
+    writing::{Writing, is_figure, only_writes, write},
+};
 use crate::{
     clock,
     domain::{
@@ -23,16 +32,15 @@ use crate::{
         time::Time,
     },
     pipeline::{
-        Core, after, approve, attribute, audit, decide, detect, digest, discount, experiment, fetch, forward,
-        handful::{self, Failed, Piece, TOGETHER, caught},
-        holdout, ingest, judge, offline, people, recredit,
+        Core, after, approve, audit, digest, discount, experiment, fetch, forward,
+        handful::{self, Failed, TOGETHER, caught},
+        holdout, offline, people,
         recurring::{Recurring, Timetable},
-        reread, rollup, send,
+        send,
         settle::{self, Settled},
-        tally,
     },
     store::{
-        self, Error, Tx,
+        self, Error,
         job::{self, Job, Kind},
     },
     transact,
@@ -45,8 +53,10 @@ const LEASE: Duration = Duration::from_secs(45);
 /// Shops worked for at once. Most of the time they wait for their gateways: how many of them are in the database at once is
 /// bounded by itself.
 const SHOPS_AT_ONCE: usize = 32;
-/// A shop that has more to do lets the next one have its place after this long.
+/// A shop that has more to do lets the next one have its place after this long; where none waits for a place, after the
+/// longer span, so that it is asked now and then whose shop it is.
 const SLICE: Duration = Duration::from_millis(300);
+const SLICE_MOST: Duration = Duration::from_secs(3);
 /// Texts that are on their way together, and how many such handfuls a shop has at once: one is prepared while the other waits
 /// for its gateway. A gateway that falls silent has taken all of them, and what it has taken is never sent again.
 const TEXTS_TOGETHER: usize = 8;
@@ -81,6 +91,8 @@ pub struct Worker {
     left_alone: BTreeMap<ShopId, Option<Instant>>,
     /// The shops there are, for when nobody can tell which of them have work.
     known: BTreeSet<ShopId>,
+    /// Which of them this process works for, if there are others.
+    share: Share,
     /// A part of a distributed database is away.
     in_parts: bool,
 }
@@ -93,12 +105,14 @@ impl Worker {
             texts_at_once: TEXTS_TOGETHER,
             calls_at_once: CALLS_AT_ONCE,
             makes_way: true,
+            scarce: AtomicBool::new(false),
         };
         Worker::with(hands, Timetable::new(recurring))
     }
 
     fn with(hands: Hands, timetable: Timetable) -> Worker {
         Worker {
+            share: Share::new(hands.core.ids.node()),
             hands: Arc::new(hands),
             timetable,
             shops: JoinSet::new(),
@@ -112,7 +126,8 @@ impl Worker {
     #[must_use]
     pub fn one_by_one(self) -> Worker {
         let (core, errands) = (self.hands.core.clone(), Errands::default());
-        let hands = Hands { core, errands, texts_at_once: 1, calls_at_once: 1, makes_way: false };
+        let scarce = AtomicBool::new(false);
+        let hands = Hands { core, errands, texts_at_once: 1, calls_at_once: 1, makes_way: false, scarce };
         Worker::with(hands, self.timetable)
     }
 
@@ -129,6 +144,9 @@ impl Worker {
                 }
             }
         }
+        if let Err(error) = self.share.end(&self.hands.core).await {
+            tracing::warn!(%error, "the others hear of this worker's end when they miss it");
+        }
         while self.shops.join_next().await.is_some() {}
         self.hands.errands.end().await;
     }
@@ -141,10 +159,18 @@ impl Worker {
             let error = self.of_a_part(error).await?;
             tracing::debug!(%error, "recurring work waits for a part of the database");
         }
-        let mut waiting = VecDeque::from(self.due().await?);
+        if let Err(error) = self.share.beat(&core).await {
+            let error = self.of_a_part(error).await?;
+            tracing::debug!(%error, "who shares the shops is as it was");
+        }
+        let now = core.now();
+        let mut waiting = VecDeque::from(self.due(now).await?);
+        waiting.retain(|shop| self.share.is_mine(*shop));
         let (looked, idle) = (Instant::now(), waiting.is_empty());
         self.left_alone.retain(|_, until| until.is_none_or(|until| until > looked));
         waiting.retain(|shop| !self.left_alone.contains_key(shop));
+        let wanted = waiting.len() + self.shops.len();
+        self.hands.scarce.store(wanted > SHOPS_AT_ONCE, Ordering::Relaxed);
         while let Some(shop) = waiting.pop_front() {
             if self.shops.len() >= SHOPS_AT_ONCE {
                 self.one_ends().await;
@@ -157,7 +183,7 @@ impl Worker {
             self.shops.spawn(async move { (shop, caught(hands.work_for(shop, &stop)).await) });
         }
         // Whatever is due and not begun with is left alone for a while.
-        let pause = if idle && self.shops.is_empty() { self.until_next().await } else { LOOK_MOST };
+        let pause = if idle && self.shops.is_empty() { self.until_next(now).await } else { LOOK_MOST };
         tokio::select! {
             () = stop.cancelled() => {}
             () = core.wake.notified() => {}
@@ -173,10 +199,10 @@ impl Worker {
 
     /// The shops with due work. While a part of a distributed database is away nobody can tell which those are: then every
     /// shop is looked at by itself, and those that lie on other parts go on.
-    async fn due(&mut self) -> Result<Vec<ShopId>, Error> {
+    async fn due(&mut self, now: Time) -> Result<Vec<ShopId>, Error> {
         let core = self.hands.core.clone();
         let mut read = core.db.read().await?;
-        let due = job::shops_due(&mut read, core.now()).await;
+        let due = job::shops_due(&mut read, now).await;
         if let Ok(due) = &due {
             if self.known.is_empty() {
                 self.known.extend(store::shop::ids(&mut read).await?);
@@ -222,14 +248,17 @@ impl Worker {
         }
     }
 
-    async fn until_next(&self) -> Duration {
+    /// How long it is until something falls due that was not at the last look.
+    async fn until_next(&self, looked: Time) -> Duration {
         let core = &self.hands.core;
         let next = match core.db.read().await {
-            Ok(mut read) => job::next_due(&mut read).await.ok().flatten(),
+            Ok(mut read) => job::next_due_after(&mut read, looked).await.ok().flatten(),
             Err(_) => None,
         };
         let wait = next.map_or(IDLE_MOST, |due| core.clock.wall(due.since(core.now())));
-        wait.clamp(Duration::from_millis(5), IDLE_MOST)
+        // What falls due next may be another's.
+        let least = if self.share.is_alone() { Duration::from_millis(5) } else { LOOK_MOST };
+        wait.clamp(least, IDLE_MOST)
     }
 
     /// Does what is due now to its end, one shop after the other; answers how many jobs that were. Jobs that fall due by it
@@ -265,13 +294,20 @@ struct Hands {
     calls_at_once: usize,
     /// Whether work that only writes waits for whoever wants to be answered.
     makes_way: bool,
+    /// More shops have work than are worked for at once.
+    scarce: AtomicBool,
 }
 
 impl Hands {
     /// Works for one shop until nothing of it is due, or its time is up.
     async fn work_for(&self, shop: ShopId, stop: &CancellationToken) -> Result<(), Error> {
         let begun = Instant::now();
-        while self.tick_shop(shop, self.core.now()).await? > 0 && begun.elapsed() < SLICE && !stop.is_cancelled() {}
+        while self.tick_shop(shop, self.core.now()).await? > 0 && !stop.is_cancelled() {
+            let slice = if self.scarce.load(Ordering::Relaxed) { SLICE } else { SLICE_MOST };
+            if begun.elapsed() >= slice {
+                break;
+            }
+        }
         Ok(())
     }
 
@@ -310,6 +346,8 @@ impl Hands {
         let (calls, jobs): (Vec<Job>, Vec<Job>) =
             jobs.into_iter().partition(|job| matches!(job.kind, Kind::Send | Kind::LookUp | Kind::Discount));
         let (written, jobs): (Vec<Job>, Vec<Job>) = jobs.into_iter().partition(|job| only_writes(job.kind));
+        // Nobody waits for figures, however many there are to make.
+        let (figures, written): (Vec<Job>, Vec<Job>) = written.into_iter().partition(|job| is_figure(job.kind));
         self.write_all(written).await?;
         for job in &jobs {
             perform(core, job).await?;
@@ -327,6 +365,7 @@ impl Hands {
             .collect()
             .await;
         ends.into_iter().collect::<Result<(), Error>>()?;
+        self.write_all(figures).await?;
         for job in &suspects {
             perform(core, job).await?;
         }
@@ -410,21 +449,6 @@ enum Call {
     Other(Job),
 }
 
-/// A job that is nothing but a transaction.
-struct Writing(Job);
-
-impl Piece for Writing {
-    type Done = ();
-
-    fn job(&self) -> &Job {
-        &self.0
-    }
-
-    async fn write(&self, core: &Core, tx: &mut Tx) -> Result<(), Error> {
-        write(core, tx, &self.0).await
-    }
-}
-
 /// What a restored database keeps to itself besides texts, which ask the kill switch: it may be a copy beside the original.
 fn leaves_the_house(kind: Kind) -> bool {
     matches!(kind, Kind::Forward | Kind::Digest | Kind::Discount | Kind::Subscribe)
@@ -505,49 +529,6 @@ async fn attempt(core: &Arc<Core>, job: &Job) -> Result<(), Error> {
         | Kind::Outcome
         | Kind::Recredit
         | Kind::Tally => transact!(core.db, |tx| write(core, tx, job).await?),
-    }
-}
-
-/// Small jobs that ask nobody outside: they may share a transaction.
-fn only_writes(kind: Kind) -> bool {
-    matches!(
-        kind,
-        Kind::Detect | Kind::Decide | Kind::Judge | Kind::Attribute | Kind::Rollup | Kind::Outcome | Kind::Tally
-    )
-}
-
-/// What a job does within a transaction, its own or one shared with others.
-async fn write(core: &Core, tx: &mut Tx, job: &Job) -> Result<(), Error> {
-    match job.kind {
-        Kind::Ingest => {
-            ingest::ingest(core, tx, job.shop, DeliveryId::new(job.subject)).await?;
-            job::finish(tx, job).await.map(|_| ())
-        }
-        Kind::Detect => detect::detect(core, tx, job).await,
-        Kind::Decide => decide::decide(core, tx, job).await,
-        Kind::Judge => judge::judge(core, tx, job).await,
-        Kind::Attribute => attribute::attribute(core, tx, job).await,
-        Kind::Rollup => rollup::rollup(core, tx, job).await,
-        Kind::Replay => reread::step(core, tx, job).await,
-        Kind::Outcome => holdout::outcome(core, tx, job).await,
-        Kind::Recredit => recredit::step(core, tx, job).await,
-        Kind::Tally => tally::tally(core, tx, job).await,
-        Kind::Send
-        | Kind::LookUp
-        | Kind::Discount
-        | Kind::Scrub
-        | Kind::SelfTest
-        | Kind::Forward
-        | Kind::Digest
-        | Kind::Lift
-        | Kind::Audit
-        | Kind::Subscribe
-        | Kind::GuardRail
-        | Kind::Offline
-        | Kind::Fetch
-        | Kind::Price
-        | Kind::Redact
-        | Kind::Balance => Err(Error::Sql(format!("{} has transactions of its own", job.kind))),
     }
 }
 

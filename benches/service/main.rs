@@ -2,11 +2,12 @@
 //! machine, real files. Every figure is a ratio of two things measured in turns in one run, for machines differ and so do
 //! minutes; the median of all rounds is told, with the lowest and the highest.
 //!
-//! `cargo bench --bench service`, or with what is to be measured: `… -- ingest redirect hour memory send scale pages`.
+//! `cargo bench --bench service`, or with what is to be measured: `… -- ingest redirect hour memory send scale fair pages`.
 //! `ROUNDS` (5) and `SECONDS` (3) set how often and how long, `DUE` (2,000) how many texts, `CARTS` (100,000) how large a
 //! database pages are read from; `TMPDIR` says on which disk. PostgreSQL is measured where `BENCH_DATABASE_URL` names a
 //! server that lets us make databases. A small part of the machine goes to the senders, on both sides of each ratio.
 
+mod fair;
 mod hour;
 mod load;
 mod pages;
@@ -75,6 +76,9 @@ fn main() {
         }
         if wanted("scale") {
             scale::scale(engine);
+        }
+        if wanted("fair") {
+            fair::fair(engine);
         }
         if wanted("pages") {
             pages::pages(engine);

@@ -8,9 +8,12 @@ use super::{House, load::tell, number, send::Gateway};
 const SHOPS: u64 = 20;
 /// A gateway's usual answer takes a while.
 const ANSWERS_AFTER: Duration = Duration::from_millis(100);
+/// By then the processes have heard of each other, and each has its shops.
+const SETTLE: Duration = Duration::from_secs(6);
 
 pub fn scale(engine: &'static str) {
-    let (rounds, due) = (number("ROUNDS", 5), number("DUE", 2_000));
+    // Enough to go on for a while after they have settled.
+    let (rounds, due) = (number("ROUNDS", 5), number("DUE", 2_000) * 4);
     if engine == "sqlite" {
         return;
     }
@@ -34,7 +37,7 @@ pub fn scale(engine: &'static str) {
     }
 }
 
-/// Texts a second from the first to the last.
+/// Texts a second, from when the processes have shared the shops to the last.
 fn share(engine: &'static str, processes: usize, due: u64, gateway: &Gateway) -> Option<f64> {
     let (due_words, shops, url) = (due.to_string(), SHOPS.to_string(), format!("url={}", gateway.url()));
     let fill = ["bench", "fill", "--carts", "2000", "--messages", "2000", "--due", &due_words, "--shops", &shops];
@@ -44,7 +47,7 @@ fn share(engine: &'static str, processes: usize, due: u64, gateway: &Gateway) ->
     for _ in 1..processes {
         house.hire();
     }
-    gateway.until(1);
+    std::thread::sleep(SETTLE);
     let (begun, first) = (Instant::now(), gateway.taken());
     gateway.until(due);
     Some((due - first) as f64 / begun.elapsed().as_secs_f64())

@@ -64,8 +64,15 @@ struct Left {
 pub struct Gateway {
     port: u16,
     taken: Arc<AtomicU64>,
+    seen: Arc<Mutex<Seen>>,
+}
+
+#[derive(Default)]
+struct Seen {
     /// Every different request.
-    seen: Arc<Mutex<HashSet<u64>>>,
+    requests: HashSet<u64>,
+    /// When each came, and of which shop.
+    came: Vec<(Instant, u64)>,
 }
 
 impl Gateway {
@@ -73,7 +80,7 @@ impl Gateway {
     pub fn start(delay: Duration) -> Gateway {
         let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
         let port = listener.local_addr().unwrap().port();
-        let (taken, seen) = (Arc::new(AtomicU64::new(0)), Arc::<Mutex<HashSet<u64>>>::default());
+        let (taken, seen) = (Arc::new(AtomicU64::new(0)), Arc::<Mutex<Seen>>::default());
         let gateway = Gateway { port, taken: taken.clone(), seen: seen.clone() };
         thread::spawn(move || {
             for stream in listener.incoming().flatten() {
@@ -103,7 +110,12 @@ impl Gateway {
 
     /// Requests that came more than once.
     pub fn twice(&self) -> u64 {
-        self.taken() - self.seen.lock().unwrap().len() as u64
+        self.taken() - self.seen.lock().unwrap().requests.len() as u64
+    }
+
+    /// When each request came, in that order, and of which shop.
+    pub fn came(&self) -> Vec<(Instant, u64)> {
+        self.seen.lock().unwrap().came.clone()
     }
 
     /// So many requests a second does a client make that does nothing else, sixteen at once.
@@ -126,7 +138,7 @@ impl Gateway {
     }
 }
 
-fn accept(mut stream: TcpStream, delay: Duration, taken: &AtomicU64, seen: &Mutex<HashSet<u64>>) {
+fn accept(mut stream: TcpStream, delay: Duration, taken: &AtomicU64, seen: &Mutex<Seen>) {
     let mut buffer = vec![0; 16 * 1024];
     let mut filled = 0;
     let body = "0: Accepted for delivery";
@@ -139,9 +151,13 @@ fn accept(mut stream: TcpStream, delay: Duration, taken: &AtomicU64, seen: &Mute
         while let Some(end) = buffer[..filled].windows(4).position(|window| window == b"\r\n\r\n") {
             let mut hasher = DefaultHasher::new();
             buffer[..end].hash(&mut hasher);
+            let shop = shop_of(&buffer[..end]);
             buffer.copy_within(end + 4..filled, 0);
             filled -= end + 4;
-            seen.lock().unwrap().insert(hasher.finish());
+            let mut seen = seen.lock().unwrap();
+            seen.requests.insert(hasher.finish());
+            seen.came.push((Instant::now(), shop));
+            drop(seen);
             taken.fetch_add(1, Ordering::Relaxed);
             thread::sleep(delay);
             if stream.write_all(answer.as_bytes()).is_err() {
@@ -149,4 +165,11 @@ fn accept(mut stream: TcpStream, delay: Duration, taken: &AtomicU64, seen: &Mute
             }
         }
     }
+}
+
+/// The shop of a text, by the reference in the address its receipts are to go to.
+fn shop_of(request: &[u8]) -> u64 {
+    let request = String::from_utf8_lossy(request);
+    let reference = request.split_once("ref%3D").map_or("", |(_, rest)| rest);
+    reference.split('.').next().and_then(|shop| shop.parse().ok()).unwrap_or(0)
 }

@@ -56,6 +56,9 @@ pub enum Command {
         /// Further carts, over all shops, that are abandoned just now and may be texted at once
         #[arg(long, default_value_t = 0)]
         due: u64,
+        /// Still more of these, of the first shop alone
+        #[arg(long, default_value_t = 0)]
+        busy: u64,
         #[command(flatten)]
         form: Form,
     },
@@ -81,7 +84,7 @@ const PLACES: &[(&str, &str, &str)] = &[
 const RARE_EVERY: u64 = 5_000;
 
 pub async fn run(core: &Core, command: &Command) -> anyhow::Result<(Said, Form)> {
-    let Command::Fill { carts, messages, shops, due, form } = command;
+    let Command::Fill { carts, messages, shops, due, busy, form } = command;
     if *shops == 0 || *carts < *shops || *messages > carts.saturating_mul(3) {
         bail!(Wrong("--shops: at least one, with a cart each and at most three texts for a cart".to_owned()));
     }
@@ -95,10 +98,12 @@ pub async fn run(core: &Core, command: &Command) -> anyhow::Result<(Said, Form)>
         let share = |of: u64| of / shops + u64::from(number < of % shops);
         let shop = open(core, number).await?;
         fill(core, shop, share(*carts), share(*messages), number).await?;
-        leave(core, shop, left..left + share(*due)).await?;
-        left += share(*due);
+        let leaves = share(*due) + if number == 0 { *busy } else { 0 };
+        leave(core, shop, left..left + leaves).await?;
+        left += leaves;
     }
     core.db.wait_for_disk(true).await?;
+    let due = due.saturating_add(*busy);
     let words = format!(
         "{carts} carts, {messages} texts and {due} carts that are due, in {shops} shops. Its figures are added up by: \
          cartback serve"

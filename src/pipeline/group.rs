@@ -2,16 +2,17 @@
 //! wait, how many share a commit, and that work nobody waits for makes way; what is written is the entry's.
 
 use std::{
+    collections::HashMap,
     future::Future,
     sync::{
-        Arc,
+        Arc, Mutex, Weak,
         atomic::{AtomicUsize, Ordering},
     },
     time::Duration,
 };
 
 use tokio::{
-    sync::{Semaphore, SemaphorePermit, mpsc, oneshot},
+    sync::{OwnedSemaphorePermit, Semaphore, SemaphorePermit, mpsc, oneshot},
     time::Instant,
 };
 
@@ -104,17 +105,20 @@ async fn commit<E: Entry>(core: &Core, batch: Vec<Waiting<E>>) {
 
 /// Handfuls of background work in the database at once: whoever wants to be answered queues behind these at most.
 const DESKS: usize = 4;
+/// Shops whose lines are remembered before those that nobody stands in are forgotten.
+const LINES_MOST: usize = 256;
 
 /// Whoever waits for the disk to be answered, and the desks for work that nobody waits for.
 #[derive(Clone)]
 pub struct Crowd {
     waiting: Arc<AtomicUsize>,
     desks: Arc<Semaphore>,
+    lines: Arc<Mutex<HashMap<ShopId, Weak<Semaphore>>>>,
 }
 
 impl Default for Crowd {
     fn default() -> Crowd {
-        Crowd { waiting: Arc::default(), desks: Arc::new(Semaphore::new(DESKS)) }
+        Crowd { waiting: Arc::default(), desks: Arc::new(Semaphore::new(DESKS)), lines: Arc::default() }
     }
 }
 
@@ -140,6 +144,24 @@ impl Crowd {
         self.waiting.load(Ordering::Relaxed) > 0
     }
 
+    /// A place at the head of a shop's line: of its handfuls one at a time has the shop's turn in the database. Whoever waits
+    /// for that there would keep a desk from other shops. `None` only when the process is about to end.
+    pub(crate) async fn line(&self, shop: ShopId) -> Option<OwnedSemaphorePermit> {
+        let line = {
+            let mut lines = self.lines.lock().unwrap_or_else(|broken| broken.into_inner());
+            if lines.len() >= LINES_MOST {
+                lines.retain(|_, line| line.strong_count() > 0);
+            }
+            let standing = lines.get(&shop).and_then(Weak::upgrade);
+            standing.unwrap_or_else(|| {
+                let line = Arc::new(Semaphore::new(1));
+                lines.insert(shop, Arc::downgrade(&line));
+                line
+            })
+        };
+        line.acquire_owned().await.ok()
+    }
+
     /// A desk for one handful; `None` only when the process is about to end.
     pub(crate) async fn desk(&self) -> Option<SemaphorePermit<'_>> {
         self.desks.acquire().await.ok()
@@ -152,5 +174,36 @@ impl Crowd {
         while self.is_there() && Instant::now() < until {
             tokio::time::sleep(LOOK_AGAIN).await;
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use futures_util::FutureExt;
+
+    use super::*;
+
+    /// Whether it is answered at once.
+    fn now<T>(future: impl Future<Output = Option<T>>) -> Option<T> {
+        future.now_or_never().flatten()
+    }
+
+    #[test]
+    fn of_a_shop_one_handful_at_a_time_is_at_the_head() {
+        let crowd = Crowd::default();
+        let (one, two) = (ShopId::new(1), ShopId::new(2));
+        let head = now(crowd.line(one)).unwrap();
+        assert!(now(crowd.line(one)).is_none(), "the second waits");
+        let other = now(crowd.line(two)).expect("another shop has a line of its own");
+        drop(head);
+        assert!(now(crowd.line(one)).is_some());
+        // Lines that nobody stands in are forgotten, the others are not.
+        for shop in 10..10 + 2 * LINES_MOST as i64 {
+            assert!(now(crowd.line(ShopId::new(shop))).is_some());
+        }
+        assert!(crowd.lines.lock().unwrap().len() <= LINES_MOST + 1);
+        assert!(now(crowd.line(two)).is_none());
+        drop(other);
+        assert!(now(crowd.line(two)).is_some());
     }
 }

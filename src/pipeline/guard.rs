@@ -168,7 +168,7 @@ async fn counted(
         day: today.day,
     };
     let sums = store::guard::sums(read, keys, &names, &spans).await?;
-    let paused = store::guard::paused(read, keys, &names).await?;
+    let paused = &sums.paused;
     let halted = store::halt::standing(read).await?.is_some();
     let (phone_day_all_shops, oldest) = match text.lane {
         Some(lane) => {

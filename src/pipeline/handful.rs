@@ -18,6 +18,8 @@ pub const TOGETHER: usize = 16;
 /// What is written for one job.
 pub trait Piece: Sync {
     type Done: Send;
+    /// Whether it takes the shop's turn.
+    const TAKES_TURN: bool = true;
 
     fn job(&self) -> &Job;
 
@@ -40,6 +42,11 @@ pub struct Written<P: Piece> {
 
 /// Writes all pieces in one transaction, or else each in its own. An error means that the database is away.
 pub async fn write_all<P: Piece>(core: &Core, pieces: Vec<P>) -> Result<Written<P>, Error> {
+    let shop = pieces.first().map(|piece| piece.job().shop).filter(|_| P::TAKES_TURN);
+    let _line = match shop {
+        Some(shop) => core.crowd.line(shop).await,
+        None => None,
+    };
     let _desk = core.crowd.desk().await;
     if pieces.len() > 1 {
         let all = caught(async {

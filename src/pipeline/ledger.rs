@@ -28,13 +28,12 @@ pub(crate) async fn of_phone(
     to_phone: &[Message],
     (consents, opt_outs): (Vec<Consent>, Vec<OptOut>),
 ) -> Result<Ledger, Error> {
-    let ordered_at = newest_order(read, keys, phone).await?;
-    let tapped_at = store::click::newest_human(read, keys, phone).await?;
-    let replied_at = store::reply::newest_at(read, keys, phone).await?;
+    let heard = store::last_heard::of_phone(read, keys, phone).await?;
+    let ordered_at = if heard.ordered { newest_order(read, keys, phone).await? } else { None };
     Ok(Ledger {
         asked: asked_at(to_phone),
-        held_since: store::reply::held_since(read, keys, phone).await?,
-        active_at: ordered_at.max(tapped_at).max(replied_at),
+        held_since: heard.held_since,
+        active_at: ordered_at.max(heard.tapped_at).max(heard.replied_at),
         ordered_at,
         ..Ledger::of(consents, opt_outs)
     })

@@ -61,6 +61,10 @@ impl Row {
 }
 
 pub async fn get(read: &mut Read, keys: &ShopKeys, id: CartId) -> Result<Option<Cart>, Error> {
+    let question = ("cart", of(keys), id.get());
+    if let Some(cart) = read.recall(question) {
+        return Ok(cart);
+    }
     let row = first!(
         read,
         Row,
@@ -70,7 +74,9 @@ pub async fn get(read: &mut Read, keys: &ShopKeys, id: CartId) -> Result<Option<
         of(keys),
         id.get()
     )?;
-    row.map(|row| row.into_cart(keys)).transpose()
+    let cart = row.map(|row| row.into_cart(keys)).transpose()?;
+    read.keep(question, &cart);
+    Ok(cart)
 }
 
 /// How many carts abandoned since a moment follow this sequence and are still open.
@@ -135,6 +141,9 @@ pub(super) fn reach(cart: &Cart, textable: bool) -> &'static str {
 
 /// When a cart was abandoned, if it was.
 pub async fn abandoned_at(read: &mut Read, keys: &ShopKeys, id: CartId) -> Result<Option<Time>, Error> {
+    if let Some(cart) = read.recall::<Option<Cart>>(("cart", of(keys), id.get())) {
+        return Ok(cart.and_then(|cart| cart.abandoned_at));
+    }
     let row = first!(
         read,
         (Option<i64>,),

@@ -149,20 +149,6 @@ pub async fn of_message(read: &mut Read, keys: &ShopKeys, message: MessageId) ->
     rows.into_iter().map(Row::into_click).collect()
 }
 
-/// The newest tap of a person on a text to this phone.
-pub async fn newest_human(read: &mut Read, keys: &ShopKeys, phone: &[u8; 16]) -> Result<Option<Time>, Error> {
-    let row = first!(
-        read,
-        (Option<i64>,),
-        "SELECT CAST(MAX(click.at) AS BIGINT) FROM click
-         JOIN message ON message.shop_id = click.shop_id AND message.message_id = click.message_id
-         WHERE click.shop_id = $1 AND message.shop_id = $1 AND message.phone = $2 AND click.verdict = 'human'",
-        of(keys),
-        phone.to_vec()
-    )?;
-    Ok(super::maybe(row.and_then(|(at,)| at)))
-}
-
 /// A shop's openings in `[from, to)` by verdict, without those not judged yet.
 pub async fn counted(read: &mut Read, keys: &ShopKeys, from: Time, to: Time) -> Result<Vec<(String, u64)>, Error> {
     let rows = all!(

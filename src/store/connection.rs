@@ -79,6 +79,10 @@ pub async fn find(read: &mut Read, public_id: &str) -> Result<Option<Connection>
 }
 
 pub async fn of(read: &mut Read, shop: ShopId, gateway: Option<GatewayId>) -> Result<Option<Connection>, Error> {
+    let question = ("connection", shop.get(), number(gateway));
+    if let Some(connection) = read.recall(question) {
+        return Ok(connection);
+    }
     let row = first!(
         read,
         Row,
@@ -87,7 +91,9 @@ pub async fn of(read: &mut Read, shop: ShopId, gateway: Option<GatewayId>) -> Re
         shop.get(),
         number(gateway)
     )?;
-    Ok(row.map(Connection::from))
+    let connection = row.map(Connection::from);
+    read.keep(question, &connection);
+    Ok(connection)
 }
 
 /// Notes refused deliveries, so that the shop's page can say why nothing arrives.

@@ -124,25 +124,24 @@ pub async fn of_phone(
     keys: &ShopKeys,
     phone: &[u8; 16],
 ) -> Result<(Vec<Consent>, Vec<OptOut>), Error> {
-    let consents = all!(
+    let mut rows = all!(
         read,
-        (Vec<u8>,),
-        "SELECT detail FROM consent WHERE shop_id = $1 AND phone = $2 ORDER BY at, state, source",
+        (i64, String, String, Option<Vec<u8>>),
+        "SELECT at, state, source, detail FROM consent WHERE shop_id = $1 AND phone = $2
+         UNION ALL
+         SELECT at, '', source, NULL FROM opt_out WHERE shop_id = $1 AND phone = $2",
         of(keys),
         phone.to_vec()
     )?;
-    let outs = all!(
-        read,
-        (i64, String),
-        "SELECT at, source FROM opt_out WHERE shop_id = $1 AND phone = $2 ORDER BY at, source",
-        of(keys),
-        phone.to_vec()
-    )?;
-    let consents = consents
-        .into_iter()
-        .map(|(detail,)| Ok(keys.open_json(place(phone), &detail)?))
-        .collect::<Result<_, Error>>()?;
-    Ok((consents, outs.into_iter().map(|(at, source)| OptOut { at: time(at), source }).collect()))
+    rows.sort();
+    let (mut consents, mut outs) = (Vec::new(), Vec::new());
+    for (at, _, source, detail) in rows {
+        match detail {
+            Some(detail) => consents.push(keys.open_json(place(phone), &detail)?),
+            None => outs.push(OptOut { at: time(at), source }),
+        }
+    }
+    Ok((consents, outs))
 }
 
 /// Forgets the consents of a phone and what it replied; its opt-outs stay, as a keyed hash, so that it is never texted again by mistake.

@@ -54,8 +54,8 @@ pub struct Sum {
     pub oldest: Option<Time>,
 }
 
-/// Every sum a decision needs.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+/// Every sum a decision needs, and what is paused of what it is about.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Sums {
     pub ip: Sum,
     pub prefix: Sum,
@@ -66,12 +66,13 @@ pub struct Sums {
     pub country_untapped: Sum,
     pub spent: Sum,
     pub price: Sum,
+    pub paused: Vec<Paused>,
 }
 
 /// The key of what is counted for the whole shop.
 const WHOLE: &[u8] = &[];
 
-/// One look for all of them: a decision asks eight questions of one table.
+/// One look for all of them: a decision asks nine questions.
 pub async fn sums(read: &mut Read, keys: &ShopKeys, names: &Names, spans: &Spans) -> Result<Sums, Error> {
     let rows = all!(
         read,
@@ -106,7 +107,11 @@ pub async fn sums(read: &mut Read, keys: &ShopKeys, names: &Names, spans: &Spans
          UNION ALL
          SELECT 'price', CAST(SUM(texts) AS BIGINT), CAST(SUM(micros) AS BIGINT), CAST(COUNT(*) AS BIGINT),
                 CAST(MIN(bucket) AS BIGINT)
-         FROM guard WHERE shop_id = $1 AND kind = 'price' AND key = $5",
+         FROM guard WHERE shop_id = $1 AND kind = 'price' AND key = $5
+         UNION ALL
+         SELECT 'paused ' || kind, NULL, NULL, CAST(1 AS BIGINT), NULL
+         FROM pause WHERE shop_id = $1 AND resumed_at IS NULL
+           AND (kind = 'prefix' AND key = $3 OR kind = 'country' AND key = $4 OR kind = 'breaker')",
         of(keys),
         names.ip.map_or_else(Vec::new, |key| key.to_vec()),
         names.prefix.to_vec(),
@@ -135,7 +140,11 @@ pub async fn sums(read: &mut Read, keys: &ShopKeys, names: &Names, spans: &Spans
             "country_untapped" => sums.country_untapped = sum,
             "spent" => sums.spent = sum,
             "price" => sums.price = sum,
-            _ => {}
+            kind => {
+                if let Some(kind) = kind.strip_prefix("paused ") {
+                    sums.paused.push(super::word("pause", &Paused::ALL, Paused::name, kind)?);
+                }
+            }
         }
     }
     Ok(sums)
@@ -186,16 +195,20 @@ pub async fn count(
 /// What a text costs, or is taken to: the day's sum changes by the difference to what it was taken to cost before. The day
 /// is that of the first word.
 pub async fn spend(tx: &mut Tx, keys: &ShopKeys, text: MessageId, day: Time, micros: i64) -> Result<(), Error> {
-    let (before, day) = spent_on(tx, keys, text).await?.unwrap_or((0, day));
-    run!(
+    let is_first = run!(
         tx,
         "INSERT INTO spend (shop_id, message_id, day, micros) VALUES ($1, $2, $3, $4)
-         ON CONFLICT (shop_id, message_id) DO UPDATE SET micros = excluded.micros",
+         ON CONFLICT (shop_id, message_id) DO NOTHING",
         of(keys),
         text.get(),
         day.millis(),
         micros
-    )?;
+    )? > 0;
+    if is_first {
+        return add_to_day(tx, keys, day, micros).await;
+    }
+    let (before, day) = spent_on(tx, keys, text).await?.unwrap_or((0, day));
+    run!(tx, "UPDATE spend SET micros = $3 WHERE shop_id = $1 AND message_id = $2", of(keys), text.get(), micros)?;
     add_to_day(tx, keys, day, micros.saturating_sub(before)).await
 }
 
@@ -350,20 +363,6 @@ pub async fn pause(
         keys.seal(place(key), label.as_bytes())
     )?;
     Ok(touched > 0)
-}
-
-/// Which of these are paused: the block, the country, the whole shop.
-pub async fn paused(read: &mut Read, keys: &ShopKeys, names: &Names) -> Result<Vec<Paused>, Error> {
-    let rows = all!(
-        read,
-        (String,),
-        "SELECT kind FROM pause WHERE shop_id = $1 AND resumed_at IS NULL
-           AND (kind = 'prefix' AND key = $2 OR kind = 'country' AND key = $3 OR kind = 'breaker')",
-        of(keys),
-        names.prefix.to_vec(),
-        names.country.to_vec()
-    )?;
-    rows.into_iter().map(|(kind,)| super::word("pause", &Paused::ALL, Paused::name, &kind)).collect()
 }
 
 /// Everything that is paused, oldest first.

@@ -313,9 +313,14 @@ pub async fn shops_due(read: &mut Read, now: Time) -> Result<Vec<ShopId>, Error>
     Ok(shops.map(ShopId::new).collect())
 }
 
-/// When the next job of any shop falls due. An operator read.
+/// When the next job of any shop falls due, or fell due. An operator read.
 pub async fn next_due(read: &mut Read) -> Result<Option<Time>, Error> {
-    let row = first!(read, (Option<i64>,), "SELECT MIN(due_at) FROM job")?;
+    next_due_after(read, Time::FIRST).await
+}
+
+/// As [`next_due`], of those that fall due after this moment.
+pub async fn next_due_after(read: &mut Read, moment: Time) -> Result<Option<Time>, Error> {
+    let row = first!(read, (Option<i64>,), "SELECT MIN(due_at) FROM job WHERE due_at > $1", moment.millis())?;
     Ok(row.and_then(|(due,)| maybe(due)))
 }
 

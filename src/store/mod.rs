@@ -45,6 +45,7 @@ pub mod act;
 pub mod consent;
 pub mod reply;
 pub mod reply_part;
+pub mod last_heard;
 pub mod decision;
 pub mod message;
 pub mod click;

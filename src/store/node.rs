@@ -1,8 +1,8 @@
 //! Nodes: each running process leases a number, so that ids made by two processes never collide. An operator table.
 
 use super::{
-    Error, Tx,
-    db::{first, run},
+    Error, Read, Tx,
+    db::{all, first, run},
 };
 use crate::domain::time::Time;
 
@@ -34,6 +34,23 @@ pub async fn lease(tx: &mut Tx, holder: &str, nodes: i64, now: Time, until: Time
     }
     run!(tx, "INSERT INTO node (node_id, holder, leased_until) VALUES ($1, $2, $3)", node, holder, until.millis())?;
     Ok(Some(node))
+}
+
+/// Says that this process's worker is at work.
+pub async fn beat(tx: &mut Tx, node: i64) -> Result<(), Error> {
+    run!(tx, "UPDATE node SET beat = COALESCE(beat, 0) + 1 WHERE node_id = $1", node)?;
+    Ok(())
+}
+
+/// Says that it is not any more.
+pub async fn rest(tx: &mut Tx, node: i64) -> Result<(), Error> {
+    run!(tx, "UPDATE node SET beat = NULL WHERE node_id = $1", node)?;
+    Ok(())
+}
+
+/// The processes with a worker, at work or ended without a word, and how often each has said that it is.
+pub async fn beats(read: &mut Read) -> Result<Vec<(i64, i64)>, Error> {
+    all!(read, (i64, i64), "SELECT node_id, beat FROM node WHERE beat IS NOT NULL ORDER BY node_id")
 }
 
 pub async fn release(tx: &mut Tx, holder: &str) -> Result<(), Error> {

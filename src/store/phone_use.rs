@@ -2,11 +2,11 @@
 //! over all shops needs no look into another shop's facts. A place is taken before a text's intent is noted and given back
 //! when the text does not go.
 //!
-//! A phone has a handful of rows: they are found by the phone, never by the time (`at + 0`).
+//! A phone has a handful of rows: they are found by the phone, never by the time.
 
 use super::{
     Error, Read, Tx,
-    db::{all, first, run},
+    db::{all, run},
     time,
 };
 use crate::domain::{
@@ -37,22 +37,14 @@ pub async fn reserve(
         lane,
         now.millis()
     )?;
-    if holds(tx, phone, lane, text, since).await? {
+    let places = places(tx, phone, lane, since).await?;
+    if places.iter().any(|place| place.by == text) {
         return Ok(true);
     }
-    let taken = all!(
-        tx,
-        (i64,),
-        "SELECT slot FROM phone_use WHERE shop_id = $1 AND phone = $2 AND lane = $3 AND slot > 0 AND at + 0 > $4",
-        HOUSE.get(),
-        phone.to_vec(),
-        lane,
-        since.millis()
-    )?;
-    if taken.len() >= most as usize {
+    let is_free = |slot: &i64| places.iter().all(|place| place.slot != *slot);
+    let Some(free) = (1..=i64::from(most)).find(is_free).filter(|_| places.len() < most as usize) else {
         return Ok(false);
-    }
-    let Some(free) = (1..=i64::from(most)).find(|slot| !taken.contains(&(*slot,))) else { return Ok(false) };
+    };
     run!(
         tx,
         "INSERT INTO phone_use (shop_id, phone, lane, slot, at, by_shop, by_message) VALUES ($1, $2, $3, $4, $5, $6, $7)
@@ -77,19 +69,7 @@ pub async fn holds(
     text: MessageRef,
     since: Time,
 ) -> Result<bool, Error> {
-    let row = first!(
-        read,
-        (i64,),
-        "SELECT slot FROM phone_use WHERE shop_id = $1 AND phone = $2 AND lane = $3 AND slot > 0 AND at + 0 > $4
-           AND by_shop = $5 AND by_message = $6",
-        HOUSE.get(),
-        phone.to_vec(),
-        lane,
-        since.millis(),
-        text.shop.get(),
-        text.message.get()
-    )?;
-    Ok(row.is_some())
+    Ok(places(read, phone, lane, since).await?.iter().any(|place| place.by == text))
 }
 
 /// How many places others have, and the oldest of them.
@@ -100,23 +80,48 @@ pub async fn by_others(
     besides: Option<MessageRef>,
     since: Time,
 ) -> Result<(u32, Option<Time>), Error> {
-    let none = MessageRef { shop: HOUSE, message: MessageId::new(0) };
-    let besides = besides.unwrap_or(none);
-    let row = first!(
-        read,
-        (i64, Option<i64>),
-        "SELECT CAST(COUNT(*) AS BIGINT), CAST(MIN(at) AS BIGINT) FROM phone_use
-         WHERE shop_id = $1 AND phone = $2 AND lane = $3 AND slot > 0 AND at + 0 > $4
-           AND NOT (by_shop = $5 AND by_message = $6)",
-        HOUSE.get(),
-        phone.to_vec(),
-        lane,
-        since.millis(),
-        besides.shop.get(),
-        besides.message.get()
-    )?;
-    let (count, oldest) = row.unwrap_or_default();
-    Ok((u32::try_from(count).unwrap_or(u32::MAX), oldest.map(time)))
+    let mut places = places(read, phone, lane, since).await?;
+    places.retain(|place| Some(place.by) != besides);
+    Ok((u32::try_from(places.len()).unwrap_or(u32::MAX), places.iter().map(|place| place.at).min()))
+}
+
+/// A place of a phone that is taken.
+#[derive(Clone)]
+struct Place {
+    lane: String,
+    slot: i64,
+    at: Time,
+    by: MessageRef,
+}
+
+/// The places of a phone taken in a lane after a moment.
+async fn places(read: &mut Read, phone: &[u8; 16], lane: &str, since: Time) -> Result<Vec<Place>, Error> {
+    let [high, low] = [0, 8].map(|from| phone[from..from + 8].iter().fold(0, |row, byte| row << 8 | i64::from(*byte)));
+    let question = ("phone_use", high, low);
+    let mut places: Vec<Place> = match read.recall(question) {
+        Some(places) => places,
+        None => {
+            let rows = all!(
+                read,
+                (String, i64, i64, i64, i64),
+                "SELECT lane, slot, at, by_shop, by_message FROM phone_use
+                 WHERE shop_id = $1 AND phone = $2 AND slot > 0",
+                HOUSE.get(),
+                phone.to_vec()
+            )?;
+            let place = |(lane, slot, at, shop, message)| Place {
+                lane,
+                slot,
+                at: time(at),
+                by: MessageRef { shop: ShopId::new(shop), message: MessageId::new(message) },
+            };
+            let places = rows.into_iter().map(place).collect();
+            read.keep(question, &places);
+            places
+        }
+    };
+    places.retain(|place| place.lane == lane && place.at > since);
+    Ok(places)
 }
 
 /// Gives the place of a text back: it did not go.

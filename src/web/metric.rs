@@ -29,6 +29,7 @@ pub fn install() -> Option<PrometheusHandle> {
             metrics::set_global_recorder(recorder).ok()?;
             metrics::describe_counter!("cartback_webhooks_total", "Deliveries of shops and gateways, by outcome.");
             metrics::describe_counter!("cartback_guard_pauses_total", "Pauses by the guards, by what was paused.");
+            metrics::describe_gauge!("cartback_workers", "Processes that share the shops, as this one knows.");
             metrics::describe_counter!("cartback_http_requests_total", "Requests answered, by route and status.");
             Some(handle)
         })

@@ -43,30 +43,48 @@ const SPANS: [&str; 12] = [
     "SELECT message_id, message_id FROM message WHERE shop_id = $1 AND message_id <= $2",
 ];
 
-/// The statements that a cart's way runs on PostgreSQL, from its webhook to the credit of its order.
+/// Were these not among the statements, the way would have been another.
+const KNOWN: [&str; 2] = ["UPDATE cart SET reachable_at", "SELECT cart.cart_id FROM identity JOIN cart"];
+
+fn is_known(statements: &BTreeSet<String>, begins: &str) -> bool {
+    statements.iter().any(|statement| statement.trim_start().starts_with(begins))
+}
+
+/// The statements that a cart's way runs on PostgreSQL, from its webhook to the credit of its order. A connection that is
+/// closed or in use when it is asked takes its own with it: then the way is gone once more.
 async fn statements() -> Option<BTreeSet<String>> {
-    let app = App::start(Engine::Pg).await?;
     let mut all = BTreeSet::new();
+    for _ in 0..4 {
+        gather(&mut all).await?;
+        if KNOWN.iter().all(|known| is_known(&all, known)) {
+            break;
+        }
+    }
+    Some(all)
+}
+
+async fn gather(all: &mut BTreeSet<String>) -> Option<()> {
+    let app = App::start(Engine::Pg).await?;
     let shop = app.with_shop_like("generic", &[("steps_after_minutes", "0")]).await;
     app.with_gateway(&shop, "kannel").await;
     for number in 0..3 {
         let change = json!({ "phone": format!("+386405550{number:02}"), "cart_token": null });
         app.generic(&shop, "checkout.updated", app.checkout(&format!("c{number}"), change)).await;
     }
-    prepared(&app, &mut all).await;
+    prepared(&app, all).await;
     app.pass(minutes(40)).await;
-    prepared(&app, &mut all).await;
+    prepared(&app, all).await;
     let text = app.texts(&shop).await.remove(0);
     app.open(&text.token('r'), PHONE_AGENT).await;
     app.pass(minutes(5)).await;
     app.generic(&shop, "order.upserted", app.order("1001", "c0", json!({}))).await;
     app.pass(minutes(5)).await;
-    prepared(&app, &mut all).await;
+    prepared(&app, all).await;
     app.end().await;
-    Some(all)
+    Some(())
 }
 
-/// What every connection has prepared so far: one that was closed meanwhile has taken its own with it.
+/// What every connection has prepared so far.
 async fn prepared(app: &App, all: &mut BTreeSet<String>) {
     let Db::Pg(pool) = &app.core.db else { unreachable!() };
     let mut connections = Vec::new();
@@ -148,9 +166,8 @@ async fn a_cart_is_looked_up_never_searched_for() {
         }
     }
     say(&format!("{looked_at} statements, tables with rows: {large:?}"));
-    // Were these not among them, the way would have been another.
-    for known in ["UPDATE cart SET reachable_at", "SELECT cart.cart_id FROM identity JOIN cart"] {
-        assert!(statements.iter().any(|statement| statement.trim_start().starts_with(known)), "{known}");
+    for known in KNOWN {
+        assert!(is_known(&statements, known), "{known}");
     }
     assert!(looked_at > 60, "{looked_at}");
     assert!(problems.is_empty(), "{} statements read a whole shop:\n{}", problems.len(), problems.join("\n"));

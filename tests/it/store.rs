@@ -30,8 +30,9 @@ use cartback::{
     },
     store::{
         Db, Error, Tx, alarm, cart, click as clicks, connection, consent, credit, decision, discount, erase, gateway,
-        guard, halt, health, identity, inbox, job, law, message, node, order, phone_use, recurring, reply, request,
-        retention, rollup, rules, shop, sweep, user,
+        guard, halt, health, identity, inbox, job,
+        last_heard::{self, LastHeard},
+        law, message, node, order, phone_use, recurring, reply, request, retention, rollup, rules, shop, sweep, user,
     },
     transact,
 };
@@ -236,8 +237,18 @@ async fn nodes() {
         assert_eq!((lease("a", 0).await, lease("b", 0).await, lease("a", 5).await), (Some(0), Some(1), Some(0)));
         tx!(stage, |tx| node::release(tx, "a").await?);
         assert_eq!((lease("c", 6).await, lease("d", 6).await, lease("e", 6).await), (Some(0), Some(2), None));
+        // Which of them have a worker, and that it is at work.
+        let beats = async || node::beats(read!(stage)).await.unwrap();
+        assert_eq!(beats().await, []);
+        for process in [1, 2, 1] {
+            tx!(stage, |tx| node::beat(tx, process).await?);
+        }
+        assert_eq!(beats().await, [(1, 2), (2, 1)]);
+        tx!(stage, |tx| node::rest(tx, 1).await?);
+        assert_eq!(beats().await, [(2, 1)]);
         // Who has not renewed in time loses it.
         assert_eq!((lease("c", 11).await, lease("e", 11).await), (Some(0), Some(1)));
+        assert_eq!(beats().await, [(2, 1)]);
     })
     .await;
     on_both(async |stage| {
@@ -483,6 +494,8 @@ async fn jobs() {
         assert_eq!(due().await, Some(at(7)));
         tx!(stage, |tx| job::ensure(tx, shop, job::Kind::Detect, i64::MIN, at(6)).await?);
         assert_eq!(due().await, Some(at(6)));
+        assert_eq!(job::next_due_after(read!(stage), at(5)).await.unwrap(), Some(at(6)));
+        assert_eq!(job::next_due_after(read!(stage), at(6)).await.unwrap(), None);
         assert_eq!(claim(5, "early", 10).await, []);
         assert_eq!(job::shops_due(read!(stage), at(5)).await.unwrap(), []);
         assert_eq!(
@@ -689,6 +702,7 @@ async fn identities() {
         });
         assert_eq!(identity::carts(read!(stage), keys, &phone.1).await.unwrap(), [CartId::new(1), CartId::new(2)]);
         assert_eq!(identity::orders(read!(stage), keys, &phone.1).await.unwrap(), [OrderId::new(1)]);
+        assert!(last_heard::of_phone(read!(stage), keys, &phone.1).await.unwrap().ordered);
         let mut kinds: Vec<_> =
             identity::names(read!(stage), keys, order).await.unwrap().into_iter().map(|(kind, _)| kind).collect();
         kinds.sort();
@@ -845,8 +859,11 @@ async fn replies() {
         assert_eq!(ids(reply::of_phone(read!(stage), keys, &phones[1], 9).await.unwrap()), [3, 1]);
         assert_eq!(reply::held_since(read!(stage), keys, &phones[1]).await.unwrap(), Some(at(1)));
         assert_eq!(reply::held_since(read!(stage), keys, &phones[0]).await.unwrap(), None);
-        assert_eq!(reply::newest_at(read!(stage), keys, &phones[1]).await.unwrap(), Some(at(3)));
-        assert_eq!(reply::newest_at(read!(stage), keys, &[9; 16]).await.unwrap(), None);
+        assert_eq!(
+            last_heard::of_phone(read!(stage), keys, &phones[1]).await.unwrap(),
+            LastHeard { replied_at: Some(at(3)), held_since: Some(at(1)), ..LastHeard::default() }
+        );
+        assert_eq!(last_heard::of_phone(read!(stage), keys, &[9; 16]).await.unwrap(), LastHeard::default());
         let settled = reply::Settled { at: at(60), by: "Maja".into(), how: reply::How::CarryOn };
         assert!(tx!(stage, |tx| reply::settle(tx, keys, ReplyId::new(1), &settled).await?));
         assert!(!tx!(stage, |tx| reply::settle(tx, keys, ReplyId::new(1), &settled).await?));
@@ -1104,9 +1121,9 @@ async fn opened_links() {
         let one = clicks::get(read!(stage), &stage.keys, ClickId::new(1)).await.unwrap().unwrap();
         assert_eq!((one.opened.agent, one.opened.prefetch), (None, false));
         let index = consent::phone_index(&stage.keys, &phone());
-        assert_eq!(clicks::newest_human(read!(stage), &stage.keys, &index).await.unwrap(), None);
+        assert_eq!(last_heard::of_phone(read!(stage), &stage.keys, &index).await.unwrap().tapped_at, None);
         tx!(stage, |tx| message::create(tx, &stage.keys, &text_of(stage, 1, 1, 1)).await?);
-        assert_eq!(clicks::newest_human(read!(stage), &stage.keys, &index).await.unwrap(), Some(at(2)));
+        assert_eq!(last_heard::of_phone(read!(stage), &stage.keys, &index).await.unwrap().tapped_at, Some(at(2)));
         let counts = clicks::count_by_verdict(read!(stage)).await.unwrap();
         assert_eq!(counts, [(String::new(), 2), ("human".to_owned(), 1)]);
     })
@@ -1590,8 +1607,10 @@ async fn what_is_counted_and_paused() {
             guard::pause(tx, keys, guard::Paused::Breaker, &guard::whole(), ("many", ""), at(3)).await?,
         ));
         assert_eq!(twice, (true, false, true));
-        let paused = guard::paused(read!(stage), keys, &names(1)).await.unwrap();
-        assert_eq!(paused.len(), 2);
+        let mut paused = guard::sums(read!(stage), keys, &names(1), &spans).await.unwrap().paused;
+        paused.sort_by_key(|kind| kind.name());
+        assert_eq!(paused, [guard::Paused::Breaker, guard::Paused::Prefix]);
+        assert_eq!(guard::sums(read!(stage), keys, &names(50), &spans).await.unwrap().paused, [guard::Paused::Breaker]);
         let all = guard::pauses(read!(stage), keys).await.unwrap();
         assert_eq!((all.len(), all[0].label.as_str(), all[0].at), (2, "+38640555…", at(1)));
         for pause in &all {
@@ -1613,7 +1632,7 @@ async fn what_is_counted_and_paused() {
         assert_eq!(guard::waiting_carts(read!(stage), keys, at(0), 10).await.unwrap(), Vec::<String>::new());
         tx!(stage, |tx| guard::prune(tx, stage.shop(), at(600)).await?);
         let kept = guard::sums(read!(stage), keys, &names(1), &spans).await.unwrap();
-        assert_eq!(kept, guard::Sums { price: kept.price, ..guard::Sums::default() });
+        assert_eq!(kept, guard::Sums { price: kept.price, paused: kept.paused.clone(), ..guard::Sums::default() });
         assert_eq!(kept.price.micros, 42_000);
     })
     .await;

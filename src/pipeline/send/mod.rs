@@ -138,6 +138,7 @@ struct Turning {
 
 impl Piece for Turning {
     type Done = Option<Wait>;
+    const TAKES_TURN: bool = false;
 
     fn job(&self) -> &Job {
         &self.job
@@ -205,6 +206,7 @@ struct Placing<'p> {
 
 impl Piece for Placing<'_> {
     type Done = ();
+    const TAKES_TURN: bool = false;
 
     fn job(&self) -> &Job {
         &self.job

@@ -1,11 +1,25 @@
-//! Memo: what a transaction (or a look) at many pieces asks once. It answers for tables of which every piece asks the same (the shop, its
-//! gateways, the kill switch); writing to one of them forgets all of it. A transaction lasts for some tens of milliseconds: what
-//! another one writes meanwhile is seen by the next.
+//! Memo: what a transaction (or a look) at many pieces asks once. It answers for tables of which every piece asks the same (the
+//! shop, its gateways, the kill switch); writing to one of them forgets all of it. Of a table of the pieces' own it answers
+//! for what one piece asks twice; writing to it forgets what was asked of it. A transaction lasts for some tens of
+//! milliseconds: what another one writes meanwhile is seen by the next.
 
 use std::{any::Any, collections::HashMap};
 
-/// The tables it may answer for.
-const TABLES: [&str; 8] = ["shop", "shop_key", "turn", "gateway", "gateway_circuit", "halt", "restored", "holdout_run"];
+/// The tables it may answer for, of which every piece asks the same.
+const SHARED: [&str; 10] = [
+    "shop",
+    "shop_key",
+    "turn",
+    "gateway",
+    "gateway_circuit",
+    "connection",
+    "halt",
+    "restored",
+    "holdout_run",
+    "experiment",
+];
+/// Those of the pieces' own; such a question begins with its table.
+const OWN: [&str; 2] = ["cart", "phone_use"];
 
 /// A question: a table, or what else is asked about, and up to two numbers.
 pub type Question = (&'static str, i64, i64);
@@ -24,8 +38,10 @@ impl Memo {
 
     /// A statement is about to write.
     pub fn wrote(&mut self, sql: &str) {
-        if written(sql).is_none_or(|table| TABLES.contains(&table)) {
-            self.0.clear();
+        match written(sql) {
+            Some(table) if OWN.contains(&table) => self.0.retain(|(of, ..), _| *of != table),
+            Some(table) if !SHARED.contains(&table) => {}
+            _ => self.0.clear(),
         }
     }
 }
@@ -56,6 +72,11 @@ mod tests {
             memo.wrote(sql);
             assert_eq!(memo.recall::<String>(("shop", 1, 0)).is_some(), stays, "{sql}");
         }
+        memo.keep(("shop", 1, 0), &"Nova".to_owned());
+        memo.keep(("phone_use", 3, 4), &1_u8);
+        memo.wrote("INSERT INTO phone_use (shop_id) VALUES ($1)");
+        assert_eq!(memo.recall::<u8>(("phone_use", 3, 4)), None);
+        assert!(memo.recall::<String>(("shop", 1, 0)).is_some(), "a piece's own row says nothing of the shop");
         memo.keep(("shop", 1, 0), &7_u8);
         assert_eq!(memo.recall::<String>(("shop", 1, 0)), None, "an answer of another kind is none");
         assert_eq!(memo.recall::<u8>(("shop", 2, 0)), None);

@@ -50,7 +50,7 @@ pub enum Point {
 /// What a process tells the world.
 enum Event {
     Waits { process: usize, point: Point, go: oneshot::Sender<()> },
-    Ticked { process: usize, worker: Worker, done: Result<usize, store::Error> },
+    Ticked { process: usize, worker: Box<Worker>, done: Result<usize, store::Error> },
     Answered { process: usize, answer: Answer },
     Tapped { process: usize },
 }
@@ -283,7 +283,7 @@ impl<'a> World<'a> {
         let events = self.events.0.clone();
         self.processes[process].ticking = Some(tokio::spawn(async move {
             let done = worker.tick().await;
-            let _ = events.send(Event::Ticked { process, worker, done });
+            let _ = events.send(Event::Ticked { process, worker: Box::new(worker), done });
         }));
         self.next().await
     }
@@ -336,7 +336,7 @@ impl<'a> World<'a> {
             }
             Event::Ticked { process, worker, done } => {
                 self.processes[process].ticking = None;
-                self.processes[process].worker = Some(worker);
+                self.processes[process].worker = Some(*worker);
                 Came::Ticked(done.unwrap_or_else(|error| panic!("{error}")))
             }
             Event::Answered { process, answer } => {

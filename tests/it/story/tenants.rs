@@ -1,5 +1,7 @@
 //! One shop can neither see, slow nor break another; one that leaves is left alone.
 
+use std::ops::Range;
+
 use cartback::{
     domain::{id::CartId, link, standard_webhooks, time::Time},
     pipeline::{follow::Way, receive::Answer},
@@ -140,6 +142,55 @@ async fn f36_a_flood_of_one_shop_is_kept_once_and_holds_up_nobody() {
             assert!(matches!(refused, Answer::Refused(_)), "{refused:?}");
         }
         assert_eq!(app.deliveries(&one).await.len(), 300);
+    })
+    .await;
+}
+
+/// Carts of as many shoppers, taken in, and due half an hour later.
+async fn leave(app: &App, shop: &Shopkeeper, carts: Range<usize>) {
+    for n in carts {
+        let own = json!({ "phone": format!("+3864055{n:04}"), "email": null, "cart_token": null });
+        app.generic(shop, "checkout.updated", app.checkout(&format!("c{n}"), own)).await;
+    }
+}
+
+/// Rounds of work until each of these shops has sent so many texts.
+async fn rounds(app: &App, shops: &[Shopkeeper], texts: usize) -> usize {
+    for round in 1..100 {
+        app.tick_another().await;
+        let mut sent = Vec::new();
+        for shop in shops {
+            sent.push(app.texts(shop).await.len());
+        }
+        if sent.iter().all(|sent| *sent == texts) {
+            return round;
+        }
+    }
+    panic!("the texts never leave");
+}
+
+#[tokio::test]
+async fn a_hundred_times_the_texts_of_one_shop_cost_the_others_no_round() {
+    on_both(async |app| {
+        let (one, two) = two(app).await;
+        let busy = app.with_shop_like("generic", &[("name", "Busy")]).await;
+        let quiet = [one, two];
+        let mut taken = Vec::new();
+        for (turn, of_busy) in [(0, 0), (1, 200)] {
+            for (n, shop) in quiet.iter().enumerate() {
+                let first = 9_000 + turn * 100 + n * 10;
+                leave(app, shop, first..first + 2).await;
+            }
+            leave(app, &busy, 0..of_busy).await;
+            app.settle().await;
+            app.clock.set(app.now() + minutes(31));
+            taken.push(rounds(app, &quiet, 2 * (turn + 1)).await);
+        }
+        assert_eq!(taken[0], taken[1], "rounds of work alone, and beside the busy one");
+        let sent = app.texts(&busy).await.len();
+        assert!(sent < 200, "the busy one's work was done in one go");
+        app.settle().await;
+        assert_eq!(app.texts(&busy).await.len(), 200);
     })
     .await;
 }
