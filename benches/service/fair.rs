@@ -33,7 +33,8 @@ pub fn fair(engine: &'static str) {
 fn wait(engine: &'static str, more: u64) -> Option<f64> {
     let gateway = Gateway::start(ANSWERS_AFTER);
     let (due, shops, more) = ((EACH * SHOPS).to_string(), SHOPS.to_string(), more.to_string());
-    let fill = ["bench", "fill", "--carts", "2000", "--messages", "2000", "--due", &due, "--shops", &shops];
+    // A past would have to be added up first, by every shop.
+    let fill = ["bench", "fill", "--carts", &shops, "--messages", "0", "--due", &due, "--shops", &shops];
     let fill = [&fill[..], &["--busy", &more]].concat();
     let url = format!("url={}", gateway.url());
     let add = ["gateway", "add", "kannel", "--shop", "0", "--set", &url, "--set", "username=u"];
