@@ -101,14 +101,15 @@ pub async fn run(core: &Core, command: &Command) -> anyhow::Result<(Said, Form)>
     }
     connect::add_gateway(core, ShopId::HOUSE, "log", "Bench", BTreeMap::new(), false).await?;
     core.db.wait_for_disk(false).await?;
-    let mut left = 0;
+    let mut left = 0_u64;
     for number in 0..*shops {
         let share = |of: u64| of / shops + u64::from(number < of % shops);
         let shop = open(core, number).await?;
         fill(core, shop, share(*carts), share(*messages), number).await?;
-        let leaves = share(*due) + if number == 0 { *busy } else { 0 };
-        leave(core, shop, left..left + leaves).await?;
-        left += leaves;
+        let leaves = if number == 0 { share(*due).saturating_add(*busy) } else { share(*due) };
+        let from = left;
+        left = left.saturating_add(leaves);
+        leave(core, shop, from..left).await?;
     }
     core.db.wait_for_disk(true).await?;
     let due = due.saturating_add(*busy);

@@ -40,7 +40,7 @@ pub(crate) async fn ask(
     if !answer::confirms_a_stop(message) && Ledger::of(consents, outs).opted_out().is_some() {
         return Ok(stop("opted out", false));
     }
-    if message.purpose != Purpose::Answer && store::reply::held_since(tx, keys, &index).await?.is_some() {
+    if message.purpose != Purpose::Answer && store::last_heard::of_phone(tx, keys, &index).await?.held_since.is_some() {
         return Ok(stop("a reply has to be read first", false));
     }
     if let Some(id) = message.cart() {

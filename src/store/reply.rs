@@ -209,19 +209,6 @@ pub async fn of_phone(read: &mut Read, keys: &ShopKeys, phone: &[u8; 16], most: 
     rows.into_iter().map(|row| row.into_reply(keys)).collect()
 }
 
-/// Since when an unclear reply from this phone waits to be read.
-pub async fn held_since(read: &mut Read, keys: &ShopKeys, phone: &[u8; 16]) -> Result<Option<Time>, Error> {
-    let row = first!(
-        read,
-        (Option<i64>,),
-        "SELECT CAST(MIN(at) AS BIGINT) FROM reply
-         WHERE shop_id = $1 AND phone = $2 AND settled_at IS NULL AND meaning = 'unclear'",
-        of(keys),
-        phone.to_vec()
-    )?;
-    Ok(maybe(row.and_then(|(at,)| at)))
-}
-
 /// Those that wait for a person, oldest first; at most `most`.
 pub async fn open(read: &mut Read, keys: &ShopKeys, most: u32) -> Result<Vec<Reply>, Error> {
     let rows = all!(read, Row, select!("settled_at IS NULL ORDER BY reply_id LIMIT $2"), of(keys), i64::from(most))?;
