@@ -253,11 +253,18 @@ pub fn check_public(url: &url::Url) -> Result<(), HttpError> {
     if url.scheme() != "https" {
         return Err(HttpError::NotAllowed("only https outside private networks".into()));
     }
+    if url.port().is_some_and(|port| port < PORT_LEAST) {
+        return Err(HttpError::NotAllowed("that port is for another service than a web one".into()));
+    }
     match literal {
         Some(ip) if !is_public(ip) => Err(HttpError::NotAllowed("the address is in a private network".into())),
         _ => Ok(()),
     }
 }
+
+/// Beside 443. Below are mail, names, shells and their like: a shop must not have us knock there. Gateways that people run
+/// themselves are on all kinds of ports above.
+const PORT_LEAST: u16 = 1024;
 
 /// Networks that are not the public internet: IANA's special-purpose registries for IPv4 and IPv6.
 const NOT_PUBLIC: &[&str] = &[
@@ -375,11 +382,18 @@ mod tests {
             "https://[::ffff:7f00:1]/",
             "http://example.com/",
             "https://127。0。0。1/",
+            "https://mail.example.com:25/",
+            "https://mail.example.com:993/",
+            "https://web.example.com:80/",
         ] {
             let url = url::Url::parse(address).unwrap();
             assert!(check_public(&url).is_err(), "{address}");
         }
-        assert!(check_public(&url::Url::parse("https://api.example.com/send").unwrap()).is_ok());
+        for address in
+            ["https://api.example.com/send", "https://api.example.com:443/", "https://sms.example.com:13013/"]
+        {
+            assert!(check_public(&url::Url::parse(address).unwrap()).is_ok(), "{address}");
+        }
     }
 
     #[test]
@@ -393,9 +407,9 @@ mod tests {
         let _ = rustls::crypto::ring::default_provider().install_default();
         let door = GuardedHttp::new().unwrap();
         let inside = HttpError::NotAllowed("the name leads into a private network".into());
-        assert_eq!(door.exchange(Request::get("https://localhost:9/")).await, Err(inside));
+        assert_eq!(door.exchange(Request::get("https://localhost:9443/")).await, Err(inside));
         // Whom the operator opened it to is called, and nobody is there.
-        let opened = Request { private: true, ..Request::get("https://localhost:9/") };
+        let opened = Request { private: true, ..Request::get("https://localhost:9443/") };
         assert!(matches!(door.exchange(opened).await, Err(HttpError::NotSent(_))));
     }
 
@@ -440,7 +454,7 @@ mod tests {
         ];
         let own_way =
             ["http://1.1.1.1/", "file:///etc/passwd", "gopher://127.0.0.1/", "ftp://1.1.1.1/", "//1.1.1.1/", ""];
-        let all = hosts.iter().map(|host| format!("https://{host}:9/")).chain(own_way.map(str::to_owned));
+        let all = hosts.iter().map(|host| format!("https://{host}:9443/")).chain(own_way.map(str::to_owned));
         for address in all {
             let answer = door.exchange(Request::get(address.clone())).await;
             assert!(matches!(answer, Err(HttpError::NotAllowed(_))), "{address}: {answer:?}");

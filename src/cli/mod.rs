@@ -208,7 +208,7 @@ pub enum Command {
     /// Tokens of the API
     #[command(subcommand)]
     Token(token::Command),
-    /// The operator's key
+    /// The operator's key, and those of shops
     #[command(subcommand)]
     Key(key::Command),
     /// People who sign in
@@ -405,6 +405,9 @@ impl Command {
             Command::Halt(args) => Ok((risk::halt(core, args).await?, args.form)),
             Command::Key(key::Command::New { form }) => Ok(key::fresh(*form)),
             Command::Key(key::Command::Rewrap { form }) => key::rewrap(core, *form).await,
+            Command::Key(key::Command::Renew { shop, revoke_links, form }) => {
+                key::renew(core, *shop, *revoke_links, *form).await
+            }
             Command::User(command) => user::run(core, command).await,
             Command::Law(args) => Ok((law::run(core, args).await?, args.form)),
             Command::Person(command) => person::run(core, command).await,

@@ -96,6 +96,9 @@ pub struct CartFacts {
     pub recoverable: bool,
     /// The shop told how it can be finished.
     pub has_link: bool,
+    /// Why nobody would be sent there: it is at a host that is not the shop's, or no address a browser should open.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub astray: Option<String>,
     /// Pieces in it; `None` where the shop does not tell.
     pub pieces: Option<u64>,
 }

@@ -8,13 +8,17 @@
 //! than the 128 that OWASP ASVS 11.5.1 asks of random strings: a guess is tried online, one request each, and shorter
 //! links cost the shop fewer parts. At a million guesses a second a forgery takes some 10^10 years.
 //!
+//! A shop's key can be renewed so that the links of the old one are revoked (`ShopKeys::links_from`). That ends those which
+//! lead to a cart or show one; those that stop texts stay good: the law asks that they work, and the worst that a forger
+//! does with one is that somebody is written to less.
+//!
 //! Verification has two steps, because the shop's keys are loaded between them: `parse` believes nothing and says whose
 //! keys to load; only `Unverified::verify` yields a message.
 
 use std::ops::Range;
 
 use data_encoding::BASE64URL_NOPAD;
-use subtle::{Choice, ConstantTimeEq};
+use subtle::ConstantTimeEq;
 use url::Url;
 
 use super::{
@@ -54,6 +58,11 @@ impl Purpose {
             Purpose::Digest => "link/digest",
         }
     }
+
+    /// Whether a link of this purpose ends when the key that signed it is revoked.
+    fn ends_with_its_key(self) -> bool {
+        matches!(self, Purpose::Restore | Purpose::Preview)
+    }
 }
 
 /// The token for a message, signed with the newest generation: 27 characters for shops below 128, 28 below
@@ -72,7 +81,8 @@ pub fn sign(keys: &ShopKeys, purpose: Purpose, message: MessageRef) -> String {
 pub struct Standing {
     /// From its `http` to its end.
     pub place: Range<usize>,
-    pub token: String,
+    /// `None` where it was revoked since.
+    pub token: Option<String>,
 }
 
 /// The link with this message's own token after this path (as in `/r/`), whatever address we had when it was written and
@@ -84,8 +94,10 @@ pub fn standing(text: &str, path: &str, keys: &ShopKeys, purpose: Purpose, messa
         let token = rest.split(|c: char| !(c.is_ascii_alphanumeric() || c == '-' || c == '_')).next()?;
         let start = text.get(..at)?.rfind("http")?;
         let is_whole = !text.get(start..at)?.contains(char::is_whitespace);
-        let is_its_own = is_whole && parse(token)?.verify(keys, purpose) == Some(message);
-        is_its_own.then(|| Standing { place: start..after + token.len(), token: token.to_owned() })
+        let read = parse(token).filter(|read| is_whole && read.message == message)?;
+        let signed = read.signed_by(keys, purpose)?;
+        let place = start..after + token.len();
+        Some(Standing { place, token: is_good(keys, purpose, signed).then(|| token.to_owned()) })
     })
 }
 
@@ -124,15 +136,27 @@ impl Unverified {
         self.message.shop
     }
 
-    /// The message, if this shop signed this token for this purpose. Takes the same time however wrong the MAC is.
+    /// The message, if this shop signed this token for this purpose and has not revoked it. Takes the same time however
+    /// wrong the MAC is.
     pub fn verify(&self, keys: &ShopKeys, purpose: Purpose) -> Option<MessageRef> {
-        let matches = keys
-            .generations()
-            .filter(|&generation| generation_mark(generation) == self.generation_mark)
-            .filter_map(|generation| keys.mac_of(generation, purpose.key_name(), &self.signed))
-            .fold(Choice::from(0), |found, mac| found | mac.get(..MAC_BYTES).unwrap_or_default().ct_eq(&self.mac));
-        (bool::from(matches) && keys.shop() == self.message.shop).then_some(self.message)
+        self.signed_by(keys, purpose).filter(|&signed| is_good(keys, purpose, signed)).map(|_| self.message)
     }
+
+    /// The generation of this shop's key that signed this token for this purpose.
+    fn signed_by(&self, keys: &ShopKeys, purpose: Purpose) -> Option<u32> {
+        let mut signed = None;
+        for generation in keys.generations().filter(|&generation| generation_mark(generation) == self.generation_mark) {
+            let mac = keys.mac_of(generation, purpose.key_name(), &self.signed)?;
+            if bool::from(mac.get(..MAC_BYTES).unwrap_or_default().ct_eq(&self.mac)) {
+                signed = Some(generation);
+            }
+        }
+        signed.filter(|_| keys.shop() == self.message.shop)
+    }
+}
+
+fn is_good(keys: &ShopKeys, purpose: Purpose, signed: u32) -> bool {
+    signed >= keys.links_from() || !purpose.ends_with_its_key()
 }
 
 /// The half byte that narrows down which generation signed; the MAC decides.
@@ -267,9 +291,14 @@ mod tests {
         for url in [format!("https://old.example/r/{token}"), format!("http://127.0.0.1:8080/r/{token}")] {
             for text in [format!("Lumen: {url} Reply STOP"), url.clone(), format!("See (http) /r/x ({url}).")] {
                 let found = find(&text).unwrap_or_else(|| panic!("{text}"));
-                assert_eq!((&text[found.place], found.token), (url.as_str(), token.clone()));
+                assert_eq!((&text[found.place], found.token), (url.as_str(), Some(token.clone())));
             }
         }
+        // One that was revoked since is found, too, to be replaced.
+        let revoking = ShopKeys::with_links_from(ShopId::new(7), vec![(1, [9; 32]), (2, [8; 32])], 2).unwrap();
+        let text = format!("Lumen: https://old.example/r/{token}");
+        let found = standing(&text, "/r/", &revoking, Purpose::Restore, message(7, 1234)).unwrap();
+        assert_eq!((found.place, found.token), (7..text.len(), None));
         // Neither another text's, nor another purpose's, nor none at all.
         let other = sign(&then, Purpose::Restore, message(7, 1235));
         let stop = sign(&then, Purpose::OptOut, message(7, 1234));
@@ -397,6 +426,19 @@ mod tests {
         assert_eq!(follow(&token, &during, Purpose::OptOut), Some(message(3, 77)));
         let after = keys(3, &[(1, 9), (3, 7), (18, 6)]);
         assert_eq!(follow(&token, &after, Purpose::OptOut), None);
+    }
+
+    #[test]
+    fn a_revoked_key_ends_what_leads_to_a_cart_and_not_what_stops_texts() {
+        let generations = vec![(1, [9; 32]), (2, [8; 32]), (3, [7; 32])];
+        let old = keys(3, &[(1, 9), (2, 8)]);
+        let revoking = ShopKeys::with_links_from(ShopId::new(3), generations, 3).unwrap();
+        for purpose in Purpose::ALL {
+            let good = matches!(purpose, Purpose::OptOut | Purpose::Digest).then_some(message(3, 77));
+            assert_eq!(follow(&sign(&old, purpose, message(3, 77)), &revoking, purpose), good, "{purpose:?}");
+            let fresh = sign(&revoking, purpose, message(3, 77));
+            assert_eq!(follow(&fresh, &revoking, purpose), Some(message(3, 77)), "{purpose:?}");
+        }
     }
 
     #[test]

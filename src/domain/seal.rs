@@ -209,6 +209,8 @@ pub struct ShopKeys(Arc<Shop>);
 struct Shop {
     shop: ShopId,
     generations: Ring<Generation>,
+    /// Links signed by generations before this one lead nowhere any more.
+    links_from: u32,
     index: Key,
 }
 
@@ -222,6 +224,15 @@ impl ShopKeys {
     /// From every generation of the shop's key, in any order. Generations are numbered from 1, and the first must be
     /// among them: the blind index hangs on it.
     pub fn new(shop: ShopId, keys: Vec<(u32, [u8; KEY_BYTES])>) -> Result<ShopKeys, SealError> {
+        ShopKeys::with_links_from(shop, keys, 1)
+    }
+
+    /// As `new`, where the links of generations before `links_from` were revoked. What those sealed is read all the same.
+    pub fn with_links_from(
+        shop: ShopId,
+        keys: Vec<(u32, [u8; KEY_BYTES])>,
+        links_from: u32,
+    ) -> Result<ShopKeys, SealError> {
         let mut keys = Zeroizing::new(keys);
         keys.sort_unstable_by_key(|(number, _)| Reverse(*number));
         let twice = keys.iter().zip(keys.iter().skip(1)).any(|(a, b)| a.0 == b.0);
@@ -230,7 +241,8 @@ impl ShopKeys {
             Some(first) if first.number == 1 && !twice => {
                 let index = derived(&first.root, "index");
                 let newest = generations.remove(0);
-                Ok(ShopKeys(Arc::new(Shop { shop, generations: Ring { newest, older: generations }, index })))
+                let generations = Ring { newest, older: generations };
+                Ok(ShopKeys(Arc::new(Shop { shop, generations, links_from, index })))
             }
             _ => Err(SealError::WrongGenerations),
         }
@@ -242,6 +254,11 @@ impl ShopKeys {
 
     pub fn newest(&self) -> u32 {
         self.0.generations.newest.number
+    }
+
+    /// The oldest generation whose links still lead to a cart.
+    pub fn links_from(&self) -> u32 {
+        self.0.links_from
     }
 
     /// Newest first.

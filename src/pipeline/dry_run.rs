@@ -412,6 +412,8 @@ impl History<'_> {
                 gone: false,
                 recoverable: true,
                 has_link: latest.recovery_url.is_some(),
+                // Not what the shop's settings say now, either.
+                astray: None,
                 pieces: (!latest.items.is_empty())
                     .then(|| latest.items.iter().map(|item| u64::from(item.quantity)).sum()),
             },

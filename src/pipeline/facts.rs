@@ -3,7 +3,7 @@
 use super::{
     Core, call,
     discount::{self, Giving},
-    guard, hand,
+    follow, guard, hand,
     ingest::{carried_consent, read_phone, textable},
     sequence::{self, Plan},
 };
@@ -124,6 +124,7 @@ pub(crate) async fn ask(read: &mut Read, core: &Core, asking: &Asking<'_>) -> Re
             gone: cart.deleted_at.is_some() || cart.erased_at.is_some(),
             recoverable: cart.is_recoverable(),
             has_link: latest.recovery_url.is_some(),
+            astray: latest.recovery_url.as_deref().and_then(|url| follow::astray(core, shop, url)),
             pieces: (!latest.items.is_empty()).then(|| latest.items.iter().map(|item| u64::from(item.quantity)).sum()),
         },
         step: StepFacts {
@@ -257,11 +258,11 @@ fn written(
     let language =
         own_language.unwrap_or_else(|| wording::choose(latest.language.as_deref(), country.as_deref(), &shop.country));
     // What waits to leave was written when we may have had another address, or the shop another key: its links are the same
-    // ones, at the address we have now.
+    // ones, at the address we have now, and those that were revoked since are signed anew.
     let mut text = asking.sending.map(|message| message.words.text.clone());
     let mut address = |purpose, path: &str| {
         let standing = text.as_deref().and_then(|text| link::standing(text, path, keys, purpose, reference));
-        let token = standing.as_ref().map(|standing| standing.token.clone());
+        let token = standing.as_ref().and_then(|standing| standing.token.clone());
         let now = format!("{}{path}{}", core.public_url, token.unwrap_or_else(|| link::sign(keys, purpose, reference)));
         if let (Some(text), Some(standing)) = (&mut text, standing) {
             text.replace_range(standing.place, &now);

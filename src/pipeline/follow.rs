@@ -18,7 +18,7 @@ use crate::{
         click::Opened,
         consent::{OptOut, OutProof},
         id::{ClickId, ShopId},
-        link::{self, Purpose, Unverified},
+        link::{self, BadDestination, Purpose, Unverified},
         message::MessageRef,
         seal::ShopKeys,
         time::{DAY, Time},
@@ -122,8 +122,9 @@ impl group::Entry for Tap {
         let due = core.now() + JUDGE_AFTER;
         transact!(core.db, |tx| {
             for tap in batch {
-                store::click::record(tx, &tap.keys, &tap.click).await?;
-                job::schedule(tx, tap.shop, job::Kind::Judge, tap.click.id.get(), due).await?;
+                if store::click::record(tx, &tap.keys, &tap.click).await? {
+                    job::schedule(tx, tap.shop, job::Kind::Judge, tap.click.id.get(), due).await?;
+                }
             }
             vec![(); batch.len()]
         })
@@ -153,15 +154,8 @@ async fn way(
     let cart = store::cart::get(&mut read, keys, id).await?;
     let Some(cart) = cart.filter(|cart| cart.is_open()) else { return Ok(home()) };
     let Some(url) = cart.latest.recovery_url.as_deref() else { return Ok(home()) };
-    let hosts = kind.hosts(&shop.settings);
-    let own;
-    let hosts: Vec<&str> = if hosts.is_empty() {
-        // The shop's signature vouched for the address; it still has to be one we would open.
-        own = host_of(url).unwrap_or_default();
-        vec![own.as_str()]
-    } else {
-        hosts.iter().map(String::as_str).collect()
-    };
+    let hosts = hosts(kind, shop, url);
+    let hosts: Vec<&str> = hosts.iter().map(String::as_str).collect();
     let code = super::discount::applied(&mut read, keys, message, now).await?;
     let discount = code.as_deref().and_then(|code| kind.discount_query(code));
     let content = format!("step-{}", message.step);
@@ -181,6 +175,23 @@ async fn way(
             Ok(home())
         }
     }
+}
+
+/// Hosts that this recovery address may be at.
+fn hosts(kind: &dyn shop::Shop, shop: &Shop, url: &str) -> Vec<String> {
+    let named = kind.hosts(&shop.settings);
+    // The shop's signature vouched for the address; it still has to be one we would open.
+    if named.is_empty() { host_of(url).into_iter().collect() } else { named }
+}
+
+/// Why nobody would be sent to a recovery address, in words that name its host at most. `None` where people are, and
+/// for a shop of no kind there is.
+pub(crate) fn astray(core: &Core, shop: &Shop, url: &str) -> Option<String> {
+    let hosts = hosts(shop::by_kind(&shop.kind)?, shop, url);
+    let hosts: Vec<&str> = hosts.iter().map(String::as_str).collect();
+    let problem = link::check_destination(url, &hosts, core.plain_links).err()?;
+    let host = host_of(url).filter(|_| problem == BadDestination::ForeignHost);
+    Some(host.map_or_else(|| problem.to_string(), |host| format!("{problem}: {host:.80}")))
 }
 
 fn host_of(url: &str) -> Option<String> {

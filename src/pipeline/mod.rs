@@ -33,6 +33,7 @@ mod part;
 pub mod reply;
 pub mod answer;
 pub mod follow;
+pub mod renew;
 pub mod judge;
 pub mod attribute;
 pub mod recredit;

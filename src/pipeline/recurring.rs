@@ -6,11 +6,10 @@ use std::{collections::HashMap, time::Duration};
 use jiff::tz::TimeZone;
 
 use super::{
-    Core, after, approve, audit, digest, erase, guard, ingest::Place, people, recredit, rollup, self_test, sink, taps,
-    trail, zone_of,
+    Core, after, approve, audit, digest, erase, guard, ingest::Place, people, recredit, renew, rollup, self_test, sink,
+    taps, trail, zone_of,
 };
 use crate::{
-    clock,
     domain::{
         id::{CartId, ShopId},
         schedule::{Occurrence, Schedule},
@@ -326,22 +325,14 @@ async fn retain(core: &Core, shop_id: ShopId) -> Result<(), Error> {
     people::age::forget(core, shop_id).await
 }
 
-/// A shop's key is followed by a new one after this long; what the old one sealed and signed stays readable.
-const KEY_AGE_MAX: Duration = DAY.saturating_mul(90);
-
 async fn rotate(core: &Core, shop: ShopId) -> Result<(), Error> {
-    let now = core.now();
-    let key = clock::random();
-    transact!(core.db, |tx| {
-        if shop == ShopId::HOUSE {
-            core.vault.rewrap(tx).await?;
-        }
-        let made = store::shop::newest_key_at(tx, shop).await?;
-        if made.is_some_and(|made| now.since(made) >= KEY_AGE_MAX) {
-            core.vault.add_key(tx, shop, &key, now).await?;
-        }
-    })?;
-    core.vault.forget(shop);
+    if shop == ShopId::HOUSE {
+        transact!(core.db, |tx| core.vault.rewrap(tx).await?)?;
+    }
+    let made = store::shop::newest_key_at(&mut core.db.read().await?, shop).await?;
+    if made.is_some_and(|made| renew::is_due(made, core.now())) {
+        renew::renew(core, shop, renew::Links::Kept).await?;
+    }
     Ok(())
 }
 

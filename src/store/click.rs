@@ -35,18 +35,27 @@ impl Click {
     }
 }
 
-pub async fn record(tx: &mut Tx, keys: &ShopKeys, click: &Click) -> Result<(), Error> {
-    run!(
+/// Openings of one link that are kept. A person opens theirs a few times; a program that opens one for hours must not make
+/// work that grows with the square of it. Whoever opens it is led on all the same.
+pub const KEPT_OF_ONE: i64 = 500;
+
+/// Writes an opening down, unless its link has its `KEPT_OF_ONE`; answers whether it was written.
+pub async fn record(tx: &mut Tx, keys: &ShopKeys, click: &Click) -> Result<bool, Error> {
+    let written = run!(
         tx,
-        "INSERT INTO click (shop_id, click_id, message_id, at, opened, device) VALUES ($1, $2, $3, $4, $5, $6)",
+        "INSERT INTO click (shop_id, click_id, message_id, at, opened, device)
+         SELECT CAST($1 AS BIGINT), CAST($2 AS BIGINT), CAST($3 AS BIGINT), CAST($4 AS BIGINT), CAST($5 AS TEXT),
+                CAST($6 AS TEXT)
+         WHERE (SELECT COUNT(*) FROM click AS kept WHERE kept.shop_id = $1 AND kept.message_id = $3) < $7",
         of(keys),
         click.id.get(),
         click.message.get(),
         click.at.millis(),
         json(&click.opened)?,
-        facet::device(click.opened.agent.as_deref().unwrap_or_default())
+        facet::device(click.opened.agent.as_deref().unwrap_or_default()),
+        KEPT_OF_ONE
     )?;
-    Ok(())
+    Ok(written > 0)
 }
 
 /// Gives openings of a message their verdicts: statements for them together, for a program may open a link a thousand times.

@@ -46,6 +46,7 @@ pub const ALL: &[(i64, &str, &str)] = &[
     (32, "first come", include_str!("../../migrations/0032_first_come.sql")),
     (33, "paced figures", include_str!("../../migrations/0033_paced_figures.sql")),
     (34, "share", include_str!("../../migrations/0034_share.sql")),
+    (35, "revoked links", include_str!("../../migrations/0035_revoked_links.sql")),
 ];
 
 /// Applies what is missing. Refuses a database whose applied migrations are not the ones we know.

@@ -119,16 +119,19 @@ impl Vault {
         }
         let rows = all!(
             read,
-            (i64, Vec<u8>),
-            "SELECT generation, wrapped FROM shop_key WHERE shop_id = $1 ORDER BY generation",
+            (i64, Vec<u8>, Option<i64>),
+            "SELECT generation, wrapped, links_revoked_at FROM shop_key WHERE shop_id = $1 ORDER BY generation",
             shop.get()
         )?;
-        let mut generations = Vec::new();
-        for (generation, wrapped) in rows {
+        let (mut generations, mut links_from) = (Vec::new(), 1);
+        for (generation, wrapped, revoked) in rows {
             let generation = u32::try_from(generation).map_err(|why| Error::damaged("key generation", why))?;
             generations.push((generation, self.operator.unwrap_key(shop, generation, &wrapped)?));
+            if revoked.is_some() {
+                links_from = generation.saturating_add(1);
+            }
         }
-        let keys = ShopKeys::new(shop, generations)?;
+        let keys = ShopKeys::with_links_from(shop, generations, links_from)?;
         self.opened.lock().unwrap_or_else(|broken| broken.into_inner()).insert(shop, keys.clone());
         Ok(keys)
     }
@@ -184,6 +187,21 @@ impl Vault {
         )?;
         self.forget(shop);
         Ok(number)
+    }
+
+    /// Revokes the links of all keys of a shop but its newest. Every process sees it with the generation that `add_key` made
+    /// in the same transaction.
+    pub async fn revoke_links(&self, tx: &mut Tx, shop: ShopId, now: Time) -> Result<(), Error> {
+        run!(
+            tx,
+            "UPDATE shop_key SET links_revoked_at = $2
+             WHERE shop_id = $1 AND links_revoked_at IS NULL
+               AND generation < (SELECT MAX(newest.generation) FROM shop_key AS newest WHERE newest.shop_id = $1)",
+            shop.get(),
+            now.millis()
+        )?;
+        self.forget(shop);
+        Ok(())
     }
 
     /// Wraps every shop key that an older operator key still holds with the newest one; answers how many.

@@ -30,6 +30,10 @@ pub fn install() -> Option<PrometheusHandle> {
             metrics::describe_counter!("cartback_webhooks_total", "Deliveries of shops and gateways, by outcome.");
             metrics::describe_counter!("cartback_guard_pauses_total", "Pauses by the guards, by what was paused.");
             metrics::describe_gauge!("cartback_workers", "Processes that share the shops, as this one knows.");
+            metrics::describe_counter!(
+                "cartback_links_unknown_total",
+                "Opened links that were none of ours: very many are somebody's guesses."
+            );
             metrics::describe_counter!("cartback_http_requests_total", "Requests answered, by route and status.");
             Some(handle)
         })

@@ -15,6 +15,8 @@ use crate::{config::proxies, domain::time::Time};
 
 /// Links that are not ours, per address and minute.
 const TRIES_MAX: u32 = 20;
+/// From all addresses together in one minute: nobody mistypes so often, somebody guesses.
+const GUESSED: u32 = 1_000;
 /// Addresses remembered; more of them in one minute are let through.
 const ADDRESSES_MAX: usize = 10_000;
 
@@ -25,6 +27,7 @@ pub struct Strangers(Mutex<Minute>);
 struct Minute {
     number: i64,
     tries: HashMap<IpAddr, u32>,
+    all: u32,
 }
 
 impl Strangers {
@@ -33,20 +36,27 @@ impl Strangers {
         self.minute(now, |minute| minute.tries.get(&who).is_some_and(|&tries| tries >= TRIES_MAX))
     }
 
-    /// Notes that its link was none of ours.
+    /// Notes that its link was none of ours; says so to whoever runs the house when there are very many.
     pub fn note(&self, who: IpAddr, now: Time) {
-        self.minute(now, |minute| {
+        metrics::counter!("cartback_links_unknown_total").increment(1);
+        let all = self.minute(now, |minute| {
+            minute.all = minute.all.saturating_add(1);
             if minute.tries.len() < ADDRESSES_MAX || minute.tries.contains_key(&who) {
                 *minute.tries.entry(who).or_default() += 1;
             }
+            minute.all
         });
+        // Once a minute, however many follow.
+        if all == GUESSED {
+            tracing::warn!(links = all, "somebody guesses links: so many of this minute were none of ours");
+        }
     }
 
     fn minute<T>(&self, now: Time, act: impl FnOnce(&mut Minute) -> T) -> T {
         let mut minute = self.0.lock().unwrap_or_else(|broken| broken.into_inner());
         let number = now.seconds() / 60;
         if minute.number != number {
-            *minute = Minute { number, tries: HashMap::new() };
+            *minute = Minute { number, ..Minute::default() };
         }
         act(&mut minute)
     }

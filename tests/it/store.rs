@@ -1092,6 +1092,27 @@ async fn many_openings_are_judged_together() {
 }
 
 #[tokio::test]
+async fn a_link_that_is_opened_without_end_is_written_down_so_often_and_no_more() {
+    on_both(async |stage| {
+        let mut kept = 0;
+        for id in 1..=clicks::KEPT_OF_ONE + 20 {
+            let opened = Opened { method: click::Method::Get, agent: None, prefetch: false, at: at(1) };
+            let (message, verdict) = (MessageId::new(1), String::new());
+            let click = clicks::Click { id: ClickId::new(id), message, at: at(1), opened, verdict };
+            kept += i64::from(tx!(stage, |tx| clicks::record(tx, &stage.keys, &click).await?));
+            if id == 1 {
+                let other = clicks::Click { id: ClickId::new(9_999), message: MessageId::new(2), ..click };
+                assert!(tx!(stage, |tx| clicks::record(tx, &stage.keys, &other).await?));
+            }
+        }
+        assert_eq!(kept, clicks::KEPT_OF_ONE);
+        let all = clicks::of_message(read!(stage), &stage.keys, MessageId::new(1)).await.unwrap();
+        assert_eq!(all.len() as i64, clicks::KEPT_OF_ONE);
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn opened_links() {
     on_both(async |stage| {
         for id in 1..4 {

@@ -58,6 +58,7 @@ const LINES: &[(&str, Option<u8>)] = &[
     ("doctor", Some(1)),
     ("health http://127.0.0.1:1", None),
     ("key new", None),
+    ("key renew", Some(0)),
     ("key rewrap", Some(0)),
     ("law SI", None),
     ("completions bash", None),

@@ -211,6 +211,9 @@ impl Asked<'_> {
         } else if let Some(since) = hand.held_since {
             let why = format!("held since {} by a person of the shop, until it is released", self.told(since));
             gate(GateName::Cart, Verdict::Wait(self.last_look()), why)
+        } else if let Some(why) = &cart.astray {
+            // Mended by naming the host in the shop's settings; until then a text would lead to nothing.
+            gate(GateName::Cart, Verdict::Wait(self.last_look()), why.clone())
         } else if quiet_at > self.now {
             gate(GateName::Cart, Verdict::Wait(quiet_at), "the shopper is active again")
         } else {
@@ -224,7 +227,7 @@ impl Asked<'_> {
         self.guarded(asked)
     }
 
-    /// When what only a person can release is asked again: now and then, and once more before its time is up, since a wait
+    /// When what only a person can mend or release is asked again: now and then, and once more before its time is up, since a wait
     /// that would end after it is a stop.
     fn last_look(&self) -> Time {
         let again = self.now + HELD_AGAIN;

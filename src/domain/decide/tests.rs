@@ -187,6 +187,7 @@ fn some(dice: &mut Dice) -> Scene {
             gone: dice.one_in(50),
             recoverable: !dice.one_in(50),
             has_link: !dice.one_in(50),
+            astray: dice.one_in(50).then(|| "leads elsewhere".to_owned()),
             pieces: Some(dice.below(20)),
         },
         step: StepFacts {
@@ -328,6 +329,7 @@ fn lawful(scene: &Scene, decision: &Decision, now: Time) -> Result<(), String> {
     )?;
     must(!binding.two_way_required || facts.service.two_way, "from a sender that cannot be answered")?;
     must(!facts.cart.gone && facts.cart.recoverable && facts.cart.has_link, "for a cart that is none")?;
+    must(facts.cart.astray.is_none(), "with a link that leads nowhere")?;
     must(facts.cart.pieces != Some(0), "for an empty cart")
 }
 

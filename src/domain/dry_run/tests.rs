@@ -64,6 +64,7 @@ fn left(person: u8, at: Time) -> Past {
                 gone: false,
                 recoverable: true,
                 has_link: true,
+                astray: None,
                 pieces: Some(1),
             },
             step: StepFacts {

@@ -1,12 +1,13 @@
 //! Carts: the list, and the search. What is personal lies sealed, so a search finds whole phone numbers, e-mail addresses,
 //! customer ids and tokens through the blind index, and orders by what people call them.
 
-use actix_web::{HttpRequest, HttpResponse};
+use actix_web::{HttpRequest, HttpResponse, http::header, web::Form};
+use serde::Deserialize;
 
 use super::{
     ROWS, Visit, facets,
     listing::{self, amount, cursor, given, span, told, yes_or_no},
-    show, story,
+    search, show, story,
     story::Story,
 };
 use crate::{
@@ -41,7 +42,8 @@ const FACETS: &[&str] = &["product", "source"];
 
 pub async fn get(request: HttpRequest) -> Result<HttpResponse, Problem> {
     let visit = Visit::begin(&request, Section::Carts).await?;
-    let (filter, q) = (Filter::parse(visit.asked("state")), visit.asked("q").trim().to_owned());
+    let filter = Filter::parse(visit.asked("state"));
+    let q = visit.shop().and_then(|(_, keys)| search::opened(keys, visit.asked("q"))).unwrap_or_default();
     let mut page = Carts {
         filter,
         is_new: true,
@@ -53,7 +55,7 @@ pub async fn get(request: HttpRequest) -> Result<HttpResponse, Problem> {
     if let Some((shop, keys)) = visit.shop() {
         let mut read = visit.read().await?;
         let (narrow, order) = asked(&visit, shop);
-        page.list.fields = fields(&visit, &shop.rules, &page.q);
+        page.list.fields = fields(&visit, &shop.rules);
         page.list.fields.extend(facets::fields(&visit, shop, FACETS, |_| None));
         page.list.sorts = sorts(order, shop);
         page.list.sheet = true;
@@ -61,7 +63,7 @@ pub async fn get(request: HttpRequest) -> Result<HttpResponse, Problem> {
             page.list.count = store::cart::counted(&mut read, keys, &narrow).await?.into();
             store::cart::leaf(&mut read, keys, &narrow, order, listing::open(&visit)).await?
         } else {
-            let rows = search(&mut read, shop, keys, &page.q).await?;
+            let rows = carts_of(&mut read, shop, keys, &page.q).await?;
             page.list.count = Count::from(rows.len() as u64);
             Leaf { rows, on: None, back: None }
         };
@@ -73,6 +75,23 @@ pub async fn get(request: HttpRequest) -> Result<HttpResponse, Problem> {
         page.rows = stories.iter().map(|story| row(shop, story, &visit.page)).collect();
     }
     show(&page)
+}
+
+/// What somebody looks for.
+#[derive(Deserialize)]
+pub struct Sought {
+    #[serde(default)]
+    q: String,
+}
+
+/// Leads to what is found.
+pub async fn find(request: HttpRequest, sought: Form<Sought>) -> Result<HttpResponse, Problem> {
+    let visit = Visit::begin(&request, Section::Carts).await?;
+    let place = match (visit.shop(), sought.q.trim()) {
+        (None, _) | (_, "") => "/carts".to_owned(),
+        (Some((_, keys)), typed) => format!("/carts?q={}", search::sealed(keys, &typed)?),
+    };
+    Ok(HttpResponse::SeeOther().insert_header((header::LOCATION, visit.page.href(&place))).finish())
 }
 
 /// The same list as a sheet.
@@ -149,7 +168,7 @@ fn asked(visit: &Visit, shop: &Shop) -> (Narrow, Order) {
     (narrow, order)
 }
 
-fn fields(visit: &Visit, rules: &Rules, q: &str) -> Vec<Field> {
+fn fields(visit: &Visit, rules: &Rules) -> Vec<Field> {
     let field = |name, label: &str, control| Field::new(name, label, visit.asked(name).trim(), control);
     let (from, to) = listing::days(visit);
     let day = |name, label: &str, day: Option<jiff::civil::Date>| {
@@ -162,7 +181,7 @@ fn fields(visit: &Visit, rules: &Rules, q: &str) -> Vec<Field> {
     let sequences = rules.sequences.iter().map(|sequence| (sequence.id.clone(), sequence.name.clone())).collect();
     vec![
         Field::new("state", t("State"), Filter::parse(visit.asked("state")).name(), Control::Tab),
-        Field::new("q", t("Search"), q, Control::Tab),
+        field("q", t("Search"), Control::Tab),
         day("from", t("From"), from),
         day("to", t("To"), to),
         field("country", t("Country"), Control::Text),
@@ -226,7 +245,7 @@ fn which(filter: Filter) -> Which {
 }
 
 /// The carts of whoever or whatever was typed, newest first.
-async fn search(read: &mut Read, shop: &Shop, keys: &ShopKeys, typed: &str) -> Result<Vec<Cart>, Error> {
+async fn carts_of(read: &mut Read, shop: &Shop, keys: &ShopKeys, typed: &str) -> Result<Vec<Cart>, Error> {
     let mut found: Vec<CartId> = typed.parse().into_iter().collect();
     for value in names(shop, keys, typed) {
         found.extend(identity::carts(read, keys, &value).await?);

@@ -58,6 +58,7 @@ pub mod sign_in;
 pub mod welcome;
 pub mod account;
 pub mod second;
+pub mod search;
 pub mod again;
 pub mod digest;
 pub mod team;
@@ -104,6 +105,7 @@ pub fn routes(config: &mut ServiceConfig) {
         .service(page("/", get().to(overview::get)))
         .service(page("/carts", get().to(carts::get)))
         .service(page("/carts.csv", get().to(carts::sheet)))
+        .service(act("/carts/find", web::post().to(carts::find)))
         .service(page("/carts/{id}", get().to(cart::get)))
         .service(asked("/carts/{id}/send-now", get().to(cart_acts::ask_send_now), web::post().to(cart_acts::send_now)))
         .service(asked("/carts/{id}/dismiss", get().to(cart_acts::ask_dismiss), web::post().to(cart_acts::dismiss)))
@@ -118,6 +120,7 @@ pub fn routes(config: &mut ServiceConfig) {
         .service(page("/messages/{id}/proof", get().to(person::proof)))
         .service(page("/messages/{id}/proof.json", get().to(person::proof_json)))
         .service(page("/person", get().to(person::get)))
+        .service(act("/person/find", web::post().to(person::find)))
         .service(act("/person/export", web::post().to(person::export)))
         .service(act("/person/erase", web::post().to(person::erase)))
         .service(act("/person/{id}/answered", web::post().to(person::answered)))

@@ -10,12 +10,13 @@ use super::{
 use crate::{
     domain::{
         holdout::HEADLINE,
+        id::CartId,
         lift::Call,
         seal::ShopKeys,
         silence::Silence,
         time::{DAY, Time},
     },
-    pipeline::{connect::NOT_SUBSCRIBED, people::ACCESS_ALARM, self_test, sink::ALARM as WEBHOOK_ALARM, watch},
+    pipeline::{connect::NOT_SUBSCRIBED, follow, people::ACCESS_ALARM, self_test, sink::ALARM as WEBHOOK_ALARM, watch},
     store::{self, Read, cart::Filter, inbox, shop::Shop},
     web::{
         problem::Problem,
@@ -88,7 +89,7 @@ const EVER: (Time, Time) = (Time::FIRST, Time::LAST);
 
 /// `None` once a cart was seen.
 async fn set_up(read: &mut Read, visit: &Visit, shop: &Shop, keys: &ShopKeys) -> Result<Option<SetUp>, Problem> {
-    let newest = crate::domain::id::CartId::new(i64::MAX);
+    let newest = CartId::new(i64::MAX);
     if !store::cart::list(read, keys, Filter::All, EVER, newest, 1).await?.is_empty() {
         return Ok(None);
     }
@@ -126,6 +127,10 @@ async fn needs(read: &mut Read, visit: &Visit, shop: &Shop, keys: &ShopKeys) -> 
         let failures = connection.signature_failures;
         needs.push(Need::BadSignatures { id: id.clone(), name: name.clone(), failures });
     }
+    let newest = CartId::new(i64::MAX);
+    let newest = store::cart::list(read, keys, Filter::All, (now - DAY * 7, now), newest, 1).await?.pop();
+    let astray = newest.and_then(|cart| follow::astray(visit.core(), shop, cart.latest.recovery_url.as_deref()?));
+    needs.extend(astray.map(|why| Need::Astray { id: id.clone(), why }));
     if let (true, Some(since), Some(usual_per_hour)) =
         (connection.is_quiet(&now), connection.last_webhook_at, connection.usual_per_hour)
     {

@@ -7,9 +7,9 @@ use actix_web::{
     web::{Data, Form},
 };
 use askama::Template;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
-use super::{Visit, back, id, show};
+use super::{Visit, back, id, search, show};
 use crate::{
     domain::{
         cart::Cart,
@@ -38,12 +38,7 @@ pub async fn get(request: HttpRequest) -> Result<HttpResponse, Problem> {
     let visit = Visit::begin(&request, Section::Carts).await?;
     let may_change = session::visitor(&visit.state, &request).await?.may_change;
     let mut page = Person {
-        asked: Asked {
-            phone: visit.asked("phone").trim().to_owned(),
-            email: visit.asked("email").trim().to_owned(),
-            customer: visit.asked("customer").trim().to_owned(),
-            request: visit.asked("request").to_owned(),
-        },
+        asked: sought(&visit),
         problem: String::new(),
         held: None,
         open: Vec::new(),
@@ -92,6 +87,24 @@ pub async fn get(request: HttpRequest) -> Result<HttpResponse, Problem> {
         }
     }
     show(&page)
+}
+
+/// Whom the address names: sealed, or by the request that this answers.
+fn sought(visit: &Visit) -> Asked {
+    let typed =
+        visit.shop().and_then(|(_, keys)| search::opened::<Typed>(keys, visit.asked("who"))).unwrap_or_default();
+    let Typed { phone, email, customer, .. } = typed;
+    Asked { phone, email, customer, request: visit.asked("request").to_owned() }
+}
+
+/// Leads to what is held about whoever was typed.
+pub async fn find(request: HttpRequest, typed: Form<Typed>) -> Result<HttpResponse, Problem> {
+    let visit = Visit::begin(&request, Section::Carts).await?;
+    let place = match visit.shop().filter(|_| !typed.is_empty()) {
+        Some((_, keys)) => format!("/person?who={}", search::sealed(keys, &typed.trimmed())?),
+        None => "/person".to_owned(),
+    };
+    Ok(HttpResponse::SeeOther().insert_header((header::LOCATION, visit.page.href(&place))).finish())
 }
 
 async fn held(visit: &Visit, shop: ShopId, who: &Identity) -> Result<Held, Problem> {
@@ -151,7 +164,7 @@ const _: [&str; 14] = [
 ];
 
 /// The names in a form of this page.
-#[derive(Deserialize)]
+#[derive(Default, Deserialize, Serialize)]
 pub struct Typed {
     #[serde(default)]
     phone: String,
@@ -160,12 +173,19 @@ pub struct Typed {
     #[serde(default)]
     customer: String,
     #[serde(default)]
+    #[serde(skip_serializing)]
     sure: String,
 }
 
 impl Typed {
     fn of(asked: &Asked) -> Typed {
         let Asked { phone, email, customer, .. } = asked.clone();
+        Typed { phone, email, customer, sure: String::new() }
+    }
+
+    fn trimmed(&self) -> Typed {
+        let trimmed = |name: &str| name.trim().to_owned();
+        let [phone, email, customer] = [&self.phone, &self.email, &self.customer].map(|name| trimmed(name));
         Typed { phone, email, customer, sure: String::new() }
     }
 

@@ -6,7 +6,7 @@
 //! | path | page | also accepts |
 //! |---|---|---|
 //! | `/` | [`overview`] | |
-//! | `/carts` | [`cart::Carts`] | a list; `state` = a [`cart::Filter`], `q` (a whole phone, e-mail, order number, customer or checkout id), `country`, `language`, `worth_from`, `worth_to`, `currency`, `sequence`, `step`, `phone`, `consent`; `sort` = `worth` |
+//! | `/carts` | [`cart::Carts`] | a list; `state` = a [`cart::Filter`], `q` = sealed (`POST /carts/find` of a whole phone, e-mail, order number, customer or checkout id), `country`, `language`, `worth_from`, `worth_to`, `currency`, `sequence`, `step`, `phone`, `consent`; `sort` = `worth` |
 //! | `/carts/{cart_…}` | [`cart::Cart`] | `#msg_…` jumps to a text |
 //! | `/carts/{cart_…}/send-now`, `…/dismiss` | [`hand::CartAsk`] | `POST` does it; `POST …/hold`, `…/release` |
 //! | `/messages` | [`message::Messages`] | a list; `state` = a [`message::Filter`], `purpose`, `step`, `gateway`, `country`, `currency`; `sort` = `cost` |
@@ -14,7 +14,7 @@
 //! | `/orders` | [`orders::Orders`] | a list; `state` = an [`orders::Filter`], `worth_from`, `worth_to`, `currency`, `step`; `sort` = `worth` |
 //! | `/people` | [`people::People`] | a list; `show` = `consents`; `POST /people/load` with `what`, `sheet` |
 //! | `/messages/{msg_…}/proof` | [`proof::ProofPage`], `…/proof.json` the same as JSON | |
-//! | `/person` | [`person::Person`] | `phone`, `email`, `customer`, `request` = a `req_…`, `cart`; `POST /person/export`, `…/erase`, `…/{req_…}/answered` |
+//! | `/person` | [`person::Person`] | `who` = sealed (`POST /person/find` of `phone`, `email`, `customer`), `request` = a `req_…`, `cart`; `POST /person/export`, `…/erase`, `…/{req_…}/answered` |
 //! | `/sequences` | [`sequences::Sequences`] | `POST` with `preset` adds one; `POST /sequences/{id}/on`, `…/off`, `…/remove`, `…/move` with `to` |
 //! | `/sequences/{id}` | [`sequences::Sequence`] | `POST` saves every field |
 //! | `/texts` | [`texts::Texts`] | |

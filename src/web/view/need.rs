@@ -29,6 +29,11 @@ pub enum Need {
         name: String,
         failures: u64,
     },
+    /// The newest checkout leads where nobody is sent.
+    Astray {
+        id: String,
+        why: String,
+    },
     Unreadable {
         deliveries: u64,
     },
@@ -97,6 +102,9 @@ impl Need {
                 let webhooks = format::number_of(*failures, "webhook", "webhooks");
                 say("{webhooks} from {name} failed the signature check", &[("webhooks", &webhooks), ("name", name)])
             }
+            Need::Astray { why, .. } => {
+                say("Texts wait, because their links would lead nowhere: {why}", &[("why", why)])
+            }
             Need::Unreadable { deliveries } => {
                 let deliveries = format::number_of(*deliveries, "delivery", "deliveries");
                 say("{deliveries} could not be read", &[("deliveries", &deliveries)])
@@ -134,7 +142,9 @@ impl Need {
             Need::UnknownOutcomes { .. } => "/messages?state=unknown".to_owned(),
             Need::GatewayPaused { .. } | Need::NoGateway { .. } => "/gateways".to_owned(),
             Need::SelfTest { id, .. } => format!("/shops/{id}#self-test"),
-            Need::ShopQuiet { id, .. } | Need::BadSignatures { id, .. } => format!("/shops/{id}"),
+            Need::ShopQuiet { id, .. } | Need::BadSignatures { id, .. } | Need::Astray { id, .. } => {
+                format!("/shops/{id}")
+            }
             Need::NotSubscribed { id, .. } => format!("/shops/{id}/set-up?step=shop"),
             Need::Unreadable { .. } => "/inbox?verdict=unreadable".to_owned(),
             Need::Replies { .. } => "/replies".to_owned(),
@@ -150,7 +160,7 @@ impl Need {
             Need::UnknownOutcomes { .. } => t("See which"),
             Need::Replies { .. } => t("Read them"),
             Need::GatewayPaused { .. } => t("See how to resume"),
-            Need::ShopQuiet { .. } | Need::BadSignatures { .. } => t("Check the connection"),
+            Need::ShopQuiet { .. } | Need::BadSignatures { .. } | Need::Astray { .. } => t("Check the connection"),
             Need::Unreadable { .. } | Need::Paused { .. } | Need::SelfTest { .. } => t("See why"),
             Need::Silent(quiet) => quiet.action(),
             Need::DataRequests { .. } => t("See who"),

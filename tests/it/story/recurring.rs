@@ -3,7 +3,17 @@
 use std::sync::Arc;
 
 use cartback::{
-    pipeline::{Core, follow::Way, recurring::Recurring},
+    domain::{
+        click::{Method, Opened},
+        id::ShopId,
+        link::{self, Purpose},
+    },
+    pipeline::{
+        Core,
+        follow::{self, Way},
+        recurring::Recurring,
+        renew::{Links, renew},
+    },
     store::{identity, job, shop as shops},
     worker::Worker,
 };
@@ -176,6 +186,45 @@ async fn keys_are_renewed_and_old_links_still_work() {
         assert_ne!(app.open(&text.token('r'), PHONE_AGENT).await, Way::Nowhere);
         app.pass(hours(24)).await;
         assert_eq!(app.last_text(&shop).await.token('r').len(), text.token('r').len());
+        app.leave_work();
+    })
+    .await;
+}
+
+/// Somebody may have had the shop's key. What its links open is over at a word, in every process; what stops texts is not.
+#[tokio::test]
+async fn links_of_a_revoked_key_lead_nowhere_and_opt_outs_work() {
+    on_both(async |app| {
+        let shop = app.with_shop("generic").await;
+        app.with_gateway(&shop, "log").await;
+        let (other, workers) = two_processes(app);
+        app.generic(&shop, "checkout.updated", app.checkout("c1", json!({}))).await;
+        app.pass(minutes(30)).await;
+        let (text, opened) = (app.last_text(&shop).await, || Opened {
+            method: Method::Get,
+            agent: Some(PHONE_AGENT.into()),
+            prefetch: false,
+            at: app.now(),
+        });
+        let (_, first) = app.shop(shop.id).await;
+        let reference = link::parse(&text.token('r')).unwrap().verify(&first, Purpose::Restore).unwrap();
+        let stop = link::sign(&first, Purpose::OptOut, reference);
+        let (there, taps) = (other.clone(), follow::Taps::new(other));
+        let follow = async || taps.follow(&text.token('r'), opened()).await.unwrap();
+        assert!(matches!(follow().await, Way::Checkout(_)));
+        assert_eq!(renew(&app.core, shop.id, Links::Kept).await.unwrap(), Some(2));
+        assert!(matches!(follow().await, Way::Checkout(_)), "a new key alone ends nothing");
+        assert_eq!(renew(&app.core, shop.id, Links::Revoked).await.unwrap(), Some(3));
+        assert_eq!(follow().await, Way::Nowhere);
+        assert_eq!(app.open(&text.token('r'), PHONE_AGENT).await, Way::Nowhere);
+        // The next text's link is signed by the new key.
+        app.pass(hours(24)).await;
+        let next = app.last_text(&shop).await;
+        assert_ne!(next.words, text.words);
+        assert!(matches!(taps.follow(&next.token('r'), opened()).await.unwrap(), Way::Checkout(_)));
+        assert_eq!(renew(&there, ShopId::new(99), Links::Revoked).await.unwrap(), None);
+        assert!(follow::opt_out(&app.core, &stop).await.unwrap().is_some());
+        drop(workers);
         app.leave_work();
     })
     .await;

@@ -217,7 +217,7 @@ async fn texts_leave_at_the_pace_of_the_account() {
     .await;
 }
 
-/// The operator gave the service another address, and the shop has a newer key, while texts waited.
+/// The operator gave the service another address, and the shop has a newer key and revoked the old one, while texts waited.
 #[tokio::test]
 async fn what_waits_leaves_with_its_links_at_the_address_we_have_now() {
     on_both(async |app| {
@@ -231,7 +231,11 @@ async fn what_waits_leaves_with_its_links_at_the_address_we_have_now() {
         let before = app.texts(&shop).await;
         assert_eq!(before.len(), 2);
         let now = app.now();
-        transact!(app.core.db, |tx| app.core.vault.add_key(tx, shop.id, &[9; 32], now).await?).unwrap();
+        transact!(app.core.db, |tx| {
+            app.core.vault.add_key(tx, shop.id, &[9; 32], now).await?;
+            app.core.vault.revoke_links(tx, shop.id, now).await?;
+        })
+        .unwrap();
         let mut moved = app.another_process(2);
         Arc::get_mut(&mut moved).unwrap().public_url = "https://texts.lumen.example".into();
         let mut worker = App::worker_with_recurring(&moved);

@@ -261,6 +261,26 @@ pub async fn page(site: &Site, path: &str) -> (StatusCode, String) {
     (response.status(), text(response).await)
 }
 
+/// The page that a search leads to. What was typed stands in no address on the way.
+pub async fn found(site: &Site, path: &str, name: &str, typed: &str) -> String {
+    let body = url::form_urlencoded::Serializer::new(String::new()).append_pair(name, typed).finish();
+    let form = from_our_page(path).insert_header(("content-type", "application/x-www-form-urlencoded"));
+    let response = ask(site, form.set_payload(body)).await;
+    assert_eq!(response.status(), StatusCode::SEE_OTHER, "{path}");
+    let place = response.headers().get("location").unwrap().to_str().unwrap().to_owned();
+    let (status, shown) = page(site, &place).await;
+    assert_eq!(status, StatusCode::OK, "{place}");
+    let core: String = typed.chars().filter(char::is_ascii_alphanumeric).collect();
+    let is_personal =
+        typed.contains('@') || core.bytes().filter(u8::is_ascii_digit).count() > 6 && !typed.starts_with("cart");
+    let links = shown.split("href=\"").skip(1).filter_map(|rest| rest.split('"').next());
+    for address in links.chain([&*place]) {
+        let bare: String = address.chars().filter(char::is_ascii_alphanumeric).collect();
+        assert!(!is_personal || !bare.contains(&core), "{typed} stands in {address}");
+    }
+    shown
+}
+
 pub async fn text(response: ServiceResponse<impl MessageBody>) -> String {
     String::from_utf8(test::read_body(response).await.to_vec()).unwrap()
 }

@@ -18,7 +18,7 @@ use cartback::{
 };
 use serde_json::{Value, json};
 
-use super::house::{House, PHONE, Response, Site, ask, page, site, text};
+use super::house::{House, PHONE, Response, Site, ask, found, page, site, text};
 
 async fn token(house: &House, name: &str, scope: Scope) -> String {
     token::create(house.core(), house.shop, name, Scopes::new([scope]), None).await.unwrap()
@@ -304,11 +304,10 @@ async fn the_page_of_a_person_finds_hands_over_and_forgets() {
     let house = House::open().await;
     let site = site(house.open_state()).await;
     let message = house.recovered(&site).await;
-    let (status, shown) = page(&site, "/person?email=mara%40shopper.example").await;
-    assert_eq!(status, StatusCode::OK);
+    let shown = found(&site, "/person/find", "email", "mara@shopper.example").await;
     assert!(shown.contains("1 cart, 1 order, 1 text") && shown.contains(&message.id.to_string()), "{shown}");
     assert!(page(&site, "/person").await.1.contains("Nobody has asked about their data yet."));
-    assert!(page(&site, "/person?phone=nonsense").await.1.contains("Nobody can be searched for by that."));
+    assert!(found(&site, "/person/find", "phone", "nonsense").await.contains("Nobody can be searched for by that."));
     assert!(
         page(&site, &format!("/person?cart={}", message.cart().unwrap())).await.1.contains("1 cart, 1 order, 1 text")
     );
@@ -332,7 +331,7 @@ async fn the_page_of_a_person_finds_hands_over_and_forgets() {
     assert_eq!(unsure.status(), StatusCode::BAD_REQUEST);
     let done = ask(&site, form("/person/erase", "email=mara%40shopper.example&sure=yes")).await;
     assert_eq!(done.status(), StatusCode::SEE_OTHER);
-    assert!(page(&site, "/person?phone=%2B12125550142").await.1.contains("Nothing is held about this person."));
+    assert!(found(&site, "/person/find", "phone", "+12125550142").await.contains("Nothing is held about this person."));
     house.work().await;
     // A request through the shop leads here from the overview, and ends here.
     let asks = json!({ "type": "customer.data_requested", "data": { "customer_id": "c-77" } });
