@@ -407,9 +407,13 @@ impl Hands {
         let (mut own, mut callbacks) = (Vec::new(), Vec::new());
         if !deliveries.is_empty() {
             let mut read = self.core.db.read().await?;
-            for job in deliveries {
-                let callback = store::inbox::is_callback(&mut read, job.shop, DeliveryId::new(job.subject)).await?;
-                if callback { callbacks.push(job) } else { own.push(job) }
+            for jobs in deliveries.chunk_by(|a, b| a.shop == b.shop) {
+                let Some(shop) = jobs.first().map(|job| job.shop) else { continue };
+                let ids: Vec<i64> = jobs.iter().map(|job| job.subject).collect();
+                let told = store::inbox::callbacks(&mut read, shop, &ids).await?;
+                for job in jobs.iter().cloned() {
+                    if told.contains(&job.subject) { callbacks.push(job) } else { own.push(job) }
+                }
             }
         }
         self.write_all(own).await?;
@@ -535,7 +539,7 @@ async fn attempt(core: &Arc<Core>, job: &Job) -> Result<(), Error> {
 async fn take_in_one(core: &Arc<Core>, job: &Job) -> Result<(), Error> {
     let id = DeliveryId::new(job.subject);
     let mut read = core.db.read().await?;
-    let callback = store::inbox::is_callback(&mut read, job.shop, id).await?;
+    let callback = !store::inbox::callbacks(&mut read, job.shop, &[job.subject]).await?.is_empty();
     drop(read);
     if callback {
         return match settle::settle(core, job.shop, id).await? {

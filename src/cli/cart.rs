@@ -22,7 +22,7 @@ use crate::{
         Core,
         replay::{self, Again},
     },
-    store::{self, Read, cart::Filter, click::Click, decision, identity::Subject, message::Message},
+    store::{self, Read, cart::Filter, click::Click, decision, message::Message},
 };
 
 #[derive(clap::Subcommand)]
@@ -205,9 +205,7 @@ async fn show(read: &mut Read, keys: &ShopKeys, cart: &Cart, again: bool) -> any
         }
         orders.extend(store::credit::of_message(read, keys, message.id).await?.into_iter().map(|line| line.order));
     }
-    for (_, value) in store::identity::names(read, keys, Subject::Cart(cart.id)).await? {
-        orders.extend(store::identity::orders(read, keys, &value).await?);
-    }
+    orders.extend(store::identity::orders_with(read, keys, cart.id).await?);
     let texts: Vec<MessageId> = messages.iter().map(|message| message.id).collect();
     for order in orders {
         timeline.extend(of_order(read, keys, cart, order, &texts).await?);

@@ -1,7 +1,7 @@
 //! Attribute: an order is judged against every text that may have brought it, and the verdict replaces the one before.
 //! Nothing here decides; `domain::attribution` does.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, btree_map::Entry};
 
 use super::{Core, dirty, dirty_cart, discount, forward, holdout, judge};
 use crate::{
@@ -75,20 +75,24 @@ async fn candidates(
     let latest = &order.latest;
     let mut carts = BTreeSet::new();
     let mut ties: BTreeMap<MessageId, (Tie, Message)> = BTreeMap::new();
-    for (kind, value) in identity::names(tx, keys, Subject::Order(order.id)).await? {
-        for cart in identity::carts(tx, keys, &value).await? {
-            carts.insert(cart);
-            for message in store::message::of_cart(tx, keys, cart).await? {
-                // A code other texts share proves nothing about one of them.
-                let code_used = message.words.own_code
-                    && message
-                        .words
-                        .code
-                        .as_ref()
-                        .is_some_and(|code| latest.codes.iter().any(|used| used.eq_ignore_ascii_case(code)));
-                let tie = if code_used { Tie::Code } else { tie(kind) };
-                strengthen(&mut ties, tie, message);
-            }
+    let names = identity::names(tx, keys, Subject::Order(order.id)).await?;
+    let mut texts: BTreeMap<CartId, Vec<Message>> = BTreeMap::new();
+    for ((kind, _), cart) in identity::carts_of(tx, keys, &names).await? {
+        carts.insert(cart);
+        let texts = match texts.entry(cart) {
+            Entry::Occupied(known) => known.into_mut(),
+            Entry::Vacant(free) => free.insert(store::message::of_cart(tx, keys, cart).await?),
+        };
+        for message in texts {
+            // A code other texts share proves nothing about one of them.
+            let code_used = message.words.own_code
+                && message
+                    .words
+                    .code
+                    .as_ref()
+                    .is_some_and(|code| latest.codes.iter().any(|used| used.eq_ignore_ascii_case(code)));
+            let tie = if code_used { Tie::Code } else { tie(kind) };
+            strengthen(&mut ties, tie, message.clone());
         }
     }
     for token in &latest.recovery_tokens {

@@ -264,11 +264,8 @@ async fn attribute_again(
     now: Time,
 ) -> Result<(), Error> {
     let Some(cart) = message.cart() else { return Ok(()) };
-    let names = store::identity::names(tx, keys, store::identity::Subject::Cart(cart)).await?;
-    for (_, value) in names {
-        for order in store::identity::orders(tx, keys, &value).await? {
-            job::ensure(tx, shop.id, job::Kind::Attribute, order.get(), now).await?;
-        }
+    for order in store::identity::orders_with(tx, keys, cart).await? {
+        job::ensure(tx, shop.id, job::Kind::Attribute, order.get(), now).await?;
     }
     Ok(())
 }

@@ -1,7 +1,7 @@
 //! Handful: small pieces of work of one shop share a transaction, and so one wait for the disk and one turn of the shop.
 //! Should it fail, each gets its own, so that one bad row holds no other back.
 
-use std::{future::Future, panic::AssertUnwindSafe};
+use std::{future::Future, panic::AssertUnwindSafe, slice};
 
 use futures_util::FutureExt;
 
@@ -25,6 +25,27 @@ pub trait Piece: Sync {
 
     /// May be repeated: a transaction that was in another's way is begun anew.
     fn write(&self, core: &Core, tx: &mut Tx) -> impl Future<Output = Result<Self::Done, Error>> + Send;
+
+    /// Looks for all of a handful at once what each would look for, before the first is written: `Tx` remembers it.
+    fn ahead(_core: &Core, _tx: &mut Tx, _pieces: &[Self]) -> impl Future<Output = Result<(), Error>> + Send
+    where
+        Self: Sized,
+    {
+        async { Ok(()) }
+    }
+
+    /// Writes what is left to write, for all of a handful at once and after the last of them.
+    fn end(
+        _core: &Core,
+        _tx: &mut Tx,
+        _pieces: &[Self],
+        _done: &[Self::Done],
+    ) -> impl Future<Output = Result<(), Error>> + Send
+    where
+        Self: Sized,
+    {
+        async { Ok(()) }
+    }
 }
 
 /// A job that could not be done, and why. Never an outage of the database.
@@ -52,10 +73,12 @@ pub async fn write_all<P: Piece>(core: &Core, pieces: Vec<P>) -> Result<Written<
         let all = caught(async {
             transact!(core.db, |tx| {
                 tx.of_many();
+                P::ahead(core, tx, &pieces).await?;
                 let mut done = Vec::with_capacity(pieces.len());
                 for piece in &pieces {
                     done.push(piece.write(core, tx).await?);
                 }
+                P::end(core, tx, &pieces, &done).await?;
                 done
             })
         });
@@ -68,13 +91,20 @@ pub async fn write_all<P: Piece>(core: &Core, pieces: Vec<P>) -> Result<Written<
     }
     let mut written = Written { done: Vec::with_capacity(pieces.len()), failed: Vec::new() };
     for piece in pieces {
-        match caught(async { transact!(core.db, |tx| piece.write(core, tx).await?) }).await {
+        match caught(async { transact!(core.db, |tx| alone(core, tx, &piece).await?) }).await {
             Ok(done) => written.done.push((piece, done)),
             Err(error) if error.is_outage() => return Err(error),
             Err(why) => written.failed.push(Failed { job: piece.job().clone(), why }),
         }
     }
     Ok(written)
+}
+
+/// One piece that shares its transaction with none.
+pub async fn alone<P: Piece>(core: &Core, tx: &mut Tx, piece: &P) -> Result<P::Done, Error> {
+    let done = piece.write(core, tx).await?;
+    P::end(core, tx, slice::from_ref(piece), slice::from_ref(&done)).await?;
+    Ok(done)
 }
 
 /// A panic is a failure of one piece of work, not of the process.

@@ -20,7 +20,7 @@ use crate::{
     shop,
     store::{
         self, Error, Tx,
-        identity::{self, Kind, Subject},
+        identity::{self, Kind, Name, Subject},
         inbox::Kept,
         job,
         shop::Shop,
@@ -37,34 +37,53 @@ pub(crate) struct Place<'p> {
     pub arrived_at: Time,
 }
 
+/// What became of a delivery that was read.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Taken {
+    pub events: u64,
+    /// Why it could not be read, and is kept for a replay; "" where it could.
+    pub problem: String,
+}
+
 /// Applies one delivery of the shop's own webhooks. An unreadable one is kept with the reason.
-pub async fn ingest(core: &Core, tx: &mut Tx, shop_id: ShopId, id: DeliveryId) -> Result<(), Error> {
+pub async fn ingest(core: &Core, tx: &mut Tx, shop: ShopId, id: DeliveryId) -> Result<(), Error> {
+    match take(core, tx, shop, id).await? {
+        Some(taken) => store::inbox::finish(tx, shop, id, taken.events, &taken.problem, core.now()).await,
+        None => Ok(()),
+    }
+}
+
+/// As `ingest`, but for noting on the delivery what became of it. `None` where it is not there (any more).
+pub async fn take(core: &Core, tx: &mut Tx, shop_id: ShopId, id: DeliveryId) -> Result<Option<Taken>, Error> {
     let now = core.now();
     store::shop::take_turn(tx, shop_id).await?;
-    let Some((mut shop, keys)) = core.shop(tx, shop_id).await? else { return Ok(()) };
-    let Some(kept) = store::correction::as_read(tx, &keys, id).await? else { return Ok(()) };
+    let Some((mut shop, keys)) = core.shop(tx, shop_id).await? else { return Ok(None) };
+    let Some(kept) = store::correction::as_read(tx, &keys, id).await? else { return Ok(None) };
     if shop.erased_at.is_some() {
-        return store::inbox::forget(tx, shop_id, id).await;
+        store::inbox::forget(tx, shop_id, id).await?;
+        return Ok(None);
     }
     let events = match read(&shop, &kept) {
         Ok(events) => events,
-        Err(problem) => return store::inbox::finish(tx, shop_id, id, 0, &problem, now).await,
+        Err(problem) => return Ok(Some(Taken { events: 0, problem })),
     };
     match points_further(&shop, &kept) {
         Ok(false) => {}
         Ok(true) => job::schedule(tx, shop_id, job::Kind::Fetch, id.get(), now).await?,
-        Err(problem) => return store::inbox::finish(tx, shop_id, id, 0, &problem, now).await,
+        Err(problem) => return Ok(Some(Taken { events: 0, problem })),
     }
     let count = events.len() as u64;
-    let late = people::Late::of(&events);
+    let mut of_forgotten = !events.is_empty();
     for event in events {
         let arrived_at = kept.delivery.received_at;
-        apply(core, tx, &mut shop, &keys, event, (now, arrived_at)).await?;
+        of_forgotten &= apply(core, tx, &mut shop, &keys, event, (now, arrived_at)).await? == Whose::Forgotten;
     }
-    if late.is_of_forgotten(tx, &keys).await? {
-        return store::inbox::forget(tx, shop_id, id).await;
+    if of_forgotten {
+        // It names them again.
+        store::inbox::forget(tx, shop_id, id).await?;
+        return Ok(None);
     }
-    store::inbox::finish(tx, shop_id, id, count, "", now).await
+    Ok(Some(Taken { events: count, problem: String::new() }))
 }
 
 /// What a kept delivery says, or why it says nothing.
@@ -82,6 +101,20 @@ fn points_further(shop: &Shop, kept: &Kept) -> Result<bool, String> {
     kind.ask_whole(&shop.settings, &kept.topic, &kept.delivery).map(|request| request.is_some())
 }
 
+/// Whom an event is about, as far as the delivery that told it may be kept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Whose {
+    Anybody,
+    /// Of somebody who was forgotten, and of nobody else. It is applied as ever: a refund still takes back what was earned.
+    Forgotten,
+}
+
+impl Whose {
+    fn of(erased: bool) -> Whose {
+        if erased { Whose::Forgotten } else { Whose::Anybody }
+    }
+}
+
 async fn apply(
     core: &Core,
     tx: &mut Tx,
@@ -89,27 +122,30 @@ async fn apply(
     keys: &ShopKeys,
     event: ShopEvent,
     (now, arrived_at): (Time, Time),
-) -> Result<(), Error> {
+) -> Result<Whose, Error> {
     let place = Place { core, shop, keys, now, arrived_at };
     match event {
-        ShopEvent::Cart(update) => take_cart(tx, &place, *update).await,
-        ShopEvent::CartDeleted { token, at } => delete_cart(tx, &place, &token, at).await,
-        ShopEvent::Order(update) => take_order(tx, &place, *update).await,
-        ShopEvent::Refunds { order, refunds } => take_refunds(tx, &place, &order, &refunds).await,
-        ShopEvent::Consent(update) => take_consent(tx, &place, *update).await,
-        ShopEvent::Redact(who) => erase::person(tx, &place, &who, "shop").await.map(|_| ()),
-        ShopEvent::DataRequest(who) => people::note_access(tx, &place, &who).await,
+        ShopEvent::Cart(update) => return take_cart(tx, &place, *update).await,
+        ShopEvent::Order(update) => return take_order(tx, &place, *update).await,
+        ShopEvent::Refunds { order, refunds } => return take_refunds(tx, &place, &order, &refunds).await,
+        ShopEvent::CartDeleted { token, at } => delete_cart(tx, &place, &token, at).await?,
+        ShopEvent::Consent(update) => take_consent(tx, &place, *update).await?,
+        ShopEvent::Redact(who) => {
+            erase::person(tx, &place, &who, "shop").await?;
+        }
+        ShopEvent::DataRequest(who) => people::note_access(tx, &place, &who).await?,
         ShopEvent::Uninstalled { at } => {
             shop.uninstalled_at.get_or_insert(at);
-            store::shop::save(tx, keys, shop).await
+            store::shop::save(tx, keys, shop).await?;
         }
         ShopEvent::ShopRedact => {
             shop.erased_at.get_or_insert(now);
             store::shop::save(tx, keys, shop).await?;
-            erase::shop(tx, &Place { core, shop, keys, now, arrived_at }).await
+            erase::shop(tx, &Place { core, shop, keys, now, arrived_at }).await?;
         }
-        ShopEvent::Test => Ok(()),
+        ShopEvent::Test => {}
     }
+    Ok(Whose::Anybody)
 }
 
 /// The first of the typed numbers that can be texted.
@@ -171,7 +207,7 @@ fn revision<T: serde::Serialize>(place: &Place<'_>, update: &T, updated_at: Time
     Ok(Revision { at, digest: place.keys.index("revision", &text) })
 }
 
-async fn take_cart(tx: &mut Tx, place: &Place<'_>, mut update: CartUpdate) -> Result<(), Error> {
+async fn take_cart(tx: &mut Tx, place: &Place<'_>, mut update: CartUpdate) -> Result<Whose, Error> {
     let Place { core, shop, keys, .. } = *place;
     let revision = revision(place, &update, update.updated_at)?;
     // A clock ahead of ours must not hold a cart back.
@@ -183,17 +219,19 @@ async fn take_cart(tx: &mut Tx, place: &Place<'_>, mut update: CartUpdate) -> Re
         None => under_another_name(tx, keys, &mut update).await?,
         known => known,
     };
+    let is_known = known.is_some();
     let cart = match known {
         Some(mut cart) if cart.erased_at.is_none() => {
             cart.merge(update, revision);
             cart
         }
-        Some(_) => return Ok(()),
+        Some(_) => return Ok(Whose::Forgotten),
         None => Cart::new(CartId::new(core.fresh_id()), update, revision),
     };
     // Of a late, stale update too: any name a cart ever had may link it.
     identity::add(tx, keys, Subject::Cart(cart.id), &names).await?;
-    let cart = close_if_over(tx, keys, cart).await?;
+    let names = if is_known { identity::names(tx, keys, Subject::Cart(cart.id)).await? } else { names };
+    let cart = close_if_over(tx, keys, cart, &names).await?;
     write_cart(tx, place, &cart).await?;
     if let Some(at) = cart.abandoned_at {
         // What it is worth, where it is from and what is in it may be news.
@@ -201,34 +239,35 @@ async fn take_cart(tx: &mut Tx, place: &Place<'_>, mut update: CartUpdate) -> Re
     }
     if !cart.is_open() {
         let why = if cart.bought_at.is_some() { "bought" } else { DELETED };
-        return stop_cart(tx, place, cart.id, why).await;
+        stop_cart(tx, place, cart.id, why).await?;
+        return Ok(Whose::Anybody);
     }
     if cart.abandoned_at.is_none() && cart.is_recoverable() {
         let due = crate::domain::decide::abandoned_at(&shop.rules, cart.active_at());
         job::schedule(tx, shop.id, job::Kind::Detect, cart.id.get(), due).await?;
     }
-    Ok(())
+    Ok(Whose::Anybody)
 }
 
 /// A checkout that was fetched may go by its cart's name, where the webhooks of the same checkout have one of their own. The
 /// one that is told less fully takes from the other what it does not know.
 async fn under_another_name(tx: &mut Tx, keys: &ShopKeys, update: &mut CartUpdate) -> Result<Option<Cart>, Error> {
     let tokens: Vec<String> = [Some(update.token.clone()), update.cart_token.clone()].into_iter().flatten().collect();
-    for token in &tokens {
-        for id in identity::carts(tx, keys, &identity::value(keys, Kind::Checkout, token)).await? {
-            let Some(cart) = store::cart::get(tx, keys, id).await? else { continue };
-            let same =
-                cart.latest.cart_token.as_deref() == Some(update.token.as_str()) || tokens.contains(&cart.latest.token);
-            if !same || cart.erased_at.is_some() {
-                continue;
-            }
-            if update.cart_token.is_none() {
-                update.consent = update.consent.take().or_else(|| cart.latest.consent.clone());
-                update.cart_token = Some(update.token.clone());
-                update.token = cart.latest.token.clone();
-            }
-            return Ok(Some(cart));
+    let names: Vec<_> =
+        tokens.iter().map(|token| (Kind::Checkout, identity::value(keys, Kind::Checkout, token))).collect();
+    for (_, id) in identity::carts_of(tx, keys, &names).await? {
+        let Some(cart) = store::cart::get(tx, keys, id).await? else { continue };
+        let same =
+            cart.latest.cart_token.as_deref() == Some(update.token.as_str()) || tokens.contains(&cart.latest.token);
+        if !same || cart.erased_at.is_some() {
+            continue;
         }
+        if update.cart_token.is_none() {
+            update.consent = update.consent.take().or_else(|| cart.latest.consent.clone());
+            update.cart_token = Some(update.token.clone());
+            update.token = cart.latest.token.clone();
+        }
+        return Ok(Some(cart));
     }
     Ok(None)
 }
@@ -239,16 +278,13 @@ async fn write_cart(tx: &mut Tx, place: &Place<'_>, cart: &Cart) -> Result<(), E
 }
 
 /// Asks every order of any of its names, and every deletion of either of its tokens, whether it ended this cart.
-async fn close_if_over(tx: &mut Tx, keys: &ShopKeys, mut cart: Cart) -> Result<Cart, Error> {
-    for (kind, value) in identity::names(tx, keys, Subject::Cart(cart.id)).await? {
-        for id in identity::orders(tx, keys, &value).await? {
-            let placed_at = store::order::placed_at(tx, keys, id).await?;
-            cart.bought_at = earliest(cart.bought_at, closes(placed_at, link(kind), &cart));
-        }
-        if kind == Kind::Checkout {
-            cart.deleted_at = earliest(cart.deleted_at, store::cart::deleted_at(tx, keys, &value).await?);
-        }
+async fn close_if_over(tx: &mut Tx, keys: &ShopKeys, mut cart: Cart, names: &[Name]) -> Result<Cart, Error> {
+    for ((kind, _), id) in identity::orders_of(tx, keys, names).await? {
+        let placed_at = store::order::placed_at(tx, keys, id).await?;
+        cart.bought_at = earliest(cart.bought_at, closes(placed_at, link(kind), &cart));
     }
+    let tokens: Vec<_> = names.iter().filter(|(kind, _)| *kind == Kind::Checkout).map(|(_, value)| *value).collect();
+    cart.deleted_at = earliest(cart.deleted_at, store::cart::deleted_at(tx, keys, &tokens).await?);
     Ok(cart)
 }
 
@@ -278,7 +314,7 @@ async fn delete_cart(tx: &mut Tx, place: &Place<'_>, token: &str, at: Time) -> R
     Ok(())
 }
 
-async fn take_order(tx: &mut Tx, place: &Place<'_>, mut update: OrderUpdate) -> Result<(), Error> {
+async fn take_order(tx: &mut Tx, place: &Place<'_>, mut update: OrderUpdate) -> Result<Whose, Error> {
     let Place { core, shop, keys, now, arrived_at } = *place;
     let refunds = std::mem::take(&mut update.refunds);
     let revision = revision(place, &update, update.updated_at)?;
@@ -287,6 +323,7 @@ async fn take_order(tx: &mut Tx, place: &Place<'_>, mut update: OrderUpdate) -> 
     let told = store::net_ledger::Told { placed: update.placed_at.is_some(), total: update.total, revision };
     let known = store::order::by_external_id(tx, keys, &update.external_id).await?;
     let before = known.as_ref().and_then(|order| order.placed_at);
+    let is_known = known.is_some();
     let order = match known {
         Some(mut order) => {
             order.merge(update, revision);
@@ -294,10 +331,11 @@ async fn take_order(tx: &mut Tx, place: &Place<'_>, mut update: OrderUpdate) -> 
         }
         None => Order::new(OrderId::new(core.fresh_id()), update, revision),
     };
-    let erased = store::order::is_erased(tx, keys, order.id).await?;
+    let erased = is_known && store::order::is_erased(tx, keys, order.id).await?;
     let order = if erased { erase::without_person(order) } else { order };
+    let subject = Subject::Order(order.id);
     if !erased {
-        identity::add(tx, keys, Subject::Order(order.id), &names).await?;
+        identity::add(tx, keys, subject, &names).await?;
     }
     store::order::put(tx, keys, &order).await?;
     store::net_ledger::note_told(tx, keys, order.id, &told).await?;
@@ -305,40 +343,39 @@ async fn take_order(tx: &mut Tx, place: &Place<'_>, mut update: OrderUpdate) -> 
         store::order::add_refund(tx, keys, &order.latest.external_id, refund).await?;
     }
     if let Some(placed_at) = order.placed_at {
-        close_carts(tx, place, placed_at, order.id).await?;
+        let names = if is_known { identity::names(tx, keys, subject).await? } else { names };
+        close_carts(tx, place, placed_at, &names).await?;
     }
     // The day it leaves needs its figures again as much as the day it comes to.
     for at in [before, order.placed_at].into_iter().flatten() {
         dirty(tx, shop, at, now).await?;
         super::tally::dirty(tx, shop, keys, at, now).await?;
     }
-    job::ensure(tx, shop.id, job::Kind::Attribute, order.id.get(), now).await
+    job::ensure(tx, shop.id, job::Kind::Attribute, order.id.get(), now).await?;
+    Ok(Whose::of(erased))
 }
 
 /// Every open cart of the same person is closed, not only the one whose token the order names.
-async fn close_carts(tx: &mut Tx, place: &Place<'_>, placed_at: Time, order: OrderId) -> Result<(), Error> {
-    for (kind, value) in identity::names(tx, place.keys, Subject::Order(order)).await? {
-        for id in identity::carts(tx, place.keys, &value).await? {
-            let Some(mut cart) = store::cart::get(tx, place.keys, id).await? else { continue };
-            let bought_at = earliest(cart.bought_at, closes(Some(placed_at), link(kind), &cart));
-            if bought_at != cart.bought_at {
-                cart.bought_at = bought_at;
-                write_cart(tx, place, &cart).await?;
-                stop_cart(tx, place, cart.id, "bought").await?;
-            }
+async fn close_carts(tx: &mut Tx, place: &Place<'_>, placed_at: Time, names: &[Name]) -> Result<(), Error> {
+    for ((kind, _), id) in identity::carts_of(tx, place.keys, names).await? {
+        let Some(mut cart) = store::cart::get(tx, place.keys, id).await? else { continue };
+        let bought_at = earliest(cart.bought_at, closes(Some(placed_at), link(kind), &cart));
+        if bought_at != cart.bought_at {
+            cart.bought_at = bought_at;
+            write_cart(tx, place, &cart).await?;
+            stop_cart(tx, place, cart.id, "bought").await?;
         }
     }
     Ok(())
 }
 
-async fn take_refunds(tx: &mut Tx, place: &Place<'_>, order: &str, refunds: &[Refund]) -> Result<(), Error> {
+async fn take_refunds(tx: &mut Tx, place: &Place<'_>, order: &str, refunds: &[Refund]) -> Result<Whose, Error> {
     for refund in refunds {
         store::order::add_refund(tx, place.keys, order, refund).await?;
     }
-    if let Some(order) = store::order::by_external_id(tx, place.keys, order).await? {
-        job::ensure(tx, place.shop.id, job::Kind::Attribute, order.id.get(), place.now).await?;
-    }
-    Ok(())
+    let Some(order) = store::order::by_external_id(tx, place.keys, order).await? else { return Ok(Whose::Anybody) };
+    job::ensure(tx, place.shop.id, job::Kind::Attribute, order.id.get(), place.now).await?;
+    Ok(Whose::of(store::order::is_erased(tx, place.keys, order.id).await?))
 }
 
 async fn take_consent(tx: &mut Tx, place: &Place<'_>, update: ConsentUpdate) -> Result<(), Error> {

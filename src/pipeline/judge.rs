@@ -8,7 +8,6 @@ use crate::{
     store::{
         self, Error, Tx,
         click::{Click, HUMAN},
-        identity::{self, Subject},
         job::{self, Job},
         message::Message,
         shop::Shop,
@@ -30,10 +29,8 @@ pub async fn judge(core: &Core, tx: &mut Tx, job: &Job) -> Result<(), Error> {
             guard::tapped(tx, &keys, &message).await?;
         }
         let Some(cart) = message.cart() else { return job::finish(tx, job).await.map(|_| ()) };
-        for (_, value) in identity::names(tx, &keys, Subject::Cart(cart)).await? {
-            for order in identity::orders(tx, &keys, &value).await? {
-                job::ensure(tx, shop.id, job::Kind::Attribute, order.get(), now).await?;
-            }
+        for order in store::identity::orders_with(tx, &keys, cart).await? {
+            job::ensure(tx, shop.id, job::Kind::Attribute, order.get(), now).await?;
         }
     }
     job::finish(tx, job).await.map(|_| ())

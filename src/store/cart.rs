@@ -222,11 +222,22 @@ pub async fn note_deleted(tx: &mut Tx, keys: &ShopKeys, name: &[u8; 16], at: Tim
     Ok(())
 }
 
-/// When the checkout of this name was deleted.
-pub async fn deleted_at(read: &mut Read, keys: &ShopKeys, name: &[u8; 16]) -> Result<Option<Time>, Error> {
-    let row =
-        first!(read, (i64,), "SELECT at FROM cart_deletion WHERE shop_id = $1 AND name = $2", of(keys), name.to_vec())?;
-    Ok(row.map(|(at,)| time(at)))
+/// When a checkout of these names was deleted; the earliest moment.
+pub async fn deleted_at(read: &mut Read, keys: &ShopKeys, names: &[[u8; 16]]) -> Result<Option<Time>, Error> {
+    let mut first = None;
+    for some in names.chunks(2) {
+        let [Some(one), Some(other)] = [some.first(), some.last()] else { continue };
+        let rows = all!(
+            read,
+            (i64,),
+            "SELECT at FROM cart_deletion WHERE shop_id = $1 AND name IN ($2, $3)",
+            of(keys),
+            one.to_vec(),
+            other.to_vec()
+        )?;
+        first = rows.into_iter().map(|(at,)| time(at)).chain(first).min();
+    }
+    Ok(first)
 }
 
 /// Forgets deletions of checkouts that are too old to be told of again.

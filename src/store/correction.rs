@@ -64,7 +64,9 @@ pub async fn newest(read: &mut Read, keys: &ShopKeys, delivery: DeliveryId) -> R
 /// A delivery with the body that is to be read: the correction, where there is one.
 pub async fn as_read(read: &mut Read, keys: &ShopKeys, id: DeliveryId) -> Result<Option<Kept>, Error> {
     let Some(mut kept) = super::inbox::get(read, keys, id).await? else { return Ok(None) };
-    if let Some(body) = newest(read, keys, id).await? {
+    if kept.is_corrected
+        && let Some(body) = newest(read, keys, id).await?
+    {
         kept.delivery.body = body;
     }
     Ok(Some(kept))

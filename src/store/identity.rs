@@ -1,5 +1,7 @@
 //! The blind index from a phone, e-mail, customer or token to the carts and orders that carry it.
 
+use std::collections::BTreeSet;
+
 use serde::{Deserialize, Serialize};
 
 use super::{
@@ -58,19 +60,41 @@ impl Subject {
 /// A name as the index holds it.
 pub type Name = (Kind, [u8; 16]);
 
+/// Names that a statement takes: as many as a cart commonly has.
+const TOGETHER: usize = 6;
+
+/// `TOGETHER` of them: the last one stands in for those there are not. `None` of none.
+fn filled<T: Copy>(some: &[T]) -> Option<[T; TOGETHER]> {
+    let last = *some.last()?;
+    Some(std::array::from_fn(|at| some.get(at).copied().unwrap_or(last)))
+}
+
 /// Adds what a cart or an order is known by; nothing is taken away, since any name it ever had may link it.
 pub async fn add(tx: &mut Tx, keys: &ShopKeys, subject: Subject, names: &[Name]) -> Result<(), Error> {
     let (word, id) = subject.parts();
-    for (kind, value) in names {
+    for some in names.chunks(TOGETHER) {
+        let Some([a, b, c, d, e, f]) = filled(some) else { continue };
         run!(
             tx,
-            "INSERT INTO identity (shop_id, value, subject, subject_id, kind) VALUES ($1, $2, $3, $4, $5)
+            "INSERT INTO identity (shop_id, subject, subject_id, kind, value)
+             VALUES ($1, $2, $3, $4, $5), ($1, $2, $3, $6, $7), ($1, $2, $3, $8, $9), ($1, $2, $3, $10, $11),
+                    ($1, $2, $3, $12, $13), ($1, $2, $3, $14, $15)
              ON CONFLICT (shop_id, value, subject, subject_id) DO NOTHING",
             of(keys),
-            value.to_vec(),
             word,
             id,
-            kind.name()
+            a.0.name(),
+            a.1.to_vec(),
+            b.0.name(),
+            b.1.to_vec(),
+            c.0.name(),
+            c.1.to_vec(),
+            d.0.name(),
+            d.1.to_vec(),
+            e.0.name(),
+            e.1.to_vec(),
+            f.0.name(),
+            f.1.to_vec()
         )?;
     }
     Ok(())
@@ -117,6 +141,59 @@ async fn subjects(read: &mut Read, keys: &ShopKeys, value: &[u8; 16], word: &'st
     )?;
     let mut found: Vec<i64> = rows.into_iter().map(|(id,)| id).collect();
     found.sort_unstable();
+    Ok(found)
+}
+
+/// The carts known by any of these, with the name that tells it; those of one name oldest first.
+pub async fn carts_of(read: &mut Read, keys: &ShopKeys, names: &[Name]) -> Result<Vec<(Name, CartId)>, Error> {
+    let found = subjects_of(read, keys, names, "cart").await?;
+    Ok(found.into_iter().map(|(name, id)| (name, CartId::new(id))).collect())
+}
+
+/// The orders known by any of these, with the name that tells it.
+pub async fn orders_of(read: &mut Read, keys: &ShopKeys, names: &[Name]) -> Result<Vec<(Name, OrderId)>, Error> {
+    let found = subjects_of(read, keys, names, "order").await?;
+    Ok(found.into_iter().map(|(name, id)| (name, OrderId::new(id))).collect())
+}
+
+/// The orders of the same person or checkout as this cart: those that share any name with it, each once, oldest first.
+pub async fn orders_with(read: &mut Read, keys: &ShopKeys, cart: CartId) -> Result<Vec<OrderId>, Error> {
+    let names = names(read, keys, Subject::Cart(cart)).await?;
+    let found: BTreeSet<OrderId> = orders_of(read, keys, &names).await?.into_iter().map(|(_, id)| id).collect();
+    Ok(found.into_iter().collect())
+}
+
+async fn subjects_of(
+    read: &mut Read,
+    keys: &ShopKeys,
+    names: &[Name],
+    word: &'static str,
+) -> Result<Vec<(Name, i64)>, Error> {
+    let mut found = Vec::new();
+    for some in names.chunks(TOGETHER) {
+        let Some([a, b, c, d, e, f]) = filled(some) else { continue };
+        let rows = all!(
+            read,
+            (Vec<u8>, i64),
+            "SELECT value, subject_id FROM identity
+             WHERE shop_id = $1 AND subject = $2 AND value IN ($3, $4, $5, $6, $7, $8)",
+            of(keys),
+            word,
+            a.1.to_vec(),
+            b.1.to_vec(),
+            c.1.to_vec(),
+            d.1.to_vec(),
+            e.1.to_vec(),
+            f.1.to_vec()
+        )?;
+        for name in some {
+            found.extend(rows.iter().filter(|(value, _)| *value == name.1).map(|&(_, id)| (*name, id)));
+        }
+    }
+    // Those of one name stay together.
+    let place = |name: &Name| names.iter().position(|known| known == name);
+    found.sort_by_key(|(name, id)| (place(name), *id));
+    found.dedup();
     Ok(found)
 }
 

@@ -6,11 +6,14 @@ mod list;
 pub use keep::{Sealed, keep_all};
 pub use list::{Narrow, counted, leaf, next, topics as topics_of};
 
+use std::collections::BTreeSet;
+
 use serde::{Deserialize, Serialize};
 
 use super::{
     Error, Read, Tx,
     db::{all, first, run},
+    listing::{Select, selected},
     maybe, of, time,
 };
 use crate::domain::{
@@ -30,6 +33,8 @@ pub struct Kept {
     pub delivery: Delivery,
     pub done_at: Option<Time>,
     pub problem: String,
+    /// A body written in its place is to be read instead (`correction`).
+    pub is_corrected: bool,
 }
 
 /// A line of the inbox's list: no bytes.
@@ -68,6 +73,7 @@ fn head(delivery: &Delivery) -> Head {
 
 #[derive(sqlx::FromRow)]
 struct Row {
+    delivery_id: i64,
     gateway_id: i64,
     topic: String,
     received_at: i64,
@@ -75,40 +81,100 @@ struct Row {
     body: Vec<u8>,
     done_at: Option<i64>,
     problem: String,
+    correction: Option<i64>,
 }
+
+impl Row {
+    fn into_kept(self, keys: &ShopKeys) -> Result<Kept, Error> {
+        let id = DeliveryId::new(self.delivery_id);
+        let (method, url, headers): Head = keys.open_json(place("head", id), &self.head)?;
+        let body = keys.open(place("body", id), &self.body)?;
+        Ok(Kept {
+            id,
+            gateway: (self.gateway_id != 0).then(|| GatewayId::new(self.gateway_id)),
+            topic: self.topic,
+            delivery: Delivery { method, url, headers, body, received_at: time(self.received_at) },
+            done_at: maybe(self.done_at),
+            problem: self.problem,
+            is_corrected: self.correction.is_some(),
+        })
+    }
+}
+
+/// Deliveries that a statement takes.
+const TOGETHER: usize = 16;
+
+const WHOLE: &str = "SELECT delivery_id, gateway_id, topic, received_at, head, body, done_at, problem,
+        (SELECT MAX(correction_id) FROM correction
+         WHERE correction.shop_id = $1 AND correction.delivery_id = inbox.delivery_id) AS correction
+ FROM inbox WHERE shop_id = $1 AND delivery_id";
 
 pub async fn get(read: &mut Read, keys: &ShopKeys, id: DeliveryId) -> Result<Option<Kept>, Error> {
-    let row = first!(
-        read,
-        Row,
-        "SELECT gateway_id, topic, received_at, head, body, done_at, problem FROM inbox
-         WHERE shop_id = $1 AND delivery_id = $2",
-        of(keys),
-        id.get()
-    )?;
-    let Some(row) = row else { return Ok(None) };
-    let (method, url, headers): Head = keys.open_json(place("head", id), &row.head)?;
-    let body = keys.open(place("body", id), &row.body)?;
-    Ok(Some(Kept {
-        id,
-        gateway: (row.gateway_id != 0).then(|| GatewayId::new(row.gateway_id)),
-        topic: row.topic,
-        delivery: Delivery { method, url, headers, body, received_at: time(row.received_at) },
-        done_at: maybe(row.done_at),
-        problem: row.problem,
-    }))
+    if let Some(kept) = read.recall(("inbox", of(keys), id.get())) {
+        return Ok(Some(kept));
+    }
+    let mut select = Select::new(of(keys), WHOLE);
+    select.any_of(&[id.get()], 1);
+    selected!(read, Row, select)?.pop().map(|row| row.into_kept(keys)).transpose()
 }
 
-/// Whether a delivery is a gateway's callback and not a webhook of the shop.
-pub async fn is_callback(read: &mut Read, shop: ShopId, id: DeliveryId) -> Result<bool, Error> {
-    let row = first!(
-        read,
-        (i64,),
-        "SELECT gateway_id FROM inbox WHERE shop_id = $1 AND delivery_id = $2",
-        shop.get(),
-        id.get()
-    )?;
-    Ok(row.is_some_and(|(gateway,)| gateway != 0))
+/// Reads what a handful is about to `get`, at once.
+pub async fn ahead(tx: &mut Tx, keys: &ShopKeys, deliveries: &[i64]) -> Result<(), Error> {
+    for some in deliveries.chunks(TOGETHER) {
+        let mut select = Select::new(of(keys), WHOLE);
+        select.any_of(some, TOGETHER);
+        for row in selected!(tx, Row, select)? {
+            let id = row.delivery_id;
+            // What cannot be opened is the trouble of whoever asks for it.
+            if let Ok(kept) = row.into_kept(keys) {
+                tx.keep(("inbox", of(keys), id), &kept);
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Which of these deliveries are a gateway's callbacks and not webhooks of the shop.
+pub async fn callbacks(read: &mut Read, shop: ShopId, deliveries: &[i64]) -> Result<BTreeSet<i64>, Error> {
+    let mut found = BTreeSet::new();
+    for some in deliveries.chunks(TOGETHER) {
+        let mut select = Select::new(
+            shop.get(),
+            "SELECT delivery_id FROM inbox WHERE shop_id = $1 AND gateway_id <> 0 AND delivery_id",
+        );
+        select.any_of(some, TOGETHER);
+        found.extend(selected!(read, (i64,), select)?.into_iter().map(|(id,)| id));
+    }
+    Ok(found)
+}
+
+/// As `finish`, of all these deliveries.
+pub async fn finish_all(
+    tx: &mut Tx,
+    shop: ShopId,
+    deliveries: &[i64],
+    events: u64,
+    problem: &str,
+    now: Time,
+) -> Result<(), Error> {
+    for some in deliveries.chunks(4) {
+        // The last one stands in for those there are not.
+        let id = |at: usize| some.get(at).or(some.last()).copied();
+        run!(
+            tx,
+            "UPDATE inbox SET done_at = $2, events = $3, problem = $4
+             WHERE shop_id = $1 AND delivery_id IN ($5, $6, $7, $8)",
+            shop.get(),
+            now.millis(),
+            i64::try_from(events).unwrap_or(i64::MAX),
+            problem,
+            id(0),
+            id(1),
+            id(2),
+            id(3)
+        )?;
+    }
+    Ok(())
 }
 
 /// Notes what became of a delivery: how many events it held, or the problem that keeps it for a replay ("" for none).

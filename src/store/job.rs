@@ -469,6 +469,29 @@ pub async fn finish(tx: &mut Tx, job: &Job) -> Result<bool, Error> {
     Ok(touched > 0)
 }
 
+/// As `finish`, of jobs of one shop and kind: those whose claim was lost stay.
+pub async fn finish_all(tx: &mut Tx, jobs: &[&Job]) -> Result<(), Error> {
+    for some in jobs.chunk_by(|a, b| (a.shop, a.kind, &a.claim) == (b.shop, b.kind, &b.claim)) {
+        for some in some.chunks(4) {
+            let [Some(job), Some(last)] = [some.first(), some.last()] else { continue };
+            // The last one stands in for those there are not.
+            let subject = |at: usize| some.get(at).unwrap_or(last).subject;
+            run!(
+                tx,
+                "DELETE FROM job WHERE shop_id = $1 AND kind = $2 AND claimed_by = $3 AND subject_id IN ($4, $5, $6, $7)",
+                job.shop.get(),
+                job.kind.name(),
+                job.claim.as_str(),
+                subject(0),
+                subject(1),
+                subject(2),
+                subject(3)
+            )?;
+        }
+    }
+    Ok(())
+}
+
 /// What `suspect` adds to a job's attempts.
 pub const SUSPECT: u32 = 1000;
 

@@ -1,12 +1,18 @@
 //! Writing: jobs that are nothing but a transaction, their own or one they share.
 
+use std::collections::BTreeMap;
+
 use crate::{
     domain::id::DeliveryId,
     pipeline::{
-        Core, attribute, decide, detect, handful::Piece, holdout, ingest, judge, recredit, reread, rollup, tally,
+        Core, attribute, decide, detect,
+        handful::{self, Piece},
+        holdout,
+        ingest::{self, Taken},
+        judge, recredit, reread, rollup, tally,
     },
     store::{
-        Error, Tx,
+        self, Error, Tx,
         job::{self, Job, Kind},
     },
 };
@@ -14,16 +20,58 @@ use crate::{
 /// A job that is nothing but a transaction.
 pub(super) struct Writing(pub Job);
 
+/// How far a job is written.
+pub(super) enum Wrote {
+    Whole,
+    /// But for what became of the delivery, and that the job is done.
+    Read(Option<Taken>),
+}
+
 impl Piece for Writing {
-    type Done = ();
+    type Done = Wrote;
 
     fn job(&self) -> &Job {
         &self.0
     }
 
-    async fn write(&self, core: &Core, tx: &mut Tx) -> Result<(), Error> {
-        write(core, tx, &self.0).await
+    async fn write(&self, core: &Core, tx: &mut Tx) -> Result<Wrote, Error> {
+        one(core, tx, &self.0).await
     }
+
+    async fn ahead(core: &Core, tx: &mut Tx, pieces: &[Writing]) -> Result<(), Error> {
+        let deliveries: Vec<i64> =
+            pieces.iter().filter(|piece| piece.0.kind == Kind::Ingest).map(|piece| piece.0.subject).collect();
+        let Some(shop) = pieces.first().map(|piece| piece.0.shop).filter(|_| deliveries.len() > 1) else {
+            return Ok(());
+        };
+        store::shop::take_turn(tx, shop).await?;
+        match core.shop(tx, shop).await? {
+            Some((_, keys)) => store::inbox::ahead(tx, &keys, &deliveries).await,
+            None => Ok(()),
+        }
+    }
+
+    async fn end(core: &Core, tx: &mut Tx, pieces: &[Writing], done: &[Wrote]) -> Result<(), Error> {
+        let now = core.now();
+        let (mut read, mut jobs) = (BTreeMap::new(), Vec::new());
+        for (piece, wrote) in pieces.iter().zip(done) {
+            let Wrote::Read(taken) = wrote else { continue };
+            jobs.push(&piece.0);
+            if let Some(taken) = taken {
+                let alike: &mut Vec<i64> = read.entry((piece.0.shop, taken)).or_default();
+                alike.push(piece.0.subject);
+            }
+        }
+        for ((shop, taken), deliveries) in read {
+            store::inbox::finish_all(tx, shop, &deliveries, taken.events, &taken.problem, now).await?;
+        }
+        job::finish_all(tx, &jobs).await
+    }
+}
+
+/// A job that shares its transaction with none.
+pub(super) async fn write(core: &Core, tx: &mut Tx, job: &Job) -> Result<(), Error> {
+    handful::alone(core, tx, &Writing(job.clone())).await.map(|_| ())
 }
 
 /// Small jobs that ask nobody outside: they may share a transaction.
@@ -40,21 +88,20 @@ pub(super) fn is_figure(kind: Kind) -> bool {
 }
 
 /// What a job does within a transaction, its own or one shared with others.
-pub(super) async fn write(core: &Core, tx: &mut Tx, job: &Job) -> Result<(), Error> {
+async fn one(core: &Core, tx: &mut Tx, job: &Job) -> Result<Wrote, Error> {
     match job.kind {
         Kind::Ingest => {
-            ingest::ingest(core, tx, job.shop, DeliveryId::new(job.subject)).await?;
-            job::finish(tx, job).await.map(|_| ())
+            return ingest::take(core, tx, job.shop, DeliveryId::new(job.subject)).await.map(Wrote::Read);
         }
-        Kind::Detect => detect::detect(core, tx, job).await,
-        Kind::Decide => decide::decide(core, tx, job).await,
-        Kind::Judge => judge::judge(core, tx, job).await,
-        Kind::Attribute => attribute::attribute(core, tx, job).await,
-        Kind::Rollup => rollup::rollup(core, tx, job).await,
-        Kind::Replay => reread::step(core, tx, job).await,
-        Kind::Outcome => holdout::outcome(core, tx, job).await,
-        Kind::Recredit => recredit::step(core, tx, job).await,
-        Kind::Tally => tally::tally(core, tx, job).await,
+        Kind::Detect => detect::detect(core, tx, job).await?,
+        Kind::Decide => decide::decide(core, tx, job).await?,
+        Kind::Judge => judge::judge(core, tx, job).await?,
+        Kind::Attribute => attribute::attribute(core, tx, job).await?,
+        Kind::Rollup => rollup::rollup(core, tx, job).await?,
+        Kind::Replay => reread::step(core, tx, job).await?,
+        Kind::Outcome => holdout::outcome(core, tx, job).await?,
+        Kind::Recredit => recredit::step(core, tx, job).await?,
+        Kind::Tally => tally::tally(core, tx, job).await?,
         Kind::Send
         | Kind::LookUp
         | Kind::Discount
@@ -70,6 +117,7 @@ pub(super) async fn write(core: &Core, tx: &mut Tx, job: &Job) -> Result<(), Err
         | Kind::Fetch
         | Kind::Price
         | Kind::Redact
-        | Kind::Balance => Err(Error::Sql(format!("{} has transactions of its own", job.kind))),
+        | Kind::Balance => return Err(Error::Sql(format!("{} has transactions of its own", job.kind))),
     }
+    Ok(Wrote::Whole)
 }

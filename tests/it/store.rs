@@ -447,9 +447,7 @@ async fn the_inbox() {
         let bytes = inbox::get(read!(stage), &stage.keys, DeliveryId::new(3)).await.unwrap().unwrap();
         assert_eq!((bytes.delivery.body.as_slice(), bytes.gateway), (&[0u8, 255, 0][..], Some(GatewayId::new(7))));
         assert!(inbox::get(read!(stage), &stage.keys, DeliveryId::new(2)).await.unwrap().is_none());
-        assert!(inbox::is_callback(read!(stage), shop, DeliveryId::new(3)).await.unwrap());
-        assert!(!inbox::is_callback(read!(stage), shop, DeliveryId::new(1)).await.unwrap());
-        assert!(!inbox::is_callback(read!(stage), shop, DeliveryId::new(2)).await.unwrap());
+        assert_eq!(inbox::callbacks(read!(stage), shop, &[1, 2, 3, 99]).await.unwrap(), [3].into());
         tx!(stage, |tx| {
             inbox::finish(tx, shop, DeliveryId::new(1), 2, "", at(9)).await?;
             inbox::finish(tx, shop, DeliveryId::new(4), 0, "broken", at(9)).await?;
@@ -475,6 +473,51 @@ async fn the_inbox() {
         assert_eq!(tx!(stage, |tx| inbox::prune(tx, shop, at(5)).await?), 2);
         tx!(stage, |tx| inbox::forget(tx, shop, DeliveryId::new(7)).await?);
         assert_eq!(inbox::count(read!(stage), shop, All, Time::FIRST).await.unwrap(), 3);
+    })
+    .await;
+}
+
+/// What a handful of webhooks asks and notes for all of them: by one statement what each would by its own.
+#[tokio::test]
+async fn a_handful_of_deliveries_is_read_and_noted_together() {
+    on_both(async |stage| {
+        let (shop, ids): (_, Vec<i64>) = (stage.shop(), (1..=21).collect());
+        for &id in &ids {
+            transact!(stage.db, |tx| crate::sql::keep_aside(tx, &stage.keys, &arrival(id, id as u8, b"x", None))
+                .await?)
+            .unwrap();
+            tx!(stage, |tx| job::schedule(tx, shop, job::Kind::Ingest, id, at(id)).await?);
+        }
+        let done = async |tx: &mut Tx, id: i64| {
+            inbox::get(tx, &stage.keys, DeliveryId::new(id)).await.unwrap().map(|kept| (kept.topic, kept.done_at))
+        };
+        tx!(stage, |tx| {
+            tx.of_many();
+            inbox::ahead(tx, &stage.keys, &ids[..20]).await?;
+            for &id in &ids {
+                assert_eq!(done(tx, id).await, Some((arrival(id, 0, b"", None).topic, None)), "{id}");
+            }
+            // Whatever is written is seen at once.
+            inbox::forget(tx, shop, DeliveryId::new(2)).await?;
+            assert_eq!(done(tx, 2).await, None);
+            inbox::finish_all(tx, shop, &ids[..19], 3, "", at(30)).await?;
+            inbox::finish_all(tx, shop, &[20], 0, "broken", at(30)).await?;
+        });
+        for id in ids.iter().copied().filter(|&id| id != 2) {
+            let kept = inbox::get(read!(stage), &stage.keys, DeliveryId::new(id)).await.unwrap().unwrap();
+            assert_eq!(kept.done_at, (id < 21).then(|| at(30)), "{id}");
+            assert_eq!(kept.problem, if id == 20 { "broken" } else { "" }, "{id}");
+        }
+        let claimed = tx!(stage, |tx| job::claim(tx, shop, at(40), at(41), "mine", 20).await?);
+        // One of them is another's by now.
+        let lost = job::Job { claim: "theirs".into(), ..claimed[7].clone() };
+        let all: Vec<&job::Job> =
+            claimed.iter().map(|job| if job.subject == lost.subject { &lost } else { job }).collect();
+        tx!(stage, |tx| job::finish_all(tx, &all).await?);
+        let left = tx!(stage, |tx| job::claim(tx, shop, at(50), at(51), "next", 30).await?);
+        let mut left: Vec<i64> = left.iter().map(|job| job.subject).collect();
+        left.sort_unstable();
+        assert_eq!(left, [lost.subject, 21]);
     })
     .await;
 }
@@ -671,11 +714,11 @@ async fn carts() {
         assert_eq!(old.iter().map(|cart| cart.id.get()).collect::<Vec<_>>(), [1, 2]);
 
         let name = identity::value(keys, identity::Kind::Checkout, "gone");
-        assert_eq!(cart::deleted_at(read!(stage), keys, &name).await.unwrap(), None);
+        assert_eq!(cart::deleted_at(read!(stage), keys, &[name]).await.unwrap(), None);
         for minute in [9, 5, 7] {
             tx!(stage, |tx| cart::note_deleted(tx, keys, &name, at(minute)).await?);
         }
-        assert_eq!(cart::deleted_at(read!(stage), keys, &name).await.unwrap(), Some(at(5)));
+        assert_eq!(cart::deleted_at(read!(stage), keys, &[[0; 16], name]).await.unwrap(), Some(at(5)));
         assert_eq!(tx!(stage, |tx| cart::prune_deletions(tx, keys, at(6)).await?), 1);
     })
     .await;

@@ -1,55 +1,13 @@
-//! Late: what shops and gateways tell of somebody after they were forgotten. It is applied as ever (a refund still takes
-//! back what was earned); its body, which names them again, is not kept.
+//! Late: what gateways tell of somebody after they were forgotten. It is applied as ever; its body, which names them again,
+//! is not kept. What shops tell then is `ingest`'s.
 
 use crate::{
-    domain::{event::ShopEvent, id::ShopId, message::GatewayEvent, seal::ShopKeys},
+    domain::{id::ShopId, message::GatewayEvent},
     pipeline::Core,
-    store::{self, Error, Read},
+    store::{self, Error},
 };
 
-/// What a delivery is about, to ask once it was applied whether that belongs to somebody who was forgotten.
-pub(crate) struct Late {
-    carts: Vec<String>,
-    orders: Vec<String>,
-    /// Whether it is about anything else too.
-    more: bool,
-}
-
-impl Late {
-    pub(crate) fn of(events: &[ShopEvent]) -> Late {
-        let mut late = Late { carts: Vec::new(), orders: Vec::new(), more: events.is_empty() };
-        for event in events {
-            match event {
-                ShopEvent::Cart(cart) => late.carts.push(cart.token.clone()),
-                ShopEvent::Order(order) => late.orders.push(order.external_id.clone()),
-                ShopEvent::Refunds { order, .. } => late.orders.push(order.clone()),
-                _ => late.more = true,
-            }
-        }
-        late
-    }
-
-    pub(crate) async fn is_of_forgotten(&self, read: &mut Read, keys: &ShopKeys) -> Result<bool, Error> {
-        if self.more {
-            return Ok(false);
-        }
-        for token in &self.carts {
-            let cart = store::cart::by_token(read, keys, token).await?;
-            if cart.is_none_or(|cart| cart.erased_at.is_none()) {
-                return Ok(false);
-            }
-        }
-        for id in &self.orders {
-            let Some(order) = store::order::by_external_id(read, keys, id).await? else { return Ok(false) };
-            if !store::order::is_erased(read, keys, order.id).await? {
-                return Ok(false);
-            }
-        }
-        Ok(true)
-    }
-}
-
-/// The same for a gateway's callback: whether all it tells are receipts of texts whose number was forgotten.
+/// Whether all that a gateway's callback tells are receipts of texts whose number was forgotten.
 pub(crate) async fn receipts(core: &Core, tenant: ShopId, events: &[GatewayEvent]) -> Result<bool, Error> {
     let mut read = core.db.read().await?;
     for event in events {

@@ -13,7 +13,7 @@ mod late;
 pub mod sheet;
 pub mod token;
 
-pub(crate) use late::{Late, receipts as late_receipts};
+pub(crate) use late::receipts as late_receipts;
 
 use std::collections::BTreeSet;
 

@@ -19,7 +19,7 @@ const SHARED: [&str; 10] = [
     "experiment",
 ];
 /// Those of the pieces' own; such a question begins with its table.
-const OWN: [&str; 2] = ["cart", "phone_use"];
+const OWN: [&str; 3] = ["cart", "inbox", "phone_use"];
 
 /// A question: a table, or what else is asked about, and up to two numbers.
 pub type Question = (&'static str, i64, i64);

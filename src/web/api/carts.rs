@@ -26,14 +26,7 @@ use crate::{
         replay::{self, Again},
         sequence,
     },
-    store::{
-        self, Error, Read,
-        cart::Filter,
-        click::Click,
-        identity::{self, Subject},
-        message::Message,
-        shop::Shop,
-    },
+    store::{self, Error, Read, cart::Filter, click::Click, identity, message::Message, shop::Shop},
     web::{
         page::story::{self, Story},
         problem::Problem,
@@ -457,9 +450,7 @@ pub async fn get(call: &Call) -> Result<Answer, Problem> {
         let credits = store::credit::of_message(&mut read, &keys, message.id).await?;
         orders.extend(credits.into_iter().map(|line| line.order));
     }
-    for (_, value) in identity::names(&mut read, &keys, Subject::Cart(id)).await? {
-        orders.extend(identity::orders(&mut read, &keys, &value).await?);
-    }
+    orders.extend(identity::orders_with(&mut read, &keys, id).await?);
     for order in orders {
         timeline.extend(of_order(&mut read, &keys, &story.cart, order).await?);
     }

@@ -18,14 +18,7 @@ use crate::{
         time::Time,
     },
     pipeline::{ingest, sequence},
-    store::{
-        self, Error, Read,
-        act::OnCart,
-        decision::Kept,
-        identity::{self, Subject},
-        message::Message,
-        shop::Shop,
-    },
+    store::{self, Error, Read, act::OnCart, decision::Kept, message::Message, shop::Shop},
     web::{
         problem::Problem,
         session,
@@ -344,14 +337,8 @@ async fn permissions(read: &mut Read, shop: &Shop, keys: &ShopKeys, cart: &Cart)
 
 /// Orders of the same person or checkout, with what was credited.
 async fn orders(read: &mut Read, keys: &ShopKeys, cart: &Cart) -> Result<Vec<Entry>, Error> {
-    let mut found = Vec::new();
-    for (_, value) in identity::names(read, keys, Subject::Cart(cart.id)).await? {
-        found.extend(identity::orders(read, keys, &value).await?);
-    }
-    found.sort_unstable();
-    found.dedup();
     let mut entries = Vec::new();
-    for id in found {
+    for id in store::identity::orders_with(read, keys, cart.id).await? {
         let Some(order) = store::order::get(read, keys, id).await? else { continue };
         let Some(placed_at) = order.placed_at.filter(|&at| at >= cart.started_at) else { continue };
         let winner = store::credit::evidence(read, keys, id).await?.and_then(|verdict| verdict.winner);

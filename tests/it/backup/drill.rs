@@ -24,7 +24,7 @@ use crate::{
 };
 
 /// As many as make a gigabyte.
-const CARTS: &str = "270000";
+const CARTS: &str = "500000";
 const WITHIN: Duration = Duration::from_secs(5 * 60);
 
 /// Waits as long as it takes: a large file is read before it is served.
