@@ -158,7 +158,9 @@ async fn an_analyst_sees_and_changes_nothing() {
     for path in [cart.as_str(), "/sequences", "/gateways", "/people", "/tokens", "/risk"] {
         stage.visit(path).await;
         stage.sees("Signed in as Eva").await;
-        let changing = "return [...document.querySelectorAll('main form[method=post]')].map(it => it.action)";
+        // A search is posted to keep names out of addresses; it changes nothing.
+        let changing = "return [...document.querySelectorAll('main form[method=post]')].map(it => it.action)
+            .filter(it => !new URL(it).pathname.endsWith('/find'))";
         assert_eq!(stage.run(changing).await, json!([]), "{path} offers to change something");
     }
     stage.expects("403");
