@@ -227,8 +227,8 @@ impl Asked<'_> {
         self.guarded(asked)
     }
 
-    /// When what only a person can mend or release is asked again: now and then, and once more before its time is up, since a wait
-    /// that would end after it is a stop.
+    /// When what only a person can mend or release is asked again: now and then, and once more before its time is up, since
+    /// a wait that would end after it is a stop.
     fn last_look(&self) -> Time {
         let again = self.now + HELD_AGAIN;
         let last = self.deadline().map(|at| at - LAST_LOOK).filter(|&at| at > self.now);
