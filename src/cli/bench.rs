@@ -242,7 +242,7 @@ impl Visit<'_> {
             identity::add(tx, keys, Subject::Cart(id), &[name]).await?;
         }
         if texts > 0 || has_phone && chance.happens(300) {
-            store::cart::mark_reachable(tx, keys, id, at + MINUTE * 30).await?;
+            store::cart::abandon(tx, keys, &cart, true).await?;
         }
         let mut newest = None;
         for step in 1..=texts {

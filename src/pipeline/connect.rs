@@ -172,6 +172,7 @@ pub(super) async fn change(
     };
     let mut problems = Vec::new();
     let now = core.now();
+    let before = asked_by_carts(&shop);
     let mut goes_live = false;
     let mut rest = BTreeMap::new();
     for (key, value) in changes {
@@ -220,8 +221,15 @@ pub(super) async fn change(
     if rules != shop.rules {
         save_rules(tx, keys, &rules, now).await?;
         recredit::after_change(core, tx, keys, (&shop.rules, &rules), "").await?;
+    } else if before != asked_by_carts(&shop) {
+        job::hurry(tx, keys.shop(), job::Kind::Decide, now).await?;
     }
     Ok(Ok(()))
+}
+
+/// What a cart that waits may have waited for: where its links may lead, whose night it is, whether the shop sends at all.
+fn asked_by_carts(shop: &Shop) -> impl PartialEq + use<> {
+    (shop.settings.clone(), shop.country.clone(), shop.currency, shop.zone.clone(), shop.stopped())
 }
 
 /// Saves rules as their next version, and has every cart that waits asked again: what held it may be gone. The caller

@@ -32,18 +32,18 @@ use crate::{
     },
 };
 
-/// Decides about the next step of a cart, or waits until it is due.
-pub async fn decide(core: &Core, tx: &mut Tx, job: &Job) -> Result<(), Error> {
+/// Decides about the next step of a cart, or waits until it is due. Whether the job is done: its caller finishes it then.
+pub async fn decide(core: &Core, tx: &mut Tx, job: &Job) -> Result<bool, Error> {
     let now = core.now();
     store::shop::take_turn(tx, job.shop).await?;
     let id = CartId::new(job.subject);
-    let Some((shop, keys)) = core.shop(tx, job.shop).await? else { return done(tx, job).await };
-    let Some(cart) = store::cart::get(tx, &keys, id).await? else { return done(tx, job).await };
-    let Some(abandoned_at) = cart.abandoned_at else { return done(tx, job).await };
+    let Some((shop, keys)) = core.shop(tx, job.shop).await? else { return Ok(true) };
+    let Some(cart) = store::cart::get(tx, &keys, id).await? else { return Ok(true) };
+    let Some(abandoned_at) = cart.abandoned_at else { return Ok(true) };
     let plan = Plan::of(tx, &shop, &keys, &cart).await?;
     let decided = store::decision::of_cart(tx, &keys, id).await?;
     let step = next_step(&decided);
-    let Some(due) = plan.due(abandoned_at, step) else { return done(tx, job).await };
+    let Some(due) = plan.due(abandoned_at, step) else { return Ok(true) };
     let country = country(&shop, &cart);
     let sender = route::sender(core, tx, &shop, country.as_deref()).await?;
     if decided.is_empty() {
@@ -51,7 +51,7 @@ pub async fn decide(core: &Core, tx: &mut Tx, job: &Job) -> Result<(), Error> {
     }
     // Only the waiting time of a step can be passed over by hand; every gate is asked all the same.
     if due > now && hand::facts(tx, &keys, id, step).await?.sent_now_at.is_none() {
-        return job::put_back(tx, job, due).await.map(|_| ());
+        return job::put_back(tx, job, due).await.map(|_| false);
     }
     let fresh = MessageId::new(core.fresh_id());
     let asking =
@@ -76,7 +76,7 @@ pub async fn decide(core: &Core, tx: &mut Tx, job: &Job) -> Result<(), Error> {
                 remember_consent(tx, &keys, phone, asked.carried.as_ref(), now).await?;
                 confirm::request(core, tx, &asking, sender, phone, which, &decision).await?;
             }
-            job::put_back(tx, job, until.max(now + LEAST_WAIT)).await.map(|_| ())
+            job::put_back(tx, job, until.max(now + LEAST_WAIT)).await.map(|_| false)
         }
         Verdict::Pass => {
             if let (Ok(phone), Some(sender), Some(words)) = (&asked.phone, &sender, asked.words) {
@@ -89,7 +89,7 @@ pub async fn decide(core: &Core, tx: &mut Tx, job: &Job) -> Result<(), Error> {
             }
             next(tx, job, &plan, abandoned_at, step, now).await
         }
-        Verdict::Stop if decision.ends_the_cart() => done(tx, job).await,
+        Verdict::Stop if decision.ends_the_cart() => Ok(true),
         Verdict::Stop => next(tx, job, &plan, abandoned_at, step, now).await,
     }
 }
@@ -97,14 +97,10 @@ pub async fn decide(core: &Core, tx: &mut Tx, job: &Job) -> Result<(), Error> {
 /// A wait is never shorter: what is asked for now is looked at again when it has been.
 const LEAST_WAIT: std::time::Duration = std::time::Duration::from_secs(60);
 
-async fn done(tx: &mut Tx, job: &Job) -> Result<(), Error> {
-    job::finish(tx, job).await.map(|_| ())
-}
-
-async fn next(tx: &mut Tx, job: &Job, plan: &Plan, abandoned_at: Time, step: u32, now: Time) -> Result<(), Error> {
+async fn next(tx: &mut Tx, job: &Job, plan: &Plan, abandoned_at: Time, step: u32, now: Time) -> Result<bool, Error> {
     match plan.due(abandoned_at, step + 1) {
-        Some(due) => job::put_back(tx, job, due.max(now)).await.map(|_| ()),
-        None => done(tx, job).await,
+        Some(due) => job::put_back(tx, job, due.max(now)).await.map(|_| false),
+        None => Ok(true),
     }
 }
 

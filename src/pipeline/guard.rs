@@ -172,8 +172,7 @@ async fn counted(
     let halted = store::halt::standing(read).await?.is_some();
     let (phone_day_all_shops, oldest) = match text.lane {
         Some(lane) => {
-            let house = core.vault.keys(read, ShopId::HOUSE).await?;
-            let phone = house.index("phone", text.phone.e164());
+            let phone = at_house(&core.vault.keys(read, ShopId::HOUSE).await?, text.phone);
             store::phone_use::by_others(read, &phone, lane.name(), text.reference, now - DAY).await?
         }
         None => (0, None),
@@ -396,9 +395,22 @@ pub(crate) async fn place_for(
     message: &Message,
 ) -> Result<Option<Place>, Error> {
     let Some(lane) = Lane::of(message.purpose) else { return Ok(None) };
-    let house = core.vault.keys(read, ShopId::HOUSE).await?;
-    let phone = house.index("phone", message.phone().e164());
+    let phone = at_house(&core.vault.keys(read, ShopId::HOUSE).await?, &message.phone());
     Ok(Some(Place { phone, lane, text: message.reference(), most: shop.rules.limits.per_phone_day }))
+}
+
+/// What a phone is called at the house, whose key this is.
+pub(crate) fn at_house(house: &ShopKeys, phone: &Phone) -> [u8; 16] {
+    house.index("phone", phone.e164())
+}
+
+/// Does for all of a handful at once what each `take_place` begins with.
+pub(crate) async fn places_ahead(tx: &mut Tx, places: &[&Place], now: Time) -> Result<(), Error> {
+    for lane in [Lane::Reminder, Lane::Confirmation] {
+        let phones = places.iter().filter(|place| place.lane == lane).map(|place| place.phone).collect();
+        store::phone_use::reserve_ahead(tx, &phones, lane.name(), now).await?;
+    }
+    Ok(())
 }
 
 /// Takes the place, if there is one left. Whether it got one is asked again in the shop's transaction (`has_place`).
@@ -410,8 +422,7 @@ pub(crate) async fn take_place(tx: &mut Tx, place: &Place, now: Time) -> Result<
 /// Whether the text has its place, or needs none.
 pub(crate) async fn has_place(core: &Core, read: &mut Read, message: &Message) -> Result<bool, Error> {
     let Some(lane) = Lane::of(message.purpose) else { return Ok(true) };
-    let house = core.vault.keys(read, ShopId::HOUSE).await?;
-    let phone = house.index("phone", message.phone().e164());
+    let phone = at_house(&core.vault.keys(read, ShopId::HOUSE).await?, &message.phone());
     store::phone_use::holds(read, &phone, lane.name(), message.reference(), core.now() - DAY).await
 }
 

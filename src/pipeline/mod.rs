@@ -2,6 +2,7 @@
 //! ever open across a call to the outside.
 
 pub mod group;
+pub mod ahead;
 mod look;
 pub mod handful;
 pub mod receive;

@@ -2,7 +2,9 @@
 
 use super::{
     Error, Read, Tx,
+    ahead::{self, each},
     db::{all, run},
+    listing::selected,
     maybe, millis, of, time, word,
 };
 use crate::domain::{
@@ -41,24 +43,42 @@ pub async fn on_cart(tx: &mut Tx, keys: &ShopKeys, id: i64, done: &OnCart) -> Re
 
 /// Everything done to a cart by hand, oldest first.
 pub async fn of_cart(read: &mut Read, keys: &ShopKeys, cart: CartId) -> Result<Vec<OnCart>, Error> {
+    if let Some(acts) = read.recall(("acts", of(keys), cart.get())) {
+        return Ok(acts);
+    }
     let rows = all!(
         read,
-        (String, i64, i64, String),
+        Row,
         "SELECT kind, step, at, by_name FROM cart_act WHERE shop_id = $1 AND cart_id = $2 ORDER BY act_id",
         of(keys),
         cart.get()
     )?;
-    rows.into_iter()
-        .map(|(kind, step, at, by)| {
-            Ok(OnCart {
-                cart,
-                act: word("act", &Act::ALL, Act::name, &kind)?,
-                step: u32::try_from(step).unwrap_or(0),
-                at: time(at),
-                by,
-            })
-        })
-        .collect()
+    rows.into_iter().map(|row| on(cart, row)).collect()
+}
+
+type Row = (String, i64, i64, String);
+
+fn on(cart: CartId, (kind, step, at, by): Row) -> Result<OnCart, Error> {
+    let act = word("act", &Act::ALL, Act::name, &kind)?;
+    Ok(OnCart { cart, act, step: u32::try_from(step).unwrap_or(0), at: time(at), by })
+}
+
+/// Reads what a handful is about to ask of `of_cart`, at once.
+pub async fn ahead(read: &mut Read, keys: &ShopKeys, carts: &[i64]) -> Result<(), Error> {
+    for some in &ahead::sets(carts) {
+        let text =
+            each!("SELECT act_id, cart_id, kind, step, at, by_name FROM cart_act WHERE shop_id = $1 AND cart_id = $2");
+        let mut rows = selected!(read, (i64, i64, String, i64, i64, String), ahead::numbers(of(keys), text, some))?;
+        rows.sort_unstable_by_key(|row| row.0);
+        let row = |(_, cart, kind, step, at, by)| (cart, (kind, step, at, by));
+        let mut found = ahead::grouped(rows.into_iter().map(row));
+        for cart in some {
+            let acts = found.remove(cart).unwrap_or_default().into_iter().map(|row| on(CartId::new(*cart), row));
+            let acts = acts.collect::<Result<Vec<OnCart>, _>>()?;
+            read.keep(("acts", of(keys), *cart), &acts);
+        }
+    }
+    Ok(())
 }
 
 /// What a person said became of a text of unknown outcome.

@@ -5,8 +5,11 @@ mod past;
 
 use super::{
     Error, Read, Tx,
-    db::{all, first, run},
-    digest, maybe, millis, of, time,
+    ahead::{self, among, each},
+    db::{all, first, halves, run, run_of},
+    digest,
+    listing::{Bind, selected},
+    maybe, millis, of, time,
 };
 use crate::domain::{
     cart::{Cart, Revision},
@@ -60,23 +63,53 @@ impl Row {
     }
 }
 
+macro_rules! whole {
+    ($rest:expr) => {
+        concat!(
+            "SELECT cart_id, started_at, updated_at, revision, detail, abandoned_at, bought_at, deleted_at, erased_at,
+                    sequence, rules_version
+             FROM cart WHERE shop_id = $1 AND ",
+            $rest
+        )
+    };
+}
+
 pub async fn get(read: &mut Read, keys: &ShopKeys, id: CartId) -> Result<Option<Cart>, Error> {
     let question = ("cart", of(keys), id.get());
     if let Some(cart) = read.recall(question) {
         return Ok(cart);
     }
-    let row = first!(
-        read,
-        Row,
-        "SELECT cart_id, started_at, updated_at, revision, detail, abandoned_at, bought_at, deleted_at, erased_at,
-                sequence, rules_version
-         FROM cart WHERE shop_id = $1 AND cart_id = $2",
-        of(keys),
-        id.get()
-    )?;
+    let row = first!(read, Row, whole!("cart_id = $2"), of(keys), id.get())?;
     let cart = row.map(|row| row.into_cart(keys)).transpose()?;
     read.keep(question, &cart);
     Ok(cart)
+}
+
+/// Reads what a handful is about to `get`, at once.
+pub async fn ahead(read: &mut Read, keys: &ShopKeys, carts: &[i64]) -> Result<(), Error> {
+    for some in &ahead::sets(carts) {
+        let select = ahead::numbers(of(keys), concat!(whole!("cart_id "), among!()), some);
+        let mut found = ahead::grouped(selected!(read, Row, select)?.into_iter().map(|row| (row.cart_id, row)));
+        for id in some {
+            let row = found.get_mut(id).and_then(Vec::pop);
+            // What cannot be opened is the trouble of whoever asks for it.
+            if let Ok(cart) = row.map(|row| row.into_cart(keys)).transpose() {
+                read.keep(("cart", of(keys), *id), &cart);
+            }
+        }
+    }
+    Ok(())
+}
+
+/// As `ahead`, for who only asks when they were abandoned.
+pub async fn abandoned_ahead(read: &mut Read, keys: &ShopKeys, carts: &[i64]) -> Result<(), Error> {
+    for some in &ahead::sets(carts) {
+        const TEXT: &str = concat!("SELECT cart_id, abandoned_at FROM cart WHERE shop_id = $1 AND cart_id ", among!());
+        for (id, at) in selected!(read, (i64, Option<i64>), ahead::numbers(of(keys), TEXT, some))? {
+            read.keep(("abandoned", of(keys), id), &maybe(at));
+        }
+    }
+    Ok(())
 }
 
 /// How many carts abandoned since a moment follow this sequence and are still open.
@@ -97,6 +130,13 @@ pub async fn following(read: &mut Read, keys: &ShopKeys, sequence: &str, since: 
 /// The newest open carts with a number that are known by this name and were begun after this moment, newest first; at most
 /// `NEWER_MOST`.
 pub async fn begun_after(read: &mut Read, keys: &ShopKeys, name: &[u8; 16], after: Time) -> Result<Vec<CartId>, Error> {
+    let (high, low) = halves(name);
+    if let Some(Begun { since, carts }) = read.recall(("newer carts", high, low))
+        && since <= after
+    {
+        let newer = carts.into_iter().filter(|(at, _)| *at > after.millis()).map(|(_, id)| CartId::new(id));
+        return Ok(newer.take(NEWER_MOST as usize).collect());
+    }
     // By the name and the cart's own key: without IS TRUE PostgreSQL, where it has no statistics, reads every cart with a
     // number that bought nothing, by an index that has these columns.
     let rows = all!(
@@ -117,16 +157,45 @@ pub async fn begun_after(read: &mut Read, keys: &ShopKeys, name: &[u8; 16], afte
 
 const NEWER_MOST: i64 = 20;
 
+/// The open carts with a number that one name has, begun after a moment: newest first, with when each was begun.
+#[derive(Clone)]
+struct Begun {
+    since: Time,
+    carts: Vec<(i64, i64)>,
+}
+
+/// Reads what a handful is about to ask of `begun_after`, for moments since this one.
+pub async fn begun_ahead(read: &mut Read, keys: &ShopKeys, names: &[[u8; 16]], since: Time) -> Result<(), Error> {
+    const MOST: usize = NEWER_MOST as usize * ahead::TOGETHER;
+    for some in &ahead::sets(names) {
+        let text = each!(
+            "SELECT identity.value, cart.started_at, cart.cart_id
+             FROM identity JOIN cart ON cart.shop_id = $1 AND cart.cart_id = identity.subject_id
+             WHERE identity.shop_id = $1 AND identity.value = $2 AND identity.subject = 'cart'
+               AND (cart.started_at > $18 AND cart.phone IS NOT NULL AND cart.bought_at IS NULL
+                    AND cart.deleted_at IS NULL AND cart.erased_at IS NULL) IS TRUE",
+            "LIMIT $19"
+        );
+        let mut select = ahead::hashes(of(keys), text, some);
+        select.binds.extend([Bind::Int(since.millis()), Bind::Int(MOST as i64)]);
+        let rows = selected!(read, (Vec<u8>, i64, i64), select)?;
+        // More than are ever looked at: whoever asks about one of them reads its own.
+        if rows.len() >= MOST {
+            continue;
+        }
+        let mut found = ahead::grouped(rows.into_iter().map(|(name, at, id)| (name, (at, id))));
+        for name in some {
+            let mut carts = found.remove(&name[..]).unwrap_or_default();
+            carts.sort_unstable_by(|one, other| other.cmp(one));
+            let (high, low) = halves(name);
+            read.keep(("newer carts", high, low), &Begun { since, carts });
+        }
+    }
+    Ok(())
+}
+
 pub async fn by_token(read: &mut Read, keys: &ShopKeys, name: &str) -> Result<Option<Cart>, Error> {
-    let row = first!(
-        read,
-        Row,
-        "SELECT cart_id, started_at, updated_at, revision, detail, abandoned_at, bought_at, deleted_at, erased_at,
-                sequence, rules_version
-         FROM cart WHERE shop_id = $1 AND token = $2",
-        of(keys),
-        token(keys, name)
-    )?;
+    let row = first!(read, Row, whole!("token = $2"), of(keys), token(keys, name))?;
     row.map(|row| row.into_cart(keys)).transpose()
 }
 
@@ -143,6 +212,9 @@ pub(super) fn reach(cart: &Cart, textable: bool) -> &'static str {
 pub async fn abandoned_at(read: &mut Read, keys: &ShopKeys, id: CartId) -> Result<Option<Time>, Error> {
     if let Some(cart) = read.recall::<Option<Cart>>(("cart", of(keys), id.get())) {
         return Ok(cart.and_then(|cart| cart.abandoned_at));
+    }
+    if let Some(at) = read.recall(("abandoned", of(keys), id.get())) {
+        return Ok(at);
     }
     let row = first!(
         read,
@@ -245,15 +317,23 @@ pub async fn prune_deletions(tx: &mut Tx, keys: &ShopKeys, before: Time) -> Resu
     run!(tx, "DELETE FROM cart_deletion WHERE shop_id = $1 AND at < $2", of(keys), before.millis())
 }
 
-/// Notes since when it could have been texted: a valid number and consent were on record when it was abandoned.
-pub async fn mark_reachable(tx: &mut Tx, keys: &ShopKeys, id: CartId, at: Time) -> Result<(), Error> {
-    run!(
+/// Notes that a cart was abandoned (`abandoned_at`, `sequence` and `rules_version` are what is written of it), and whether
+/// it could have been texted: a valid number and consent were on record then.
+pub async fn abandon(tx: &mut Tx, keys: &ShopKeys, cart: &Cart, reachable: bool) -> Result<(), Error> {
+    let at = cart.abandoned_at.map(Time::millis);
+    run_of!(
         tx,
-        "UPDATE cart SET reachable_at = $3, stage = CASE WHEN stage < 1 THEN 1 ELSE stage END
-         WHERE shop_id = $1 AND cart_id = $2 AND (reachable_at IS NULL) IS TRUE",
+        [("cart", of(keys), cart.id.get()), ("abandoned", of(keys), cart.id.get())],
+        "UPDATE cart SET abandoned_at = $3, listed_at = COALESCE($3, listed_at), sequence = $4, rules_version = $5,
+             reachable_at = COALESCE(reachable_at, $6),
+             stage = CASE WHEN stage < 1 AND $6 IS NOT NULL THEN 1 ELSE stage END
+         WHERE shop_id = $1 AND cart_id = $2",
         of(keys),
-        id.get(),
-        at.millis()
+        cart.id.get(),
+        at,
+        cart.sequence.as_str(),
+        i64::try_from(cart.rules_version).unwrap_or(i64::MAX),
+        at.filter(|_| reachable)
     )?;
     Ok(())
 }
@@ -263,8 +343,10 @@ pub use past::{Left, Mark, past};
 
 /// Looks again how far a cart came, after a text of it, a tap or a credit changed.
 pub(super) async fn restage(tx: &mut Tx, shop: i64, cart: i64) -> Result<(), Error> {
-    run!(
+    // Nobody who decides asks how far it came.
+    run_of!(
         tx,
+        [],
         "UPDATE cart SET
              stage = CASE
                  WHEN EXISTS (SELECT 1 FROM message JOIN credit ON credit.shop_id = $1
@@ -291,10 +373,7 @@ pub async fn forgettable(read: &mut Read, keys: &ShopKeys, before: Time, most: u
     let rows = all!(
         read,
         Row,
-        "SELECT cart_id, started_at, updated_at, revision, detail, abandoned_at, bought_at, deleted_at, erased_at,
-                sequence, rules_version
-         FROM cart WHERE shop_id = $1 AND cart_id < $2 AND updated_at < $3 AND erased_at IS NULL
-         ORDER BY cart_id LIMIT $4",
+        whole!("cart_id < $2 AND updated_at < $3 AND erased_at IS NULL ORDER BY cart_id LIMIT $4"),
         of(keys),
         i64::MAX,
         before.millis(),

@@ -4,7 +4,9 @@ pub mod list;
 
 use super::{
     Error, Read, Tx,
-    db::{all, run},
+    ahead::{self, each},
+    db::{all, halves, run, run_of},
+    listing::selected,
     of, time,
 };
 use crate::domain::{
@@ -43,8 +45,10 @@ pub fn state_name(state: ConsentState) -> &'static str {
 
 /// Appends an entry; the same statement again changes nothing. `false` when it was known.
 pub async fn record(tx: &mut Tx, keys: &ShopKeys, phone: &[u8; 16], entry: &Consent, now: Time) -> Result<bool, Error> {
-    let added = run!(
+    let (high, low) = halves(phone);
+    let added = run_of!(
         tx,
+        [("consents", high, low)],
         "INSERT INTO consent (shop_id, phone, at, state, source, recorded_at, detail)
          VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT (shop_id, phone, at, state, source) DO NOTHING",
         of(keys),
@@ -60,8 +64,10 @@ pub async fn record(tx: &mut Tx, keys: &ShopKeys, phone: &[u8; 16], entry: &Cons
 
 /// Appends an opt-out; the same one again changes nothing. `false` when it was known.
 pub async fn opt_out(tx: &mut Tx, keys: &ShopKeys, phone: &[u8; 16], entry: &OptOut, now: Time) -> Result<bool, Error> {
-    let added = run!(
+    let (high, low) = halves(phone);
+    let added = run_of!(
         tx,
+        [("consents", high, low)],
         "INSERT INTO opt_out (shop_id, phone, at, source, recorded_at) VALUES ($1, $2, $3, $4, $5)
          ON CONFLICT (shop_id, phone, at, source) DO NOTHING",
         of(keys),
@@ -124,15 +130,19 @@ pub async fn of_phone(
     keys: &ShopKeys,
     phone: &[u8; 16],
 ) -> Result<(Vec<Consent>, Vec<OptOut>), Error> {
-    let mut rows = all!(
-        read,
-        (i64, String, String, Option<Vec<u8>>),
-        "SELECT at, state, source, detail FROM consent WHERE shop_id = $1 AND phone = $2
-         UNION ALL
-         SELECT at, '', source, NULL FROM opt_out WHERE shop_id = $1 AND phone = $2",
-        of(keys),
-        phone.to_vec()
-    )?;
+    let (high, low) = halves(phone);
+    let mut rows = match read.recall::<Vec<Said>>(("consents", high, low)) {
+        Some(rows) => rows,
+        None => all!(
+            read,
+            Said,
+            "SELECT at, state, source, detail FROM consent WHERE shop_id = $1 AND phone = $2
+             UNION ALL
+             SELECT at, '', source, NULL FROM opt_out WHERE shop_id = $1 AND phone = $2",
+            of(keys),
+            phone.to_vec()
+        )?,
+    };
     rows.sort();
     let (mut consents, mut outs) = (Vec::new(), Vec::new());
     for (at, _, source, detail) in rows {
@@ -142,6 +152,30 @@ pub async fn of_phone(
         }
     }
     Ok((consents, outs))
+}
+
+/// When, the state, the source and, of a consent, what is sealed of it.
+type Said = (i64, String, String, Option<Vec<u8>>);
+
+/// Reads what a handful is about to ask of `of_phone`, at once.
+pub async fn ahead(read: &mut Read, keys: &ShopKeys, phones: &[[u8; 16]]) -> Result<(), Error> {
+    for some in &ahead::sets(phones) {
+        let text = each!(
+            "SELECT phone, at, state, source, detail FROM consent WHERE shop_id = $1 AND phone = $2
+             UNION ALL
+             SELECT phone, at, '', source, NULL FROM opt_out WHERE shop_id = $1 AND phone = $2"
+        );
+        type Row = (Vec<u8>, i64, String, String, Option<Vec<u8>>);
+        let rows = selected!(read, Row, ahead::hashes(of(keys), text, some))?;
+        let row = |(phone, at, state, source, detail)| (phone, (at, state, source, detail));
+        let mut found = ahead::grouped(rows.into_iter().map(row));
+        for phone in some {
+            let said: Vec<Said> = found.remove(&phone[..]).unwrap_or_default();
+            let (high, low) = halves(phone);
+            read.keep(("consents", high, low), &said);
+        }
+    }
+    Ok(())
 }
 
 /// Forgets the consents of a phone and what it replied; its opt-outs stay, as a keyed hash, so that it is never texted again by mistake.

@@ -24,9 +24,10 @@ use sqlx::{
 };
 use tokio::sync::Notify;
 
+pub(super) use self::memo::{Question, halves};
 use self::{
     fate::{Fate, Step},
-    memo::{Memo, Question},
+    memo::Memo,
 };
 use super::Error;
 
@@ -246,6 +247,18 @@ impl Read {
         }
     }
 
+    /// Told by `run_of!` of every statement that changes the answer to these questions alone.
+    pub(super) fn forget(&mut self, questions: &[Question]) {
+        if let Some(memo) = &mut self.memo {
+            memo.forget(questions);
+        }
+    }
+
+    /// Whether answers are remembered at all.
+    pub fn is_of_many(&self) -> bool {
+        self.memo.is_some()
+    }
+
     pub(super) fn conn(&mut self) -> Conn<'_> {
         match &mut self.inner {
             Inner::Lite(conn) => Conn::Lite(conn),
@@ -349,14 +362,29 @@ macro_rules! first {
 macro_rules! run {
     ($tx:expr, $sql:expr $(, $bind:expr)* $(,)?) => {{
         $tx.wrote($sql);
+        $crate::store::db::told!($tx, $sql $(, $bind)*)
+    }};
+}
+
+/// `run_of!(tx, [question, …], "UPDATE …", bind, …)`: as `run!`, by a writer who knows what it changes the answer to. Of
+/// what was read ahead for other rows, nothing is forgotten.
+macro_rules! run_of {
+    ($tx:expr, [$($question:expr),* $(,)?], $sql:expr $(, $bind:expr)* $(,)?) => {{
+        $tx.forget(&[$($question),*]);
+        $crate::store::db::told!($tx, $sql $(, $bind)*)
+    }};
+}
+
+macro_rules! told {
+    ($tx:expr, $sql:expr $(, $bind:expr)*) => {
         $crate::store::db::on_either!($tx, |conn: Engine| {
             sqlx::query::<Engine>($sql)$(.bind($bind))*.execute(conn).await.map(|done| done.rows_affected())
         })
         .map_err($crate::store::Error::from)
-    }};
+    };
 }
 
-pub(crate) use {all, first, on_either, run};
+pub(crate) use {all, first, on_either, run, run_of, told};
 
 /// How often a transaction is repeated when the database lost a race for it.
 pub const TRANSACTION_TRIES_MAX: u32 = 5;

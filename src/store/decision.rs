@@ -2,7 +2,8 @@
 
 use super::{
     Error, Read, Tx,
-    db::{all, run},
+    ahead::{self, each},
+    db::{all, run_of},
     from_json, json,
     listing::{Select, selected},
     of, time,
@@ -40,8 +41,9 @@ pub async fn record(tx: &mut Tx, keys: &ShopKeys, id: DecisionId, kept: &Kept) -
         Verdict::Wait(until) => ("wait", Some(until.millis())),
         Verdict::Stop => ("stop", None),
     };
-    run!(
+    run_of!(
         tx,
+        [("decisions", of(keys), kept.cart.get())],
         "INSERT INTO decision (shop_id, decision_id, cart_id, step, at, verdict, until, gates, facts, rules_version, law)
          VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)",
         of(keys),
@@ -86,26 +88,52 @@ pub async fn newest_of(read: &mut Read, keys: &ShopKeys, carts: &[i64]) -> Resul
 
 /// All of a cart, oldest first.
 pub async fn of_cart(read: &mut Read, keys: &ShopKeys, cart: CartId) -> Result<Vec<Kept>, Error> {
-    let rows = all!(
-        read,
-        (i64, i64, String, String, i64, String),
-        "SELECT step, at, gates, facts, rules_version, law FROM decision WHERE shop_id = $1 AND cart_id = $2 ORDER BY decision_id",
-        of(keys),
-        cart.get()
-    )?;
-    rows.into_iter()
-        .map(|(step, at, gates, facts, rules_version, law)| {
-            Ok(Kept {
-                cart,
-                step: u32::try_from(step).unwrap_or(0),
-                at: time(at),
-                decision: from_json("decision", &gates)?,
-                made_of: MadeOf {
-                    facts: if facts.is_empty() { None } else { Some(from_json("facts", &facts)?) },
-                    rules_version: rules_version.unsigned_abs(),
-                    law,
-                },
-            })
-        })
-        .collect()
+    let rows = match read.recall::<Vec<Row>>(("decisions", of(keys), cart.get())) {
+        Some(rows) => rows,
+        None => all!(
+            read,
+            Row,
+            "SELECT step, at, gates, facts, rules_version, law FROM decision
+             WHERE shop_id = $1 AND cart_id = $2 ORDER BY decision_id",
+            of(keys),
+            cart.get()
+        )?,
+    };
+    rows.into_iter().map(|row| kept(cart, row)).collect()
+}
+
+type Row = (i64, i64, String, String, i64, String);
+
+fn kept(cart: CartId, (step, at, gates, facts, rules_version, law): Row) -> Result<Kept, Error> {
+    Ok(Kept {
+        cart,
+        step: u32::try_from(step).unwrap_or(0),
+        at: time(at),
+        decision: from_json("decision", &gates)?,
+        made_of: MadeOf {
+            facts: if facts.is_empty() { None } else { Some(from_json("facts", &facts)?) },
+            rules_version: rules_version.unsigned_abs(),
+            law,
+        },
+    })
+}
+
+/// Reads what a handful is about to ask of `of_cart`, at once.
+pub async fn ahead(read: &mut Read, keys: &ShopKeys, carts: &[i64]) -> Result<(), Error> {
+    for some in &ahead::sets(carts) {
+        let text = each!(
+            "SELECT decision_id, cart_id, step, at, gates, facts, rules_version, law FROM decision
+             WHERE shop_id = $1 AND cart_id = $2"
+        );
+        type Numbered = (i64, i64, i64, i64, String, String, i64, String);
+        let mut rows = selected!(read, Numbered, ahead::numbers(of(keys), text, some))?;
+        rows.sort_unstable_by_key(|row| row.0);
+        let row = |(_, cart, step, at, gates, facts, version, law)| (cart, (step, at, gates, facts, version, law));
+        let mut found = ahead::grouped(rows.into_iter().map(row));
+        for cart in some {
+            let rows: Vec<Row> = found.remove(cart).unwrap_or_default();
+            read.keep(("decisions", of(keys), *cart), &rows);
+        }
+    }
+    Ok(())
 }

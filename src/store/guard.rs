@@ -3,7 +3,7 @@
 
 use super::{
     Error, Read, Tx,
-    db::{all, first, run},
+    db::{all, first, halves, run, run_of},
     digest, of, time,
 };
 use crate::domain::{
@@ -152,6 +152,10 @@ pub async fn sums(read: &mut Read, keys: &ShopKeys, names: &Names, spans: &Spans
 
 /// What a part is taken to cost by this name, in millionths, where a gateway has told it.
 pub async fn price(read: &mut Read, keys: &ShopKeys, name: &[u8; 16]) -> Result<Option<i64>, Error> {
+    let (high, low) = halves(name);
+    if let Some(price) = read.recall(("price", high, low)) {
+        return Ok(price);
+    }
     let row = first!(
         read,
         (Option<i64>, i64),
@@ -160,7 +164,9 @@ pub async fn price(read: &mut Read, keys: &ShopKeys, name: &[u8; 16]) -> Result<
         of(keys),
         name.to_vec()
     )?;
-    Ok(row.filter(|(_, rows)| *rows > 0).map(|(micros, _)| micros.unwrap_or(0)))
+    let price = row.filter(|(_, rows)| *rows > 0).map(|(micros, _)| micros.unwrap_or(0));
+    read.keep(("price", high, low), &price);
+    Ok(price)
 }
 
 /// Counts `by` texts (1, or -1 to take one back) under all their names. `tappable` says whether they carry a link.
@@ -173,8 +179,10 @@ pub async fn count(
     by: i64,
 ) -> Result<(), Error> {
     let untapped = if tappable { by } else { 0 };
-    run!(
+    // Counters say nothing of prices.
+    run_of!(
         tx,
+        [],
         "INSERT INTO guard (shop_id, kind, key, bucket, texts, micros)
          VALUES ($1, 'ip', $2, $6, $8, 0), ($1, 'prefix', $3, $6, $8, 0), ($1, 'breaker', $5, $6, $8, 0),
                 ($1, 'texts', $5, $7, $8, 0), ($1, 'quiet_prefix', $3, $6, $9, 0), ($1, 'quiet_country', $4, $6, $9, 0)
@@ -245,8 +253,9 @@ pub async fn spent(read: &mut Read, keys: &ShopKeys, day: Time) -> Result<i64, E
 }
 
 async fn add_to_day(tx: &mut Tx, keys: &ShopKeys, day: Time, micros: i64) -> Result<(), Error> {
-    run!(
+    run_of!(
         tx,
+        [],
         "INSERT INTO guard (shop_id, kind, key, bucket, texts, micros) VALUES ($1, 'spend', $2, $3, 0, $4)
          ON CONFLICT (shop_id, kind, key, bucket) DO UPDATE SET micros = guard.micros + excluded.micros",
         of(keys),
@@ -259,8 +268,10 @@ async fn add_to_day(tx: &mut Tx, keys: &ShopKeys, day: Time, micros: i64) -> Res
 
 /// Remembers what a part costs through a gateway to a country, until it tells another price.
 pub async fn learn_price(tx: &mut Tx, keys: &ShopKeys, name: &[u8; 16], micros_per_part: i64) -> Result<(), Error> {
-    run!(
+    let (high, low) = halves(name);
+    run_of!(
         tx,
+        [("price", high, low)],
         "INSERT INTO guard (shop_id, kind, key, bucket, texts, micros) VALUES ($1, 'price', $2, 0, 0, $3)
          ON CONFLICT (shop_id, kind, key, bucket) DO UPDATE SET micros = excluded.micros",
         of(keys),

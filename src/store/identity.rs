@@ -6,7 +6,9 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     Error, Read, Tx,
+    ahead::{self, each},
     db::{all, run},
+    listing::selected,
     of,
 };
 use crate::domain::{
@@ -103,6 +105,9 @@ pub async fn add(tx: &mut Tx, keys: &ShopKeys, subject: Subject, names: &[Name])
 /// Every name a cart or an order ever had.
 pub async fn names(read: &mut Read, keys: &ShopKeys, subject: Subject) -> Result<Vec<Name>, Error> {
     let (word, id) = subject.parts();
+    if let (Subject::Cart(_), Some(names)) = (subject, read.recall(("names", of(keys), id))) {
+        return Ok(names);
+    }
     let rows = all!(
         read,
         (String, Vec<u8>),
@@ -111,11 +116,29 @@ pub async fn names(read: &mut Read, keys: &ShopKeys, subject: Subject) -> Result
         word,
         id
     )?;
-    rows.into_iter()
-        .map(|(kind, value)| {
-            Ok((super::word("identity kind", &Kind::ALL, Kind::name, &kind)?, super::digest("identity", value)?))
-        })
-        .collect()
+    rows.into_iter().map(name).collect()
+}
+
+fn name((kind, value): (String, Vec<u8>)) -> Result<Name, Error> {
+    Ok((super::word("identity kind", &Kind::ALL, Kind::name, &kind)?, super::digest("identity", value)?))
+}
+
+/// Reads the `names` of these carts at once.
+pub async fn names_ahead(read: &mut Read, keys: &ShopKeys, carts: &[i64]) -> Result<(), Error> {
+    for some in &ahead::sets(carts) {
+        let text = each!(
+            "SELECT subject_id, kind, value FROM identity WHERE shop_id = $1 AND subject = 'cart' AND subject_id = $2"
+        );
+        let mut rows = selected!(read, (i64, String, Vec<u8>), ahead::numbers(of(keys), text, some))?;
+        rows.sort_unstable_by(|(.., one), (.., other)| one.cmp(other));
+        let mut found = ahead::grouped(rows.into_iter().map(|(cart, kind, value)| (cart, (kind, value))));
+        for cart in some {
+            let names =
+                found.remove(cart).unwrap_or_default().into_iter().map(name).collect::<Result<Vec<Name>, _>>()?;
+            read.keep(("names", of(keys), *cart), &names);
+        }
+    }
+    Ok(())
 }
 
 /// The carts known by this.

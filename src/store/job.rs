@@ -5,7 +5,9 @@ use std::{collections::BTreeSet, fmt};
 
 use super::{
     Error, Read, Tx,
-    db::{all, first, run},
+    ahead::{self, each},
+    db::{all, first, run, run_of},
+    listing::{Bind, selected},
     maybe, millis, time, word,
 };
 use crate::domain::{id::ShopId, time::Time};
@@ -424,6 +426,9 @@ pub async fn claim(
 
 /// Whether the claim still stands: a process that slept past its lease has lost it and must not act on it.
 pub async fn holds(read: &mut Read, job: &Job) -> Result<bool, Error> {
+    if let Some(()) = read.recall(("held", job.shop.get(), job.subject)) {
+        return Ok(true);
+    }
     let row = first!(
         read,
         (i64,),
@@ -434,6 +439,25 @@ pub async fn holds(read: &mut Read, job: &Job) -> Result<bool, Error> {
         job.claim.as_str()
     )?;
     Ok(row.is_some())
+}
+
+/// Reads what a handful of one shop, kind and claim is about to ask of `holds`, at once. The kind is that of all of them.
+pub async fn held_ahead(read: &mut Read, jobs: &[&Job]) -> Result<(), Error> {
+    for some in jobs.chunk_by(|a, b| (a.shop, a.kind, &a.claim) == (b.shop, b.kind, &b.claim)) {
+        for some in some.chunks(ahead::TOGETHER) {
+            let text = each!(
+                "SELECT subject_id FROM job WHERE shop_id = $1 AND kind = $18 AND subject_id = $2 AND claimed_by = $19"
+            );
+            let Some(job) = some.first() else { continue };
+            let subjects: Vec<i64> = some.iter().map(|job| job.subject).collect();
+            let mut select = ahead::numbers(job.shop.get(), text, &subjects);
+            select.binds.extend([Bind::Text(job.kind.name().to_owned()), Bind::Text(job.claim.clone())]);
+            for (subject,) in selected!(read, (i64,), select)? {
+                read.keep(("held", job.shop.get(), subject), &());
+            }
+        }
+    }
+    Ok(())
 }
 
 /// Frees every claim: only for a process that knows that no other is alive. An operator command.
@@ -458,8 +482,9 @@ pub async fn release(tx: &mut Tx, shop: ShopId, claim: &str, due_at: Time) -> Re
 
 /// Done: removes it, unless it was scheduled again meanwhile. `false` when the claim was lost.
 pub async fn finish(tx: &mut Tx, job: &Job) -> Result<bool, Error> {
-    let touched = run!(
+    let touched = run_of!(
         tx,
+        [("held", job.shop.get(), job.subject)],
         "DELETE FROM job WHERE shop_id = $1 AND kind = $2 AND subject_id = $3 AND claimed_by = $4",
         job.shop.get(),
         job.kind.name(),
@@ -531,8 +556,9 @@ pub async fn put_back(tx: &mut Tx, job: &Job, due_at: Time) -> Result<bool, Erro
 
 /// As [`put_back`], with a place in a line: whatever hurries it meanwhile, it keeps that.
 pub async fn line_up(tx: &mut Tx, job: &Job, due_at: Time, booked_at: Option<Time>) -> Result<bool, Error> {
-    let touched = run!(
+    let touched = run_of!(
         tx,
+        [("held", job.shop.get(), job.subject)],
         "UPDATE job SET due_at = $5, booked_at = $6, attempt = 0, claimed_until = NULL, claimed_by = NULL
          WHERE shop_id = $1 AND kind = $2 AND subject_id = $3 AND claimed_by = $4",
         job.shop.get(),

@@ -1,12 +1,14 @@
 //! Messages: one row per (purpose, cart or other occasion, step), ever. The words and the number lie sealed in `detail`.
 
+mod ahead;
 mod list;
 
 use serde::{Deserialize, Serialize};
 
+use self::ahead::Texted;
 use super::{
     Error, Read, Tx,
-    db::{all, first, run},
+    db::{Question, all, first, halves, run, run_of},
     maybe, millis, of, time,
 };
 use crate::domain::{
@@ -164,25 +166,31 @@ impl Row {
 }
 
 macro_rules! select {
-    ($($rest:expr),+) => {
+    (also $more:literal, $($rest:expr),+) => {
         concat!(
-            "SELECT message_id, purpose, cart_id, sequence, step, gateway_shop, gateway_id, country, detail, segments, created_at,
-                    expires_at, attempt, sending_at, sending_by, accepted_at, refused_at, unknown_at, delivered_at,
+            "SELECT ", $more, "message_id, purpose, cart_id, sequence, step, gateway_shop, gateway_id, country, detail, segments,
+                    created_at, expires_at, attempt, sending_at, sending_by, accepted_at, refused_at, unknown_at, delivered_at,
                     undelivered_at, cancelled_at, expired_at, reason, gateway_ref, cost_micros, cost_currency, cost_source
              FROM message WHERE shop_id = $1 AND ",
             $($rest),+
         )
     };
+    ($($rest:expr),+) => {
+        $crate::store::message::select!(also "", $($rest),+)
+    };
 }
 
 use select;
 
+pub use ahead::{ahead, of_carts_ahead, to_phones_ahead};
 pub use list::{Narrow, Sort, State, Told, cost, counted, leaf, list, of_carts, told_prices};
 
 /// Writes a new message. `Error::Duplicate` when its (purpose, about, step) has one.
 pub async fn create(tx: &mut Tx, keys: &ShopKeys, message: &Message) -> Result<(), Error> {
-    run!(
+    let [id, cart, phone] = asked(keys, message);
+    run_of!(
         tx,
+        [id, cart, phone],
         "INSERT INTO message (shop_id, message_id, purpose, cart_id, sequence, step, gateway_shop, gateway_id, phone,
                               country, detail, segments, created_at, expires_at, listed_at, language)
          VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $13, $15)",
@@ -205,11 +213,20 @@ pub async fn create(tx: &mut Tx, keys: &ShopKeys, message: &Message) -> Result<(
     Ok(())
 }
 
+/// What is asked about the row of a message, and changes with it. Whether its phone was heard of does not.
+fn asked(keys: &ShopKeys, message: &Message) -> [Question; 3] {
+    let (high, low) = halves(&keys.index("phone", &message.words.phone));
+    let shop = of(keys);
+    [("message", shop, message.id.get()), ("texts of cart", shop, message.about), ("texts to phone", high, low)]
+}
+
 /// Writes everything that can change of a message.
 pub async fn save(tx: &mut Tx, keys: &ShopKeys, message: &Message) -> Result<(), Error> {
     let moments = &message.moments;
-    run!(
+    let [id, cart, phone] = asked(keys, message);
+    run_of!(
         tx,
+        [id, cart, phone],
         "UPDATE message SET gateway_shop = $3, gateway_id = $4, detail = $5, segments = $6, expires_at = $7,
                 attempt = $8, sending_at = $9, sending_by = $10, accepted_at = $11, refused_at = $12, unknown_at = $13,
                 delivered_at = $14, undelivered_at = $15, cancelled_at = $16, expired_at = $17, reason = $18,
@@ -289,12 +306,18 @@ pub async fn former_phone(read: &mut Read, keys: &ShopKeys, id: MessageId) -> Re
 }
 
 pub async fn get(read: &mut Read, keys: &ShopKeys, id: MessageId) -> Result<Option<Message>, Error> {
+    if let Some(message) = read.recall(("message", of(keys), id.get())) {
+        return Ok(message);
+    }
     let row = first!(read, Row, select!("message_id = $2"), of(keys), id.get())?;
     row.map(|row| row.into_message(keys)).transpose()
 }
 
 /// The reminders of a cart, by step: the texts that may earn credit.
 pub async fn of_cart(read: &mut Read, keys: &ShopKeys, cart: CartId) -> Result<Vec<Message>, Error> {
+    if let Some(messages) = read.recall(("texts of cart", of(keys), cart.get())) {
+        return Ok(messages);
+    }
     let rows = all!(read, Row, select!("cart_id = $2 AND purpose = 'reminder' ORDER BY step"), of(keys), cart.get())?;
     rows.into_iter().map(|row| row.into_message(keys)).collect()
 }
@@ -324,6 +347,13 @@ pub async fn shop_of(read: &mut Read, gateway: GatewayId, reference: &str) -> Re
 
 /// Messages to this phone made since a moment, newest first.
 pub async fn to_phone(read: &mut Read, keys: &ShopKeys, phone: &[u8; 16], since: Time) -> Result<Vec<Message>, Error> {
+    let (high, low) = halves(phone);
+    if let Some(Texted { since: from, mut messages }) = read.recall(("texts to phone", high, low))
+        && from <= since
+    {
+        messages.retain(|message| message.created_at >= since);
+        return Ok(messages);
+    }
     let rows = all!(
         read,
         Row,

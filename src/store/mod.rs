@@ -18,6 +18,7 @@ pub mod db;
 pub mod migration;
 pub mod spread;
 pub mod listing;
+mod ahead;
 
 pub mod shop;
 pub mod rules;

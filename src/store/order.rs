@@ -4,8 +4,11 @@ pub mod list;
 
 use super::{
     Error, Read, Tx,
-    db::{all, first, run},
-    digest, maybe, millis, of, time,
+    ahead::{self, each},
+    db::{all, first, halves, run},
+    digest,
+    listing::selected,
+    maybe, millis, of, time,
 };
 use crate::domain::{
     cart::Revision,
@@ -130,6 +133,10 @@ pub async fn placed_at(read: &mut Read, keys: &ShopKeys, id: OrderId) -> Result<
 
 /// Whether an order known by this name was placed at this moment or before, and not taken back.
 pub async fn bought_before(read: &mut Read, keys: &ShopKeys, name: &[u8; 16], at: Time) -> Result<bool, Error> {
+    let (high, low) = halves(name);
+    if let Some(first) = read.recall::<Option<Time>>(("bought", high, low)) {
+        return Ok(first.is_some_and(|first| first <= at));
+    }
     // By the name and the order's own key, never by the time: see `cart::begun_after`.
     let row = first!(
         read,
@@ -144,6 +151,25 @@ pub async fn bought_before(read: &mut Read, keys: &ShopKeys, name: &[u8; 16], at
         at.millis()
     )?;
     Ok(row.is_some())
+}
+
+/// Reads what a handful is about to ask of `bought_before`, at once.
+pub async fn bought_ahead(read: &mut Read, keys: &ShopKeys, names: &[[u8; 16]]) -> Result<(), Error> {
+    for some in &ahead::sets(names) {
+        let text = each!(
+            "SELECT $2, CAST(MIN(shop_order.placed_at) AS BIGINT) FROM identity JOIN shop_order
+               ON shop_order.shop_id = $1 AND shop_order.order_id = identity.subject_id
+             WHERE identity.shop_id = $1 AND identity.value = $2 AND identity.subject = 'order'
+               AND (shop_order.cancelled_at IS NULL) IS TRUE"
+        );
+        let rows = selected!(read, (Vec<u8>, Option<i64>), ahead::hashes(of(keys), text, some))?;
+        for name in some {
+            let first = rows.iter().find(|(value, _)| value == name).and_then(|(_, at)| maybe(*at));
+            let (high, low) = halves(name);
+            read.keep(("bought", high, low), &first);
+        }
+    }
+    Ok(())
 }
 
 pub async fn by_external_id(read: &mut Read, keys: &ShopKeys, external_id: &str) -> Result<Option<Order>, Error> {

@@ -4,9 +4,13 @@
 //!
 //! A phone has a handful of rows: they are found by the phone, never by the time.
 
+use std::collections::BTreeSet;
+
 use super::{
     Error, Read, Tx,
-    db::{all, run},
+    ahead::{self, each},
+    db::{all, halves, run, run_of},
+    listing::selected,
     time,
 };
 use crate::domain::{
@@ -27,16 +31,7 @@ pub async fn reserve(
     most: u32,
     (since, now): (Time, Time),
 ) -> Result<bool, Error> {
-    // Slot 0 is nobody's place: its row is the lock of this phone.
-    run!(
-        tx,
-        "INSERT INTO phone_use (shop_id, phone, lane, slot, at, by_shop, by_message) VALUES ($1, $2, $3, 0, $4, 0, 0)
-         ON CONFLICT (shop_id, phone, lane, slot) DO UPDATE SET at = excluded.at",
-        HOUSE.get(),
-        phone.to_vec(),
-        lane,
-        now.millis()
-    )?;
+    lock(tx, phone, lane, now).await?;
     let places = places(tx, phone, lane, since).await?;
     if places.iter().any(|place| place.by == text) {
         return Ok(true);
@@ -45,8 +40,10 @@ pub async fn reserve(
     let Some(free) = (1..=i64::from(most)).find(is_free).filter(|_| places.len() < most as usize) else {
         return Ok(false);
     };
-    run!(
+    let (high, low) = halves(phone);
+    run_of!(
         tx,
+        [("phone_use", high, low)],
         "INSERT INTO phone_use (shop_id, phone, lane, slot, at, by_shop, by_message) VALUES ($1, $2, $3, $4, $5, $6, $7)
          ON CONFLICT (shop_id, phone, lane, slot)
          DO UPDATE SET at = excluded.at, by_shop = excluded.by_shop, by_message = excluded.by_message",
@@ -60,6 +57,65 @@ pub async fn reserve(
     )?;
     Ok(true)
 }
+
+/// Has whoever asks for this phone wait for the end of this transaction. Slot 0 is nobody's place: its row is the lock.
+async fn lock(tx: &mut Tx, phone: &[u8; 16], lane: &str, now: Time) -> Result<(), Error> {
+    let (high, low) = halves(phone);
+    if tx.recall::<String>(("phone locked", high, low)).is_some_and(|locked| locked == lane) {
+        return Ok(());
+    }
+    run_of!(
+        tx,
+        [],
+        "INSERT INTO phone_use (shop_id, phone, lane, slot, at, by_shop, by_message) VALUES ($1, $2, $3, 0, $4, 0, 0)
+         ON CONFLICT (shop_id, phone, lane, slot) DO UPDATE SET at = excluded.at",
+        HOUSE.get(),
+        phone.to_vec(),
+        lane,
+        now.millis()
+    )?;
+    tx.keep(("phone locked", high, low), &lane.to_owned());
+    Ok(())
+}
+
+/// What a handful is about to do before each `reserve`, at once: locks these phones in one lane, and reads their places.
+/// Two that want the same phones ask for them in one order, so that neither waits for the other.
+pub async fn reserve_ahead(tx: &mut Tx, phones: &BTreeSet<[u8; 16]>, lane: &str, now: Time) -> Result<(), Error> {
+    let phones: Vec<[u8; 16]> = phones.iter().copied().collect();
+    for some in phones.chunks(LOCKED_AT_ONCE) {
+        let [Some(last), a, b, c] = [some.last(), some.first(), some.get(1), some.get(2)] else { continue };
+        let phone = |one: Option<&[u8; 16]>| one.unwrap_or(last).to_vec();
+        // No row may be written twice by one statement: four, or one by one.
+        if some.len() < LOCKED_AT_ONCE {
+            for one in some {
+                lock(tx, one, lane, now).await?;
+            }
+            continue;
+        }
+        run_of!(
+            tx,
+            [],
+            "INSERT INTO phone_use (shop_id, phone, lane, slot, at, by_shop, by_message)
+             VALUES ($1, $4, $2, 0, $3, 0, 0), ($1, $5, $2, 0, $3, 0, 0), ($1, $6, $2, 0, $3, 0, 0),
+                    ($1, $7, $2, 0, $3, 0, 0)
+             ON CONFLICT (shop_id, phone, lane, slot) DO UPDATE SET at = excluded.at",
+            HOUSE.get(),
+            lane,
+            now.millis(),
+            phone(a),
+            phone(b),
+            phone(c),
+            last.to_vec()
+        )?;
+        for one in some {
+            let (high, low) = halves(one);
+            tx.keep(("phone locked", high, low), &lane.to_owned());
+        }
+    }
+    ahead(tx, &phones).await
+}
+
+const LOCKED_AT_ONCE: usize = 4;
 
 /// Whether this text has its place.
 pub async fn holds(
@@ -94,34 +150,54 @@ struct Place {
     by: MessageRef,
 }
 
+type Row = (String, i64, i64, i64, i64);
+
+fn place((lane, slot, at, shop, message): Row) -> Place {
+    let by = MessageRef { shop: ShopId::new(shop), message: MessageId::new(message) };
+    Place { lane, slot, at: time(at), by }
+}
+
 /// The places of a phone taken in a lane after a moment.
 async fn places(read: &mut Read, phone: &[u8; 16], lane: &str, since: Time) -> Result<Vec<Place>, Error> {
-    let [high, low] = [0, 8].map(|from| phone[from..from + 8].iter().fold(0, |row, byte| row << 8 | i64::from(*byte)));
-    let question = ("phone_use", high, low);
-    let mut places: Vec<Place> = match read.recall(question) {
+    let (high, low) = halves(phone);
+    let mut places: Vec<Place> = match read.recall(("phone_use", high, low)) {
         Some(places) => places,
         None => {
             let rows = all!(
                 read,
-                (String, i64, i64, i64, i64),
+                Row,
                 "SELECT lane, slot, at, by_shop, by_message FROM phone_use
                  WHERE shop_id = $1 AND phone = $2 AND slot > 0",
                 HOUSE.get(),
                 phone.to_vec()
             )?;
-            let place = |(lane, slot, at, shop, message)| Place {
-                lane,
-                slot,
-                at: time(at),
-                by: MessageRef { shop: ShopId::new(shop), message: MessageId::new(message) },
-            };
             let places = rows.into_iter().map(place).collect();
-            read.keep(question, &places);
+            read.keep(("phone_use", high, low), &places);
             places
         }
     };
     places.retain(|place| place.lane == lane && place.at > since);
     Ok(places)
+}
+
+/// Reads the places of these phones at once.
+pub async fn ahead(read: &mut Read, phones: &[[u8; 16]]) -> Result<(), Error> {
+    for some in &ahead::sets(phones) {
+        let text = each!(
+            "SELECT phone, lane, slot, at, by_shop, by_message FROM phone_use
+             WHERE shop_id = $1 AND phone = $2 AND slot > 0"
+        );
+        type Row = (Vec<u8>, String, i64, i64, i64, i64);
+        let rows = selected!(read, Row, ahead::hashes(HOUSE.get(), text, some))?;
+        let row = |(phone, lane, slot, at, shop, message)| (phone, place((lane, slot, at, shop, message)));
+        let mut found = ahead::grouped(rows.into_iter().map(row));
+        for phone in some {
+            let places: Vec<Place> = found.remove(&phone[..]).unwrap_or_default();
+            let (high, low) = halves(phone);
+            read.keep(("phone_use", high, low), &places);
+        }
+    }
+    Ok(())
 }
 
 /// Gives the place of a text back: it did not go.

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use crate::{
     domain::id::DeliveryId,
     pipeline::{
-        Core, attribute, decide, detect,
+        Core, ahead, attribute, decide, detect,
         handful::{self, Piece},
         holdout,
         ingest::{self, Taken},
@@ -23,6 +23,8 @@ pub(super) struct Writing(pub Job);
 /// How far a job is written.
 pub(super) enum Wrote {
     Whole,
+    /// But for that the job is done.
+    ButDone,
     /// But for what became of the delivery, and that the job is done.
     Read(Option<Taken>),
 }
@@ -39,6 +41,8 @@ impl Piece for Writing {
     }
 
     async fn ahead(core: &Core, tx: &mut Tx, pieces: &[Writing]) -> Result<(), Error> {
+        let jobs: Vec<&Job> = pieces.iter().map(|piece| &piece.0).collect();
+        ahead::of_carts(core, tx, &jobs).await?;
         let deliveries: Vec<i64> =
             pieces.iter().filter(|piece| piece.0.kind == Kind::Ingest).map(|piece| piece.0.subject).collect();
         let Some(shop) = pieces.first().map(|piece| piece.0.shop).filter(|_| deliveries.len() > 1) else {
@@ -55,9 +59,10 @@ impl Piece for Writing {
         let now = core.now();
         let (mut read, mut jobs) = (BTreeMap::new(), Vec::new());
         for (piece, wrote) in pieces.iter().zip(done) {
-            let Wrote::Read(taken) = wrote else { continue };
-            jobs.push(&piece.0);
-            if let Some(taken) = taken {
+            if !matches!(wrote, Wrote::Whole) {
+                jobs.push(&piece.0);
+            }
+            if let Wrote::Read(Some(taken)) = wrote {
                 let alike: &mut Vec<i64> = read.entry((piece.0.shop, taken)).or_default();
                 alike.push(piece.0.subject);
             }
@@ -93,8 +98,8 @@ async fn one(core: &Core, tx: &mut Tx, job: &Job) -> Result<Wrote, Error> {
         Kind::Ingest => {
             return ingest::take(core, tx, job.shop, DeliveryId::new(job.subject)).await.map(Wrote::Read);
         }
-        Kind::Detect => detect::detect(core, tx, job).await?,
-        Kind::Decide => decide::decide(core, tx, job).await?,
+        Kind::Detect => return detect::detect(core, tx, job).await.map(but_done),
+        Kind::Decide => return decide::decide(core, tx, job).await.map(but_done),
         Kind::Judge => judge::judge(core, tx, job).await?,
         Kind::Attribute => attribute::attribute(core, tx, job).await?,
         Kind::Rollup => rollup::rollup(core, tx, job).await?,
@@ -120,4 +125,8 @@ async fn one(core: &Core, tx: &mut Tx, job: &Job) -> Result<Wrote, Error> {
         | Kind::Balance => return Err(Error::Sql(format!("{} has transactions of its own", job.kind))),
     }
     Ok(Wrote::Whole)
+}
+
+fn but_done(done: bool) -> Wrote {
+    if done { Wrote::ButDone } else { Wrote::Whole }
 }

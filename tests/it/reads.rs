@@ -3,7 +3,7 @@
 //! nothing is wrong, and in the busiest hour everything stands still. So the plan of every statement that the way of a cart
 //! runs is looked at, on tables with rows in them and without statistics.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use cartback::store::Db;
 use serde_json::{Value, json};
@@ -44,16 +44,19 @@ const SPANS: [&str; 12] = [
 ];
 
 /// Were these not among the statements, the way would have been another.
-const KNOWN: [&str; 2] = ["UPDATE cart SET reachable_at", "SELECT cart.cart_id FROM identity JOIN cart"];
+const KNOWN: [&str; 2] = ["UPDATE cart SET abandoned_at", "SELECT identity.value, cart.started_at"];
 
-fn is_known(statements: &BTreeSet<String>, begins: &str) -> bool {
-    statements.iter().any(|statement| statement.trim_start().starts_with(begins))
+/// Each statement, with the types of its values.
+type Statements = BTreeMap<String, String>;
+
+fn is_known(statements: &Statements, begins: &str) -> bool {
+    statements.keys().any(|statement| statement.trim_start().starts_with(begins))
 }
 
 /// The statements that a cart's way runs on PostgreSQL, from its webhook to the credit of its order. A connection that is
 /// closed or in use when it is asked takes its own with it: then the way is gone once more.
-async fn statements() -> Option<BTreeSet<String>> {
-    let mut all = BTreeSet::new();
+async fn statements() -> Option<Statements> {
+    let mut all = Statements::new();
     for _ in 0..4 {
         gather(&mut all).await?;
         if KNOWN.iter().all(|known| is_known(&all, known)) {
@@ -63,7 +66,7 @@ async fn statements() -> Option<BTreeSet<String>> {
     Some(all)
 }
 
-async fn gather(all: &mut BTreeSet<String>) -> Option<()> {
+async fn gather(all: &mut Statements) -> Option<()> {
     let app = App::start(Engine::Pg).await?;
     let shop = app.with_shop_like("generic", &[("steps_after_minutes", "0")]).await;
     app.with_gateway(&shop, "kannel").await;
@@ -85,15 +88,16 @@ async fn gather(all: &mut BTreeSet<String>) -> Option<()> {
 }
 
 /// What every connection has prepared so far.
-async fn prepared(app: &App, all: &mut BTreeSet<String>) {
+async fn prepared(app: &App, all: &mut Statements) {
     let Db::Pg(pool) = &app.core.db else { unreachable!() };
     let mut connections = Vec::new();
     for _ in 0..pool.size() {
         connections.push(pool.acquire().await.unwrap());
     }
     for connection in &mut connections {
-        let rows = connection.fetch_all("SELECT statement FROM pg_prepared_statements").await.unwrap();
-        all.extend(rows.iter().map(|row| row.get::<String, _>(0)));
+        let told = "SELECT statement, array_to_string(parameter_types, ', ') FROM pg_prepared_statements";
+        let rows = connection.fetch_all(told).await.unwrap();
+        all.extend(rows.iter().map(|row| (row.get::<String, _>(0), row.get::<String, _>(1))));
     }
 }
 
@@ -134,7 +138,7 @@ async fn a_cart_is_looked_up_never_searched_for() {
     }
     assert!(large.contains("cart") && large.contains("message") && large.contains("identity"), "{large:?}");
     let (mut looked_at, mut problems) = (0, Vec::new());
-    for (number, statement) in statements.iter().enumerate() {
+    for (number, (statement, types)) in statements.iter().enumerate() {
         let words = statement.trim_start();
         let verbs = ["SELECT", "INSERT", "UPDATE", "DELETE", "WITH"];
         if !verbs.iter().any(|verb| words.starts_with(verb)) || words.contains("pg_") {
@@ -147,7 +151,8 @@ async fn a_cart_is_looked_up_never_searched_for() {
         let binds = numbers.max().unwrap_or(0);
         let nulls = vec!["NULL"; binds].join(", ");
         let values = if binds == 0 { String::new() } else { format!("({nulls})") };
-        connection.execute(AssertSqlSafe(format!("PREPARE q{number} AS {statement}"))).await.unwrap();
+        let typed = if types.is_empty() { String::new() } else { format!("({types})") };
+        connection.execute(AssertSqlSafe(format!("PREPARE q{number}{typed} AS {statement}"))).await.unwrap();
         let explain = AssertSqlSafe(format!("EXPLAIN (FORMAT JSON) EXECUTE q{number}{values}"));
         let told = connection.fetch_one(sqlx::raw_sql(explain)).await.unwrap();
         let plan: Value = serde_json::from_str(told.try_get_raw(0).unwrap().as_str().unwrap()).unwrap();

@@ -87,6 +87,12 @@ async fn take_turns(
     let mut places = BTreeMap::new();
     let mut read = core.db.read().await?;
     read.of_many();
+    if let (Some(first), true) = (jobs.first(), jobs.len() > 1)
+        && let Some((_, keys)) = core.shop(&mut read, first.shop).await?
+    {
+        let messages: Vec<i64> = jobs.iter().map(|job| job.subject).collect();
+        store::message::ahead(&mut read, &keys, &messages).await?;
+    }
     for job in jobs {
         match standing(core, &mut read, &job).await {
             Ok((needs, place)) => {
@@ -215,6 +221,11 @@ impl Piece for Placing<'_> {
     async fn write(&self, core: &Core, tx: &mut Tx) -> Result<(), Error> {
         guard::take_place(tx, self.place, core.now()).await
     }
+
+    async fn ahead(core: &Core, tx: &mut Tx, pieces: &[Self]) -> Result<(), Error> {
+        let places: Vec<&Place> = pieces.iter().map(|piece| piece.place).collect();
+        guard::places_ahead(tx, &places, core.now()).await
+    }
 }
 
 /// Takes the places of those that need one, at the house, in a transaction of its own. Whether a text got it is asked again
@@ -245,7 +256,7 @@ async fn take_places(
 async fn keep(core: &Core, answered: Vec<Record>, stayed: &mut Vec<Job>) -> Result<Vec<Failed>, Error> {
     let written = handful::write_all(core, answered).await?;
     let mut heard: BTreeMap<(ShopId, GatewayId), (Gateway, Vec<SendOutcome>)> = BTreeMap::new();
-    for (Record { job, account, outcome }, ()) in written.done {
+    for (Record { job, account, outcome }, _) in written.done {
         if !matches!(outcome, SendOutcome::Accepted { .. } | SendOutcome::Unknown { .. }) {
             stayed.push(job);
         }

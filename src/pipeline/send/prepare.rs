@@ -13,7 +13,7 @@ use crate::{
         time::Time,
     },
     pipeline::{
-        Core, audit, discount,
+        Core, ahead, audit, discount,
         facts::{Asking, ask},
         guard,
         handful::Piece,
@@ -43,6 +43,11 @@ impl Piece for Prepare {
 
     async fn write(&self, core: &Core, tx: &mut Tx) -> Result<Self::Done, Error> {
         prepare(core, tx, &self.0).await
+    }
+
+    async fn ahead(core: &Core, tx: &mut Tx, pieces: &[Self]) -> Result<(), Error> {
+        let jobs: Vec<&Job> = pieces.iter().map(|piece| &piece.0).collect();
+        ahead::of_texts(core, tx, &jobs).await
     }
 }
 

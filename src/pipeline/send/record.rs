@@ -11,7 +11,7 @@ use crate::{
         time::Time,
     },
     gateway,
-    pipeline::{Core, dirty, dirty_cart, forward, guard, handful::Piece, route, settle},
+    pipeline::{Core, ahead, dirty, dirty_cart, forward, guard, handful::Piece, route, settle},
     store::{
         self, Error, Tx,
         gateway::Gateway,
@@ -29,14 +29,25 @@ pub(super) struct Record {
 }
 
 impl Piece for Record {
-    type Done = ();
+    /// Whether its job is done and is to be finished.
+    type Done = bool;
 
     fn job(&self) -> &Job {
         &self.job
     }
 
-    async fn write(&self, core: &Core, tx: &mut Tx) -> Result<(), Error> {
+    async fn write(&self, core: &Core, tx: &mut Tx) -> Result<bool, Error> {
         record(core, tx, &self.job, &self.account, &self.outcome).await
+    }
+
+    async fn ahead(core: &Core, tx: &mut Tx, pieces: &[Self]) -> Result<(), Error> {
+        let jobs: Vec<&Job> = pieces.iter().map(|piece| &piece.job).collect();
+        ahead::of_outcomes(core, tx, &jobs).await
+    }
+
+    async fn end(_: &Core, tx: &mut Tx, pieces: &[Self], done: &[bool]) -> Result<(), Error> {
+        let jobs: Vec<&Job> = pieces.iter().zip(done).filter(|(_, done)| **done).map(|(piece, _)| &piece.job).collect();
+        job::finish_all(tx, &jobs).await
     }
 }
 
@@ -44,12 +55,13 @@ impl Piece for Record {
 const RETRY_FIRST: Duration = Duration::from_secs(30);
 const RETRY_MOST: Duration = Duration::from_secs(15 * 60);
 
-async fn record(core: &Core, tx: &mut Tx, job: &Job, account: &Gateway, outcome: &SendOutcome) -> Result<(), Error> {
+/// Whether the job is done; what waits on is put back here.
+async fn record(core: &Core, tx: &mut Tx, job: &Job, account: &Gateway, outcome: &SendOutcome) -> Result<bool, Error> {
     let now = core.now();
     store::shop::take_turn(tx, job.shop).await?;
-    let Some((shop, keys)) = core.shop(tx, job.shop).await? else { return Ok(()) };
+    let Some((shop, keys)) = core.shop(tx, job.shop).await? else { return Ok(false) };
     let Some(mut message) = store::message::get(tx, &keys, MessageId::new(job.subject)).await? else {
-        return Ok(());
+        return Ok(false);
     };
     let before = message.moments;
     match outcome {
@@ -73,7 +85,7 @@ async fn record(core: &Core, tx: &mut Tx, job: &Job, account: &Gateway, outcome:
             // It provably did not leave: another account may take it, at once if there is one.
             let another = route::has_another(core, tx, &shop, &message).await?;
             let wait = if another { Duration::ZERO } else { RETRY_MOST };
-            return wait_on(core, tx, &shop, &keys, job, message, &why, wait).await;
+            return wait_on(core, tx, &shop, &keys, job, message, &why, wait).await.map(|()| false);
         }
         SendOutcome::Refused { class, code } => {
             message.moments.refused_at.get_or_insert(now);
@@ -95,13 +107,13 @@ async fn record(core: &Core, tx: &mut Tx, job: &Job, account: &Gateway, outcome:
         SendOutcome::Later { why, after } => {
             let doubled = RETRY_FIRST.saturating_mul(1 << message.attempt.min(6).saturating_sub(1));
             let wait = after.unwrap_or(doubled.min(RETRY_MOST));
-            return wait_on(core, tx, &shop, &keys, job, message, why, wait).await;
+            return wait_on(core, tx, &shop, &keys, job, message, why, wait).await.map(|()| false);
         }
         SendOutcome::Unknown { why } => become_unknown(core, tx, &keys, &mut message, why).await?,
     }
     store::message::save(tx, &keys, &message).await?;
     forward::moved(core, tx, &shop, &before, &message).await?;
-    job::finish(tx, job).await.map(|_| ())
+    Ok(true)
 }
 
 /// Back to the queue: it provably did not leave. Unless somebody else has taken it meanwhile, or its time is up.
