@@ -221,7 +221,8 @@ pub(super) async fn change(
     if rules != shop.rules {
         save_rules(tx, keys, &rules, now).await?;
         recredit::after_change(core, tx, keys, (&shop.rules, &rules), "").await?;
-    } else if before != asked_by_carts(&shop) {
+    } else if shop.stopped().is_none() && before != asked_by_carts(&shop) {
+        // Asked while it sends nothing, they would end for good; a shop that goes on soon has them still.
         job::hurry(tx, keys.shop(), job::Kind::Decide, now).await?;
     }
     Ok(Ok(()))

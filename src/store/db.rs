@@ -254,11 +254,6 @@ impl Read {
         }
     }
 
-    /// Whether answers are remembered at all.
-    pub fn is_of_many(&self) -> bool {
-        self.memo.is_some()
-    }
-
     pub(super) fn conn(&mut self) -> Conn<'_> {
         match &mut self.inner {
             Inner::Lite(conn) => Conn::Lite(conn),

@@ -82,16 +82,14 @@ async fn lock(tx: &mut Tx, phone: &[u8; 16], lane: &str, now: Time) -> Result<()
 /// Two that want the same phones ask for them in one order, so that neither waits for the other.
 pub async fn reserve_ahead(tx: &mut Tx, phones: &BTreeSet<[u8; 16]>, lane: &str, now: Time) -> Result<(), Error> {
     let phones: Vec<[u8; 16]> = phones.iter().copied().collect();
-    for some in phones.chunks(LOCKED_AT_ONCE) {
-        let [Some(last), a, b, c] = [some.last(), some.first(), some.get(1), some.get(2)] else { continue };
-        let phone = |one: Option<&[u8; 16]>| one.unwrap_or(last).to_vec();
+    for some in phones.chunks(4) {
         // No row may be written twice by one statement: four, or one by one.
-        if some.len() < LOCKED_AT_ONCE {
+        let [a, b, c, d] = some else {
             for one in some {
                 lock(tx, one, lane, now).await?;
             }
             continue;
-        }
+        };
         run_of!(
             tx,
             [],
@@ -102,10 +100,10 @@ pub async fn reserve_ahead(tx: &mut Tx, phones: &BTreeSet<[u8; 16]>, lane: &str,
             HOUSE.get(),
             lane,
             now.millis(),
-            phone(a),
-            phone(b),
-            phone(c),
-            last.to_vec()
+            a.to_vec(),
+            b.to_vec(),
+            c.to_vec(),
+            d.to_vec()
         )?;
         for one in some {
             let (high, low) = halves(one);
@@ -114,8 +112,6 @@ pub async fn reserve_ahead(tx: &mut Tx, phones: &BTreeSet<[u8; 16]>, lane: &str,
     }
     ahead(tx, &phones).await
 }
-
-const LOCKED_AT_ONCE: usize = 4;
 
 /// Whether this text has its place.
 pub async fn holds(
