@@ -19,12 +19,14 @@ fuzz_target!(|text: &str| {
         let money = Money::new(minor, currency);
         assert_eq!(currency.minor(&money.amount()), Ok(minor), "{rest:?}");
         assert!(money.to_string().len() <= 40);
-        // Upside down it is the same, below zero.
+        // Upside down it is the same, below zero, unless the sign makes it too long.
         let negative = rest
             .trim()
             .strip_prefix('-')
             .map_or_else(|| format!("-{}", rest.trim().trim_start_matches('+')), str::to_owned);
-        assert_eq!(currency.minor(&negative), Ok(-minor), "{rest:?}");
+        if negative.len() <= money::AMOUNT_CHARS_MAX {
+            assert_eq!(currency.minor(&negative), Ok(-minor), "{rest:?}");
+        }
     }
     for digits in [0, 2, 6, 12] {
         let _ = money::decimal(rest, digits);

@@ -20,7 +20,7 @@ pub enum NotMoney {
 }
 
 /// An amount longer than this is not money; it bounds the work on hostile input.
-const AMOUNT_CHARS_MAX: usize = 64;
+pub const AMOUNT_CHARS_MAX: usize = 64;
 
 /// 10^16 of the smallest unit: a hundred million millions of euros.
 pub const MINOR_MOST: u64 = 10_000_000_000_000_000;
