@@ -268,10 +268,12 @@ fn prepare(template: &str) -> Result<String, Vec<Problem>> {
     Ok(source)
 }
 
-/// One space between words, none at the ends of lines.
+/// One space between words, none at the ends of lines. A carriage return alone ends a line, too, as it did of old: a text
+/// has no other control characters than the ends of its lines.
 fn tidy(text: &str) -> String {
     let lines: Vec<String> = text
-        .lines()
+        .replace("\r\n", "\n")
+        .split(['\n', '\r'])
         .map(|line| line.split(' ').filter(|word| !word.is_empty()).collect::<Vec<_>>().join(" "))
         .collect();
     lines.join("\n").trim().to_owned()

@@ -55,6 +55,7 @@ fn names_are_filled_in() {
     says("{# a note #}Hello", "Hello");
     says("“Hello” – it’s\u{a0}us…  \t ok", "\"Hello\" - it's us... ok");
     says("One \r\n  two", "One\ntwo");
+    says("One \r two", "One\ntwo");
 }
 
 #[test]
