@@ -219,11 +219,10 @@ pub(super) async fn change(
     }
     store::shop::save(tx, keys, &shop).await?;
     if rules != shop.rules {
-        save_rules(tx, keys, &rules, now).await?;
+        save_rules(tx, keys, (&shop, &rules), now).await?;
         recredit::after_change(core, tx, keys, (&shop.rules, &rules), "").await?;
-    } else if shop.stopped().is_none() && before != asked_by_carts(&shop) {
-        // Asked while it sends nothing, they would end for good; a shop that goes on soon has them still.
-        job::hurry(tx, keys.shop(), job::Kind::Decide, now).await?;
+    } else if before != asked_by_carts(&shop) {
+        ask_carts(tx, &shop, now).await?;
     }
     Ok(Ok(()))
 }
@@ -233,11 +232,25 @@ fn asked_by_carts(shop: &Shop) -> impl PartialEq + use<> {
     (shop.settings.clone(), shop.country.clone(), shop.currency, shop.zone.clone(), shop.stopped())
 }
 
-/// Saves rules as their next version, and has every cart that waits asked again: what held it may be gone. The caller
-/// holds the shop's turn and has checked the rules.
-pub(crate) async fn save_rules(tx: &mut Tx, keys: &ShopKeys, rules: &Rules, now: Time) -> Result<(), Error> {
+/// Has every cart that waits asked again: what held it may be gone. Asked while the shop sends nothing, they would end for
+/// good; a shop that goes on soon has them still.
+async fn ask_carts(tx: &mut Tx, shop: &Shop, now: Time) -> Result<(), Error> {
+    match shop.stopped() {
+        None => job::hurry(tx, shop.id, job::Kind::Decide, now).await,
+        Some(_) => Ok(()),
+    }
+}
+
+/// Saves rules as the shop's next version, and has its carts asked again. The caller holds the shop's turn and has checked
+/// the rules.
+pub(crate) async fn save_rules(
+    tx: &mut Tx,
+    keys: &ShopKeys,
+    (shop, rules): (&Shop, &Rules),
+    now: Time,
+) -> Result<(), Error> {
     store::rules::save(tx, keys, rules, now).await?;
-    job::hurry(tx, keys.shop(), job::Kind::Decide, now).await
+    ask_carts(tx, shop, now).await
 }
 
 /// Changes a shop's rules by this function, in its turn; every problem is told and nothing is saved then.
@@ -255,7 +268,7 @@ pub async fn change_rules(
                 let mut rules = shop.rules.clone();
                 let checked = change(&mut rules, now).and_then(|()| rules.check().map_err(|problem| vec![problem]));
                 if checked.is_ok() && rules != shop.rules {
-                    save_rules(tx, &keys, &rules, now).await?;
+                    save_rules(tx, &keys, (&shop, &rules), now).await?;
                     recredit::after_change(core, tx, &keys, (&shop.rules, &rules), "").await?;
                 }
                 checked

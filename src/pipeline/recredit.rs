@@ -46,7 +46,7 @@ pub async fn change_windows(
                     Err(problem) => Err(vec![problem]),
                     Ok(()) if rules == shop.rules => Ok(false),
                     Ok(()) => {
-                        connect::save_rules(tx, &keys, &rules, now).await?;
+                        connect::save_rules(tx, &keys, (&shop, &rules), now).await?;
                         Ok(after_change(core, tx, &keys, (&shop.rules, &rules), by).await?)
                     }
                 }
@@ -120,7 +120,7 @@ pub async fn step(core: &Core, tx: &mut Tx, job: &Job) -> Result<(), Error> {
     };
     if judging(tx, job.shop).await? >= u64::from(STEP) {
         // What was made due before comes first.
-        return job::put_back(tx, job, now + PAUSE).await.map(|_| ());
+        return job::put_back(tx, job, now + PAUSE).await;
     }
     let found = touch::to_judge(tx, &keys, run.why == Why::Upgrade, run.upto, STEP).await?;
     for order in &found {
@@ -133,7 +133,7 @@ pub async fn step(core: &Core, tx: &mut Tx, job: &Job) -> Result<(), Error> {
     if over {
         return job::finish(tx, job).await.map(|_| ());
     }
-    job::put_back(tx, job, now + PAUSE).await.map(|_| ())
+    job::put_back(tx, job, now + PAUSE).await
 }
 
 async fn judging(read: &mut Read, shop: ShopId) -> Result<u64, Error> {

@@ -244,8 +244,10 @@ async fn carts_that_lead_astray_wait_until_the_shop_names_the_host() {
         assert_eq!(app.messages(&shop).await, []);
         let story = app.cart_story(&shop, &format!("c{}", FOREIGN.len())).await;
         assert!(story.contains("not the shop's: checkout.shop.example"), "{story}");
-        // A pause ends none of them.
+        // A pause ends none of them, whatever else is changed meanwhile.
         app.change(&shop, &[("paused", "yes")]).await;
+        app.pass(minutes(1)).await;
+        app.change(&shop, &[("click_window_hours", "240")]).await;
         app.pass(minutes(1)).await;
         app.change(&shop, &[("paused", "no")]).await;
         app.pass(minutes(1)).await;
