@@ -11,6 +11,32 @@ use std::{
 
 use super::{CONNECTIONS, House, number};
 
+/// What a figure is held against.
+pub struct Reference {
+    pub name: &'static str,
+    pub port: u16,
+    pub good: u16,
+    pub path: String,
+}
+
+impl Reference {
+    /// The plainest answer the program has.
+    pub fn alive(port: u16) -> Reference {
+        Reference { name: "alive", port, good: 200, path: "/healthz".to_owned() }
+    }
+
+    /// What `variable` names (`http://127.0.0.1:9090/path`), an address of another server on this machine.
+    pub fn named(variable: &str, good: u16) -> Option<Reference> {
+        let address = std::env::var(variable).ok()?;
+        let (port, path) = address.strip_prefix("http://127.0.0.1:")?.split_once('/')?;
+        Some(Reference { name: "another server", port: port.parse().ok()?, good, path: format!("/{path}") })
+    }
+
+    fn request(&self) -> String {
+        format!("GET {} HTTP/1.1\r\nhost: 127.0.0.1\r\n\r\n", self.path)
+    }
+}
+
 /// What one round saw.
 struct Round {
     per_second: f64,
@@ -21,33 +47,26 @@ struct Round {
 
 impl House {
     /// Two kinds of request in turns; tells both and the ratio of the first to the second.
-    pub fn in_turns(
-        &self,
-        name: &str,
-        good: u16,
-        request: &(dyn Fn() -> String + Sync),
-        other: &str,
-        plain: &(dyn Fn() -> String + Sync),
-    ) {
+    pub fn in_turns(&self, name: &str, good: u16, request: &(dyn Fn() -> String + Sync), reference: &Reference) {
         let (rounds, seconds) = (number("ROUNDS", 5), number("SECONDS", 3));
         let mut seen: BTreeMap<&str, Vec<f64>> = BTreeMap::new();
         let mut bad = 0;
         for _ in 0..rounds {
             let ours = load(self.port, good, request, Duration::from_secs(seconds));
-            let reference = load(self.port, 200, plain, Duration::from_secs(seconds));
-            bad += ours.bad + reference.bad;
+            let plain = load(reference.port, reference.good, &|| reference.request(), Duration::from_secs(seconds));
+            bad += ours.bad + plain.bad;
             for (what, figure) in [
                 ("per second", ours.per_second),
                 ("p99 ms", ours.p99),
-                ("of the reference", ours.per_second / reference.per_second),
-                ("reference per second", reference.per_second),
+                ("of the reference", ours.per_second / plain.per_second),
+                ("reference per second", plain.per_second),
             ] {
                 seen.entry(what).or_default().push(figure);
             }
         }
         println!(
-            "{} {name} (reference: {other}), {rounds} rounds of {seconds} s, {CONNECTIONS} connections, {bad} failed",
-            self.engine
+            "{} {name} (reference: {}), {rounds} rounds of {seconds} s, {CONNECTIONS} connections, {bad} failed",
+            self.engine, reference.name
         );
         for (what, figures) in seen {
             tell(what, figures);

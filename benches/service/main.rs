@@ -2,10 +2,12 @@
 //! machine, real files. Every figure is a ratio of two things measured in turns in one run, for machines differ and so do
 //! minutes; the median of all rounds is told, with the lowest and the highest.
 //!
-//! `cargo bench --bench service`, or with what is to be measured: `… -- ingest redirect hour memory send scale fair pages`.
+//! `cargo bench --bench service`, or with what is to be measured: `… -- ingest redirect hour memory send apart scale fair
+//! pages`.
 //! `ROUNDS` (5) and `SECONDS` (3) set how often and how long, `DUE` (2,000) how many texts, `CARTS` (100,000) how large a
 //! database pages are read from; `TMPDIR` says on which disk. PostgreSQL is measured where `BENCH_DATABASE_URL` names a
-//! server that lets us make databases. A small part of the machine goes to the senders, on both sides of each ratio.
+//! server that lets us make databases; `BARE_REDIRECT` an address of another server that links are held against. A small part
+//! of the machine goes to the senders, on both sides of each ratio.
 
 mod fair;
 mod hour;
@@ -31,12 +33,15 @@ use cartback::{
 };
 use serde_json::json;
 
-use self::load::answered;
+use self::load::{Reference, answered};
 
 const KEY: &str = "q83vEjRWeJCrze8BI0VniavN7xI0VniQq83v6hWqLzA=";
 const CONNECTIONS: usize = 64;
 /// Of a webhook's body: what shops send for a cart with a handful of lines.
 const BODY_BYTES: usize = 4096;
+
+/// Stands in a command for the gateway that was named last.
+const GATEWAY: &str = "the gateway";
 
 fn number(name: &str, usual: u64) -> u64 {
     std::env::var(name).ok().and_then(|typed| typed.parse().ok()).unwrap_or(usual)
@@ -74,6 +79,9 @@ fn main() {
         if wanted("send") {
             send::send(engine);
         }
+        if wanted("apart") {
+            send::apart(engine);
+        }
         if wanted("scale") {
             scale::scale(engine);
         }
@@ -97,6 +105,8 @@ struct House {
     child: Child,
     /// Further processes on the same database.
     hands: Vec<Child>,
+    /// Its gateway, if a command named one.
+    gateway: String,
 }
 
 impl Drop for House {
@@ -184,15 +194,20 @@ impl House {
             assert!(output.status.success(), "{words:?}: {}", String::from_utf8_lossy(&output.stderr));
             output.stdout
         };
+        let mut gateway = String::new();
         for words in commands {
-            told(words);
+            let words: Vec<&str> = words.iter().map(|word| if *word == GATEWAY { &gateway } else { *word }).collect();
+            let said = String::from_utf8_lossy(&told(&words)).into_owned();
+            let named =
+                said.split(|c: char| !c.is_ascii_alphanumeric() && c != '_').find(|word| word.starts_with("gw_"));
+            gateway = named.map_or(gateway, str::to_owned);
         }
         told(&["shop", "set", "1", &format!("secret={secret}")]);
         let said: serde_json::Value =
             serde_json::from_slice(&told(&["shop", "show", "1", "--public-url", &public, "--json"])).unwrap();
         let hook = said["webhook_url"].as_str().unwrap().strip_prefix(&public).unwrap().to_owned();
         let child = command(&["serve", "--listen", &format!("127.0.0.1:{port}")]).spawn().unwrap();
-        let house = House { engine, folder, database_url, port, hook, secret, child, hands: Vec::new() };
+        let house = House { engine, folder, database_url, port, hook, secret, child, hands: Vec::new(), gateway };
         while TcpStream::connect(("127.0.0.1", port)).is_err() {
             thread::sleep(Duration::from_millis(5));
         }
@@ -231,9 +246,13 @@ impl House {
     /// Pieces of work that are due and not done.
     fn due(&self) -> i64 {
         const COUNT: &str = "SELECT COUNT(*) FROM job WHERE due_at <= ";
-        let sql = format!("{COUNT}{}", SystemClock.now().millis());
+        self.ask(&format!("{COUNT}{}", SystemClock.now().millis()))
+    }
+
+    /// A number of the database.
+    fn ask(&self, sql: &str) -> i64 {
         if self.engine == "postgresql" {
-            return ask_database(&self.database_url, &sql);
+            return ask_database(&self.database_url, sql);
         }
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
         runtime.block_on(async {
@@ -279,9 +298,7 @@ impl House {
     fn ingest(&self) {
         let (webhook, sent) = (self.webhooks(), AtomicU64::new(0));
         let request = move || webhook(sent.fetch_add(1, Ordering::Relaxed));
-        self.in_turns("ingest", 200, &request, "alive", &|| {
-            "GET /healthz HTTP/1.1\r\nhost: 127.0.0.1\r\n\r\n".to_owned()
-        });
+        self.in_turns("ingest", 200, &request, &Reference::alive(self.port));
         let (waiting, begun) = (self.due() as f64, Instant::now());
         self.rest(Duration::from_secs(600));
         println!(
@@ -305,9 +322,8 @@ impl House {
         assert!(!links.is_empty(), "no link leads anywhere");
         let turn = AtomicU64::new(0);
         let request = move || open(&links[turn.fetch_add(1, Ordering::Relaxed) as usize % links.len()]);
-        self.in_turns("redirect", 303, &request, "alive", &|| {
-            "GET /healthz HTTP/1.1\r\nhost: 127.0.0.1\r\n\r\n".to_owned()
-        });
+        let reference = Reference::named("BARE_REDIRECT", 302).unwrap_or_else(|| Reference::alive(self.port));
+        self.in_turns("redirect", 303, &request, &reference);
     }
 
     fn links(&self) -> Vec<String> {

@@ -13,24 +13,39 @@ use std::{
     time::{Duration, Instant},
 };
 
-use super::{House, load::tell, number};
+use super::{GATEWAY, House, load::tell, number};
+
+/// Carts and texts of the past.
+const FILLED: i64 = 2_000;
 
 impl House {
     /// Carts that are due, and a gateway of the shop's own: so many a second are texted, from the program's first text to
     /// its last.
     fn leave(engine: &'static str, due: u64, gateway: &Gateway) -> Option<Left> {
-        let due_words = due.to_string();
-        let fill = ["bench", "fill", "--carts", "2000", "--messages", "2000", "--due", &due_words];
-        let url = format!("url={}", gateway.url());
-        let add = ["gateway", "add", "kannel", "--shop", "1", "--set", &url, "--set", "username=u"];
-        let add = [&add[..], &["--set", "password=p", "--set", "from=12125550100"]].concat();
-        let house = House::filled(engine, &[&fill, &add])?;
+        let house = House::with_due(engine, due, gateway, &[])?;
         gateway.until(1);
         let (begun, first, before) = (Instant::now(), gateway.taken(), house.cpu());
         gateway.until(due);
         let texts = (due - first) as f64;
         let cpu_ms = house.cpu().since(&before) * 1e3 / texts;
         Some(Left { per_second: texts / begun.elapsed().as_secs_f64(), cpu_ms })
+    }
+
+    /// So many carts that are due, the shop's gateway, and what else is to be done before the program begins.
+    fn with_due(engine: &'static str, due: u64, gateway: &Gateway, more: &[&[&str]]) -> Option<House> {
+        let due_words = due.to_string();
+        let filled = FILLED.to_string();
+        let fill = ["bench", "fill", "--carts", &filled, "--messages", &filled, "--due", &due_words];
+        let url = format!("url={}", gateway.url());
+        let add = ["gateway", "add", "kannel", "--shop", "1", "--set", &url, "--set", "username=u"];
+        let add = [&add[..], &["--set", "password=p", "--set", "from=12125550100"]].concat();
+        House::filled(engine, &[&[&fill[..], &add[..]], more].concat())
+    }
+
+    /// Has the program carry out a command beside the one at work.
+    fn told(&self, words: &[&str]) {
+        let output = super::program(self.folder.path(), &self.database_url, words).output().unwrap();
+        assert!(output.status.success(), "{words:?}: {}", String::from_utf8_lossy(&output.stderr));
     }
 }
 
@@ -52,6 +67,38 @@ pub fn send(engine: &'static str) {
     tell("of a bare client", ratios);
     tell("bare client per second", plains);
     tell("CPU ms a text", cpu);
+}
+
+/// The same in two halves: carts detected and decided about while their gateway is paused, then, resumed, the sending alone,
+/// each text asked about again and its outcome recorded.
+pub fn apart(engine: &'static str) {
+    let (rounds, due) = (number("ROUNDS", 5), number("DUE", 2_000));
+    let (mut decided, mut sent, mut ratios, mut cpu) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+    for _ in 0..rounds {
+        let plain = Gateway::start(Duration::ZERO).bare(due);
+        let gateway = Gateway::start(Duration::ZERO);
+        let Some(house) = House::with_due(engine, due, &gateway, &[&["gateway", "pause", GATEWAY]]) else { return };
+        let texts = || house.ask("SELECT COUNT(*) FROM message");
+        let (begun, first) = (Instant::now(), texts());
+        while texts() < FILLED + due as i64 {
+            assert!(begun.elapsed() < Duration::from_secs(600), "{} texts", texts());
+            thread::sleep(Duration::from_millis(20));
+        }
+        decided.push((FILLED + due as i64 - first) as f64 / begun.elapsed().as_secs_f64());
+        house.told(&["gateway", "resume", &house.gateway]);
+        gateway.until(1);
+        let (begun, first, before) = (Instant::now(), gateway.taken(), house.cpu());
+        gateway.until(due);
+        let texts = (due - first) as f64;
+        sent.push(texts / begun.elapsed().as_secs_f64());
+        ratios.push(texts / begun.elapsed().as_secs_f64() / plain);
+        cpu.push(house.cpu().since(&before) * 1e3 / texts);
+    }
+    println!("{engine} in two halves, {rounds} rounds of {due} carts that are due");
+    tell("decided a second", decided);
+    tell("sent a second", sent);
+    tell("sent, of a bare client", ratios);
+    tell("CPU ms a text sent", cpu);
 }
 
 struct Left {
