@@ -544,7 +544,7 @@ async fn take_in_one(core: &Arc<Core>, job: &Job) -> Result<(), Error> {
     if callback {
         return match settle::settle(core, job.shop, id).await? {
             Settled::Done => transact!(core.db, |tx| job::finish(tx, job).await.map(|_| ())?),
-            Settled::NotYet(due) => transact!(core.db, |tx| job::put_back(tx, job, due).await.map(|_| ())?),
+            Settled::NotYet(due) => transact!(core.db, |tx| job::put_back(tx, job, due).await?),
         };
     }
     transact!(core.db, |tx| write(core, tx, job).await?)

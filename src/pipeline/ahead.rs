@@ -3,15 +3,21 @@
 
 use std::collections::BTreeSet;
 
-use super::{Core, guard, ingest::textable, ledger, sequence};
+use super::{
+    Core, guard,
+    ingest::{self, textable},
+    ledger, sequence,
+};
 use crate::{
     domain::{
-        id::{CartId, MessageId, ShopId},
+        event::ShopEvent,
+        id::{CartId, DeliveryId, MessageId, ShopId},
         message::{MessageState, Purpose},
         seal::ShopKeys,
     },
     store::{
-        self, Error, Tx, identity,
+        self, Error, Tx,
+        identity::{self, Name, Subject},
         job::{Job, Kind},
         shop::Shop,
     },
@@ -36,6 +42,49 @@ pub(crate) async fn of_carts(core: &Core, tx: &mut Tx, jobs: &[&Job]) -> Result<
     let Some((shop, keys)) = opened(core, tx, jobs).await? else { return Ok(()) };
     carts(core, tx, (&shop, &keys), &detected, What::Detect).await?;
     carts(core, tx, (&shop, &keys), &decided, What::Decide).await
+}
+
+/// For jobs of one shop that read deliveries: what each says is read here already, and asked for with the others what it
+/// will ask about the carts and orders it names.
+pub(crate) async fn of_deliveries(core: &Core, tx: &mut Tx, jobs: &[&Job]) -> Result<(), Error> {
+    let jobs: Vec<&Job> = jobs.iter().filter(|job| job.kind == Kind::Ingest).copied().collect();
+    if jobs.len() < 2 {
+        return Ok(());
+    }
+    let Some((shop, keys)) = opened(core, tx, &jobs).await? else { return Ok(()) };
+    let deliveries: Vec<i64> = jobs.iter().map(|job| job.subject).collect();
+    store::inbox::ahead(tx, &keys, &deliveries).await?;
+    let mut updates = Vec::new();
+    for id in deliveries.into_iter().map(DeliveryId::new) {
+        let Some(kept) = store::correction::as_read(tx, &keys, id).await? else { continue };
+        let reading = ingest::read(&shop, &kept);
+        store::inbox::keep_reading(tx, shop.id, id, &reading);
+        updates.extend(reading.into_iter().flatten().filter_map(|event| match event {
+            ShopEvent::Cart(update) => Some(update),
+            _ => None,
+        }));
+    }
+    let tokens: Vec<&str> = updates.iter().map(|update| update.token.as_str()).collect();
+    let known: Vec<i64> = store::cart::by_token_ahead(tx, &keys, &tokens).await?.into_iter().map(CartId::get).collect();
+    identity::names_ahead(tx, &keys, &known).await?;
+    let (mut new, mut checkouts, mut all) = (BTreeSet::new(), BTreeSet::new(), BTreeSet::new());
+    for update in &updates {
+        let mut names = ingest::names_of_cart(&shop, &keys, update);
+        match store::cart::by_token(tx, &keys, &update.token).await? {
+            Some(cart) => names.extend(identity::names(tx, &keys, Subject::Cart(cart.id)).await?),
+            None => new.extend(checkouts_of(&names)),
+        }
+        checkouts.extend(checkouts_of(&names));
+        all.extend(names.into_iter().map(|(_, name)| name));
+    }
+    let listed = |names: BTreeSet<[u8; 16]>| -> Vec<[u8; 16]> { names.into_iter().collect() };
+    identity::carts_of_ahead(tx, &keys, &listed(new)).await?;
+    identity::orders_of_ahead(tx, &keys, &listed(all)).await?;
+    store::cart::deleted_ahead(tx, &keys, &listed(checkouts)).await
+}
+
+fn checkouts_of(names: &[Name]) -> impl Iterator<Item = [u8; 16]> + '_ {
+    names.iter().filter(|(kind, _)| *kind == identity::Kind::Checkout).map(|(_, name)| *name)
 }
 
 /// For jobs of one shop that ask for leave to send a text.
@@ -87,12 +136,14 @@ async fn carts(
     let now = core.now();
     store::cart::ahead(tx, keys, ids).await?;
     identity::names_ahead(tx, keys, ids).await?;
-    let (mut numbers, mut names, mut since) = (Vec::new(), BTreeSet::new(), now);
+    let (mut numbers, mut names, mut since, mut texts) = (Vec::new(), BTreeSet::new(), now, Vec::new());
     for id in ids {
         let Some(cart) = store::cart::get(tx, keys, CartId::new(*id)).await? else { continue };
-        numbers.extend(textable(shop, &cart.latest.who, cart.latest.country.as_deref()));
+        let number = textable(shop, &cart.latest.who, cart.latest.country.as_deref());
+        numbers.extend(number.clone());
         names.extend(sequence::person(tx, keys, &cart).await?.into_iter().map(|(_, name)| name));
         since = since.min(cart.started_at);
+        texts.extend(number.map(|number| (number, cart)));
     }
     let phones: BTreeSet<[u8; 16]> = numbers.iter().map(|number| store::consent::phone_index(keys, number)).collect();
     let (phones, names): (Vec<_>, Vec<_>) = (phones.into_iter().collect(), names.into_iter().collect());
@@ -110,6 +161,7 @@ async fn carts(
     if shop.rules.sequences.iter().any(|sequence| sequence.exits.superseded) {
         store::cart::begun_ahead(tx, keys, &names, since).await?;
     }
+    guard::ahead(tx, shop, keys, &texts, now).await?;
     let house = core.vault.keys(tx, ShopId::HOUSE).await?;
     let at_house: Vec<[u8; 16]> = numbers.iter().map(|number| guard::at_house(&house, number)).collect();
     store::phone_use::ahead(tx, &at_house).await

@@ -51,7 +51,7 @@ pub async fn decide(core: &Core, tx: &mut Tx, job: &Job) -> Result<bool, Error> 
     }
     // Only the waiting time of a step can be passed over by hand; every gate is asked all the same.
     if due > now && hand::facts(tx, &keys, id, step).await?.sent_now_at.is_none() {
-        return job::put_back(tx, job, due).await.map(|_| false);
+        return job::put_back(tx, job, due).await.map(|()| false);
     }
     let fresh = MessageId::new(core.fresh_id());
     let asking =
@@ -76,7 +76,7 @@ pub async fn decide(core: &Core, tx: &mut Tx, job: &Job) -> Result<bool, Error> 
                 remember_consent(tx, &keys, phone, asked.carried.as_ref(), now).await?;
                 confirm::request(core, tx, &asking, sender, phone, which, &decision).await?;
             }
-            job::put_back(tx, job, until.max(now + LEAST_WAIT)).await.map(|_| false)
+            job::put_back(tx, job, until.max(now + LEAST_WAIT)).await.map(|()| false)
         }
         Verdict::Pass => {
             if let (Ok(phone), Some(sender), Some(words)) = (&asked.phone, &sender, asked.words) {
@@ -99,7 +99,7 @@ const LEAST_WAIT: std::time::Duration = std::time::Duration::from_secs(60);
 
 async fn next(tx: &mut Tx, job: &Job, plan: &Plan, abandoned_at: Time, step: u32, now: Time) -> Result<bool, Error> {
     match plan.due(abandoned_at, step + 1) {
-        Some(due) => job::put_back(tx, job, due.max(now)).await.map(|_| false),
+        Some(due) => job::put_back(tx, job, due.max(now)).await.map(|()| false),
         None => Ok(true),
     }
 }
@@ -136,7 +136,7 @@ async fn remember_consent(
 ) -> Result<(), Error> {
     if let Some(consent) = carried.filter(|consent| consent.state == ConsentState::Granted) {
         let index = store::consent::phone_index(keys, phone);
-        store::consent::record(tx, keys, &index, consent, now).await?;
+        store::consent::append(tx, keys, &index, consent, now).await?;
     }
     Ok(())
 }

@@ -34,7 +34,7 @@ pub async fn detect(core: &Core, tx: &mut Tx, job: &Job) -> Result<bool, Error> 
     // The moment counts when it was reached, not when we looked: after our own downtime nothing is moved.
     let at = abandoned_at(&shop.rules, cart.active_at());
     if at > now {
-        return job::put_back(tx, job, at).await.map(|_| false);
+        return job::put_back(tx, job, at).await.map(|()| false);
     }
     // What a crawler or a test left behind is nobody's, and no figure counts it.
     if let Some(suspect) = guard::suspect(&shop, &cart) {

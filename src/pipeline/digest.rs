@@ -338,7 +338,7 @@ async fn settle(core: &Core, job: &Job, issue: Option<&Issue>, next: Option<Time
             store::digest::record(tx, job.shop, UserId::new(job.subject), issue).await?;
         }
         match next {
-            Some(next) => job::put_back(tx, job, next).await.map(|_| ())?,
+            Some(next) => job::put_back(tx, job, next).await?,
             None => job::finish(tx, job).await.map(|_| ())?,
         }
     })

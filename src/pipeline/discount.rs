@@ -310,7 +310,7 @@ async fn record(core: &Core, tx: &mut Tx, job: &Job, outcome: &Outcome) -> Resul
             if message.is_some_and(|message| message.moments.state() == MessageState::Queued) {
                 job::schedule(tx, shop.id, job::Kind::Send, discount.message.get(), now).await?;
             }
-            job::put_back(tx, job, remove_at(&discount)).await.map(|_| ())
+            job::put_back(tx, job, remove_at(&discount)).await
         }
         Outcome::Made(Made::Refused(why)) | Outcome::Found(Found::Refused(why)) => {
             match message {
@@ -325,13 +325,13 @@ async fn record(core: &Core, tx: &mut Tx, job: &Job, outcome: &Outcome) -> Resul
                 store::discount::rename(tx, &keys, discount.id, &another.code).await?;
                 rewrite(core, tx, &shop, &keys, message, &Giving::New(another)).await?;
             }
-            job::put_back(tx, job, now + AGAIN_FIRST).await.map(|_| ())
+            job::put_back(tx, job, now + AGAIN_FIRST).await
         }
         Outcome::Made(Made::Later(_) | Made::Exists) | Outcome::Found(Found::Later(_) | Found::Nothing) => {
             let again = now + now.since(discount.wanted_at).clamp(AGAIN_FIRST, AGAIN_MOST);
             // The text waits no longer than it has to.
             let until = message.map_or(again, |message| give_up_at(&discount, &message).max(now));
-            job::put_back(tx, job, again.min(until)).await.map(|_| ())
+            job::put_back(tx, job, again.min(until)).await
         }
         Outcome::Removed(Removed::Gone) => {
             store::discount::removed(tx, &keys, discount.id, now).await?;
@@ -339,7 +339,7 @@ async fn record(core: &Core, tx: &mut Tx, job: &Job, outcome: &Outcome) -> Resul
         }
         Outcome::Removed(Removed::Refused(why) | Removed::Later(why)) => {
             if now.since(discount.expires_at) < REMOVE_AT_MOST {
-                return job::put_back(tx, job, now + REMOVE_AGAIN).await.map(|_| ());
+                return job::put_back(tx, job, now + REMOVE_AGAIN).await;
             }
             tracing::warn!(shop = %shop.id, discount = %discount.id, why, "an expired code stays in the shop");
             job::finish(tx, job).await.map(|_| ())

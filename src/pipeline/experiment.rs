@@ -136,8 +136,8 @@ pub async fn guard(core: &Core, job: &Job) -> Result<(), Error> {
         }
         match is_on {
             true => job::put_back(tx, job, now + LOOK_EVERY).await?,
-            false => job::finish(tx, job).await?,
-        };
+            false => job::finish(tx, job).await.map(|_| ())?,
+        }
     })
 }
 

@@ -72,7 +72,7 @@ pub async fn fetch(core: &Core, job: &Job) -> Result<(), Error> {
                 store::inbox::finish(tx, job.shop, id, 0, &problem, now).await?;
             }
             match again {
-                Some(due) => job::put_back(tx, job, due).await.map(|_| ())?,
+                Some(due) => job::put_back(tx, job, due).await?,
                 None => job::finish(tx, job).await.map(|_| ())?,
             }
         }

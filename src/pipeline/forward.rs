@@ -61,7 +61,7 @@ pub async fn forward(core: &Core, job: &Job) -> Result<(), Error> {
         // Nobody can add an event between the look and the end.
         store::shop::take_turn(tx, shop).await?;
         match store::outbox::next_due(tx, &keys, id).await? {
-            Some(next) => job::put_back(tx, job, next).await.map(|_| ())?,
+            Some(next) => job::put_back(tx, job, next).await?,
             None => job::finish(tx, job).await.map(|_| ())?,
         }
     })

@@ -147,6 +147,29 @@ fn next_day(shop: &Shop, at: Time) -> Option<Time> {
     Some(hours::start_of_day(&zone, tomorrow))
 }
 
+fn spans(shop: &Shop, now: Time) -> Spans {
+    Spans {
+        // Quarters that reach into the last hour count whole: no hour, wherever it begins, holds more than its limit.
+        hour_from: bucket(now - HOUR, QUARTER),
+        usual_from: now - USUAL_BACK,
+        usual_to: bucket(now - HOUR, HOUR),
+        tappable_to: now - TAPPED_WITHIN,
+        day: buckets(shop, now).day,
+    }
+}
+
+/// Reads what texts about these carts will ask about their networks and numbers, at once.
+pub(crate) async fn ahead(
+    read: &mut Read,
+    shop: &Shop,
+    keys: &ShopKeys,
+    texts: &[(Phone, Cart)],
+    now: Time,
+) -> Result<(), Error> {
+    let names: Vec<Names> = texts.iter().map(|(phone, cart)| names(keys, phone, Some(cart), None)).collect();
+    store::guard::ahead(read, keys, &names, &spans(shop, now)).await
+}
+
 async fn counted(
     read: &mut Read,
     core: &Core,
@@ -157,17 +180,7 @@ async fn counted(
     let now = core.now();
     let limits = &shop.rules.limits;
     let names = names(keys, text.phone, text.cart, text.sender);
-    let today = buckets(shop, now);
-    // Quarters that reach into the last hour count whole: no hour, wherever it begins, holds more than its limit.
-    let hour_from = bucket(now - HOUR, QUARTER);
-    let spans = Spans {
-        hour_from,
-        usual_from: now - USUAL_BACK,
-        usual_to: bucket(now - HOUR, HOUR),
-        tappable_to: now - TAPPED_WITHIN,
-        day: today.day,
-    };
-    let sums = store::guard::sums(read, keys, &names, &spans).await?;
+    let sums = store::guard::sums(read, keys, &names, &spans(shop, now)).await?;
     let paused = &sums.paused;
     let halted = store::halt::standing(read).await?.is_some();
     let (phone_day_all_shops, oldest) = match text.lane {

@@ -129,7 +129,7 @@ pub async fn outcome(core: &Core, tx: &mut Tx, job: &Job) -> Result<(), Error> {
         work_out(tx, job.shop, entry.run, now).await?;
     }
     match next_end(&entry, now) {
-        Some(due) => job::put_back(tx, job, due).await.map(|_| ()),
+        Some(due) => job::put_back(tx, job, due).await,
         None => job::finish(tx, job).await.map(|_| ()),
     }
 }

@@ -63,7 +63,8 @@ pub async fn take(core: &Core, tx: &mut Tx, shop_id: ShopId, id: DeliveryId) -> 
         store::inbox::forget(tx, shop_id, id).await?;
         return Ok(None);
     }
-    let events = match read(&shop, &kept) {
+    let told = store::inbox::reading(tx, shop_id, id).unwrap_or_else(|| read(&shop, &kept));
+    let events = match told {
         Ok(events) => events,
         Err(problem) => return Ok(Some(Taken { events: 0, problem })),
     };
@@ -193,6 +194,12 @@ pub(crate) fn names<'n>(
         .collect()
 }
 
+/// As `names`, of what a checkout tells.
+pub(crate) fn names_of_cart(shop: &Shop, keys: &ShopKeys, update: &CartUpdate) -> Vec<Name> {
+    let tokens = [Some(update.token.as_str()), update.cart_token.as_deref()];
+    names(shop, keys, &update.who, update.country.as_deref(), tokens.into_iter().flatten())
+}
+
 fn link(kind: Kind) -> Link {
     if kind == Kind::Checkout { Link::SameCheckout } else { Link::SamePerson }
 }
@@ -213,8 +220,7 @@ async fn take_cart(tx: &mut Tx, place: &Place<'_>, mut update: CartUpdate) -> Re
     // A clock ahead of ours must not hold a cart back.
     update.updated_at = update.updated_at.min(place.arrived_at);
     take_withdrawal(tx, place, &update).await?;
-    let tokens = [Some(update.token.as_str()), update.cart_token.as_deref()];
-    let names = names(shop, keys, &update.who, update.country.as_deref(), tokens.into_iter().flatten());
+    let names = names_of_cart(shop, keys, &update);
     let known = match store::cart::by_token(tx, keys, &update.token).await? {
         None => under_another_name(tx, keys, &mut update).await?,
         known => known,
@@ -407,7 +413,7 @@ async fn take_withdrawal(tx: &mut Tx, place: &Place<'_>, update: &CartUpdate) ->
 
 async fn enter(tx: &mut Tx, keys: &ShopKeys, phone: &Phone, entry: &Consent, now: Time) -> Result<(), Error> {
     let index = store::consent::phone_index(keys, phone);
-    store::consent::record(tx, keys, &index, entry, now).await?;
+    store::consent::append(tx, keys, &index, entry, now).await?;
     if entry.state == ConsentState::Withdrawn {
         super::settle::silence(tx, keys, &index, "consent withdrawn", now).await?;
     }

@@ -47,7 +47,7 @@ pub async fn step(core: &Core, tx: &mut Tx, job: &Job) -> Result<(), Error> {
     let upto = on.unwrap_or(run.upto);
     store::replay_run::go_on(tx, job.shop, run.id, upto, done, on.is_none().then_some(now)).await?;
     match on {
-        Some(_) => job::put_back(tx, job, now + PAUSE).await.map(|_| ()),
+        Some(_) => job::put_back(tx, job, now + PAUSE).await,
         None => job::finish(tx, job).await.map(|_| ()),
     }
 }

@@ -43,12 +43,12 @@ pub async fn rollup(core: &Core, tx: &mut Tx, job: &Job) -> Result<(), Error> {
     {
         if file(tx, &shop, &keys).await? {
             // More of it waits: first all of it is filed, then days are added up.
-            return job::put_back(tx, job, core.now()).await.map(|_| ());
+            return job::put_back(tx, job, core.now()).await;
         }
         if let Some(again_at) = store::breakdown::made(tx, shop.id, job.subject).await?.and_then(again_at)
             && again_at > core.now()
         {
-            return job::put_back(tx, job, again_at).await.map(|_| ());
+            return job::put_back(tx, job, again_at).await;
         }
         let facts = recompute(tx, &shop, job.subject).await?;
         let made = (core.now(), facts);

@@ -6,7 +6,7 @@ mod past;
 use super::{
     Error, Read, Tx,
     ahead::{self, among, each},
-    db::{all, first, halves, run, run_of},
+    db::{Question, all, first, halves, later, run},
     digest,
     listing::{Bind, selected},
     maybe, millis, of, time,
@@ -25,8 +25,8 @@ fn place(id: CartId) -> Place {
     Place { table: "cart", column: "detail", row: id.get() }
 }
 
-fn token(keys: &ShopKeys, token: &str) -> Vec<u8> {
-    keys.index("cart token", token).to_vec()
+fn token(keys: &ShopKeys, token: &str) -> [u8; 16] {
+    keys.index("cart token", token)
 }
 
 #[derive(sqlx::FromRow)]
@@ -63,10 +63,21 @@ impl Row {
     }
 }
 
+/// A cart, with the token it was asked for by.
+#[derive(sqlx::FromRow)]
+struct Tokened {
+    token: Vec<u8>,
+    #[sqlx(flatten)]
+    row: Row,
+}
+
 macro_rules! whole {
     ($rest:expr) => {
+        whole!(also "", $rest)
+    };
+    (also $more:literal, $rest:expr) => {
         concat!(
-            "SELECT cart_id, started_at, updated_at, revision, detail, abandoned_at, bought_at, deleted_at, erased_at,
+            "SELECT ", $more, "cart_id, started_at, updated_at, revision, detail, abandoned_at, bought_at, deleted_at, erased_at,
                     sequence, rules_version
              FROM cart WHERE shop_id = $1 AND ",
             $rest
@@ -195,8 +206,44 @@ pub async fn begun_ahead(read: &mut Read, keys: &ShopKeys, names: &[[u8; 16]], s
 }
 
 pub async fn by_token(read: &mut Read, keys: &ShopKeys, name: &str) -> Result<Option<Cart>, Error> {
-    let row = first!(read, Row, whole!("token = $2"), of(keys), token(keys, name))?;
+    if let Some(known) = read.recall::<Option<CartId>>(of_token(keys, name)) {
+        return match known {
+            Some(id) => get(read, keys, id).await,
+            None => Ok(None),
+        };
+    }
+    let row = first!(read, Row, whole!("token = $2"), of(keys), token(keys, name).to_vec())?;
     row.map(|row| row.into_cart(keys)).transpose()
+}
+
+/// What is asked about a token.
+fn of_token(keys: &ShopKeys, name: &str) -> Question {
+    let (high, low) = halves(&token(keys, name));
+    ("cart of token", high, low)
+}
+
+/// Reads what a handful is about to ask of `by_token`, at once; the carts there are.
+pub async fn by_token_ahead(read: &mut Read, keys: &ShopKeys, names: &[&str]) -> Result<Vec<CartId>, Error> {
+    let tokens: Vec<[u8; 16]> = names.iter().map(|name| token(keys, name)).collect();
+    let mut all = Vec::new();
+    for some in &ahead::sets(&tokens) {
+        let rows =
+            selected!(read, Tokened, ahead::hashes(of(keys), each!(whole!(also "token, ", "token = $2")), some))?;
+        let mut found = ahead::grouped(rows.into_iter().map(|row| (row.token, row.row)));
+        for token in some {
+            let row = found.remove(&token[..]).and_then(|mut rows| rows.pop());
+            // What cannot be opened is the trouble of whoever asks for it.
+            let Ok(cart) = row.map(|row| row.into_cart(keys)).transpose() else { continue };
+            let id = cart.as_ref().map(|cart| cart.id);
+            let (high, low) = halves(token);
+            read.keep(("cart of token", high, low), &id);
+            if let Some(id) = id {
+                read.keep(("cart", of(keys), id.get()), &cart);
+                all.push(id);
+            }
+        }
+    }
+    Ok(all)
 }
 
 /// How far its number goes, for the figures.
@@ -230,8 +277,10 @@ pub async fn abandoned_at(read: &mut Read, keys: &ShopKeys, id: CartId) -> Resul
 pub async fn put(tx: &mut Tx, keys: &ShopKeys, cart: &Cart, phone: Option<&Phone>) -> Result<(), Error> {
     let latest = &cart.latest;
     let (currency, total) = latest.total.map_or((String::new(), 0), |total| (total.currency.to_string(), total.minor));
-    run!(
+    tx.forget_all(&["newer carts"]);
+    later!(
         tx,
+        [("cart", of(keys), cart.id.get()), ("abandoned", of(keys), cart.id.get()), of_token(keys, &latest.token)],
         "INSERT INTO cart (shop_id, cart_id, token, started_at, updated_at, revision, phone, country, currency,
                            total_minor, detail, abandoned_at, bought_at, deleted_at, erased_at, sequence,
                            rules_version, listed_at, language, consented_at, product, source, reach)
@@ -249,7 +298,7 @@ pub async fn put(tx: &mut Tx, keys: &ShopKeys, cart: &Cart, phone: Option<&Phone
              reach = CASE WHEN excluded.erased_at IS NULL THEN excluded.reach ELSE cart.reach END",
         of(keys),
         cart.id.get(),
-        token(keys, &latest.token),
+        token(keys, &latest.token).to_vec(),
         cart.started_at.millis(),
         cart.revision.at.millis(),
         cart.revision.digest.to_vec(),
@@ -270,8 +319,7 @@ pub async fn put(tx: &mut Tx, keys: &ShopKeys, cart: &Cart, phone: Option<&Phone
         facet::product(&latest.items),
         facet::word(latest.source.as_deref().unwrap_or("")),
         reach(cart, phone.is_some())
-    )?;
-    Ok(())
+    )
 }
 
 /// Since when the cart itself carries a consent.
@@ -296,8 +344,15 @@ pub async fn note_deleted(tx: &mut Tx, keys: &ShopKeys, name: &[u8; 16], at: Tim
 
 /// When a checkout of these names was deleted; the earliest moment.
 pub async fn deleted_at(read: &mut Read, keys: &ShopKeys, names: &[[u8; 16]]) -> Result<Option<Time>, Error> {
-    let mut first = None;
-    for some in names.chunks(2) {
+    let mut first: Option<Time> = None;
+    let mut unknown = Vec::new();
+    for name in names {
+        match read.recall::<Option<Time>>(deleted(name)) {
+            Some(at) => first = at.into_iter().chain(first).min(),
+            None => unknown.push(*name),
+        }
+    }
+    for some in unknown.chunks(2) {
         let [Some(one), Some(other)] = [some.first(), some.last()] else { continue };
         let rows = all!(
             read,
@@ -312,6 +367,24 @@ pub async fn deleted_at(read: &mut Read, keys: &ShopKeys, names: &[[u8; 16]]) ->
     Ok(first)
 }
 
+fn deleted(name: &[u8; 16]) -> Question {
+    let (high, low) = halves(name);
+    ("deleted", high, low)
+}
+
+/// Reads what a handful is about to ask of `deleted_at`, at once.
+pub async fn deleted_ahead(read: &mut Read, keys: &ShopKeys, names: &[[u8; 16]]) -> Result<(), Error> {
+    for some in &ahead::sets(names) {
+        let text = each!("SELECT name, at FROM cart_deletion WHERE shop_id = $1 AND name = $2");
+        let rows = selected!(read, (Vec<u8>, i64), ahead::hashes(of(keys), text, some))?;
+        for name in some {
+            let at = rows.iter().filter(|(found, _)| found[..] == name[..]).map(|(_, at)| time(*at)).min();
+            read.keep(deleted(name), &at);
+        }
+    }
+    Ok(())
+}
+
 /// Forgets deletions of checkouts that are too old to be told of again.
 pub async fn prune_deletions(tx: &mut Tx, keys: &ShopKeys, before: Time) -> Result<u64, Error> {
     run!(tx, "DELETE FROM cart_deletion WHERE shop_id = $1 AND at < $2", of(keys), before.millis())
@@ -321,7 +394,7 @@ pub async fn prune_deletions(tx: &mut Tx, keys: &ShopKeys, before: Time) -> Resu
 /// it could have been texted: a valid number and consent were on record then.
 pub async fn abandon(tx: &mut Tx, keys: &ShopKeys, cart: &Cart, reachable: bool) -> Result<(), Error> {
     let at = cart.abandoned_at.map(Time::millis);
-    run_of!(
+    later!(
         tx,
         [("cart", of(keys), cart.id.get()), ("abandoned", of(keys), cart.id.get())],
         "UPDATE cart SET abandoned_at = $3, listed_at = COALESCE($3, listed_at), sequence = $4, rules_version = $5,
@@ -334,8 +407,7 @@ pub async fn abandon(tx: &mut Tx, keys: &ShopKeys, cart: &Cart, reachable: bool)
         cart.sequence.as_str(),
         i64::try_from(cart.rules_version).unwrap_or(i64::MAX),
         at.filter(|_| reachable)
-    )?;
-    Ok(())
+    )
 }
 
 pub use list::{Filter, Narrow, Sort, count, counted, leaf, list};
@@ -344,7 +416,7 @@ pub use past::{Left, Mark, past};
 /// Looks again how far a cart came, after a text of it, a tap or a credit changed.
 pub(super) async fn restage(tx: &mut Tx, shop: i64, cart: i64) -> Result<(), Error> {
     // Nobody who decides asks how far it came.
-    run_of!(
+    later!(
         tx,
         [],
         "UPDATE cart SET
@@ -364,8 +436,7 @@ pub(super) async fn restage(tx: &mut Tx, shop: i64, cart: i64) -> Result<(), Err
          WHERE shop_id = $1 AND cart_id = $2",
         shop,
         cart
-    )?;
-    Ok(())
+    )
 }
 
 /// Carts that ended without an order before this moment and still hold personal data.

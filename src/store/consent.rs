@@ -5,7 +5,7 @@ pub mod list;
 use super::{
     Error, Read, Tx,
     ahead::{self, each},
-    db::{all, halves, run, run_of},
+    db::{all, halves, later, run, run_of},
     listing::selected,
     of, time,
 };
@@ -43,23 +43,33 @@ pub fn state_name(state: ConsentState) -> &'static str {
     }
 }
 
+macro_rules! entry {
+    ($how:ident, $tx:expr, $keys:expr, $phone:expr, $entry:expr, $now:expr) => {{
+        let (high, low) = halves($phone);
+        $how!(
+            $tx,
+            [("consents", high, low)],
+            "INSERT INTO consent (shop_id, phone, at, state, source, recorded_at, detail)
+             VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT (shop_id, phone, at, state, source) DO NOTHING",
+            of($keys),
+            $phone.to_vec(),
+            $entry.at.millis(),
+            state_name($entry.state),
+            $entry.proof.source.as_str(),
+            $now.millis(),
+            $keys.seal_json(place($phone), $entry)?
+        )
+    }};
+}
+
 /// Appends an entry; the same statement again changes nothing. `false` when it was known.
 pub async fn record(tx: &mut Tx, keys: &ShopKeys, phone: &[u8; 16], entry: &Consent, now: Time) -> Result<bool, Error> {
-    let (high, low) = halves(phone);
-    let added = run_of!(
-        tx,
-        [("consents", high, low)],
-        "INSERT INTO consent (shop_id, phone, at, state, source, recorded_at, detail)
-         VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT (shop_id, phone, at, state, source) DO NOTHING",
-        of(keys),
-        phone.to_vec(),
-        entry.at.millis(),
-        state_name(entry.state),
-        entry.proof.source.as_str(),
-        now.millis(),
-        keys.seal_json(place(phone), entry)?
-    )?;
-    Ok(added > 0)
+    Ok(entry!(run_of, tx, keys, phone, entry, now)? > 0)
+}
+
+/// As [`record`], for who does not ask whether it was known.
+pub async fn append(tx: &mut Tx, keys: &ShopKeys, phone: &[u8; 16], entry: &Consent, now: Time) -> Result<(), Error> {
+    entry!(later, tx, keys, phone, entry, now)
 }
 
 /// Appends an opt-out; the same one again changes nothing. `false` when it was known.

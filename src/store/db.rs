@@ -1,10 +1,13 @@
 //! The seam between SQLite and PostgreSQL: the only file that knows there are two.
 //!
 //! One SQL text serves both. Three things differ, all here: how we connect, how a write transaction begins, and the
-//! row-lock clause of a claim. Queries run on a `Read`, commands on a `Tx`; a `Tx` is also a `Read`.
+//! row-lock clause of a claim. Queries run on a `Read`, commands on a `Tx`; a `Tx` is also a `Read`. A command about one row
+//! that nobody asks the outcome of may wait for others like it (`later!`).
 
 pub mod beside;
+mod bind;
 pub mod fate;
+mod held;
 mod memo;
 mod plan;
 
@@ -24,9 +27,15 @@ use sqlx::{
 };
 use tokio::sync::Notify;
 
-pub(super) use self::memo::{Question, halves};
+pub(crate) use self::bind::bound;
+pub(super) use self::{
+    bind::Bind,
+    held::Single,
+    memo::{Question, halves},
+};
 use self::{
     fate::{Fate, Step},
+    held::{Held, Later},
     memo::Memo,
 };
 use super::Error;
@@ -205,6 +214,10 @@ pub struct Read {
     inner: Inner,
     /// Where it is about many pieces.
     memo: Option<Memo>,
+    /// Rows that a transaction has still to write.
+    later: Later,
+    /// Rows that waited could not be written: whoever was told of it first may not have known that they were others'.
+    spoilt: bool,
 }
 
 /// A write transaction; dropped without `commit`, it never happened.
@@ -221,12 +234,16 @@ pub(super) enum Conn<'c> {
 
 impl Read {
     fn of(inner: Inner) -> Read {
-        Read { inner, memo: None }
+        Read { inner, memo: None, later: Later::default(), spoilt: false }
     }
 
     /// From now on it is about many pieces: what all of them ask is read once.
     pub fn of_many(&mut self) {
         self.memo = Some(Memo::default());
+    }
+
+    pub(super) fn is_of_many(&self) -> bool {
+        self.memo.is_some()
     }
 
     /// The answer to a question that was asked before here, if this is about many pieces.
@@ -254,6 +271,47 @@ impl Read {
         }
     }
 
+    /// Told by `run_of!` of every statement that may change the answer to all questions of these names.
+    pub(super) fn forget_all(&mut self, names: &[&str]) {
+        if let Some(memo) = &mut self.memo {
+            memo.forget_all(names);
+        }
+    }
+
+    /// Writes the rows that wait and that this statement would have to see.
+    pub(super) async fn settle(&mut self, sql: &str) -> Result<(), Error> {
+        while let Some(held) = self.later.next(Some(sql)) {
+            self.write(held).await?;
+        }
+        Ok(())
+    }
+
+    async fn write(&mut self, held: Held) -> Result<(), Error> {
+        let mut waiting = vec![held];
+        while let Some(held) = waiting.pop() {
+            // What it looks at itself goes first.
+            if let Some(first) = self.later.next(Some(held.text())) {
+                waiting.extend([held, first]);
+                continue;
+            }
+            for (text, binds) in held.statements() {
+                // Made of our own text only; what was typed is bound.
+                let written = self.execute(sqlx::AssertSqlSafe(text), binds).await;
+                self.spoilt |= written.is_err();
+                written?;
+            }
+        }
+        Ok(())
+    }
+
+    async fn execute(&mut self, text: impl sqlx::SqlSafeStr, binds: Vec<Bind>) -> Result<u64, Error> {
+        on_either!(self, |conn: Engine| {
+            bound!(sqlx::query::<Engine>(text), binds).execute(conn).await.map(|done| done.rows_affected())
+        })
+        .map_err(Error::from)
+    }
+
+    /// For the macros below: whoever takes it by hand sees none of the rows that wait (`Tx::bare`).
     pub(super) fn conn(&mut self) -> Conn<'_> {
         match &mut self.inner {
             Inner::Lite(conn) => Conn::Lite(conn),
@@ -269,6 +327,40 @@ impl Tx {
     pub(super) fn is_alone(&self) -> bool {
         matches!(self.read.inner, Inner::LiteTx(_))
     }
+
+    /// Writes a row, together with others like it (`later!`).
+    pub(super) async fn write_later(&mut self, single: &'static Single, row: Vec<Bind>) -> Result<(), Error> {
+        match self.later.hold(single, row) {
+            Ok(ready) => {
+                for held in ready {
+                    self.write(held).await?;
+                }
+                Ok(())
+            }
+            Err(row) => self.execute(single.text, row).await.map(|_| ()),
+        }
+    }
+
+    /// As `run!`, of a text that was put together: how many rows it touched.
+    pub(super) async fn run(&mut self, text: String, binds: Vec<Bind>) -> Result<u64, Error> {
+        self.wrote(&text);
+        self.settle(&text).await?;
+        // Made of our own text only; what was typed is bound.
+        self.execute(sqlx::AssertSqlSafe(text), binds).await
+    }
+
+    /// The connection itself, with everything that waited written.
+    pub(super) async fn bare(&mut self) -> Result<Conn<'_>, Error> {
+        self.write_all().await?;
+        Ok(self.read.conn())
+    }
+
+    async fn write_all(&mut self) -> Result<(), Error> {
+        while let Some(held) = self.read.later.next(None) {
+            self.read.write(held).await?;
+        }
+        Ok(())
+    }
 }
 
 impl Read {
@@ -282,7 +374,11 @@ impl Read {
 }
 
 impl Tx {
-    pub async fn commit(self) -> Result<(), Error> {
+    pub async fn commit(mut self) -> Result<(), Error> {
+        self.write_all().await?;
+        if self.read.spoilt {
+            return Err(Error::Sql("rows of this transaction could not be written".to_owned()));
+        }
         if let Some(fate) = &self.fate {
             fate.at(Step::Commit).await;
         }
@@ -336,20 +432,26 @@ macro_rules! on_either {
 /// `all!(read, Row, "SELECT …", bind, …)`: every row.
 macro_rules! all {
     ($read:expr, $row:ty, $sql:expr $(, $bind:expr)* $(,)?) => {
-        $crate::store::db::on_either!($read, |conn: Engine| {
-            sqlx::query_as::<Engine, $row>($sql)$(.bind($bind))*.fetch_all(conn).await
-        })
-        .map_err($crate::store::Error::from)
+        match $read.settle($sql).await {
+            Err(error) => Err(error),
+            Ok(()) => $crate::store::db::on_either!($read, |conn: Engine| {
+                sqlx::query_as::<Engine, $row>($sql)$(.bind($bind))*.fetch_all(conn).await
+            })
+            .map_err($crate::store::Error::from),
+        }
     };
 }
 
 /// `first!(read, Row, "SELECT …", bind, …)`: the first row, if there is one.
 macro_rules! first {
     ($read:expr, $row:ty, $sql:expr $(, $bind:expr)* $(,)?) => {
-        $crate::store::db::on_either!($read, |conn: Engine| {
-            sqlx::query_as::<Engine, $row>($sql)$(.bind($bind))*.fetch_optional(conn).await
-        })
-        .map_err($crate::store::Error::from)
+        match $read.settle($sql).await {
+            Err(error) => Err(error),
+            Ok(()) => $crate::store::db::on_either!($read, |conn: Engine| {
+                sqlx::query_as::<Engine, $row>($sql)$(.bind($bind))*.fetch_optional(conn).await
+            })
+            .map_err($crate::store::Error::from),
+        }
     };
 }
 
@@ -372,14 +474,28 @@ macro_rules! run_of {
 
 macro_rules! told {
     ($tx:expr, $sql:expr $(, $bind:expr)*) => {
-        $crate::store::db::on_either!($tx, |conn: Engine| {
-            sqlx::query::<Engine>($sql)$(.bind($bind))*.execute(conn).await.map(|done| done.rows_affected())
-        })
-        .map_err($crate::store::Error::from)
+        match $tx.settle($sql).await {
+            Err(error) => Err(error),
+            Ok(()) => $crate::store::db::on_either!($tx, |conn: Engine| {
+                sqlx::query::<Engine>($sql)$(.bind($bind))*.execute(conn).await.map(|done| done.rows_affected())
+            })
+            .map_err($crate::store::Error::from),
+        }
     };
 }
 
-pub(crate) use {all, first, on_either, run, run_of, told};
+/// `later!(tx, [question, …], "INSERT … VALUES ($1, …) …" or "UPDATE … WHERE …", bind, …)`: as `run_of!`, about one row,
+/// written together with others like it before anybody asks for it. What is wrong with it, whoever writes it is told.
+macro_rules! later {
+    ($tx:expr, [$($question:expr),* $(,)?], $sql:expr $(, $bind:expr)* $(,)?) => {{
+        static SINGLE: std::sync::LazyLock<$crate::store::db::Single> =
+            std::sync::LazyLock::new(|| $crate::store::db::Single::of($sql));
+        $tx.forget(&[$($question),*]);
+        $tx.write_later(&SINGLE, vec![$($crate::store::db::Bind::from($bind)),*]).await
+    }};
+}
+
+pub(crate) use {all, first, later, on_either, run, run_of, told};
 
 /// How often a transaction is repeated when the database lost a race for it.
 pub const TRANSACTION_TRIES_MAX: u32 = 5;

@@ -3,7 +3,7 @@
 use super::{
     Error, Read, Tx,
     ahead::{self, each},
-    db::{all, run_of},
+    db::{all, later},
     from_json, json,
     listing::{Select, selected},
     of, time,
@@ -41,7 +41,7 @@ pub async fn record(tx: &mut Tx, keys: &ShopKeys, id: DecisionId, kept: &Kept) -
         Verdict::Wait(until) => ("wait", Some(until.millis())),
         Verdict::Stop => ("stop", None),
     };
-    run_of!(
+    later!(
         tx,
         [("decisions", of(keys), kept.cart.get())],
         "INSERT INTO decision (shop_id, decision_id, cart_id, step, at, verdict, until, gates, facts, rules_version, law)
@@ -57,8 +57,7 @@ pub async fn record(tx: &mut Tx, keys: &ShopKeys, id: DecisionId, kept: &Kept) -
         kept.made_of.facts.as_ref().map_or(Ok(String::new()), json)?,
         i64::try_from(kept.made_of.rules_version).unwrap_or(i64::MAX),
         kept.made_of.law.as_str()
-    )?;
-    Ok(())
+    )
 }
 
 /// The newest of each of these carts, without what it was made of: for lists.

@@ -1,9 +1,13 @@
 //! What is counted against fake checkouts and runaway spend, and what is paused for it. Nothing here decides: limits and
 //! their words are `domain::risk`, what is counted when is `pipeline::guard`.
 
+mod book;
+
+pub use book::ahead;
+
 use super::{
     Error, Read, Tx,
-    db::{all, first, halves, run, run_of},
+    db::{all, first, halves, later, run, run_of},
     digest, of, time,
 };
 use crate::domain::{
@@ -72,8 +76,11 @@ pub struct Sums {
 /// The key of what is counted for the whole shop.
 const WHOLE: &[u8] = &[];
 
-/// One look for all of them: a decision asks nine questions.
+/// One look for all of them: a decision asks nine questions. One text of many shares what it can with the others.
 pub async fn sums(read: &mut Read, keys: &ShopKeys, names: &Names, spans: &Spans) -> Result<Sums, Error> {
+    if read.is_of_many() {
+        return book::sums(read, keys, names, spans).await;
+    }
     let rows = all!(
         read,
         (String, Option<i64>, Option<i64>, i64, Option<i64>),
@@ -179,25 +186,45 @@ pub async fn count(
     by: i64,
 ) -> Result<(), Error> {
     let untapped = if tappable { by } else { 0 };
-    // Counters say nothing of prices.
-    run_of!(
+    let counted = [
+        ("prefix", &names.prefix[..], buckets.quarter, by),
+        ("breaker", WHOLE, buckets.quarter, by),
+        ("texts", WHOLE, buckets.hour, by),
+        ("quiet_prefix", &names.prefix[..], buckets.quarter, untapped),
+        ("quiet_country", &names.country[..], buckets.quarter, untapped),
+    ];
+    let network = names.ip.as_ref().map(|ip| ("ip", &ip[..], buckets.quarter, by));
+    for (kind, key, bucket, texts) in network.into_iter().chain(counted).filter(|(.., texts)| *texts != 0) {
+        add(tx, keys, (kind, key, bucket), (texts, 0)).await?;
+    }
+    if by == 1 {
+        book::count_one(tx, keys, names, buckets);
+    } else {
+        book::forget(tx);
+    }
+    Ok(())
+}
+
+/// Counters say nothing of prices.
+async fn add(
+    tx: &mut Tx,
+    keys: &ShopKeys,
+    (kind, key, bucket): (&str, &[u8], Time),
+    (texts, micros): (i64, i64),
+) -> Result<(), Error> {
+    later!(
         tx,
         [],
-        "INSERT INTO guard (shop_id, kind, key, bucket, texts, micros)
-         VALUES ($1, 'ip', $2, $6, $8, 0), ($1, 'prefix', $3, $6, $8, 0), ($1, 'breaker', $5, $6, $8, 0),
-                ($1, 'texts', $5, $7, $8, 0), ($1, 'quiet_prefix', $3, $6, $9, 0), ($1, 'quiet_country', $4, $6, $9, 0)
-         ON CONFLICT (shop_id, kind, key, bucket) DO UPDATE SET texts = guard.texts + excluded.texts",
+        "INSERT INTO guard (shop_id, kind, key, bucket, texts, micros) VALUES ($1, $2, $3, $4, $5, $6)
+         ON CONFLICT (shop_id, kind, key, bucket)
+         DO UPDATE SET texts = guard.texts + excluded.texts, micros = guard.micros + excluded.micros",
         of(keys),
-        names.ip.map_or_else(Vec::new, |key| key.to_vec()),
-        names.prefix.to_vec(),
-        names.country.to_vec(),
-        WHOLE.to_vec(),
-        buckets.quarter.millis(),
-        buckets.hour.millis(),
-        by,
-        untapped
-    )?;
-    Ok(())
+        kind,
+        key.to_vec(),
+        bucket.millis(),
+        texts,
+        micros
+    )
 }
 
 /// What a text costs, or is taken to: the day's sum changes by the difference to what it was taken to cost before. The day
@@ -253,17 +280,8 @@ pub async fn spent(read: &mut Read, keys: &ShopKeys, day: Time) -> Result<i64, E
 }
 
 async fn add_to_day(tx: &mut Tx, keys: &ShopKeys, day: Time, micros: i64) -> Result<(), Error> {
-    run_of!(
-        tx,
-        [],
-        "INSERT INTO guard (shop_id, kind, key, bucket, texts, micros) VALUES ($1, 'spend', $2, $3, 0, $4)
-         ON CONFLICT (shop_id, kind, key, bucket) DO UPDATE SET micros = guard.micros + excluded.micros",
-        of(keys),
-        WHOLE.to_vec(),
-        day.millis(),
-        micros
-    )?;
-    Ok(())
+    book::spend(tx, keys, day, micros);
+    add(tx, keys, ("spend", WHOLE, day), (0, micros)).await
 }
 
 /// Remembers what a part costs through a gateway to a country, until it tells another price.

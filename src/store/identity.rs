@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::{
     Error, Read, Tx,
     ahead::{self, each},
-    db::{all, run},
+    db::{Question, all, halves, later, run},
     listing::selected,
     of,
 };
@@ -57,6 +57,10 @@ impl Subject {
             Subject::Order(id) => ("order", id.get()),
         }
     }
+
+    fn is_cart(self) -> bool {
+        matches!(self, Subject::Cart(_))
+    }
 }
 
 /// A name as the index holds it.
@@ -74,38 +78,43 @@ fn filled<T: Copy>(some: &[T]) -> Option<[T; TOGETHER]> {
 /// Adds what a cart or an order is known by; nothing is taken away, since any name it ever had may link it.
 pub async fn add(tx: &mut Tx, keys: &ShopKeys, subject: Subject, names: &[Name]) -> Result<(), Error> {
     let (word, id) = subject.parts();
-    for some in names.chunks(TOGETHER) {
-        let Some([a, b, c, d, e, f]) = filled(some) else { continue };
-        run!(
+    let question = ("names", of(keys), id);
+    let mut all: Option<Vec<Name>> = subject.is_cart().then(|| tx.recall(question)).flatten();
+    for name in names {
+        if all.as_ref().is_some_and(|all| all.iter().any(|(_, value)| *value == name.1)) {
+            continue;
+        }
+        all.iter_mut().for_each(|all| all.push(*name));
+        later!(
             tx,
-            "INSERT INTO identity (shop_id, subject, subject_id, kind, value)
-             VALUES ($1, $2, $3, $4, $5), ($1, $2, $3, $6, $7), ($1, $2, $3, $8, $9), ($1, $2, $3, $10, $11),
-                    ($1, $2, $3, $12, $13), ($1, $2, $3, $14, $15)
+            [known(subject.parts().0, &name.1)],
+            "INSERT INTO identity (shop_id, subject, subject_id, kind, value) VALUES ($1, $2, $3, $4, $5)
              ON CONFLICT (shop_id, value, subject, subject_id) DO NOTHING",
             of(keys),
             word,
             id,
-            a.0.name(),
-            a.1.to_vec(),
-            b.0.name(),
-            b.1.to_vec(),
-            c.0.name(),
-            c.1.to_vec(),
-            d.0.name(),
-            d.1.to_vec(),
-            e.0.name(),
-            e.1.to_vec(),
-            f.0.name(),
-            f.1.to_vec()
+            name.0.name(),
+            name.1.to_vec()
         )?;
     }
+    tx.forget_all(&["newer carts", "bought", "last heard"]);
+    if let Some(mut all) = all {
+        all.sort_unstable_by_key(|(_, value)| *value);
+        tx.keep(question, &all);
+    }
     Ok(())
+}
+
+/// What is asked about a name.
+fn known(word: &str, value: &[u8; 16]) -> Question {
+    let (high, low) = halves(value);
+    (if word == "cart" { "known carts" } else { "known orders" }, high, low)
 }
 
 /// Every name a cart or an order ever had.
 pub async fn names(read: &mut Read, keys: &ShopKeys, subject: Subject) -> Result<Vec<Name>, Error> {
     let (word, id) = subject.parts();
-    if let (Subject::Cart(_), Some(names)) = (subject, read.recall(("names", of(keys), id))) {
+    if let Some(names) = subject.is_cart().then(|| read.recall(("names", of(keys), id))).flatten() {
         return Ok(names);
     }
     let rows = all!(
@@ -192,8 +201,16 @@ async fn subjects_of(
     names: &[Name],
     word: &'static str,
 ) -> Result<Vec<(Name, i64)>, Error> {
+    let place = |name: &Name| names.iter().position(|known| known == name);
     let mut found = Vec::new();
-    for some in names.chunks(TOGETHER) {
+    let mut unknown = Vec::new();
+    for name in names {
+        match read.recall::<Vec<i64>>(known(word, &name.1)) {
+            Some(ids) => found.extend(ids.into_iter().map(|id| (*name, id))),
+            None => unknown.push(*name),
+        }
+    }
+    for some in unknown.chunks(TOGETHER) {
         let Some([a, b, c, d, e, f]) = filled(some) else { continue };
         let rows = all!(
             read,
@@ -214,10 +231,37 @@ async fn subjects_of(
         }
     }
     // Those of one name stay together.
-    let place = |name: &Name| names.iter().position(|known| known == name);
     found.sort_by_key(|(name, id)| (place(name), *id));
     found.dedup();
     Ok(found)
+}
+
+/// Reads what a handful is about to ask of `carts_of` by these names, at once.
+pub async fn carts_of_ahead(read: &mut Read, keys: &ShopKeys, names: &[[u8; 16]]) -> Result<(), Error> {
+    const ONE: &str = "SELECT value, subject_id FROM identity WHERE shop_id = $1 AND value = $2 AND subject = 'cart'";
+    subjects_ahead(read, keys, names, ("cart", each!(ONE))).await
+}
+
+/// Reads what a handful is about to ask of `orders_of` by these names, at once.
+pub async fn orders_of_ahead(read: &mut Read, keys: &ShopKeys, names: &[[u8; 16]]) -> Result<(), Error> {
+    const ONE: &str = "SELECT value, subject_id FROM identity WHERE shop_id = $1 AND value = $2 AND subject = 'order'";
+    subjects_ahead(read, keys, names, ("order", each!(ONE))).await
+}
+
+async fn subjects_ahead(
+    read: &mut Read,
+    keys: &ShopKeys,
+    names: &[[u8; 16]],
+    (word, text): (&str, &str),
+) -> Result<(), Error> {
+    for some in &ahead::sets(names) {
+        let rows = selected!(read, (Vec<u8>, i64), ahead::hashes(of(keys), text, some))?;
+        let mut found = ahead::grouped(rows);
+        for name in some {
+            read.keep(known(word, name), &found.remove(&name[..]).unwrap_or_default());
+        }
+    }
+    Ok(())
 }
 
 /// Forgets what a cart or an order was known by.

@@ -12,12 +12,14 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     Error, Read, Tx,
-    db::{all, first, run},
+    ahead::{self, among},
+    db::{Bind, all, first, run},
     listing::{Select, selected},
     maybe, of, time,
 };
 use crate::domain::{
     connector::Delivery,
+    event::ShopEvent,
     id::{DeliveryId, GatewayId, ShopId},
     seal::{Place, ShopKeys},
     time::Time,
@@ -157,24 +159,27 @@ pub async fn finish_all(
     problem: &str,
     now: Time,
 ) -> Result<(), Error> {
-    for some in deliveries.chunks(4) {
-        // The last one stands in for those there are not.
-        let id = |at: usize| some.get(at).or(some.last()).copied();
-        run!(
-            tx,
-            "UPDATE inbox SET done_at = $2, events = $3, problem = $4
-             WHERE shop_id = $1 AND delivery_id IN ($5, $6, $7, $8)",
-            shop.get(),
-            now.millis(),
-            i64::try_from(events).unwrap_or(i64::MAX),
-            problem,
-            id(0),
-            id(1),
-            id(2),
-            id(3)
-        )?;
+    const TEXT: &str = concat!(
+        "UPDATE inbox SET done_at = $18, events = $19, problem = $20 WHERE shop_id = $1 AND delivery_id ",
+        among!()
+    );
+    for some in &ahead::sets(deliveries) {
+        let mut select = ahead::numbers(shop.get(), TEXT, some);
+        let events = i64::try_from(events).unwrap_or(i64::MAX);
+        select.binds.extend([Bind::Int(now.millis()), Bind::Int(events), Bind::from(problem)]);
+        tx.run(select.text, select.binds).await?;
     }
     Ok(())
+}
+
+/// Remembers, for a transaction about many deliveries, what one of them says, or why it says nothing.
+pub fn keep_reading(read: &mut Read, shop: ShopId, id: DeliveryId, reading: &Result<Vec<ShopEvent>, String>) {
+    read.keep(("reading", shop.get(), id.get()), reading);
+}
+
+/// What `keep_reading` was told.
+pub fn reading(read: &Read, shop: ShopId, id: DeliveryId) -> Option<Result<Vec<ShopEvent>, String>> {
+    read.recall(("reading", shop.get(), id.get()))
 }
 
 /// Notes what became of a delivery: how many events it held, or the problem that keeps it for a replay ("" for none).

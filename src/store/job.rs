@@ -5,8 +5,8 @@ use std::{collections::BTreeSet, fmt};
 
 use super::{
     Error, Read, Tx,
-    ahead::{self, each},
-    db::{all, first, run, run_of},
+    ahead::{self, among, each},
+    db::{all, first, later, run, run_of},
     listing::{Bind, selected},
     maybe, millis, time, word,
 };
@@ -165,22 +165,23 @@ pub(super) use anew;
 
 /// Makes it due at this moment, whenever it was due before, and takes it from whoever has it.
 pub async fn schedule(tx: &mut Tx, shop: ShopId, kind: Kind, subject: i64, due_at: Time) -> Result<(), Error> {
-    run!(
+    later!(
         tx,
+        [("held", shop.get(), subject)],
         concat!("INSERT INTO job (shop_id, kind, subject_id, due_at) VALUES ($1, $2, $3, $4) ", anew!()),
         shop.get(),
         kind.name(),
         subject,
         due_at.millis()
-    )?;
-    Ok(())
+    )
 }
 
 /// Makes sure it is due by this moment; one that waits already keeps its earlier moment, one that is being done is done
 /// again afterwards.
 pub async fn ensure(tx: &mut Tx, shop: ShopId, kind: Kind, subject: i64, due_at: Time) -> Result<(), Error> {
-    run!(
+    later!(
         tx,
+        [("held", shop.get(), subject)],
         "INSERT INTO job (shop_id, kind, subject_id, due_at) VALUES ($1, $2, $3, $4)
          ON CONFLICT (shop_id, kind, subject_id) DO UPDATE SET
              due_at = CASE WHEN job.claimed_by IS NULL AND job.due_at < excluded.due_at THEN job.due_at
@@ -190,8 +191,7 @@ pub async fn ensure(tx: &mut Tx, shop: ShopId, kind: Kind, subject: i64, due_at:
         kind.name(),
         subject,
         due_at.millis()
-    )?;
-    Ok(())
+    )
 }
 
 /// As [`ensure`], for what many pieces of one transaction make due: the first of them does it.
@@ -496,22 +496,15 @@ pub async fn finish(tx: &mut Tx, job: &Job) -> Result<bool, Error> {
 
 /// As `finish`, of jobs of one shop and kind: those whose claim was lost stay.
 pub async fn finish_all(tx: &mut Tx, jobs: &[&Job]) -> Result<(), Error> {
+    const TEXT: &str =
+        concat!("DELETE FROM job WHERE shop_id = $1 AND kind = $18 AND claimed_by = $19 AND subject_id ", among!());
     for some in jobs.chunk_by(|a, b| (a.shop, a.kind, &a.claim) == (b.shop, b.kind, &b.claim)) {
-        for some in some.chunks(4) {
-            let [Some(job), Some(last)] = [some.first(), some.last()] else { continue };
-            // The last one stands in for those there are not.
-            let subject = |at: usize| some.get(at).unwrap_or(last).subject;
-            run!(
-                tx,
-                "DELETE FROM job WHERE shop_id = $1 AND kind = $2 AND claimed_by = $3 AND subject_id IN ($4, $5, $6, $7)",
-                job.shop.get(),
-                job.kind.name(),
-                job.claim.as_str(),
-                subject(0),
-                subject(1),
-                subject(2),
-                subject(3)
-            )?;
+        let Some(job) = some.first() else { continue };
+        let subjects: Vec<i64> = some.iter().map(|job| job.subject).collect();
+        for some in &ahead::sets(&subjects) {
+            let mut select = ahead::numbers(job.shop.get(), TEXT, some);
+            select.binds.extend([Bind::from(job.kind.name()), Bind::from(job.claim.as_str())]);
+            tx.run(select.text, select.binds).await?;
         }
     }
     Ok(())
@@ -549,14 +542,14 @@ pub async fn acquit(tx: &mut Tx, job: &Job) -> Result<(), Error> {
     Ok(())
 }
 
-/// Not yet: due again later, with a clean slate. `false` when the claim was lost.
-pub async fn put_back(tx: &mut Tx, job: &Job, due_at: Time) -> Result<bool, Error> {
+/// Not yet: due again later, with a clean slate; unless the claim was lost.
+pub async fn put_back(tx: &mut Tx, job: &Job, due_at: Time) -> Result<(), Error> {
     line_up(tx, job, due_at, None).await
 }
 
 /// As [`put_back`], with a place in a line: whatever hurries it meanwhile, it keeps that.
-pub async fn line_up(tx: &mut Tx, job: &Job, due_at: Time, booked_at: Option<Time>) -> Result<bool, Error> {
-    let touched = run_of!(
+pub async fn line_up(tx: &mut Tx, job: &Job, due_at: Time, booked_at: Option<Time>) -> Result<(), Error> {
+    later!(
         tx,
         [("held", job.shop.get(), job.subject)],
         "UPDATE job SET due_at = $5, booked_at = $6, attempt = 0, claimed_until = NULL, claimed_by = NULL
@@ -567,8 +560,7 @@ pub async fn line_up(tx: &mut Tx, job: &Job, due_at: Time, booked_at: Option<Tim
         job.claim.as_str(),
         due_at.millis(),
         millis(booked_at)
-    )?;
-    Ok(touched > 0)
+    )
 }
 
 /// It failed: due again later, its attempts counted. `false` when the claim was lost.

@@ -9,6 +9,7 @@
 
 use std::borrow::Cow;
 
+pub(super) use super::db::Bind;
 use super::{Error, Read};
 
 /// Rows a page looks through for those that fit.
@@ -73,14 +74,6 @@ pub struct Counted {
     pub more: bool,
     /// Only so many of the list's first rows were looked through.
     pub looked_at: Option<u64>,
-}
-
-/// A value of a statement.
-#[derive(Clone, Debug)]
-pub(super) enum Bind {
-    Int(i64),
-    Text(String),
-    Bytes(Vec<u8>),
 }
 
 /// A condition; each `?` stands for the next of its values. Which conditions there are decides the text alone, so one
@@ -161,19 +154,15 @@ impl Select {
 macro_rules! selected {
     ($read:expr, $row:ty, $select:expr) => {{
         let select: $crate::store::listing::Select = $select;
-        $crate::store::db::on_either!($read, |conn: Engine| {
-            // Made of our own pieces only; what was typed is bound.
-            let mut query = sqlx::query_as::<Engine, $row>(sqlx::AssertSqlSafe(select.text));
-            for bind in select.binds {
-                query = match bind {
-                    $crate::store::listing::Bind::Int(value) => query.bind(value),
-                    $crate::store::listing::Bind::Text(value) => query.bind(value),
-                    $crate::store::listing::Bind::Bytes(value) => query.bind(value),
-                };
-            }
-            query.fetch_all(conn).await
-        })
-        .map_err($crate::store::Error::from)
+        match $read.settle(&select.text).await {
+            Err(error) => Err(error),
+            Ok(()) => $crate::store::db::on_either!($read, |conn: Engine| {
+                // Made of our own pieces only; what was typed is bound.
+                let query = sqlx::query_as::<Engine, $row>(sqlx::AssertSqlSafe(select.text));
+                $crate::store::db::bound!(query, select.binds).fetch_all(conn).await
+            })
+            .map_err($crate::store::Error::from),
+        }
     }};
 }
 

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use self::ahead::Texted;
 use super::{
     Error, Read, Tx,
-    db::{Question, all, first, halves, run, run_of},
+    db::{Question, all, first, halves, later, run},
     maybe, millis, of, time,
 };
 use crate::domain::{
@@ -188,7 +188,7 @@ pub use list::{Narrow, Sort, State, Told, cost, counted, leaf, list, of_carts, t
 /// Writes a new message. `Error::Duplicate` when its (purpose, about, step) has one.
 pub async fn create(tx: &mut Tx, keys: &ShopKeys, message: &Message) -> Result<(), Error> {
     let [id, cart, phone] = asked(keys, message);
-    run_of!(
+    later!(
         tx,
         [id, cart, phone],
         "INSERT INTO message (shop_id, message_id, purpose, cart_id, sequence, step, gateway_shop, gateway_id, phone,
@@ -209,8 +209,7 @@ pub async fn create(tx: &mut Tx, keys: &ShopKeys, message: &Message) -> Result<(
         message.created_at.millis(),
         message.expires_at.millis(),
         message.words.language.as_deref().unwrap_or("")
-    )?;
-    Ok(())
+    )
 }
 
 /// What is asked about the row of a message, and changes with it. Whether its phone was heard of does not.
@@ -224,7 +223,7 @@ fn asked(keys: &ShopKeys, message: &Message) -> [Question; 3] {
 pub async fn save(tx: &mut Tx, keys: &ShopKeys, message: &Message) -> Result<(), Error> {
     let moments = &message.moments;
     let [id, cart, phone] = asked(keys, message);
-    run_of!(
+    later!(
         tx,
         [id, cart, phone],
         "UPDATE message SET gateway_shop = $3, gateway_id = $4, detail = $5, segments = $6, expires_at = $7,

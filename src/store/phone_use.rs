@@ -9,7 +9,7 @@ use std::collections::BTreeSet;
 use super::{
     Error, Read, Tx,
     ahead::{self, each},
-    db::{all, halves, run, run_of},
+    db::{all, halves, later, run, run_of},
     listing::selected,
     time,
 };
@@ -41,7 +41,7 @@ pub async fn reserve(
         return Ok(false);
     };
     let (high, low) = halves(phone);
-    run_of!(
+    later!(
         tx,
         [("phone_use", high, low)],
         "INSERT INTO phone_use (shop_id, phone, lane, slot, at, by_shop, by_message) VALUES ($1, $2, $3, $4, $5, $6, $7)

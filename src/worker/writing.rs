@@ -43,16 +43,7 @@ impl Piece for Writing {
     async fn ahead(core: &Core, tx: &mut Tx, pieces: &[Writing]) -> Result<(), Error> {
         let jobs: Vec<&Job> = pieces.iter().map(|piece| &piece.0).collect();
         ahead::of_carts(core, tx, &jobs).await?;
-        let deliveries: Vec<i64> =
-            pieces.iter().filter(|piece| piece.0.kind == Kind::Ingest).map(|piece| piece.0.subject).collect();
-        let Some(shop) = pieces.first().map(|piece| piece.0.shop).filter(|_| deliveries.len() > 1) else {
-            return Ok(());
-        };
-        store::shop::take_turn(tx, shop).await?;
-        match core.shop(tx, shop).await? {
-            Some((_, keys)) => store::inbox::ahead(tx, &keys, &deliveries).await,
-            None => Ok(()),
-        }
+        ahead::of_deliveries(core, tx, &jobs).await
     }
 
     async fn end(core: &Core, tx: &mut Tx, pieces: &[Writing], done: &[Wrote]) -> Result<(), Error> {

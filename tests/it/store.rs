@@ -556,13 +556,14 @@ async fn jobs() {
         assert_eq!(theirs.attempt, 2);
         assert!(!job::holds(read!(stage), &mine).await.unwrap());
         assert!(!tx!(stage, |tx| job::finish(tx, &mine).await?));
-        assert!(!tx!(stage, |tx| job::put_back(tx, &mine, at(0)).await?));
+        tx!(stage, |tx| job::put_back(tx, &mine, at(0)).await?);
+        assert_eq!(claim(7, "nobody", 10).await, [], "its new holder keeps it");
         assert!(!tx!(stage, |tx| job::try_again(tx, &mine, at(0)).await?));
         assert!(tx!(stage, |tx| job::try_again(tx, &theirs, at(20)).await?));
         let [again] = claim(20, "again", 10).await.try_into().unwrap();
         assert_eq!(again.attempt, 3);
         tx!(stage, |tx| job::suspect(tx, &again).await?);
-        assert!(tx!(stage, |tx| job::put_back(tx, &again, at(30)).await?));
+        tx!(stage, |tx| job::put_back(tx, &again, at(30)).await?);
         let [fresh] = claim(30, "fresh", 10).await.try_into().unwrap();
         assert_eq!(fresh.attempt, 1);
         // Scheduled while it is being done: it is done again.

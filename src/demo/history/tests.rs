@@ -78,13 +78,16 @@ async fn a_few_busy_days_leave_true_books() {
     assert!(counts.abandoned > 100 && counts.reachable < counts.abandoned, "{counts:?}");
     assert!(counts.carts_texted <= counts.reachable && counts.carts_texted > 50, "{counts:?}");
     assert!(counts.delivered < counts.texts && counts.clicked < counts.delivered, "{counts:?}");
+    // Whether one of the credited orders was among these is chance.
+    let orders = lives.play.visits.iter().filter_map(|visit| visit.order.as_ref());
+    let went_back = orders.filter(|order| !order.refunded.is_empty()).count() as i64;
     for (what, count) in [
         ("recovered", counts.recovered_orders),
         ("assisted", counts.assisted_orders),
         ("opted out", counts.opt_outs),
-        ("refunded", sums.refunded_minor),
+        ("refunded", went_back),
     ] {
-        assert!(count > 0, "nothing was {what}: {counts:?} {sums:?}");
+        assert!(count > 0, "nothing was {what}: {counts:?}");
     }
     assert_eq!(sums.net_minor, sums.gross_minor - sums.refunded_minor);
     assert!(counts.orders > counts.recovered_orders + counts.assisted_orders);

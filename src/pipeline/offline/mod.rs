@@ -142,7 +142,7 @@ pub async fn step(core: &Core, job: &Job) -> Result<(), Error> {
     let due = core.now() + PAUSE;
     transact!(core.db, |tx| {
         match more {
-            true => job::put_back(tx, job, due).await.map(|_| ())?,
+            true => job::put_back(tx, job, due).await?,
             false => job::finish(tx, job).await.map(|_| ())?,
         }
     })

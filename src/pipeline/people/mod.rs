@@ -310,7 +310,7 @@ pub async fn scrub(core: &Core, job: &Job) -> Result<(), Error> {
         if done {
             job::finish(tx, job).await.map(|_| ())?;
         } else {
-            job::put_back(tx, job, now + MINUTE).await.map(|_| ())?;
+            job::put_back(tx, job, now + MINUTE).await?;
         }
     })
 }

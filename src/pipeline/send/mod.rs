@@ -200,7 +200,7 @@ async fn wait_for(core: &Core, tx: &mut Tx, job: &Job, wait: Wait) -> Result<(),
     if is_over {
         job::finish(tx, job).await.map(|_| ())
     } else {
-        job::line_up(tx, job, until.min(message.expires_at.max(now)), place).await.map(|_| ())
+        job::line_up(tx, job, until.min(message.expires_at.max(now)), place).await
     }
 }
 

@@ -137,7 +137,7 @@ async fn wait_on(
     message.sending_by = None;
     message.reason = why.to_owned();
     store::message::save(tx, keys, &message).await?;
-    job::put_back(tx, job, now + wait).await.map(|_| ())
+    job::put_back(tx, job, now + wait).await
 }
 
 /// One alarm, not one for every text that waits.

@@ -60,7 +60,7 @@ pub async fn into_pg(file: &Path, db: &Db, keys: &OperatorKeys, restored: &Resto
     let restored = &as_of(&backup.manifest, restored)?;
     let Backup { mut conn, manifest } = backup;
     let mut tx = db.begin().await?;
-    let Conn::Pg(into) = tx.conn() else {
+    let Conn::Pg(into) = tx.bare().await? else {
         return Err(Error::Unavailable("the target is not PostgreSQL".to_owned()).into());
     };
     fill(&mut conn, into, &manifest).await?;

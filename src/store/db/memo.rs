@@ -20,8 +20,12 @@ const SHARED: [&str; 10] = [
     "experiment",
 ];
 /// What is asked about the pieces' own rows, and the tables the answer is made of.
-const OWN: [(&str, &[&str]); 18] = [
+const OWN: [(&str, &[&str]); 27] = [
     ("cart", &["cart"]),
+    ("cart of token", &["cart"]),
+    ("deleted", &["cart_deletion"]),
+    ("known carts", &["identity"]),
+    ("known orders", &["identity"]),
     ("abandoned", &["cart"]),
     ("newer carts", &["cart", "identity"]),
     ("bought", &["identity", "shop_order"]),
@@ -36,8 +40,13 @@ const OWN: [(&str, &[&str]); 18] = [
     ("phone_use", &["phone_use"]),
     ("phone locked", &[]),
     ("inbox", &["inbox"]),
+    ("reading", &["inbox"]),
     ("held", &["job"]),
     ("price", &["guard"]),
+    ("guard whole", &["guard", "pause"]),
+    ("guard ip", &["guard"]),
+    ("guard prefix", &["guard"]),
+    ("guard country", &["guard"]),
     // That it was made due: whoever does it meanwhile has lost its claim by that.
     ("rollup", &[]),
 ];
@@ -83,6 +92,11 @@ impl Memo {
         for question in questions {
             self.0.remove(question);
         }
+    }
+
+    /// As `forget`, of every question of these names.
+    pub fn forget_all(&mut self, names: &[&str]) {
+        self.0.retain(|(name, ..), _| !names.contains(name));
     }
 }
 

@@ -48,7 +48,7 @@ impl Arrival {
 /// Keeps deliveries, and makes each that is new due to be read, in their order; answers for each whether it is new. A few
 /// statements for all of them: what costs is handing a statement over, to a server or to SQLite's own thread.
 pub async fn keep_all(tx: &mut Tx, arrivals: &[Sealed]) -> Result<Vec<bool>, Error> {
-    let new = match tx.conn() {
+    let new = match tx.bare().await? {
         Conn::Pg(conn) => keep_by_columns(conn, arrivals).await?,
         Conn::Lite(conn) => keep_by_rows(conn, arrivals).await?,
     };

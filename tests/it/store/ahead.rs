@@ -23,6 +23,28 @@ fn email_of(keys: &ShopKeys, id: i64) -> [u8; 16] {
     identity::value(keys, identity::Kind::Email, &format!("{}@shopper.example", id % 14))
 }
 
+fn checkout_of(keys: &ShopKeys, id: i64) -> [u8; 16] {
+    identity::value(keys, identity::Kind::Checkout, &format!("t{id}"))
+}
+
+fn counted_as(keys: &ShopKeys, id: i64) -> guard::Names {
+    let key = |kind: &str, number: i64| keys.index(kind, &number.to_string());
+    guard::Names {
+        ip: (id % 3 > 0).then(|| key("ip", id % 5)),
+        prefix: key("prefix", id % 4),
+        country: key("country", id % 2),
+        price: key("price", id % 2),
+    }
+}
+
+fn spans() -> guard::Spans {
+    guard::Spans { hour_from: at(10), usual_from: at(0), usual_to: at(20), tappable_to: at(25), day: at(0) }
+}
+
+fn buckets(minute: i64) -> guard::Buckets {
+    guard::Buckets { quarter: at(minute), hour: at(minute), day: at(0) }
+}
+
 /// The answer to every question that may be read ahead, in words.
 async fn answers(read: &mut Read, keys: &ShopKeys, house: &ShopKeys) -> Vec<String> {
     let mut said = Vec::new();
@@ -31,6 +53,16 @@ async fn answers(read: &mut Read, keys: &ShopKeys, house: &ShopKeys) -> Vec<Stri
         let cart = CartId::new(id);
         let (phone, at_house) = (consent::phone_index(keys, &phone_of(id)), house.index("phone", phone_of(id).e164()));
         said.push(format!("{id} cart {:?}", cart::get(read, keys, cart).await.unwrap()));
+        said.push(format!("{id} by token {:?}", cart::by_token(read, keys, &format!("t{id}")).await.unwrap()));
+        let deleted = [checkout_of(keys, id), checkout_of(keys, id + 1), checkout_of(keys, id + 2)];
+        said.push(format!("{id} deleted {:?}", cart::deleted_at(read, keys, &deleted).await.unwrap()));
+        let known = [
+            (identity::Kind::Email, email_of(keys, id)),
+            (identity::Kind::Checkout, checkout_of(keys, id)),
+            (identity::Kind::Email, email_of(keys, id + 1)),
+        ];
+        said.push(format!("{id} known carts {:?}", identity::carts_of(read, keys, &known).await.unwrap()));
+        said.push(format!("{id} known orders {:?}", identity::orders_of(read, keys, &known).await.unwrap()));
         said.push(format!("{id} abandoned {:?}", cart::abandoned_at(read, keys, cart).await.unwrap()));
         let names = identity::names(read, keys, identity::Subject::Cart(cart)).await.unwrap();
         said.push(format!("{id} names {names:?}"));
@@ -49,6 +81,11 @@ async fn answers(read: &mut Read, keys: &ShopKeys, house: &ShopKeys) -> Vec<Stri
             said.push(format!("{id} places since {since} {others:?}"));
         }
         said.push(format!("{id} consents {:?}", consent::of_phone(read, keys, &phone).await.unwrap()));
+        let mut sums = guard::sums(read, keys, &counted_as(keys, id), &spans()).await.unwrap();
+        sums.paused.sort_by_key(|paused| paused.name());
+        let guard::Sums { ip, prefix, breaker, usual, prefix_untapped, country_untapped, spent, price, paused } = sums;
+        let sums = [ip, prefix, breaker, usual, prefix_untapped, country_untapped].map(|sum| (sum.texts, sum.oldest));
+        said.push(format!("{id} counted {sums:?} {} {} {} {paused:?}", usual.rows, spent.micros, price.micros));
         said.push(format!("{id} heard {:?}", last_heard::of_phone(read, keys, &phone).await.unwrap()));
     }
     said
@@ -59,6 +96,14 @@ async fn read_ahead(read: &mut Read, keys: &ShopKeys, house: &ShopKeys) {
     let phones: Vec<_> = ids.iter().map(|id| consent::phone_index(keys, &phone_of(*id))).collect();
     let at_house: Vec<_> = ids.iter().map(|id| house.index("phone", phone_of(*id).e164())).collect();
     let emails: Vec<_> = ids.iter().map(|id| email_of(keys, *id)).collect();
+    let tokens: Vec<String> = ids.iter().map(|id| format!("t{id}")).collect();
+    let tokens: Vec<&str> = tokens.iter().map(String::as_str).collect();
+    let there = cart::by_token_ahead(read, keys, &tokens).await.unwrap();
+    assert_eq!(there.len(), CARTS as usize);
+    let known: Vec<_> = ids.iter().map(|id| checkout_of(keys, *id)).chain(emails.iter().copied()).collect();
+    identity::carts_of_ahead(read, keys, &known).await.unwrap();
+    identity::orders_of_ahead(read, keys, &known).await.unwrap();
+    cart::deleted_ahead(read, keys, &known).await.unwrap();
     cart::ahead(read, keys, &ids).await.unwrap();
     identity::names_ahead(read, keys, &ids).await.unwrap();
     decision::ahead(read, keys, &ids).await.unwrap();
@@ -71,6 +116,8 @@ async fn read_ahead(read: &mut Read, keys: &ShopKeys, house: &ShopKeys) {
     consent::ahead(read, keys, &phones).await.unwrap();
     last_heard::ahead(read, keys, &phones).await.unwrap();
     phone_use::ahead(read, &at_house).await.unwrap();
+    let counted: Vec<_> = ids.iter().map(|id| counted_as(keys, *id)).collect();
+    guard::ahead(read, keys, &counted, &spans()).await.unwrap();
 }
 
 fn text(stage: &Stage, id: i64, step: u32) -> message::Message {
@@ -107,6 +154,18 @@ async fn past(stage: &Stage, keys: &ShopKeys, house: &ShopKeys) {
             let email = (identity::Kind::Email, email_of(keys, id));
             let phone = (identity::Kind::Phone, identity::value(keys, identity::Kind::Phone, phone_of(id).e164()));
             identity::add(tx, keys, identity::Subject::Cart(cart.id), &[email, phone]).await?;
+            let counted = counted_as(keys, id);
+            guard::count(tx, keys, &counted, &buckets(id), id % 3 > 0, 1).await?;
+            guard::spend(tx, keys, MessageId::new(id), at(0), 7).await?;
+            if id % 16 == 3 {
+                guard::pause(tx, keys, guard::Paused::Prefix, &counted.prefix, ("", ""), at(id)).await?;
+                guard::learn_price(tx, keys, &counted.price, 70_000).await?;
+            }
+            if id % 8 == 0 {
+                cart::note_deleted(tx, keys, &checkout_of(keys, id), at(id)).await?;
+                let checkout = (identity::Kind::Checkout, checkout_of(keys, id));
+                identity::add(tx, keys, identity::Subject::Cart(cart.id), &[checkout]).await?;
+            }
             if id % 4 == 0 {
                 decision::record(tx, keys, DecisionId::new(2 * id), &kept(id)).await?;
                 decision::record(tx, keys, DecisionId::new(2 * id + 1), &kept(id)).await?;
@@ -192,6 +251,32 @@ async fn what_is_read_ahead_is_what_each_would_have_read() {
             consent::opt_out(tx, keys, &index, &OptOut { at: at(9), source: "link".into() }, at(9)).await?;
             let done = act::OnCart { cart: CartId::new(9), act: Act::Hold, step: 0, at: at(9), by: "Ana".into() };
             act::on_cart(tx, keys, 800, &done).await?;
+            for id in [6, 7, 11] {
+                let counted = counted_as(keys, id);
+                guard::count(tx, keys, &counted, &buckets(40), true, 1).await?;
+                guard::spend(tx, keys, MessageId::new(100 + id), at(0), 9).await?;
+                // What a handful counts, its next text is told of.
+                let sums = guard::sums(tx, keys, &counted, &spans()).await?;
+                assert!(sums.prefix.oldest.is_some() && sums.spent.micros % 7 != 0);
+            }
+            guard::count(tx, keys, &counted_as(keys, 8), &buckets(40), true, 1).await?;
+            guard::count(tx, keys, &counted_as(keys, 8), &buckets(40), true, -1).await?;
+            guard::sums(tx, keys, &counted_as(keys, 8), &spans()).await?;
+            guard::pause(tx, keys, guard::Paused::Country, &counted_as(keys, 8).country, ("", ""), at(40)).await?;
+            // As webhooks are read: one of a known cart under another name, one of a new cart and its order, one deleted.
+            let mut told = cart::by_token(tx, keys, "t15").await?.unwrap();
+            told.bought_at = Some(at(71));
+            let checkout = |id| (identity::Kind::Checkout, checkout_of(keys, id));
+            identity::add(tx, keys, identity::Subject::Cart(told.id), &[checkout(15), checkout(15), checkout(16)])
+                .await?;
+            cart::put(tx, keys, &told, Some(&phone_of(15))).await?;
+            let new = cart_of(CARTS + 1, &format!("t{}", CARTS + 1), Some(100));
+            identity::add(tx, keys, identity::Subject::Cart(new.id), &[checkout(CARTS + 1)]).await?;
+            cart::put(tx, keys, &new, None).await?;
+            identity::add(tx, keys, identity::Subject::Order(OrderId::new(77)), &[checkout(CARTS + 1)]).await?;
+            cart::note_deleted(tx, keys, &checkout_of(keys, 20), at(3)).await?;
+            // The newer word about one row stands.
+            cart::put(tx, keys, &told, None).await?;
             let places = [10, 11, 12, 13, 14].map(|id| house.index("phone", phone_of(id).e164()));
             phone_use::reserve_ahead(tx, &places.into(), "reminder", at(60)).await?;
             for (id, place) in [(10, places[0]), (12, places[2]), (12, places[2])] {
@@ -203,7 +288,7 @@ async fn what_is_read_ahead_is_what_each_would_have_read() {
         assert_eq!(ahead, plain);
         let now = answers(read!(stage), keys, house).await;
         assert_eq!(after, now);
-        assert!(plain.iter().zip(&now).filter(|(before, now)| before != now).count() >= 9);
+        assert!(plain.iter().zip(&now).filter(|(before, now)| before != now).count() >= 20);
     })
     .await;
 }
@@ -230,6 +315,23 @@ async fn what_is_held_is_read_ahead_too() {
             job::schedule(tx, shop, job::Kind::Send, jobs[8].subject, at(2)).await?;
             assert!(!job::holds(tx, &jobs[8]).await? && job::holds(tx, &jobs[9]).await?);
         });
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn what_waited_and_cannot_be_written_ends_its_transaction() {
+    on_both(async |stage| {
+        let keys = &stage.keys;
+        tx!(stage, |tx| message::create(tx, keys, &text_of(stage, 5, 5, 1)).await?);
+        let mut tx = stage.db.begin().await.unwrap();
+        // The same step of the same cart: nobody sees yet that it has a text.
+        message::create(&mut tx, keys, &text_of(stage, 6, 5, 1)).await.unwrap();
+        cart::put(&mut tx, keys, &cart_of(7, "t7", Some(100)), None).await.unwrap();
+        assert!(matches!(message::get(&mut tx, keys, MessageId::new(6)).await, Err(Error::Duplicate)));
+        // Whoever makes light of that keeps nothing.
+        assert!(tx.commit().await.is_err());
+        assert_eq!(cart::get(read!(stage), keys, CartId::new(7)).await.unwrap(), None);
     })
     .await;
 }
