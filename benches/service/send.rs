@@ -77,7 +77,10 @@ pub fn apart(engine: &'static str) {
     for _ in 0..rounds {
         let plain = Gateway::start(Duration::ZERO).bare(due);
         let gateway = Gateway::start(Duration::ZERO);
-        let Some(house) = House::with_due(engine, due, &gateway, &[&["gateway", "pause", GATEWAY]]) else { return };
+        let Some(house) = House::with_due(engine, due, &gateway, &[&["gateway", "pause", GATEWAY, "--shop", "1"]])
+        else {
+            return;
+        };
         let texts = || house.ask("SELECT COUNT(*) FROM message");
         let (begun, first) = (Instant::now(), texts());
         while texts() < FILLED + due as i64 {
@@ -85,7 +88,7 @@ pub fn apart(engine: &'static str) {
             thread::sleep(Duration::from_millis(20));
         }
         decided.push((FILLED + due as i64 - first) as f64 / begun.elapsed().as_secs_f64());
-        house.told(&["gateway", "resume", &house.gateway]);
+        house.told(&["gateway", "resume", &house.gateway, "--shop", "1"]);
         gateway.until(1);
         let (begun, first, before) = (Instant::now(), gateway.taken(), house.cpu());
         gateway.until(due);
