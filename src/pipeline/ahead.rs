@@ -136,16 +136,16 @@ async fn carts(
     let now = core.now();
     store::cart::ahead(tx, keys, ids).await?;
     identity::names_ahead(tx, keys, ids).await?;
-    let (mut numbers, mut names, mut since, mut texts) = (Vec::new(), BTreeSet::new(), now, Vec::new());
+    let (mut texts, mut names, mut since) = (Vec::new(), BTreeSet::new(), now);
     for id in ids {
         let Some(cart) = store::cart::get(tx, keys, CartId::new(*id)).await? else { continue };
         let number = textable(shop, &cart.latest.who, cart.latest.country.as_deref());
-        numbers.extend(number.clone());
         names.extend(sequence::person(tx, keys, &cart).await?.into_iter().map(|(_, name)| name));
         since = since.min(cart.started_at);
         texts.extend(number.map(|number| (number, cart)));
     }
-    let phones: BTreeSet<[u8; 16]> = numbers.iter().map(|number| store::consent::phone_index(keys, number)).collect();
+    let phones: BTreeSet<[u8; 16]> =
+        texts.iter().map(|(number, _)| store::consent::phone_index(keys, number)).collect();
     let (phones, names): (Vec<_>, Vec<_>) = (phones.into_iter().collect(), names.into_iter().collect());
     store::consent::ahead(tx, keys, &phones).await?;
     if what == What::Detect {
@@ -163,6 +163,6 @@ async fn carts(
     }
     guard::ahead(tx, shop, keys, &texts, now).await?;
     let house = core.vault.keys(tx, ShopId::HOUSE).await?;
-    let at_house: Vec<[u8; 16]> = numbers.iter().map(|number| guard::at_house(&house, number)).collect();
+    let at_house: Vec<[u8; 16]> = texts.iter().map(|(number, _)| guard::at_house(&house, number)).collect();
     store::phone_use::ahead(tx, &at_house).await
 }

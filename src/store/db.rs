@@ -337,7 +337,10 @@ impl Tx {
                 }
                 Ok(())
             }
-            Err(row) => self.execute(single.text, row).await.map(|_| ()),
+            Err(row) => {
+                self.settle(single.text).await?;
+                self.execute(single.text, row).await.map(|_| ())
+            }
         }
     }
 

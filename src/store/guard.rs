@@ -73,6 +73,34 @@ pub struct Sums {
     pub paused: Vec<Paused>,
 }
 
+/// What was read: which sum, texts, millionths, rows, the oldest bucket.
+type Row = (String, Option<i64>, Option<i64>, i64, Option<i64>);
+
+fn sum((_, texts, micros, rows, oldest): &Row) -> Sum {
+    Sum {
+        texts: texts.unwrap_or(0).max(0).unsigned_abs(),
+        micros: micros.unwrap_or(0),
+        rows: rows.unsigned_abs(),
+        oldest: oldest.map(time),
+    }
+}
+
+/// Reads a [`Row`] of this name, of the counters that are so.
+macro_rules! summed {
+    ($name:literal, $which:literal) => {
+        concat!(
+            "SELECT '",
+            $name,
+            "', CAST(SUM(texts) AS BIGINT), CAST(SUM(micros) AS BIGINT), CAST(COUNT(*) AS BIGINT),
+                CAST(MIN(bucket) AS BIGINT)
+             FROM guard WHERE shop_id = $1 AND ",
+            $which
+        )
+    };
+}
+
+use summed;
+
 /// The key of what is counted for the whole shop.
 const WHOLE: &[u8] = &[];
 
@@ -83,42 +111,28 @@ pub async fn sums(read: &mut Read, keys: &ShopKeys, names: &Names, spans: &Spans
     }
     let rows = all!(
         read,
-        (String, Option<i64>, Option<i64>, i64, Option<i64>),
-        "SELECT 'ip', CAST(SUM(texts) AS BIGINT), CAST(SUM(micros) AS BIGINT), CAST(COUNT(*) AS BIGINT),
-                CAST(MIN(bucket) AS BIGINT)
-         FROM guard WHERE shop_id = $1 AND kind = 'ip' AND key = $2 AND bucket >= $6 AND texts > 0
-         UNION ALL
-         SELECT 'prefix', CAST(SUM(texts) AS BIGINT), CAST(SUM(micros) AS BIGINT), CAST(COUNT(*) AS BIGINT),
-                CAST(MIN(bucket) AS BIGINT)
-         FROM guard WHERE shop_id = $1 AND kind = 'prefix' AND key = $3 AND bucket >= $6 AND texts > 0
-         UNION ALL
-         SELECT 'breaker', CAST(SUM(texts) AS BIGINT), CAST(SUM(micros) AS BIGINT), CAST(COUNT(*) AS BIGINT),
-                CAST(MIN(bucket) AS BIGINT)
-         FROM guard WHERE shop_id = $1 AND kind = 'breaker' AND bucket >= $6 AND texts > 0
-         UNION ALL
-         SELECT 'usual', CAST(SUM(texts) AS BIGINT), CAST(SUM(micros) AS BIGINT), CAST(COUNT(*) AS BIGINT),
-                CAST(MIN(bucket) AS BIGINT)
-         FROM guard WHERE shop_id = $1 AND kind = 'texts' AND bucket >= $7 AND bucket < $8 AND texts > 0
-         UNION ALL
-         SELECT 'prefix_untapped', CAST(SUM(texts) AS BIGINT), CAST(SUM(micros) AS BIGINT), CAST(COUNT(*) AS BIGINT),
-                CAST(MIN(bucket) AS BIGINT)
-         FROM guard WHERE shop_id = $1 AND kind = 'quiet_prefix' AND key = $3 AND bucket <= $9
-         UNION ALL
-         SELECT 'country_untapped', CAST(SUM(texts) AS BIGINT), CAST(SUM(micros) AS BIGINT), CAST(COUNT(*) AS BIGINT),
-                CAST(MIN(bucket) AS BIGINT)
-         FROM guard WHERE shop_id = $1 AND kind = 'quiet_country' AND key = $4 AND bucket <= $9
-         UNION ALL
-         SELECT 'spent', CAST(SUM(texts) AS BIGINT), CAST(SUM(micros) AS BIGINT), CAST(COUNT(*) AS BIGINT),
-                CAST(MIN(bucket) AS BIGINT)
-         FROM guard WHERE shop_id = $1 AND kind = 'spend' AND bucket = $10
-         UNION ALL
-         SELECT 'price', CAST(SUM(texts) AS BIGINT), CAST(SUM(micros) AS BIGINT), CAST(COUNT(*) AS BIGINT),
-                CAST(MIN(bucket) AS BIGINT)
-         FROM guard WHERE shop_id = $1 AND kind = 'price' AND key = $5
-         UNION ALL
+        Row,
+        concat!(
+            summed!("ip", "kind = 'ip' AND key = $2 AND bucket >= $6 AND texts > 0"),
+            " UNION ALL ",
+            summed!("prefix", "kind = 'prefix' AND key = $3 AND bucket >= $6 AND texts > 0"),
+            " UNION ALL ",
+            summed!("breaker", "kind = 'breaker' AND bucket >= $6 AND texts > 0"),
+            " UNION ALL ",
+            summed!("usual", "kind = 'texts' AND bucket >= $7 AND bucket < $8 AND texts > 0"),
+            " UNION ALL ",
+            summed!("prefix_untapped", "kind = 'quiet_prefix' AND key = $3 AND bucket <= $9"),
+            " UNION ALL ",
+            summed!("country_untapped", "kind = 'quiet_country' AND key = $4 AND bucket <= $9"),
+            " UNION ALL ",
+            summed!("spent", "kind = 'spend' AND bucket = $10"),
+            " UNION ALL ",
+            summed!("price", "kind = 'price' AND key = $5"),
+            " UNION ALL
          SELECT 'paused ' || kind, NULL, NULL, CAST(1 AS BIGINT), NULL
          FROM pause WHERE shop_id = $1 AND resumed_at IS NULL
-           AND (kind = 'prefix' AND key = $3 OR kind = 'country' AND key = $4 OR kind = 'breaker')",
+           AND (kind = 'prefix' AND key = $3 OR kind = 'country' AND key = $4 OR kind = 'breaker')"
+        ),
         of(keys),
         names.ip.map_or_else(Vec::new, |key| key.to_vec()),
         names.prefix.to_vec(),
@@ -131,14 +145,9 @@ pub async fn sums(read: &mut Read, keys: &ShopKeys, names: &Names, spans: &Spans
         spans.day.millis()
     )?;
     let mut sums = Sums::default();
-    for (kind, texts, micros, rows, oldest) in rows {
-        let sum = Sum {
-            texts: texts.unwrap_or(0).max(0).unsigned_abs(),
-            micros: micros.unwrap_or(0),
-            rows: rows.unsigned_abs(),
-            oldest: oldest.map(time),
-        };
-        match kind.as_str() {
+    for row in &rows {
+        let sum = sum(row);
+        match row.0.as_str() {
             "ip" if names.ip.is_some() => sums.ip = sum,
             "prefix" => sums.prefix = sum,
             "breaker" => sums.breaker = sum,

@@ -57,10 +57,6 @@ impl Subject {
             Subject::Order(id) => ("order", id.get()),
         }
     }
-
-    fn is_cart(self) -> bool {
-        matches!(self, Subject::Cart(_))
-    }
 }
 
 /// A name as the index holds it.
@@ -79,7 +75,10 @@ fn filled<T: Copy>(some: &[T]) -> Option<[T; TOGETHER]> {
 pub async fn add(tx: &mut Tx, keys: &ShopKeys, subject: Subject, names: &[Name]) -> Result<(), Error> {
     let (word, id) = subject.parts();
     let question = ("names", of(keys), id);
-    let mut all: Option<Vec<Name>> = subject.is_cart().then(|| tx.recall(question)).flatten();
+    let mut all: Option<Vec<Name>> = match subject {
+        Subject::Cart(_) => tx.recall(question),
+        Subject::Order(_) => None,
+    };
     for name in names {
         if all.as_ref().is_some_and(|all| all.iter().any(|(_, value)| *value == name.1)) {
             continue;
@@ -87,7 +86,7 @@ pub async fn add(tx: &mut Tx, keys: &ShopKeys, subject: Subject, names: &[Name])
         all.iter_mut().for_each(|all| all.push(*name));
         later!(
             tx,
-            [known(subject.parts().0, &name.1)],
+            [known(word, &name.1)],
             "INSERT INTO identity (shop_id, subject, subject_id, kind, value) VALUES ($1, $2, $3, $4, $5)
              ON CONFLICT (shop_id, value, subject, subject_id) DO NOTHING",
             of(keys),
@@ -114,7 +113,7 @@ fn known(word: &str, value: &[u8; 16]) -> Question {
 /// Every name a cart or an order ever had.
 pub async fn names(read: &mut Read, keys: &ShopKeys, subject: Subject) -> Result<Vec<Name>, Error> {
     let (word, id) = subject.parts();
-    if let Some(names) = subject.is_cart().then(|| read.recall(("names", of(keys), id))).flatten() {
+    if let (Subject::Cart(_), Some(names)) = (subject, read.recall(("names", of(keys), id))) {
         return Ok(names);
     }
     let rows = all!(
@@ -201,7 +200,6 @@ async fn subjects_of(
     names: &[Name],
     word: &'static str,
 ) -> Result<Vec<(Name, i64)>, Error> {
-    let place = |name: &Name| names.iter().position(|known| known == name);
     let mut found = Vec::new();
     let mut unknown = Vec::new();
     for name in names {
@@ -231,6 +229,7 @@ async fn subjects_of(
         }
     }
     // Those of one name stay together.
+    let place = |name: &Name| names.iter().position(|known| known == name);
     found.sort_by_key(|(name, id)| (place(name), *id));
     found.dedup();
     Ok(found)

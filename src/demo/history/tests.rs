@@ -51,7 +51,7 @@ async fn books(lives: &Lives, shop: usize) -> Report {
 
 #[tokio::test]
 async fn a_few_busy_days_leave_true_books() {
-    let lives = lived(Length { days: 6, bustle: 4 }).await;
+    let lives = lived(Length { days: 8, bustle: 4 }).await;
     let core = &lives.app.core;
     let mut read = core.db.read().await.unwrap();
 
@@ -78,16 +78,13 @@ async fn a_few_busy_days_leave_true_books() {
     assert!(counts.abandoned > 100 && counts.reachable < counts.abandoned, "{counts:?}");
     assert!(counts.carts_texted <= counts.reachable && counts.carts_texted > 50, "{counts:?}");
     assert!(counts.delivered < counts.texts && counts.clicked < counts.delivered, "{counts:?}");
-    // Whether one of the credited orders was among these is chance.
-    let orders = lives.play.visits.iter().filter_map(|visit| visit.order.as_ref());
-    let went_back = orders.filter(|order| !order.refunded.is_empty()).count() as i64;
     for (what, count) in [
         ("recovered", counts.recovered_orders),
         ("assisted", counts.assisted_orders),
         ("opted out", counts.opt_outs),
-        ("refunded", went_back),
+        ("refunded", sums.refunded_minor),
     ] {
-        assert!(count > 0, "nothing was {what}: {counts:?}");
+        assert!(count > 0, "nothing was {what}: {counts:?} {sums:?}");
     }
     assert_eq!(sums.net_minor, sums.gross_minor - sums.refunded_minor);
     assert!(counts.orders > counts.recovered_orders + counts.assisted_orders);

@@ -3,14 +3,14 @@
 
 use std::sync::LazyLock;
 
-use super::{Buckets, Names, Paused, Spans, Sum, Sums};
+use super::{Buckets, Names, Paused, Row, Spans, Sum, Sums, sum, summed};
 use crate::{
     domain::{seal::ShopKeys, time::Time},
     store::{
         Error, Read, ahead,
         db::{Bind, Question, all, halves},
         listing::{Select, selected},
-        of, time, word,
+        of, word,
     },
 };
 
@@ -41,18 +41,6 @@ fn whole(keys: &ShopKeys) -> Question {
 fn part(name: &'static str, key: &[u8; 16]) -> Question {
     let (high, low) = halves(key);
     (name, high, low)
-}
-
-/// Adds up what was read: which sum, texts, millionths, rows, the oldest bucket.
-type Row = (String, Option<i64>, Option<i64>, i64, Option<i64>);
-
-fn sum((_, texts, micros, rows, oldest): &Row) -> Sum {
-    Sum {
-        texts: texts.unwrap_or(0).max(0).unsigned_abs(),
-        micros: micros.unwrap_or(0),
-        rows: rows.unsigned_abs(),
-        oldest: oldest.map(time),
-    }
 }
 
 /// The sums of one text among many: what is not known yet is read, and remembered for the next.
@@ -92,22 +80,18 @@ async fn shared(read: &mut Read, keys: &ShopKeys, spans: &Spans) -> Result<Whole
     if let Some(known) = read.recall::<Whole>(whole(keys)).filter(same) {
         return Ok(known);
     }
-    // Another hour has begun: nothing that is known is of it.
+    // What is known may be of another hour.
     read.forget_all(&PARTS);
     let rows = all!(
         read,
         Row,
-        "SELECT 'breaker', CAST(SUM(texts) AS BIGINT), CAST(SUM(micros) AS BIGINT), CAST(COUNT(*) AS BIGINT),
-                CAST(MIN(bucket) AS BIGINT)
-         FROM guard WHERE shop_id = $1 AND kind = 'breaker' AND bucket >= $2 AND texts > 0
-         UNION ALL
-         SELECT 'usual', CAST(SUM(texts) AS BIGINT), CAST(SUM(micros) AS BIGINT), CAST(COUNT(*) AS BIGINT),
-                CAST(MIN(bucket) AS BIGINT)
-         FROM guard WHERE shop_id = $1 AND kind = 'texts' AND bucket >= $3 AND bucket < $4 AND texts > 0
-         UNION ALL
-         SELECT 'spent', CAST(SUM(texts) AS BIGINT), CAST(SUM(micros) AS BIGINT), CAST(COUNT(*) AS BIGINT),
-                CAST(MIN(bucket) AS BIGINT)
-         FROM guard WHERE shop_id = $1 AND kind = 'spend' AND bucket = $5",
+        concat!(
+            summed!("breaker", "kind = 'breaker' AND bucket >= $2 AND texts > 0"),
+            " UNION ALL ",
+            summed!("usual", "kind = 'texts' AND bucket >= $3 AND bucket < $4 AND texts > 0"),
+            " UNION ALL ",
+            summed!("spent", "kind = 'spend' AND bucket = $5")
+        ),
         of(keys),
         spans.hour_from.millis(),
         spans.usual_from.millis(),
@@ -135,9 +119,7 @@ async fn untapped(read: &mut Read, keys: &ShopKeys, country: &[u8; 16], spans: &
     let rows = all!(
         read,
         Row,
-        "SELECT '', CAST(SUM(texts) AS BIGINT), CAST(SUM(micros) AS BIGINT), CAST(COUNT(*) AS BIGINT),
-                CAST(MIN(bucket) AS BIGINT)
-         FROM guard WHERE shop_id = $1 AND kind = 'quiet_country' AND key = $2 AND bucket <= $3",
+        summed!("", "kind = 'quiet_country' AND key = $2 AND bucket <= $3"),
         of(keys),
         country.to_vec(),
         spans.tappable_to.millis()
@@ -149,24 +131,28 @@ async fn untapped(read: &mut Read, keys: &ShopKeys, country: &[u8; 16], spans: &
 
 /// What is asked about sixteen networks and as many blocks of numbers, each in the way it would be alone.
 static EACH: LazyLock<String> = LazyLock::new(|| {
-    const COLUMNS: &str = "CAST(SUM(texts) AS BIGINT), CAST(SUM(micros) AS BIGINT), CAST(COUNT(*) AS BIGINT),
-                CAST(MIN(bucket) AS BIGINT)";
     let (first, second) = (2, 2 + ahead::TOGETHER);
     let (hour, tappable) = (second + ahead::TOGETHER, second + ahead::TOGETHER + 1);
     let of_each = (0..ahead::TOGETHER).flat_map(|at| {
         let (ip, prefix) = (first + at, second + at);
         [
             format!(
-                "SELECT 'ip {at}', {COLUMNS} FROM guard
-                 WHERE shop_id = $1 AND kind = 'ip' AND key = ${ip} AND bucket >= ${hour} AND texts > 0"
+                summed!("ip {at}", "kind = 'ip' AND key = ${ip} AND bucket >= ${hour} AND texts > 0"),
+                at = at,
+                ip = ip,
+                hour = hour
             ),
             format!(
-                "SELECT 'hour {at}', {COLUMNS} FROM guard
-                 WHERE shop_id = $1 AND kind = 'prefix' AND key = ${prefix} AND bucket >= ${hour} AND texts > 0"
+                summed!("hour {at}", "kind = 'prefix' AND key = ${prefix} AND bucket >= ${hour} AND texts > 0"),
+                at = at,
+                prefix = prefix,
+                hour = hour
             ),
             format!(
-                "SELECT 'untapped {at}', {COLUMNS} FROM guard
-                 WHERE shop_id = $1 AND kind = 'quiet_prefix' AND key = ${prefix} AND bucket <= ${tappable}"
+                summed!("untapped {at}", "kind = 'quiet_prefix' AND key = ${prefix} AND bucket <= ${tappable}"),
+                at = at,
+                prefix = prefix,
+                tappable = tappable
             ),
         ]
     });
