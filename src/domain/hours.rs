@@ -21,7 +21,8 @@ use super::{
     time::{MINUTE, Time},
 };
 
-/// Sending stops this long before closing: a gateway and a carrier may take their time.
+/// Sending stops this long before closing: a gateway and a carrier may take their time. Days that meet at midnight do not
+/// close there.
 pub const LAST_CALL: Duration = Duration::from_secs(10 * 60);
 
 /// A week of windows on the shopper's wall clock. Written `mon-sat 09:00-20:00; sun 12:00-20:00; no holidays`: days that
@@ -44,6 +45,7 @@ struct Window {
 }
 
 const LAST_CALL_MINUTES: u16 = (LAST_CALL.as_secs() / 60) as u16;
+const DAY_MINUTES: u16 = 24 * 60;
 
 impl Window {
     fn new(from: u16, to: u16) -> Option<Window> {
@@ -209,17 +211,20 @@ struct Week<'w> {
 }
 
 impl Week<'_> {
-    /// The window of the day that begins at this wall time, less the last call.
+    /// When the day that begins at this wall time is open, less the last call if it closes.
     fn window(&self, midnight: i64) -> Option<(i64, i64)> {
+        let window = self.day(midnight)?;
+        let closes = window.to < DAY_MINUTES || self.day(midnight + DAY_MS).is_none_or(|next| next.from > 0);
+        let to = if closes { window.to - LAST_CALL_MINUTES } else { window.to };
+        Some((midnight + i64::from(window.from) * MINUTE_MS, midnight + i64::from(to) * MINUTE_MS))
+    }
+
+    fn day(&self, midnight: i64) -> Option<Window> {
         let day = midnight.div_euclid(DAY_MS);
         // Day 0 was a Thursday.
         let weekday = usize::try_from((day + 3).rem_euclid(7)).ok()?;
         let window = self.hours.days.get(weekday).copied().flatten()?;
-        if !self.hours.holidays && self.holidays.on_day(day).is_some() {
-            return None;
-        }
-        let closing = midnight + i64::from(window.to) * MINUTE_MS - LAST_CALL.as_millis() as i64;
-        Some((midnight + i64::from(window.from) * MINUTE_MS, closing))
+        (self.hours.holidays || self.holidays.on_day(day).is_none()).then_some(window)
     }
 
     /// One day more than is searched, since a zone may be a day ahead.
@@ -233,8 +238,16 @@ impl Week<'_> {
     }
 
     fn wall_closing(&self, wall: i64) -> Option<i64> {
-        let now = self.windows_from(wall).next().filter(|(opening, closing)| (*opening..*closing).contains(&wall));
-        Some(now.map_or(wall, |(_, closing)| closing))
+        let mut windows = self.windows_from(wall);
+        let now = windows.next().filter(|(opening, closing)| (*opening..*closing).contains(&wall));
+        let mut open_to = now.map_or(wall, |(_, closing)| closing);
+        for (opening, closing) in windows {
+            if opening > open_to {
+                break;
+            }
+            open_to = closing;
+        }
+        Some(open_to)
     }
 }
 

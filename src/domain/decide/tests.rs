@@ -2,7 +2,7 @@
 //! oracle here reads the law's rows by itself, one by one, on the wall clock of each zone; it shares no arithmetic with the
 //! gates.
 
-use jiff::civil::Date;
+use jiff::{ToSpan, civil::Date};
 use proptest::prelude::*;
 
 use super::*;
@@ -226,8 +226,8 @@ fn some(dice: &mut Dice) -> Scene {
     }
 }
 
-/// Whether hours, as they are printed, are open on a wall clock; `margin` minutes are left to the carrier.
-fn open_by_the_wall(hours: &Hours, weekday: usize, minute: u16, holiday: bool, margin: u16) -> bool {
+/// Whether hours, as they are printed, are open on a wall clock.
+fn open_by_the_wall(hours: &Hours, weekday: usize, minute: u16, holiday: bool) -> bool {
     const DAYS: [&str; 7] = ["mon", "tue", "wed", "thu", "fri", "sat", "sun"];
     let place = |name: &str| DAYS.iter().position(|day| *day == name).unwrap();
     let text = hours.to_string();
@@ -245,7 +245,7 @@ fn open_by_the_wall(hours: &Hours, weekday: usize, minute: u16, holiday: bool, m
             let (first, last) = range.split_once('-').unwrap_or((range, range));
             (place(first)..=place(last)).contains(&weekday)
         });
-        named && minute >= clock(from) && minute + margin < clock(to)
+        named && (clock(from)..clock(to)).contains(&minute)
     })
 }
 
@@ -278,20 +278,24 @@ fn all_hours(scene: &Scene, at: Time) -> (Vec<Hours>, Vec<String>) {
     (all, countries)
 }
 
-fn open_everywhere(scene: &Scene, at: Time, margin: u16) -> Result<(), String> {
+/// `margin` minutes are left to the carrier: after them it is open still or again.
+fn open_everywhere(scene: &Scene, at: Time, margin: i64) -> Result<(), String> {
     let (all, countries) = all_hours(scene, at);
     let rows: Vec<String> =
         countries.iter().filter_map(|code| law::current().row(code, at)).map(|row| row.code.clone()).collect();
     let calendars: Vec<String> = countries.into_iter().chain(rows).collect();
     let calendar = Holidays::of(&calendars);
     for name in &scene.facts.zones.names {
-        let wall = hours::zone(name).unwrap().to_datetime(at.to_timestamp());
-        let date: Date = wall.date();
-        let weekday = wall.weekday().to_monday_zero_offset() as usize;
-        let minute = wall.hour() as u16 * 60 + wall.minute() as u16;
-        for hours in &all {
-            if !open_by_the_wall(hours, weekday, minute, calendar.on(date).is_some(), margin) {
-                return Err(format!("{wall} in {name} is outside {hours}"));
+        let now = hours::zone(name).unwrap().to_datetime(at.to_timestamp());
+        for later in [0, margin] {
+            let wall = now + later.minutes();
+            let date: Date = wall.date();
+            let weekday = wall.weekday().to_monday_zero_offset() as usize;
+            let minute = wall.hour() as u16 * 60 + wall.minute() as u16;
+            for hours in &all {
+                if !open_by_the_wall(hours, weekday, minute, calendar.on(date).is_some()) {
+                    return Err(format!("{now} in {name} is outside {hours}, or is {later} minutes later"));
+                }
             }
         }
     }

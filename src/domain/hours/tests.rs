@@ -46,7 +46,11 @@ fn an_ordinary_week_in_ljubljana() {
     check(here, USUAL, "2026-06-14T10:00:00Z", "opens 2026-06-15T07:00:00Z");
     // Already Sunday in Ljubljana, still Saturday in UTC.
     check(here, "sun 00:00-12:00", "2026-06-13T22:30:00Z", "open until 2026-06-14T09:50:00Z");
-    check(here, "mon-sun 00:00-24:00", "2026-06-14T21:55:00Z", "opens 2026-06-14T22:00:00Z");
+    // Days that meet at midnight do not close there; Sunday does, before a Monday that is closed or begins later.
+    check(here, "mon-sun 00:00-24:00", "2026-06-14T21:55:00Z", "open until 2026-06-28T21:55:00Z");
+    check(here, "sat-sun 00:00-24:00", "2026-06-13T21:55:00Z", "open until 2026-06-14T21:50:00Z");
+    check(here, "sat-sun 00:00-24:00", "2026-06-14T21:55:00Z", "opens 2026-06-19T22:00:00Z");
+    check(here, "sun 12:00-24:00; mon 00:01-24:00", "2026-06-14T21:55:00Z", "opens 2026-06-14T22:01:00Z");
     check(here, "wed 09:00-20:00", "2026-06-10T18:00:00Z", "opens 2026-06-17T07:00:00Z");
 }
 
@@ -163,16 +167,22 @@ fn open_by_the_wall(zones: &[&str], hours: &Hours, holidays: &Holidays, at: Time
     zones.iter().all(|name| {
         let wall = zone(name).unwrap().to_datetime(at.to_timestamp());
         let minute = wall.hour() as u16 * 60 + wall.minute() as u16;
-        let weekday = wall.weekday().to_monday_zero_offset() as usize;
-        let closed = !hours.holidays && holidays.on(wall.date()).is_some();
-        !closed && hours.days[weekday].is_some_and(|window| minute >= window.from && minute < window.to - 10)
+        let window_of = |date: Date| {
+            let closed = !hours.holidays && holidays.on(date).is_some();
+            hours.days[date.weekday().to_monday_zero_offset() as usize].filter(|_| !closed)
+        };
+        let goes_on = window_of(wall.date().tomorrow().unwrap()).is_some_and(|window| window.from == 0);
+        window_of(wall.date()).is_some_and(|window| {
+            let last = if window.to == 24 * 60 && goes_on { window.to } else { window.to - 10 };
+            minute >= window.from && minute < last
+        })
     })
 }
 
 fn any_window() -> impl Strategy<Value = Option<Window>> {
     let window =
         (0..24 * 60u16, 0..24 * 60u16).prop_map(|(from, length)| Window::new(from, (from + length).min(24 * 60)));
-    prop_oneof![1 => Just(None), 4 => window]
+    prop_oneof![1 => Just(None), 1 => Just(Window::new(0, 24 * 60)), 4 => window]
 }
 
 /// Weeks of seven different days, weeks of two sorts of day, and `never`.
