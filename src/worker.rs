@@ -17,7 +17,7 @@ use std::{
 };
 
 use futures_util::{StreamExt, stream};
-use tokio::{sync::Semaphore, task::JoinSet, time::Instant};
+use tokio::{task::JoinSet, time::Instant};
 use tokio_util::sync::CancellationToken;
 
 use self::{
@@ -57,11 +57,10 @@ const SHOPS_AT_ONCE: usize = 32;
 /// longer span, so that it is asked now and then whose shop it is.
 const SLICE: Duration = Duration::from_millis(300);
 const SLICE_MOST: Duration = Duration::from_secs(3);
-/// Texts that are on their way together, and how many such handfuls a shop has at once: one is prepared while the other waits
-/// for its gateway. A gateway that falls silent has taken all of them, and what it has taken is never sent again.
-const TEXTS_TOGETHER: usize = 8;
-const HANDFULS_AT_ONCE: usize = 2;
-/// Other calls and handfuls of texts begun at once, per shop.
+/// Texts of a shop that are on their way together: the next ones leave when what became of these is noted. A gateway that
+/// falls silent has taken all of them, and what it has taken is never sent again.
+const TEXTS_TOGETHER: usize = 16;
+/// Other calls begun at once, per shop.
 const CALLS_AT_ONCE: usize = 16;
 /// Failures after which a job is given up and a person told.
 const TRIES_MAX: u32 = 5;
@@ -356,14 +355,11 @@ impl Hands {
         let (suspects, calls): (Vec<Job>, Vec<Job>) = calls.into_iter().partition(|job| job.attempt > TRIES_MAX);
         let (sends, calls): (Vec<Job>, Vec<Job>) =
             calls.into_iter().partition(|job| job.kind == Kind::Send && job.attempt <= SHARES_UNTIL);
-        let (handfuls, places) = (handfuls(sends, TEXTS_TOGETHER), Semaphore::new(HANDFULS_AT_ONCE));
-        let calls = calls.into_iter().map(Call::Other).chain(handfuls.into_iter().map(Call::Texts));
+        let texts = (!sends.is_empty()).then_some(Call::Texts(sends));
+        let calls = texts.into_iter().chain(calls.into_iter().map(Call::Other));
         // Whatever has begun comes to its end, should the database go away beside it.
-        let ends: Vec<Result<(), Error>> = stream::iter(calls)
-            .map(|call| self.call(call, &places))
-            .buffer_unordered(self.calls_at_once)
-            .collect()
-            .await;
+        let ends: Vec<Result<(), Error>> =
+            stream::iter(calls).map(|call| self.call(call)).buffer_unordered(self.calls_at_once).collect().await;
         ends.into_iter().collect::<Result<(), Error>>()?;
         self.write_all(figures).await?;
         for job in &suspects {
@@ -372,12 +368,14 @@ impl Hands {
         Ok(())
     }
 
-    async fn call(&self, call: Call, places: &Semaphore) -> Result<(), Error> {
+    async fn call(&self, call: Call) -> Result<(), Error> {
         match call {
             Call::Other(job) => perform(&self.core, &job).await,
             Call::Texts(jobs) => {
-                let _place = places.acquire().await;
-                self.send(jobs).await
+                for some in handfuls(jobs, TEXTS_TOGETHER) {
+                    self.send(some).await?;
+                }
+                Ok(())
             }
         }
     }
@@ -447,7 +445,7 @@ fn handfuls(jobs: Vec<Job>, most: usize) -> Vec<Vec<Job>> {
     jobs.chunks(most).map(<[Job]>::to_vec).collect()
 }
 
-/// What is done beside others, because it waits for somebody outside.
+/// What waits for somebody outside. Texts go one handful after the other, beside all else.
 enum Call {
     Texts(Vec<Job>),
     Other(Job),

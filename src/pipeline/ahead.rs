@@ -93,6 +93,7 @@ pub(crate) async fn of_texts(core: &Core, tx: &mut Tx, jobs: &[&Job]) -> Result<
     store::job::held_ahead(tx, jobs).await?;
     let messages: Vec<i64> = jobs.iter().map(|job| job.subject).collect();
     store::message::ahead(tx, &keys, &messages).await?;
+    store::guard::spent_ahead(tx, &keys, &messages).await?;
     let mut about = BTreeSet::new();
     for id in messages {
         let message = store::message::get(tx, &keys, MessageId::new(id)).await?;

@@ -5,10 +5,15 @@ mod book;
 
 pub use book::ahead;
 
+use std::collections::HashMap;
+
 use super::{
     Error, Read, Tx,
-    db::{all, first, halves, later, run, run_of},
-    digest, of, time,
+    ahead::{among, numbers, sets},
+    db::{Question, all, first, halves, later, run, run_of},
+    digest,
+    listing::selected,
+    of, time,
 };
 use crate::domain::{
     id::{MessageId, ShopId},
@@ -239,20 +244,18 @@ async fn add(
 /// What a text costs, or is taken to: the day's sum changes by the difference to what it was taken to cost before. The day
 /// is that of the first word.
 pub async fn spend(tx: &mut Tx, keys: &ShopKeys, text: MessageId, day: Time, micros: i64) -> Result<(), Error> {
-    let is_first = run!(
+    let (before, day) = spent_on(tx, keys, text).await?.unwrap_or((0, day));
+    later!(
         tx,
+        [spent_question(keys, text)],
         "INSERT INTO spend (shop_id, message_id, day, micros) VALUES ($1, $2, $3, $4)
-         ON CONFLICT (shop_id, message_id) DO NOTHING",
+         ON CONFLICT (shop_id, message_id) DO UPDATE SET micros = excluded.micros",
         of(keys),
         text.get(),
         day.millis(),
         micros
-    )? > 0;
-    if is_first {
-        return add_to_day(tx, keys, day, micros).await;
-    }
-    let (before, day) = spent_on(tx, keys, text).await?.unwrap_or((0, day));
-    run!(tx, "UPDATE spend SET micros = $3 WHERE shop_id = $1 AND message_id = $2", of(keys), text.get(), micros)?;
+    )?;
+    tx.keep(spent_question(keys, text), &Some((micros, day)));
     add_to_day(tx, keys, day, micros.saturating_sub(before)).await
 }
 
@@ -263,8 +266,30 @@ pub async fn unspend(tx: &mut Tx, keys: &ShopKeys, text: MessageId) -> Result<()
     add_to_day(tx, keys, day, before.saturating_neg()).await
 }
 
+fn spent_question(keys: &ShopKeys, text: MessageId) -> Question {
+    ("spent", of(keys), text.get())
+}
+
+/// Reads ahead what `spent_on` is asked about these texts.
+pub async fn spent_ahead(read: &mut Read, keys: &ShopKeys, texts: &[i64]) -> Result<(), Error> {
+    const TEXT: &str =
+        concat!("SELECT message_id, micros, day FROM spend WHERE shop_id = $1 AND message_id ", among!());
+    for some in &sets(texts) {
+        let rows = selected!(read, (i64, i64, i64), numbers(of(keys), TEXT, some))?;
+        let found: HashMap<i64, (i64, Time)> =
+            rows.into_iter().map(|(text, micros, day)| (text, (micros, time(day)))).collect();
+        for text in some {
+            read.keep(spent_question(keys, MessageId::new(*text)), &found.get(text).copied());
+        }
+    }
+    Ok(())
+}
+
 /// What a text was taken to cost, and on which day.
 pub async fn spent_on(read: &mut Read, keys: &ShopKeys, text: MessageId) -> Result<Option<(i64, Time)>, Error> {
+    if let Some(kept) = read.recall(spent_question(keys, text)) {
+        return Ok(kept);
+    }
     let row = first!(
         read,
         (i64, i64),

@@ -20,7 +20,7 @@ const SHARED: [&str; 10] = [
     "experiment",
 ];
 /// What is asked about the pieces' own rows, and the tables the answer is made of.
-const OWN: [(&str, &[&str]); 27] = [
+const OWN: [(&str, &[&str]); 28] = [
     ("cart", &["cart"]),
     ("cart of token", &["cart"]),
     ("deleted", &["cart_deletion"]),
@@ -43,6 +43,7 @@ const OWN: [(&str, &[&str]); 27] = [
     ("reading", &["inbox"]),
     ("held", &["job"]),
     ("price", &["guard"]),
+    ("spent", &["spend"]),
     ("guard whole", &["guard", "pause"]),
     ("guard ip", &["guard"]),
     ("guard prefix", &["guard"]),
