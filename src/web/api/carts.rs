@@ -73,7 +73,7 @@ impl CartFilter {
     }
 }
 
-#[derive(Deserialize, IntoParams)]
+#[derive(Deserialize, IntoParams, ToSchema)]
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub struct CartQuery {
@@ -358,7 +358,21 @@ fn cart(shop: &Shop, story: &Story, now: Time) -> Cart {
 /// The filters narrow each other. By person or token at most the 200 newest are found.
 #[utoipa::path(get, path = "/api/v1/carts", params(CartQuery), responses((status = 200, description = "Carts, newest first.", body = form::List<Cart>)))]
 pub async fn list(call: &Call) -> Result<Answer, Problem> {
-    let asked: CartQuery = call.query()?;
+    let (carts, next) = listed(call, call.query()?).await?;
+    answered(call, carts, next)
+}
+
+/// Carts, asked for in the body
+///
+/// As the list; addresses and numbers in a URL end up in other people's logs.
+#[utoipa::path(post, path = "/api/v1/carts/find", request_body = CartQuery, responses((status = 200, description = "Carts, newest first.", body = form::List<Cart>)))]
+pub async fn find(call: &Call) -> Result<Answer, Problem> {
+    let (carts, next) = listed(call, call.body()?).await?;
+    Answer::ok(&form::List::new(carts, next))
+}
+
+/// A page of them, and what asks for the next one.
+async fn listed(call: &Call, asked: CartQuery) -> Result<(Vec<Cart>, Option<String>), Problem> {
     let window = Window::of(asked.limit, asked.after.as_ref())?;
     let before = window.cursor::<CartId>()?.unwrap_or(CartId::new(i64::MAX));
     let edge = |field, typed: &Option<String>, without| match typed {
@@ -392,7 +406,7 @@ pub async fn list(call: &Call) -> Result<Answer, Problem> {
         let story = Story::of(&mut read, &keys, stored).await?;
         data.push(cart(&shop, &story, call.core().now()));
     }
-    answered(call, data, next)
+    Ok((data, next))
 }
 
 const FOUND_MAX: usize = 200;

@@ -143,7 +143,7 @@ operations! {
         pause __path_pause Write once,
         resume __path_resume Write once,
     }
-    carts { list __path_list Read, get __path_get Read, explain __path_explain Read }
+    carts { list __path_list Read, find __path_find Read, get __path_get Read, explain __path_explain Read }
     messages { list __path_list Read, get __path_get Read, proof __path_proof Read }
     acts {
         send_now __path_send_now Send once,

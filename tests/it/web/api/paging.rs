@@ -72,6 +72,17 @@ async fn every_cart_is_met_once_while_others_come() {
     assert_eq!((one.len(), &one[0]["token"]), (1, &json!("chk_7")));
     let both = walk(&site, &token, "/api/v1/carts?email=one7%40shopper.example&token=chk_8", 10, async |_| ()).await;
     assert_eq!(both.len(), 0);
+    // And by the body, where no proxy writes the address down.
+    let by_body = async |asked: Value| told(post(&site, &token, "/api/v1/carts/find", &asked).await).await;
+    let (_, first) = by_body(json!({ "stage": "open", "limit": 10 })).await;
+    let (_, second) = by_body(json!({ "stage": "open", "limit": 10, "after": first["next"] })).await;
+    let listed = get(&site, &token, "/api/v1/carts?stage=open&limit=20").await.1;
+    let pages = [&first["data"], &second["data"]].map(|page| page.as_array().unwrap().clone()).concat();
+    assert_eq!(json!(pages), listed["data"]);
+    let (status, one) = by_body(json!({ "email": "one7@shopper.example" })).await;
+    assert_eq!((status, &one["data"][0]["token"], &one["next"]), (StatusCode::OK, &json!("chk_7"), &Value::Null), "{one}");
+    let (status, wrong) = by_body(json!({ "mail": "one7@shopper.example" })).await;
+    assert_eq!(status, StatusCode::BAD_REQUEST, "{wrong}");
     assert_eq!(walk(&site, &token, "/api/v1/inbox", 7, async |_| ()).await.len() as u32, 23 + next - 100);
     house.app.close().await;
 }
