@@ -17,7 +17,11 @@ use std::{
 };
 
 use futures_util::{StreamExt, stream};
-use tokio::{task::JoinSet, time::Instant};
+use tokio::{
+    sync::{OwnedSemaphorePermit, Semaphore},
+    task::JoinSet,
+    time::Instant,
+};
 use tokio_util::sync::CancellationToken;
 
 use self::{
@@ -57,9 +61,12 @@ const SHOPS_AT_ONCE: usize = 32;
 /// longer span, so that it is asked now and then whose shop it is.
 const SLICE: Duration = Duration::from_millis(300);
 const SLICE_MOST: Duration = Duration::from_secs(3);
-/// Texts of a shop that are on their way together: the next ones leave when what became of these is noted. A gateway that
-/// falls silent has taken all of them, and what it has taken is never sent again.
-const TEXTS_TOGETHER: usize = 16;
+/// Texts of a shop on their way at once; what became of one is noted before another takes its place. A gateway that falls
+/// silent has taken all of them, and what it has taken is never sent again.
+const TEXTS_AT_ONCE: usize = 16;
+/// A handful begins when there is room for so many, and takes all the room there is: with others it shares its questions to
+/// the database. So an answer that is late keeps its own place and no others'.
+const TEXTS_TOGETHER: usize = 8;
 /// Other calls begun at once, per shop.
 const CALLS_AT_ONCE: usize = 16;
 /// Failures after which a job is given up and a person told.
@@ -101,7 +108,7 @@ impl Worker {
         let hands = Hands {
             core,
             errands: Errands::default(),
-            texts_at_once: TEXTS_TOGETHER,
+            texts_at_once: TEXTS_AT_ONCE,
             calls_at_once: CALLS_AT_ONCE,
             makes_way: true,
             scarce: AtomicBool::new(false),
@@ -372,17 +379,21 @@ impl Hands {
         match call {
             Call::Other(job) => perform(&self.core, &job).await,
             Call::Texts(jobs) => {
-                for some in handfuls(jobs, TEXTS_TOGETHER) {
-                    self.send(some).await?;
-                }
-                Ok(())
+                let room = Arc::new(Semaphore::new(TEXTS_AT_ONCE));
+                let handfuls = stream::unfold(VecDeque::from(jobs), |left| next_handful(room.clone(), left));
+                let ends: Vec<Result<(), Error>> = handfuls
+                    .map(|(jobs, seats)| self.send(jobs, seats))
+                    .buffer_unordered(self.calls_at_once)
+                    .collect()
+                    .await;
+                ends.into_iter().collect()
             }
         }
     }
 
-    async fn send(&self, jobs: Vec<Job>) -> Result<(), Error> {
+    async fn send(&self, jobs: Vec<Job>, seats: OwnedSemaphorePermit) -> Result<(), Error> {
         let core = &self.core;
-        match caught(send::send(core, jobs.clone(), self.texts_at_once)).await {
+        match caught(send::send(core, jobs.clone(), self.texts_at_once, Some(seats))).await {
             Ok(failed) => {
                 for Failed { job, why } in failed {
                     fail(core, &job, why).await?;
@@ -445,7 +456,25 @@ fn handfuls(jobs: Vec<Job>, most: usize) -> Vec<Vec<Job>> {
     jobs.chunks(most).map(<[Job]>::to_vec).collect()
 }
 
-/// What waits for somebody outside. Texts go one handful after the other, beside all else.
+/// The next texts, as soon as there is room for them, with their seats; `None` after the last.
+async fn next_handful(
+    room: Arc<Semaphore>,
+    mut left: VecDeque<Job>,
+) -> Option<((Vec<Job>, OwnedSemaphorePermit), VecDeque<Job>)> {
+    let least = left.len().min(TEXTS_TOGETHER);
+    if least == 0 {
+        return None;
+    }
+    let mut seats = room.clone().acquire_many_owned(u32::try_from(least).ok()?).await.ok()?;
+    let more = room.available_permits().min(left.len() - least);
+    if let Ok(more) = room.try_acquire_many_owned(u32::try_from(more).ok()?) {
+        seats.merge(more);
+    }
+    let jobs = left.drain(..seats.num_permits()).collect();
+    Some(((jobs, seats), left))
+}
+
+/// What waits for somebody outside.
 enum Call {
     Texts(Vec<Job>),
     Other(Job),
@@ -503,7 +532,7 @@ async fn fail(core: &Core, job: &Job, why: Error) -> Result<(), Error> {
 async fn attempt(core: &Arc<Core>, job: &Job) -> Result<(), Error> {
     match job.kind {
         Kind::Ingest => take_in_one(core, job).await,
-        Kind::Send => match send::send(core, vec![job.clone()], 1).await?.pop() {
+        Kind::Send => match send::send(core, vec![job.clone()], 1, None).await?.pop() {
             Some(Failed { why, .. }) => Err(why),
             None => Ok(()),
         },

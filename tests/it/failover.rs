@@ -314,7 +314,7 @@ impl Stage<'_> {
         stream::iter(handfuls)
             .for_each_concurrent(AT_ONCE, async |(jobs, lives)| {
                 let usual = &self.usual[jobs.len() - 1];
-                let work = pin!(send::send(&app.core, jobs, AT_ONCE));
+                let work = pin!(send::send(&app.core, jobs, AT_ONCE, None));
                 match (Mortal { work, lives, taken: 0 }).await {
                     Some((Ok(failed), taken)) => {
                         if lives == u32::MAX {

@@ -26,6 +26,8 @@ pub enum Ends {
     Broken(u16),
     /// This answer, word for word.
     Answers(String),
+    /// Accepted, but not answered until `let_go`.
+    Late,
 }
 
 pub struct Outside {
@@ -35,6 +37,7 @@ pub struct Outside {
     requests: Mutex<Vec<Request>>,
     arrived: Notify,
     open: watch::Sender<bool>,
+    late: watch::Sender<bool>,
 }
 
 impl Default for Outside {
@@ -45,6 +48,7 @@ impl Default for Outside {
             requests: Mutex::default(),
             arrived: Notify::new(),
             open: watch::Sender::new(true),
+            late: watch::Sender::new(false),
         }
     }
 }
@@ -77,6 +81,7 @@ impl Outside {
 
     pub fn let_go(&self) {
         self.open.send_replace(true);
+        self.late.send_replace(true);
     }
 
     /// Waits for a request to arrive.
@@ -119,7 +124,12 @@ impl Outside {
                 Some(_) => Err(HttpError::Unknown("no answer in time".into())),
             };
         }
-        let scripted = self.script.lock().unwrap().pop_front();
+        let mut scripted = self.script.lock().unwrap().pop_front();
+        if matches!(scripted, Some(Ends::Late)) {
+            let mut late = self.late.subscribe();
+            late.wait_for(|late| *late).await.unwrap();
+            scripted = None;
+        }
         let twilio = request.url.contains("/Messages.json");
         let answer = |status: u16, body: String| Ok(Response { status, headers: Vec::new(), body: body.into_bytes() });
         match scripted {
@@ -148,6 +158,7 @@ impl Outside {
             Some(Ends::NotConnected) => Err(HttpError::NotSent("no connection".into())),
             Some(Ends::Broken(status)) => answer(status, "<html>Bad Gateway</html>".into()),
             Some(Ends::Answers(body)) => answer(200, body),
+            Some(Ends::Late) => unreachable!("waited for above"),
         }
     }
 }

@@ -8,6 +8,7 @@ mod record;
 use std::collections::BTreeMap;
 
 use futures_util::{StreamExt, stream};
+use tokio::sync::OwnedSemaphorePermit;
 
 pub(crate) use self::prepare::Allowed;
 use self::{prepare::Prepare, record::Record};
@@ -35,8 +36,16 @@ use crate::{
 };
 
 /// Sends queued messages of one shop, as far as the gates and the gateways let them, so many at once; answers those that
-/// could not be done. An error means that the database is away.
-pub async fn send(core: &Core, jobs: Vec<Job>, at_once: usize) -> Result<Vec<Failed>, Error> {
+/// could not be done. Of its seats, one for each of them, it gives back those of texts that do not leave or whose outcome is
+/// noted. An error means that the database is away.
+pub async fn send(
+    core: &Core,
+    jobs: Vec<Job>,
+    at_once: usize,
+    mut seats: Option<OwnedSemaphorePermit>,
+) -> Result<Vec<Failed>, Error> {
+    let mut give_back = |count: usize| drop(seats.as_mut().and_then(|seats| seats.split(count)));
+    let all = jobs.len();
     let mut failed = Vec::new();
     let (ready, places) = take_turns(core, jobs, &mut failed).await?;
     let ready = take_places(core, ready, &places, &mut failed).await?;
@@ -50,6 +59,7 @@ pub async fn send(core: &Core, jobs: Vec<Job>, at_once: usize) -> Result<Vec<Fai
             None => stayed.push(job),
         }
     }
+    give_back(all - leaving.len());
     let mut exchanges = stream::iter(leaving)
         .map(|(job, sms, account)| async move {
             let outcome = handful::caught(async { Ok(exchange(core, &sms, &account).await) }).await;
@@ -61,11 +71,13 @@ pub async fn send(core: &Core, jobs: Vec<Job>, at_once: usize) -> Result<Vec<Fai
         .ready_chunks(at_once);
     let mut ended = Ok(());
     while let Some(answered) = exchanges.next().await {
+        let count = answered.len();
         // Should the database be away, the others on their way are heard all the same.
         match keep(core, answered, &mut stayed).await {
             Ok(mut unrecorded) => failed.append(&mut unrecorded),
             Err(error) => ended = Err(error),
         }
+        give_back(count);
     }
     ended?;
     for job in &stayed {

@@ -123,6 +123,35 @@ async fn what_may_have_left_is_tried_nowhere_else() {
 }
 
 #[tokio::test]
+async fn answers_that_are_late_hold_up_no_other_text() {
+    on_both(async |app| {
+        let shop = open(app).await;
+        app.with_gateway(&shop, "kannel").await;
+        for number in 0..40 {
+            leave(app, &shop, number).await;
+        }
+        // Eight of sixteen places, held from the first handful on.
+        app.outside.next((0..8).map(|_| Ends::Late));
+        let pass = app.pass(minutes(31));
+        let look = async {
+            while given(app).1 < 40 {
+                app.outside.arrival().await;
+            }
+            let noted = app.texts(&shop).await.iter().filter(|text| text.state.name() == "accepted").count();
+            // Those that left last may not be noted yet.
+            assert!(noted >= 40 - 16, "{noted}");
+            app.outside.let_go();
+        };
+        let both = async { tokio::join!(pass, look) };
+        tokio::time::timeout(Duration::from_secs(60), both).await.expect("the others wait for those that are late");
+        let texts = app.texts(&shop).await;
+        assert_eq!((texts.len(), given(app).1), (40, 40));
+        assert!(texts.iter().all(|text| text.state.name() == "accepted"));
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn a_gateway_that_does_not_answer_is_left_alone_and_comes_back_slowly() {
     on_both(async |app| {
         let shop = open(app).await;

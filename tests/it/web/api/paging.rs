@@ -80,7 +80,11 @@ async fn every_cart_is_met_once_while_others_come() {
     let pages = [&first["data"], &second["data"]].map(|page| page.as_array().unwrap().clone()).concat();
     assert_eq!(json!(pages), listed["data"]);
     let (status, one) = by_body(json!({ "email": "one7@shopper.example" })).await;
-    assert_eq!((status, &one["data"][0]["token"], &one["next"]), (StatusCode::OK, &json!("chk_7"), &Value::Null), "{one}");
+    assert_eq!(
+        (status, &one["data"][0]["token"], &one["next"]),
+        (StatusCode::OK, &json!("chk_7"), &Value::Null),
+        "{one}"
+    );
     let (status, wrong) = by_body(json!({ "mail": "one7@shopper.example" })).await;
     assert_eq!(status, StatusCode::BAD_REQUEST, "{wrong}");
     assert_eq!(walk(&site, &token, "/api/v1/inbox", 7, async |_| ()).await.len() as u32, 23 + next - 100);
