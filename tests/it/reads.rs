@@ -183,9 +183,13 @@ async fn a_cart_is_looked_up_never_searched_for() {
 /// prepared ones than there are.
 type Runs = BTreeMap<i32, i64>;
 
-/// Adds what was run since; answers how much that is in all. What a connection in use ran, the next look sees.
+/// Adds what was run since; answers how much that is in all. It waits until nobody uses a connection: what was run on it would
+/// be counted with what comes next.
 async fn run_so_far(app: &App, runs: &mut Runs) -> i64 {
     let Db::Pg(pool) = &app.core.db else { unreachable!() };
+    while pool.num_idle() < pool.size() as usize {
+        tokio::task::yield_now().await;
+    }
     let mut connections = Vec::new();
     for _ in 0..pool.size() {
         connections.push(pool.acquire().await.unwrap());

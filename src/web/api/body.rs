@@ -5,9 +5,9 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use super::{
-    Problem, acts, ad_consents, attribution, audit, call, calls, events, experiments, gateways, goal_form, inbox,
-    ledgers, net_ledger, offline, orders, people, replies, risk, sequence_form, sequences, shop, statements, texts,
-    webhooks,
+    Problem, acts, ad_consents, attribution, audit, call, calls, carts, events, experiments, gateways, goal_form,
+    inbox, ledgers, net_ledger, offline, orders, people, replies, risk, sequence_form, sequences, shop, statements,
+    texts, webhooks,
 };
 
 type Reading = fn(&[u8]) -> Result<(), Problem>;
@@ -59,6 +59,7 @@ pub const ALL: &[(&str, &str, Reading)] = &[
     ("webhooks", "replay", form::<webhooks::EventsAgain>),
     ("ad_consents", "record", form::<ad_consents::NewAdConsents>),
     ("risk", "halt", form::<risk::Stop>),
+    ("carts", "find", form::<carts::CartQuery>),
 ];
 
 fn form<T: DeserializeOwned>(json: &[u8]) -> Result<(), Problem> {
