@@ -96,7 +96,8 @@ pub fn is_the_whole_story(events: &[ShopEvent], token: &str, total: i64, refunde
     assert!(placed.refunds.is_empty() && paid.refunds.is_empty());
     assert_eq!(partly.refunds.iter().map(|refund| refund.amount.minor).sum::<i64>(), refunded);
     assert!(paid.cancelled_at.is_none() && cancelled.cancelled_at.is_some());
-    assert!(paid.updated_at >= placed.updated_at && partly.updated_at > placed.updated_at);
+    assert!(paid.updated_at > placed.updated_at && partly.updated_at > paid.updated_at);
+    assert!(cancelled.updated_at > partly.updated_at);
 }
 
 fn can_be_texted(cart: &CartUpdate, token: &str, total: i64) {

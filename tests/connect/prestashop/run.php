@@ -302,10 +302,18 @@ $tests = [
         same(['refunded', '550.50'], array_values(array_intersect_key(told($module, ['current_state' => 7]), ['status' => 1, 'refunded' => 1])), 'by hand');
         $gone = told($module, ['current_state' => 6]);
         same(['cancelled', $gone['updated_at']], [$gone['status'], $gone['cancelled_at']], 'cancelled');
-        $times = array_map(static function ($post) { return json_decode($post['body'], true)['data']['updated_at']; }, Receiver::posts());
-        $sorted = $times;
+        $orders = array_filter(array_map(static function ($post) { return json_decode($post['body'], true); }, Receiver::posts()), static function ($told) { return 'order.upserted' === $told['type']; });
+        $times = array_map(static function ($told) { return $told['data']['updated_at']; }, array_values($orders));
+        for ($n = 0; $n < 20; ++$n) {
+            $times[] = told($module, ['current_state' => $n % 2 ? 2 : 10])['updated_at'];
+        }
+        $sorted = array_values(array_unique($times));
         sort($sorted);
         same($sorted, $times, 'each later than the one before');
+        same(['AbC_123-xyz'], last_body()['data']['recovery_tokens'], 'what was kept when it was placed stays');
+        $ahead = CartbackStore::nowMs() + 60000;
+        CartbackStore::keepOrder(700, ['changed_at' => $ahead]);
+        same(CartbackCart::rfc3339($ahead + 1), told($module, [])['updated_at'], 'a clock that was put back');
     },
 
     'guests are not joined, and an order deleted meanwhile is not told' => static function () {

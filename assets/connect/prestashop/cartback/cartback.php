@@ -133,7 +133,7 @@ class Cartback extends Module
     private function tellOrder($id)
     {
         if ($id > 0 && CartbackSender::connected()) {
-            CartbackStore::queue('order.upserted', (string) $id);
+            CartbackStore::queueOrder((int) $id);
             self::atTheEnd();
         }
     }

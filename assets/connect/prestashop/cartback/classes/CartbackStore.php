@@ -90,9 +90,10 @@ final class CartbackStore
 
     /* ------------------------------------------------------------ orders */
 
+    /** What is not named stays as it was kept. */
     public static function keepOrder($id, array $data)
     {
-        self::replace('order', ['id_order' => (int) $id, 'data' => json_encode($data)]);
+        self::replace('order', ['id_order' => (int) $id, 'data' => json_encode($data + self::order($id))]);
     }
 
     public static function order($id)
@@ -105,18 +106,32 @@ final class CartbackStore
 
     /* ------------------------------------------------------------ the queue */
 
-    /** One entry a kind and subject: it will tell the newest state. */
-    public static function queue($kind, $subject, array $data = [])
+    /**
+     * Two states of one order never share a time, also when the first was told within a millisecond or the clock was put
+     * back: of two that do, Cartback cannot know the later one.
+     */
+    public static function queueOrder($id)
+    {
+        $kept = self::order($id);
+        $told = isset($kept['changed_at']) ? (int) $kept['changed_at'] : 0;
+        self::keepOrder($id, ['changed_at' => self::queue('order.upserted', (string) $id, [], $told)]);
+    }
+
+    /** One entry a kind and subject: it will tell the newest state. Returns its time in ms, later than `$after`. */
+    public static function queue($kind, $subject, array $data = [], $after = 0)
     {
         $before = self::one('queue', 'kind = \'' . pSQL($kind) . '\' AND subject = \'' . pSQL($subject) . '\'');
+        $changed = max(self::nowMs(), 1 + max((int) $after, $before ? (int) $before['changed_at'] : 0));
         self::replace('queue', [
             'kind' => $kind,
             'subject' => $subject,
             'due_at' => self::nowMs(),
             'attempt' => 0,
-            'changed_at' => max(self::nowMs(), $before ? (int) $before['changed_at'] + 1 : 0),
+            'changed_at' => $changed,
             'data' => json_encode((object) $data),
         ]);
+
+        return $changed;
     }
 
     public static function due()
