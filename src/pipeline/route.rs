@@ -6,6 +6,7 @@ use super::Core;
 use crate::{
     domain::{
         circuit::{Circuit, Leave, PROBE_TAKES},
+        decide::ASK_AGAIN,
         id::{GatewayId, ShopId},
         message::{Purpose, SendOutcome},
         pace::{self, Pace, Turn},
@@ -219,6 +220,27 @@ pub(crate) async fn heard(core: &Core, account: &Gateway, outcomes: &[SendOutcom
         // ramp lets all of it out slowly.
         line_up_again(core, account.shop, account.id).await?;
     }
+    Ok(())
+}
+
+/// There is a gateway to send by, where there was none: carts that wait for one are asked again at once. Of a shop that sends
+/// nothing they are left alone: asked now, they would end for good.
+pub(crate) async fn ask_carts_again(core: &Core, tenant: ShopId) -> Result<(), Error> {
+    let now = core.now();
+    let shops = match tenant {
+        ShopId::HOUSE => job::shops_with(&mut core.db.read().await?, job::Kind::Decide).await?,
+        own => vec![own],
+    };
+    for shop in shops {
+        transact!(core.db, |tx| {
+            store::shop::take_turn(tx, shop).await?;
+            let sends = core.shop(tx, shop).await?.is_some_and(|(shop, _)| shop.stopped().is_none());
+            if sends {
+                job::hurry_soon(tx, shop, job::Kind::Decide, now, ASK_AGAIN).await?;
+            }
+        })?;
+    }
+    core.wake.notify_one();
     Ok(())
 }
 

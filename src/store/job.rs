@@ -1,7 +1,7 @@
 //! Jobs: an index of what is due, nothing more. A job carries the id of the fact it is about; scheduling it again moves it.
 //! A claim moves it too, to the end of its lease, so that "due" is always one comparison on one index.
 
-use std::{collections::BTreeSet, fmt};
+use std::{collections::BTreeSet, fmt, time::Duration};
 
 use super::{
     Error, Read, Tx,
@@ -229,6 +229,19 @@ pub async fn hurry(tx: &mut Tx, shop: ShopId, kind: Kind, now: Time) -> Result<(
         shop.get(),
         kind.name(),
         now.millis()
+    )?;
+    Ok(())
+}
+
+/// As [`hurry`], of those alone that fall due within this span.
+pub async fn hurry_soon(tx: &mut Tx, shop: ShopId, kind: Kind, now: Time, within: Duration) -> Result<(), Error> {
+    run!(
+        tx,
+        "UPDATE job SET due_at = $3 WHERE shop_id = $1 AND kind = $2 AND claimed_by IS NULL AND due_at > $3 AND due_at <= $4",
+        shop.get(),
+        kind.name(),
+        now.millis(),
+        (now + within).millis()
     )?;
     Ok(())
 }

@@ -48,7 +48,8 @@ async fn f09_an_account_refused_pauses_the_gateway_with_one_alarm() {
         assert_eq!(story.matches("wait: the gateway is paused").count(), 1, "{story}");
         assert!(send::resume_gateway(&app.core, shop.id, twilio.id).await.unwrap());
         assert!(!send::resume_gateway(&app.core, shop.id, twilio.id).await.unwrap());
-        app.pass(minutes(20)).await;
+        // Nor does a text wait for the end of one.
+        app.settle().await;
         assert_eq!(app.outside.texts(), 4);
         assert_eq!(app.texts(&shop).await.len(), 3);
         assert_eq!(app.alarms(shop.id).await, [""; 0]);
@@ -64,7 +65,7 @@ async fn no_gateway_yet() {
         app.pass(hours(2)).await;
         assert!(app.cart_story(&shop, "c1").await.contains("wait: no gateway is connected"));
         app.with_house_gateway("log").await;
-        app.pass(minutes(15)).await;
+        app.settle().await;
         assert_eq!(app.texts(&shop).await.len(), 1);
         assert_eq!(app.alarms(ShopId::HOUSE).await, [""; 0]);
     })
