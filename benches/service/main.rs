@@ -3,13 +3,14 @@
 //! minutes; the median of all rounds is told, with the lowest and the highest.
 //!
 //! `cargo bench --bench service`, or with what is to be measured: `… -- ingest redirect hour memory send apart scale fair
-//! pages`.
+//! pages grow`.
 //! `ROUNDS` (5) and `SECONDS` (3) set how often and how long, `DUE` (2,000) how many texts, `CARTS` (100,000) how large a
-//! database pages are read from; `TMPDIR` says on which disk. PostgreSQL is measured where `BENCH_DATABASE_URL` names a
+//! database pages are read from and `grow` ends with; `TMPDIR` says on which disk. PostgreSQL is measured where `BENCH_DATABASE_URL` names a
 //! server that lets us make databases; `BARE_REDIRECT` an address of another server that links are held against. A small part
 //! of the machine goes to the senders, on both sides of each ratio.
 
 mod fair;
+mod grow;
 mod hour;
 mod load;
 mod pages;
@@ -90,6 +91,9 @@ fn main() {
         }
         if wanted("pages") {
             pages::pages(engine);
+        }
+        if wanted("grow") {
+            grow::grow(engine);
         }
     }
 }
@@ -262,6 +266,20 @@ impl House {
         })
     }
 
+    /// Numbers of the database.
+    fn all(&self, sql: &'static str) -> Vec<i64> {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        runtime.block_on(async {
+            if self.engine == "postgresql" {
+                let pool = sqlx::PgPool::connect(&self.database_url).await.unwrap();
+                return sqlx::query_scalar(sql).fetch_all(&pool).await.unwrap();
+            }
+            let file = self.folder.path().join("cartback.sqlite");
+            let pool = sqlx::SqlitePool::connect(file.to_str().unwrap()).await.unwrap();
+            sqlx::query_scalar(sql).fetch_all(&pool).await.unwrap()
+        })
+    }
+
     /// Waits until nothing is due. Seldom asked: a count of what is due is work too.
     fn rest(&self, most: Duration) {
         let begun = Instant::now();
@@ -336,23 +354,15 @@ impl House {
             },
             store::{Db, shop::Vault},
         };
+        let ids = self.all(LINKED);
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
         runtime.block_on(async {
-            let (db, ids) = match self.database_url.is_empty() {
-                true => {
-                    let file = self.folder.path().join("cartback.sqlite");
-                    let pool = sqlx::SqlitePool::connect(file.to_str().unwrap()).await.unwrap();
-                    (Db::open_lite(&file).await.unwrap(), sqlx::query_scalar(LINKED).fetch_all(&pool).await.unwrap())
-                }
-                false => {
-                    let pool = sqlx::PgPool::connect(&self.database_url).await.unwrap();
-                    let ids = sqlx::query_scalar(LINKED).fetch_all(&pool).await.unwrap();
-                    (Db::open_pg(&self.database_url).await.unwrap(), ids)
-                }
+            let db = match self.database_url.is_empty() {
+                true => Db::open_lite(&self.folder.path().join("cartback.sqlite")).await.unwrap(),
+                false => Db::open_pg(&self.database_url).await.unwrap(),
             };
             let vault = Vault::new(OperatorKeys::parse(KEY).unwrap());
             let keys = vault.keys(&mut db.read().await.unwrap(), ShopId::new(1)).await.unwrap();
-            let ids: Vec<i64> = ids;
             let sign = |id| {
                 link::sign(&keys, Purpose::Restore, MessageRef { shop: ShopId::new(1), message: MessageId::new(id) })
             };

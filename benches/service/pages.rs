@@ -26,30 +26,21 @@ pub fn pages(engine: &'static str) {
     house.rest(Duration::from_secs(3600));
     let cookie = house.sign_in();
     println!("{engine} pages with {carts} carts and texts, {TIMES} times each, one after the other");
-    let mut buffer = vec![0; 4 * 1024 * 1024];
     for page in PAGES {
-        let request = format!("GET {page} HTTP/1.1\r\nhost: 127.0.0.1\r\ncookie: {cookie}\r\n\r\n");
-        let mut stream = TcpStream::connect(("127.0.0.1", house.port)).unwrap();
-        let mut took: Vec<Duration> = (0..TIMES)
-            .map(|_| {
-                let begun = Instant::now();
-                stream.write_all(request.as_bytes()).unwrap();
-                assert_eq!(answered(&mut stream, &mut buffer), Some(200), "{page}");
-                begun.elapsed()
-            })
-            .collect();
+        let mut took = house.opens(page, &cookie);
         println!(
             "  {page:24} {:12.2} ms (half), {:.2} ms (95 of 100)",
             percentile(&mut took, 50),
             percentile(&mut took, 95)
         );
     }
-    house.start();
+    let mut house = house;
+    tell("start to first 200, ms", house.starts());
 }
 
 impl House {
-    /// From the start of the program to its first good answer; the one at work is ended before.
-    fn start(mut self) {
+    /// Milliseconds from the start of the program to its first good answer; the one at work is ended before.
+    pub fn starts(&mut self) -> Vec<f64> {
         let mut took = Vec::new();
         for _ in 0..number("ROUNDS", 5) {
             let _ = self.child.kill();
@@ -70,11 +61,25 @@ impl House {
             }
             took.push(begun.elapsed().as_secs_f64() * 1e3);
         }
-        tell("start to first 200, ms", took);
+        took
+    }
+
+    /// How long a page took, one time after the other.
+    pub fn opens(&self, page: &str, cookie: &str) -> Vec<Duration> {
+        let request = format!("GET {page} HTTP/1.1\r\nhost: 127.0.0.1\r\ncookie: {cookie}\r\n\r\n");
+        let mut stream = TcpStream::connect(("127.0.0.1", self.port)).unwrap();
+        let mut buffer = vec![0; 4 * 1024 * 1024];
+        let mut open = || {
+            let begun = Instant::now();
+            stream.write_all(request.as_bytes()).unwrap();
+            assert_eq!(answered(&mut stream, &mut buffer), Some(200), "{page}");
+            begun.elapsed()
+        };
+        (0..TIMES).map(|_| open()).collect()
     }
 
     /// The cookie of the owner.
-    fn sign_in(&self) -> String {
+    pub fn sign_in(&self) -> String {
         let output = super::program(self.folder.path(), &self.database_url, &["user", "link"]).output().unwrap();
         let said = String::from_utf8_lossy(&output.stdout).into_owned();
         let link = said.split_whitespace().find(|word| word.starts_with("http")).unwrap_or_else(|| panic!("{said}"));

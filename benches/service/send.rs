@@ -33,8 +33,13 @@ impl House {
 
     /// So many carts that are due, the shop's gateway, and what else is to be done before the program begins.
     fn with_due(engine: &'static str, due: u64, gateway: &Gateway, more: &[&[&str]]) -> Option<House> {
+        House::with_past(engine, FILLED, due, gateway, more)
+    }
+
+    /// The same with so many carts and texts of the past.
+    pub fn with_past(engine: &'static str, past: i64, due: u64, gateway: &Gateway, more: &[&[&str]]) -> Option<House> {
         let due_words = due.to_string();
-        let filled = FILLED.to_string();
+        let filled = past.to_string();
         let fill = ["bench", "fill", "--carts", &filled, "--messages", &filled, "--due", &due_words];
         let url = format!("url={}", gateway.url());
         let add = ["gateway", "add", "kannel", "--shop", "1", "--set", &url, "--set", "username=u"];
@@ -42,8 +47,22 @@ impl House {
         House::filled(engine, &[&[&fill[..], &add[..]], more].concat())
     }
 
+    /// Waits until all that are due are found and decided about while their gateway is paused; so many a second. Each is
+    /// to wait, after every gate was asked.
+    pub fn decides(&self) -> f64 {
+        let (begun, first) = (Instant::now(), self.due());
+        loop {
+            let left = self.due();
+            if left == 0 {
+                return first as f64 / begun.elapsed().as_secs_f64();
+            }
+            assert!(begun.elapsed() < Duration::from_secs(600), "{left} wait");
+            thread::sleep(Duration::from_millis(20));
+        }
+    }
+
     /// Has the program carry out a command beside the one at work.
-    fn told(&self, words: &[&str]) {
+    pub fn told(&self, words: &[&str]) {
         let output = super::program(self.folder.path(), &self.database_url, words).output().unwrap();
         assert!(output.status.success(), "{words:?}: {}", String::from_utf8_lossy(&output.stderr));
     }
@@ -69,8 +88,8 @@ pub fn send(engine: &'static str) {
     tell("CPU ms a text", cpu);
 }
 
-/// The same in two halves: carts detected and decided about while their gateway is paused, then, resumed, the sending alone,
-/// each text asked about again and its outcome recorded.
+/// The same in two halves: carts found and decided about, to wait, while their gateway is paused; then, resumed, the sending,
+/// with every gate asked again and each outcome recorded.
 pub fn apart(engine: &'static str) {
     let (rounds, due) = (number("ROUNDS", 5), number("DUE", 2_000));
     let (mut decided, mut sent, mut ratios, mut cpu) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
@@ -81,13 +100,7 @@ pub fn apart(engine: &'static str) {
         else {
             return;
         };
-        let texts = || house.ask("SELECT COUNT(*) FROM message");
-        let (begun, first) = (Instant::now(), texts());
-        while texts() < FILLED + due as i64 {
-            assert!(begun.elapsed() < Duration::from_secs(600), "{} texts", texts());
-            thread::sleep(Duration::from_millis(20));
-        }
-        decided.push((FILLED + due as i64 - first) as f64 / begun.elapsed().as_secs_f64());
+        decided.push(house.decides());
         house.told(&["gateway", "resume", &house.gateway, "--shop", "1"]);
         gateway.until(1);
         let (begun, first, before) = (Instant::now(), gateway.taken(), house.cpu());

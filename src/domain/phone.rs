@@ -6,12 +6,15 @@
 //! named. Numbers kept for films and tests are valid; [`Phone::is_for_tests`] knows them.
 
 mod fiction;
+mod remembered;
 
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
 use rlibphonenumber::{PHONE_NUMBER_UTIL, PhoneNumber, PhoneNumberFormat, PhoneNumberType, Region};
+
+use self::remembered::Remembered;
 
 /// A valid number that can receive texts, in E.164 (`+12125550101`). `Debug` and `Display` are masked.
 #[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -59,6 +62,11 @@ const TYPED_CHARS_MAX: usize = 40;
 /// A mobile in Tokelau has four; what is shorter is an emergency or the beginning of a number.
 const DIGITS_MIN: usize = 4;
 
+thread_local! {
+    static READ: Remembered<Result<Phone, PhoneProblem>> = Remembered::new();
+    static COUNTRIES: Remembered<Option<String>> = Remembered::new();
+}
+
 impl Phone {
     /// Reads a typed number in each of these countries (ISO 3166-1 alpha-2, most trusted first); an international number
     /// (`+…` or `00…`) needs none. The first country in which the number is valid decides, also when it decides that the
@@ -68,7 +76,14 @@ impl Phone {
         if typed.chars().nth(TYPED_CHARS_MAX).is_some() || !looks_like_a_number(typed) {
             return Err(PhoneProblem::NotANumber);
         }
-        let in_country = countries.iter().filter_map(|code| region(code)).find_map(|region| valid(typed, Some(region)));
+        let regions: Vec<Region> = countries.iter().filter_map(|code| region(code)).collect();
+        // The number has no letters, a region nothing else: one question cannot be taken for another.
+        let question = regions.iter().fold(typed.to_owned(), |question, region| question + &region.to_string());
+        READ.with(|read| read.or(&question, || Phone::look_up(typed, &regions)))
+    }
+
+    fn look_up(typed: &str, regions: &[Region]) -> Result<Phone, PhoneProblem> {
+        let in_country = regions.iter().find_map(|region| valid(typed, Some(*region)));
         let found = valid(typed, None)
             .or(in_country)
             // `00` is how most of the world dials abroad, and what people type where the shop's own country does not.
@@ -110,7 +125,8 @@ impl Phone {
 
     /// ISO 3166-1 alpha-2 of the number itself, `None` where it belongs to no country.
     pub fn country(&self) -> Option<String> {
-        country_of(&self.parsed()?).map(|region| region.to_string())
+        let find = || country_of(&self.parsed()?).map(|region| region.to_string());
+        COUNTRIES.with(|known| known.or(&self.0, find))
     }
 
     /// Whether it is kept for films, examples and tests, or is one nobody has but everybody types.
