@@ -2,6 +2,7 @@
 //! link leads comes from our database only. Also the opt-out link, whose POST acts.
 
 use std::{
+    collections::BTreeMap,
     sync::{Arc, OnceLock},
     time::Duration,
 };
@@ -42,7 +43,7 @@ pub enum Way {
 /// Counts the opening and says where it leads.
 pub async fn follow(core: &Core, token: &str, opened: Opened) -> Result<Way, Error> {
     let Some((shop, keys, message)) = find(core, token, Purpose::Restore).await? else { return Ok(Way::Nowhere) };
-    let tap = Tap { click: click(core, &message, opened), shop: shop.id, keys: keys.clone() };
+    let tap = Tap { click: click(core, &message, opened), shop: shop.id };
     let kept = group::Entry::commit(core, &[tap]).await;
     counted(kept.map(drop));
     way(core, &shop, &keys, &message, token, core.now()).await
@@ -74,7 +75,7 @@ impl Taps {
         let (shop, keys) = &*known;
         let message = named(&mut core.db.read().await?, keys, &unverified, Purpose::Restore).await?;
         let Some(message) = message else { return Ok(Way::Nowhere) };
-        let tap = Tap { click: click(core, &message, opened), shop: shop.id, keys: keys.clone() };
+        let tap = Tap { click: click(core, &message, opened), shop: shop.id };
         let group = self.group.get_or_init(|| Group::start(core.clone()).0);
         // Where it leads is read while it is written: a shopper waits for the longer of the two.
         let kept = tokio::time::timeout(KEEP_WITHIN, group.write(tap));
@@ -108,7 +109,6 @@ fn click(core: &Core, message: &Message, opened: Opened) -> Click {
 struct Tap {
     click: Click,
     shop: ShopId,
-    keys: ShopKeys,
 }
 
 impl group::Entry for Tap {
@@ -120,10 +120,15 @@ impl group::Entry for Tap {
 
     async fn commit(core: &Core, batch: &[Tap]) -> Result<Vec<()>, Error> {
         let due = core.now() + JUDGE_AFTER;
+        let mut by_shop: BTreeMap<ShopId, Vec<&Click>> = BTreeMap::new();
+        for tap in batch {
+            by_shop.entry(tap.shop).or_default().push(&tap.click);
+        }
         transact!(core.db, |tx| {
-            for tap in batch {
-                if store::click::record(tx, &tap.keys, &tap.click).await? {
-                    job::schedule(tx, tap.shop, job::Kind::Judge, tap.click.id.get(), due).await?;
+            for (shop, clicks) in &by_shop {
+                let written = store::click::record_all(tx, *shop, clicks).await?;
+                for (click, _) in clicks.iter().zip(written).filter(|(_, is_written)| *is_written) {
+                    job::schedule(tx, *shop, job::Kind::Judge, click.id.get(), due).await?;
                 }
             }
             vec![(); batch.len()]

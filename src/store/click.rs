@@ -1,10 +1,10 @@
 //! Clicks: every opening of a recovery link, raw, and the verdict on whether a person did it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::{
     Error, Read, Tx,
-    db::{all, first, run},
+    db::{all, first, later, run},
     from_json, json,
     listing::{Select, selected},
     of, time,
@@ -12,7 +12,7 @@ use super::{
 use crate::domain::{
     click::Opened,
     facet,
-    id::{ClickId, MessageId},
+    id::{ClickId, MessageId, ShopId},
     seal::ShopKeys,
     time::Time,
 };
@@ -41,22 +41,49 @@ pub const KEPT_OF_ONE: i64 = 500;
 
 /// Writes an opening down, unless its link has its `KEPT_OF_ONE`; answers whether it was written.
 pub async fn record(tx: &mut Tx, keys: &ShopKeys, click: &Click) -> Result<bool, Error> {
-    let written = run!(
-        tx,
-        "INSERT INTO click (shop_id, click_id, message_id, at, opened, device)
-         SELECT CAST($1 AS BIGINT), CAST($2 AS BIGINT), CAST($3 AS BIGINT), CAST($4 AS BIGINT), CAST($5 AS TEXT),
-                CAST($6 AS TEXT)
-         WHERE (SELECT COUNT(*) FROM click AS kept WHERE kept.shop_id = $1 AND kept.message_id = $3) < $7",
-        of(keys),
-        click.id.get(),
-        click.message.get(),
-        click.at.millis(),
-        json(&click.opened)?,
-        facet::device(click.opened.agent.as_deref().unwrap_or_default()),
-        KEPT_OF_ONE
-    )?;
-    Ok(written > 0)
+    Ok(record_all(tx, keys.shop(), &[click]).await?.contains(&true))
 }
+
+/// As `record`, of many openings of one shop's links: answers for each, in their order. A few statements for all of them.
+pub async fn record_all(tx: &mut Tx, shop: ShopId, clicks: &[&Click]) -> Result<Vec<bool>, Error> {
+    let messages: BTreeSet<i64> = clicks.iter().map(|click| click.message.get()).collect();
+    let mut kept = kept_of(tx, shop.get(), &messages.into_iter().collect::<Vec<_>>()).await?;
+    let mut written = Vec::with_capacity(clicks.len());
+    for click in clicks {
+        let count = kept.entry(click.message.get()).or_default();
+        written.push(*count < KEPT_OF_ONE);
+        if *count >= KEPT_OF_ONE {
+            continue;
+        }
+        *count += 1;
+        later!(
+            tx,
+            [],
+            "INSERT INTO click (shop_id, click_id, message_id, at, opened, device) VALUES ($1, $2, $3, $4, $5, $6)",
+            shop.get(),
+            click.id.get(),
+            click.message.get(),
+            click.at.millis(),
+            json(&click.opened)?,
+            facet::device(click.opened.agent.as_deref().unwrap_or_default())
+        )?;
+    }
+    Ok(written)
+}
+
+/// How many openings of each link are kept; those of none are left out.
+async fn kept_of(tx: &mut Tx, shop: i64, messages: &[i64]) -> Result<BTreeMap<i64, i64>, Error> {
+    let mut kept = BTreeMap::new();
+    for some in messages.chunks(LINKS_TOGETHER) {
+        let mut select = Select::new(shop, "SELECT message_id, COUNT(*) FROM click WHERE shop_id = $1 AND message_id");
+        select.any_of(some, if some.len() == 1 { 1 } else { LINKS_TOGETHER }).push(" GROUP BY message_id");
+        kept.extend(selected!(tx, (i64, i64), select)?);
+    }
+    Ok(kept)
+}
+
+/// Links that are asked about together.
+const LINKS_TOGETHER: usize = 16;
 
 /// Gives openings of a message their verdicts: statements for them together, for a program may open a link a thousand times.
 pub async fn judge(

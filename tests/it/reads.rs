@@ -26,7 +26,7 @@ const MORE_ORDERS: &str = "INSERT INTO shop_order SELECT (jsonb_populate_record(
     FROM shop_order AS old, generate_series(1, 3) AS again";
 
 /// Statements that are about a span of a shop's days, or of all shops, by their nature, told by how they begin.
-const SPANS: [&str; 12] = [
+const SPANS: [&str; 13] = [
     // A day's figures.
     "INSERT INTO rollup ",
     "INSERT INTO ledger_day ",
@@ -40,6 +40,8 @@ const SPANS: [&str; 12] = [
     // What is due, and a list's page: each with its LIMIT.
     "SELECT MIN(due_at) FROM job",
     "SELECT shop_id FROM job WHERE due_at <= $1 ORDER BY due_at LIMIT",
+    // What falls due within minutes, by when it does.
+    "UPDATE job SET due_at = $3 WHERE shop_id = $1 AND kind = $2 AND claimed_by IS NULL AND due_at > $3 AND due_at <= $4",
     "WITH told AS MATERIALIZED",
     "SELECT message_id, message_id FROM message WHERE shop_id = $1 AND message_id <= $2",
 ];

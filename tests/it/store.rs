@@ -1158,6 +1158,20 @@ async fn a_link_that_is_opened_without_end_is_written_down_so_often_and_no_more(
             }
         }
         assert_eq!(kept, clicks::KEPT_OF_ONE);
+        // Also of many that come together, each link for itself.
+        let opened = Opened { method: click::Method::Get, agent: None, prefetch: false, at: at(1) };
+        let made = |id: i64, message: i64| {
+            let (id, message) = (ClickId::new(id), MessageId::new(message));
+            clicks::Click { id, message, at: at(1), opened: opened.clone(), verdict: String::new() }
+        };
+        let own = (0..clicks::KEPT_OF_ONE + 1).map(|n| made(20_000 + n, 3));
+        let many: Vec<_> = [made(10_000, 1), made(10_001, 2)].into_iter().chain(own).collect();
+        let written = tx!(stage, |tx| clicks::record_all(tx, stage.shop(), &many.iter().collect::<Vec<_>>()).await?);
+        let expected =
+            many.iter().map(|click| click.id.get() != 10_000 && click.id.get() != 20_000 + clicks::KEPT_OF_ONE);
+        assert_eq!(written, expected.collect::<Vec<_>>());
+        let all = clicks::of_message(read!(stage), &stage.keys, MessageId::new(3)).await.unwrap();
+        assert_eq!(all.len() as i64, clicks::KEPT_OF_ONE);
         let all = clicks::of_message(read!(stage), &stage.keys, MessageId::new(1)).await.unwrap();
         assert_eq!(all.len() as i64, clicks::KEPT_OF_ONE);
     })
