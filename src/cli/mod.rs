@@ -268,6 +268,10 @@ const FAILED: u8 = 1;
 const WRONG: u8 = 2;
 const MISSING: u8 = 3;
 
+/// Of each thread, the most it may grow to. A decision is many futures deep: without optimisation their frames outgrow the
+/// usual two MiB.
+const STACK_BYTES: usize = 8 * 1024 * 1024;
+
 /// Reads the arguments, does what they say, and answers the exit code.
 pub fn main() -> ExitCode {
     // Prints help and usage itself, with exit code 2 for wrong usage.
@@ -276,6 +280,7 @@ pub fn main() -> ExitCode {
     let typed = trail::Typed::of(&matches);
     let outcome = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
+        .thread_stack_size(STACK_BYTES)
         .build()
         .map_err(anyhow::Error::from)
         .and_then(|runtime| runtime.block_on(run(cli, &typed)));

@@ -145,7 +145,7 @@ pub async fn add_gateway(
         store::gateway::create(tx, &keys, &account).await?;
         connection::create(tx, &public_id, tenant, Some(account.id), now).await?;
     })?;
-    route::ask_carts_again(core, tenant).await?;
+    route::ask_carts_again(core, tenant).await;
     Ok(connected(core, kind.spec(), tenant, Some(account.id), &public_id))
 }
 

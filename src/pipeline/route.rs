@@ -224,8 +224,14 @@ pub(crate) async fn heard(core: &Core, account: &Gateway, outcomes: &[SendOutcom
 }
 
 /// There is a gateway to send by, where there was none: carts that wait for one are asked again at once. Of a shop that sends
-/// nothing they are left alone: asked now, they would end for good.
-pub(crate) async fn ask_carts_again(core: &Core, tenant: ShopId) -> Result<(), Error> {
+/// nothing they are left alone: asked now, they would end for good. Should it fail, they ask by themselves a little later.
+pub(crate) async fn ask_carts_again(core: &Core, tenant: ShopId) {
+    if let Err(error) = ask_all_again(core, tenant).await {
+        tracing::warn!(shop = %tenant, %error, "carts that wait for a gateway are not asked again at once");
+    }
+}
+
+async fn ask_all_again(core: &Core, tenant: ShopId) -> Result<(), Error> {
     let now = core.now();
     let shops = match tenant {
         ShopId::HOUSE => job::shops_with(&mut core.db.read().await?, job::Kind::Decide).await?,

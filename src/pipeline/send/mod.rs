@@ -336,6 +336,6 @@ pub async fn resume_gateway(core: &Core, shop: ShopId, id: GatewayId) -> Result<
         resumed
     })?;
     route::line_up_again(core, shop, id).await?;
-    route::ask_carts_again(core, shop).await?;
+    route::ask_carts_again(core, shop).await;
     Ok(resumed)
 }

@@ -93,6 +93,13 @@ final class CartbackStore
     /** What is not named stays as it was kept. */
     public static function keepOrder($id, array $data)
     {
+        self::alone('order' . (int) $id, static function () use ($id, $data) {
+            self::mergeOrder($id, $data);
+        });
+    }
+
+    private static function mergeOrder($id, array $data)
+    {
         self::replace('order', ['id_order' => (int) $id, 'data' => json_encode($data + self::order($id))]);
     }
 
@@ -112,9 +119,24 @@ final class CartbackStore
      */
     public static function queueOrder($id)
     {
-        $kept = self::order($id);
-        $told = isset($kept['changed_at']) ? (int) $kept['changed_at'] : 0;
-        self::keepOrder($id, ['changed_at' => self::queue('order.upserted', (string) $id, [], $told)]);
+        // The shopper's page and the payment's callback may tell of it at the same moment.
+        self::alone('order' . (int) $id, static function () use ($id) {
+            $kept = self::order($id);
+            $told = isset($kept['changed_at']) ? (int) $kept['changed_at'] : 0;
+            self::mergeOrder($id, ['changed_at' => self::queue('order.upserted', (string) $id, [], $told)]);
+        });
+    }
+
+    /** One request at a time; who waited for two seconds goes on all the same. */
+    private static function alone($name, callable $act)
+    {
+        $lock = '\'' . pSQL(_DB_PREFIX_ . 'cartback_' . $name) . '\'';
+        Db::getInstance()->getValue('SELECT GET_LOCK(' . $lock . ', 2)', false);
+        try {
+            $act();
+        } finally {
+            Db::getInstance()->getValue('SELECT RELEASE_LOCK(' . $lock . ')', false);
+        }
     }
 
     /** One entry a kind and subject: it will tell the newest state. Returns its time in ms, later than `$after`. */
